@@ -1,0 +1,122 @@
+/** Who has to act for an error to go away. */
+export type Actor = 'caller' | 'operator' | 'upstream' | 'bug';
+
+interface ErrorRow {
+  /** HTTP status when the error answers a request by itself. */
+  readonly status: number;
+  /** JSON-RPC 2.0 error code. Own codes lie outside -32768…-32000, which belongs to the specification. */
+  readonly rpc: number;
+  /** Whether the same request, sent again later, may succeed. */
+  readonly retryable: boolean;
+  readonly actor: Actor;
+  /** What a caller may read. `{name}` is filled from the error's `facts`. */
+  readonly text: string;
+}
+
+const row = (status: number, rpc: number, retryable: boolean, actor: Actor, text: string): ErrorRow => ({
+  status,
+  rpc,
+  retryable,
+  actor,
+  text,
+});
+
+/**
+ * Every error that Lanport can answer with: one line each. `docs/reference/errors.md` is generated from it.
+ * MCP codes: 2026-07-28 specification, "Error codes" (-32020 header mismatch, -32021 missing capability, -32022 version).
+ */
+export const ERRORS = {
+  'auth-missing': row(401, 1401, false, 'caller', 'No key was sent. Send "Authorization: Bearer <key>" or "x-litellm-api-key: <key>".'),
+  'auth-invalid': row(401, 1401, false, 'caller', 'This key is not known here. Check it, or ask the operator of this gateway for one.'),
+  'auth-expired': row(401, 1402, false, 'caller', 'This key expired at {expires}. Ask the operator for a new one.'),
+  'auth-blocked': row(401, 1403, false, 'caller', 'This key is blocked. Ask the operator to unblock it.'),
+  'address-forbidden': row(403, 1404, false, 'operator', 'Requests from {address} are not allowed (general_settings.allowed_ips or the key\'s allowed_ips).'),
+  'origin-forbidden': row(403, 1405, false, 'operator', 'Origin {origin} is not allowed. Add its host to general_settings.allowed_hosts.'),
+  'host-forbidden': row(403, 1406, false, 'operator', 'Host {host} is not a name of this machine. Add it to general_settings.allowed_hosts.'),
+  'admin-only': row(403, 1407, false, 'caller', 'This needs the master key.'),
+  'server-unknown': row(404, 1410, false, 'caller', 'There is no MCP server, alias or access group named "{name}" for this key. It may use: {known}.'),
+  'tool-unknown': row(200, -32602, false, 'caller', 'Unknown tool "{name}": no server that this key may use has it. List the tools again.'),
+  'tool-ambiguous': row(200, -32602, false, 'caller', 'Tool "{name}" exists on several servers: {candidates}. Use one of these names.'),
+  'tool-forbidden': row(200, 1412, false, 'operator', 'This key may not call tool "{name}".'),
+  'route-unknown': row(404, 1414, false, 'caller', 'Nothing is served at {path}. MCP is at /mcp.'),
+  'method-not-allowed': row(405, 1415, false, 'caller', '{method} is not allowed at {path}.'),
+  'body-too-large': row(413, 1416, false, 'caller', 'The body is larger than {max} bytes (limits.body_bytes_max).'),
+  'body-type': row(415, 1417, false, 'caller', 'The body must be application/json, not "{type}".'),
+  'body-cut': row(400, 1418, true, 'caller', 'The body ended after {received} of {expected} bytes.'),
+  'body-timeout': row(408, 1419, true, 'caller', 'The body did not arrive within {seconds} s.'),
+  'upgrade-refused': row(426, 1420, false, 'caller', 'WebSocket is not served here; use HTTP.'),
+  'json-parse': row(400, -32700, false, 'caller', 'The body is not valid JSON: {reason} at byte {offset}.'),
+  'rpc-invalid': row(400, -32600, false, 'caller', 'Not a JSON-RPC 2.0 message: {reason}.'),
+  'rpc-method': row(404, -32601, false, 'caller', 'Method "{method}" is not supported by this gateway.'),
+  'rpc-params': row(200, -32602, false, 'caller', 'Invalid params: {reason}.'),
+  'meta-missing': row(400, -32602, false, 'caller', 'params._meta["{field}"] is required in protocol revision 2026-07-28.'),
+  'header-mismatch': row(400, -32020, false, 'caller', 'Header {header} must equal the body: {reason}.'),
+  'capability-missing': row(400, -32021, false, 'caller', 'The client did not declare a capability that this request needs.'),
+  'version-unsupported': row(400, -32022, false, 'caller', 'Protocol version "{requested}" is not supported.'),
+  'session-missing': row(400, -32000, false, 'caller', 'Mcp-Session-Id is required here: send "initialize" first.'),
+  'session-unknown': row(404, -32001, true, 'caller', 'This session has ended or was never opened here: send "initialize" again.'),
+  'session-limit': row(503, 1430, true, 'operator', 'The gateway already serves {max} sessions (limits.sessions_max).'),
+  'session-busy': row(429, 1431, true, 'caller', 'This session already has {max} requests in flight.'),
+  'server-down': row(200, 1440, true, 'upstream', 'Server "{server}" is {state} since {since}: {reason} Its tools stay listed; calls work again as soon as it is back.'),
+  'server-auth': row(200, 1441, false, 'operator', 'Server "{server}" refused the gateway\'s own credentials (HTTP {status}). The operator must correct mcp_servers.{server}.auth_value.'),
+  'server-busy': row(200, 1442, true, 'operator', 'Server "{server}" already has {max} calls in flight.'),
+  'server-protocol': row(200, 1443, false, 'upstream', 'Server "{server}" answered something that is not MCP: {reason}.'),
+  'call-timeout': row(200, 1444, true, 'upstream', 'Server "{server}" did not answer within {seconds} s; the call was cancelled.'),
+  'call-lost': row(200, 1445, true, 'upstream', 'Server "{server}" went away while it worked on this call. It was not repeated, because it may have taken effect: {reason}'),
+  'response-too-large': row(200, 1446, false, 'upstream', 'Server "{server}" answered with more than {max} bytes (limits.upstream_response_bytes_max).'),
+  'ledger-unavailable': row(503, 1450, true, 'operator', 'The call was not made, because it could not be recorded first: {reason}.'),
+  'store-disabled': row(501, 1451, false, 'operator', 'This needs a database, and general_settings.disable_database is true.'),
+  'store-unavailable': row(503, 1452, true, 'operator', 'The database cannot be reached: {reason}.'),
+  'shutting-down': row(503, 1453, true, 'operator', 'The gateway is shutting down. Try again in a few seconds.'),
+  'not-implemented': row(501, 1454, false, 'caller', '{what} is not supported yet.'),
+  'client-gone': row(499, 1455, false, 'caller', 'The client closed the connection before the answer.'),
+  internal: row(500, -32603, false, 'bug', 'Something in the gateway broke. The operator finds it in the log under request id {request}.'),
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export type Facts = Readonly<Record<string, string | number>>;
+
+/** The public sentence of `code`, its `{places}` filled from `facts`; a missing fact stays visible as `{name}`. */
+export function publicText(code: ErrorCode, facts: Facts = {}): string {
+  return ERRORS[code].text.replaceAll(/\{(\w+)\}/g, (whole, name: string) => {
+    const value = facts[name];
+    return value === undefined ? whole : String(value);
+  });
+}
+
+/**
+ * A failure that may answer a request. `message` is the public text; what only the operator may read goes into `operatorText`.
+ * `data` becomes the JSON-RPC error's `data`.
+ */
+export class GatewayError extends Error {
+  readonly code: ErrorCode;
+  readonly facts: Facts;
+  readonly operatorText: string | undefined;
+  readonly data: Readonly<Record<string, unknown>> | undefined;
+
+  constructor(
+    code: ErrorCode,
+    facts: Facts = {},
+    options: { cause?: unknown; operatorText?: string; data?: Readonly<Record<string, unknown>> } = {},
+  ) {
+    super(publicText(code, facts), options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'GatewayError';
+    this.code = code;
+    this.facts = facts;
+    this.operatorText = options.operatorText;
+    this.data = options.data;
+  }
+
+  get status(): number {
+    return ERRORS[this.code].status;
+  }
+
+  get rpcCode(): number {
+    return ERRORS[this.code].rpc;
+  }
+
+  get retryable(): boolean {
+    return ERRORS[this.code].retryable;
+  }
+}

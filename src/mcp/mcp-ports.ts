@@ -1,0 +1,80 @@
+import type { Secret } from '../core/secret.ts';
+
+/**
+ * What the MCP engine needs from the outside. `store/`, `policy/`, `app/` and tests implement these; the engine runs without keys,
+ * policy or a database.
+ */
+
+/** How a server is declared to be reached. `in-process` is a connector that runs inside the gateway (`command: lanport:<name>`). */
+export type DeclaredTransport = 'stdio' | 'http' | 'sse' | 'in-process';
+
+/** One configured MCP server, checked and completed. Durations in milliseconds. */
+export interface ServerConfig {
+  /** Key under `mcp_servers` (or `name` of the older list form). */
+  readonly name: string;
+  /** Prefix of its tools, when it has one; else the name is. */
+  readonly alias: string | undefined;
+  /** Further names that clients may narrow to (`mcp_aliases`). */
+  readonly otherAliases: readonly string[];
+  readonly transport: DeclaredTransport;
+  readonly transportStrict: boolean;
+  readonly url: string | undefined;
+  readonly command: string | undefined;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, Secret>>;
+  readonly cwd: string | undefined;
+  /** Headers sent on every request to this server: `static_headers` and what `auth_type` and `auth_value` make. */
+  readonly headers: Readonly<Record<string, Secret>>;
+  /** Names of client headers that are passed on (`extra_headers`), lower case. */
+  readonly extraHeaders: readonly string[];
+  readonly description: string | undefined;
+  readonly accessGroups: readonly string[];
+  readonly allowAllKeys: boolean;
+  readonly allowedTools: readonly string[] | undefined;
+  readonly disallowedTools: readonly string[];
+  readonly startTimeoutMs: number;
+  readonly callTimeoutMs: number;
+  readonly concurrency: number;
+  readonly isolation: 'shared' | 'session' | 'key';
+  readonly idleShutdownMs: number | undefined;
+  /** Where the entry stands, for findings: file, line (1-based) and the line of each key that a finding may name. */
+  readonly source: { readonly file: string; readonly line: number; readonly keyLines: Readonly<Record<string, number>> };
+}
+
+/** The engine's slice of the configuration. */
+export interface McpConfig {
+  readonly servers: readonly ServerConfig[];
+  /** Between prefix and tool name. */
+  readonly separator: string;
+}
+
+/** What is remembered of one server between starts. */
+export interface CatalogRecord {
+  readonly server: string;
+  /** Hash over what decides which server this is (transport, url, command, args); a different one makes the record stale. */
+  readonly fingerprint: string;
+  /** JSON text, written and read by the engine alone; kept byte for byte. */
+  readonly payload: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly updatedAt: number;
+}
+
+export interface CatalogStore {
+  loadAll(): Promise<readonly CatalogRecord[]>;
+  save(record: CatalogRecord): Promise<void>;
+  remove(server: string): Promise<void>;
+}
+
+/** What one request may see and call. Two requests with equal `key` see the same, so lists are cached under it. */
+export interface Visibility {
+  readonly key: string;
+  /** Names of configured servers, in configuration order. */
+  readonly servers: readonly string[];
+  allowsTool(server: string, originalName: string): boolean;
+}
+
+/** An MCP server inside this process: JSON-RPC messages in and out as UTF-8 bytes, no framing. */
+export interface InProcessServer extends AsyncDisposable {
+  /** Answers a request with one message; a notification with `undefined`. */
+  handle(message: Uint8Array, signal: AbortSignal): Promise<Uint8Array | undefined>;
+}

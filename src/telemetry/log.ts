@@ -1,0 +1,50 @@
+import type { Writable } from 'node:stream';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/** Structured log: `message` is a fixed sentence, everything that varies goes into `fields`. Never bodies, never secrets. */
+export interface Log {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+}
+
+const RANK: Record<LogLevel, number> = { debug: 10, info: 20, warn: 30, error: 40 };
+
+/** One JSON object a line: `time` (RFC 3339), `level`, `message`, then the fields. Errors are written with their causes' messages. */
+export function createLog(output: Writable, level: LogLevel, now: () => number = Date.now): Log {
+  const write = (at: LogLevel, message: string, fields: LogFields | undefined): void => {
+    if (RANK[at] < RANK[level]) return;
+    const line = { time: new Date(now()).toISOString(), level: at, message, ...fields };
+    output.write(`${JSON.stringify(line, printable)}\n`);
+  };
+  return {
+    debug: (message, fields) => write('debug', message, fields),
+    info: (message, fields) => write('info', message, fields),
+    warn: (message, fields) => write('warn', message, fields),
+    error: (message, fields) => write('error', message, fields),
+  };
+}
+
+/** A log that keeps nothing. */
+export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} };
+
+function printable(_key: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return value.toString();
+  if (value instanceof Error) return errorChain(value);
+  return value;
+}
+
+/** `message`, then each cause's message, joined by `: `; bounded in length and depth. */
+export function errorChain(error: unknown): string {
+  const parts: string[] = [];
+  let current: unknown = error;
+  while (current !== undefined && current !== null && parts.length < 5) {
+    parts.push(current instanceof Error ? current.message : String(current));
+    current = current instanceof Error ? current.cause : undefined;
+  }
+  return parts.join(': ').slice(0, 2_000);
+}
