@@ -1,0 +1,126 @@
+import { GatewayError } from '../../core/errors.ts';
+import { errorMessage, resultMessage } from '../wire/compose.ts';
+import { type RpcMessage, type RpcReply, readMessages } from '../wire/message.ts';
+import { UpstreamFailure } from './failure.ts';
+import type { OutboundRequest, TransportEvents } from './transport.ts';
+
+const SWEEP_MS = 250;
+
+interface Pending {
+  readonly resolve: (reply: RpcReply) => void;
+  readonly reject: (failure: UpstreamFailure) => void;
+  readonly deadline: number;
+  readonly timeoutMs: number;
+  readonly onAbort: (() => void) | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Requests and replies on one shared two-way stream (stdio, HTTP+SSE): which reply belongs to whom, deadlines, and the few requests
+ * that a server may put to us (`ping` is answered; others are refused honestly).
+ */
+export class Correlator {
+  readonly #pending = new Map<number, Pending>();
+  readonly #events: TransportEvents;
+  readonly #answer: (message: Buffer) => void;
+  readonly #cancel: (id: number, reason: string) => void;
+  #sweep: NodeJS.Timeout | undefined;
+
+  /** `answer` writes a message to the server; `cancel` tells it that nobody waits for `id` any more. */
+  constructor(events: TransportEvents, answer: (message: Buffer) => void, cancel: (id: number, reason: string) => void) {
+    this.#events = events;
+    this.#answer = answer;
+    this.#cancel = cancel;
+  }
+
+  get size(): number {
+    return this.#pending.size;
+  }
+
+  /** Waits for the reply to `request`, which the caller writes right afterwards. */
+  expect(request: OutboundRequest): Promise<RpcReply> {
+    return new Promise((resolve, reject) => {
+      const { signal } = request;
+      const onAbort = signal === undefined ? undefined : () => this.#giveUp(request.id, 'cancelled', 'the caller gave up');
+      this.#pending.set(request.id, {
+        resolve,
+        reject,
+        deadline: performance.now() + request.timeoutMs,
+        timeoutMs: request.timeoutMs,
+        onAbort,
+        signal,
+      });
+      if (onAbort !== undefined) signal?.addEventListener('abort', onAbort, { once: true });
+      this.#sweep ??= setInterval(() => this.#expire(), SWEEP_MS).unref();
+    });
+  }
+
+  /** Takes one message as the server wrote it. Text that is no message is reported as an oddity. */
+  receive(bytes: Buffer): void {
+    let messages: readonly RpcMessage[];
+    try {
+      messages = readMessages(bytes).messages;
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+      this.#events.onOddity(bytes.toString('utf8', 0, 200));
+      return;
+    }
+    for (const message of messages) this.#dispatch(message);
+  }
+
+  /** Fails one request that could not be written. */
+  fail(id: number, failure: UpstreamFailure): void {
+    this.#take(id)?.reject(failure);
+  }
+
+  /** Fails everything that is waiting. */
+  failAll(make: () => UpstreamFailure): void {
+    for (const id of [...this.#pending.keys()]) this.#take(id)?.reject(make());
+  }
+
+  #dispatch(message: RpcMessage): void {
+    switch (message.kind) {
+      case 'result':
+      case 'error':
+        this.#take(Number(message.id))?.resolve(message);
+        return;
+      case 'notification':
+        this.#events.onNotification(message);
+        return;
+      case 'request':
+        this.#answer(
+          message.method === 'ping'
+            ? resultMessage(message.idBytes, Buffer.from('{}'))
+            : errorMessage(message.idBytes, REFUSED),
+        );
+    }
+  }
+
+  #take(id: number): Pending | undefined {
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return undefined;
+    this.#pending.delete(id);
+    if (pending.onAbort !== undefined) pending.signal?.removeEventListener('abort', pending.onAbort);
+    if (this.#pending.size === 0) {
+      clearInterval(this.#sweep);
+      this.#sweep = undefined;
+    }
+    return pending;
+  }
+
+  #expire(): void {
+    const now = performance.now();
+    for (const [id, pending] of this.#pending) {
+      if (pending.deadline <= now) this.#giveUp(id, 'timeout', `no answer within ${pending.timeoutMs / 1000} s`);
+    }
+  }
+
+  #giveUp(id: number, kind: 'timeout' | 'cancelled', reason: string): void {
+    const pending = this.#take(id);
+    if (pending === undefined) return;
+    this.#cancel(id, reason);
+    pending.reject(new UpstreamFailure(kind, reason));
+  }
+}
+
+const REFUSED = Buffer.from('{"code":-32601,"message":"This client answers no such request."}');

@@ -1,0 +1,43 @@
+import type { RpcNotification, RpcReply } from '../wire/message.ts';
+
+export type TransportKind = 'stdio' | 'http' | 'sse' | 'in-process';
+
+export type HeaderLine = readonly [name: string, value: string];
+
+/** One request on its way to a server. */
+export interface OutboundRequest {
+  /** Unique on this transport. */
+  readonly id: number;
+  readonly method: string;
+  /** The whole JSON-RPC message with that id. */
+  readonly message: Buffer;
+  /** HTTP headers beyond the transport's own; ignored where there are none. */
+  readonly headers: readonly HeaderLine[];
+  /** Milliseconds until the reply must be complete. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** What a transport tells its owner. */
+export interface TransportEvents {
+  /** Ends the transport, also while it is still being opened. */
+  readonly signal: AbortSignal;
+  onNotification(notification: RpcNotification): void;
+  /** The transport is gone for good; called at most once, never after `close`. */
+  onClosed(reason: string): void;
+  /** Something a careful operator wants to know, for example text on stdout that is not a message. */
+  onOddity(text: string): void;
+}
+
+/** A way to one server: carries messages, correlates replies, knows nothing of MCP methods. */
+export interface Transport extends AsyncDisposable {
+  readonly kind: TransportKind;
+  /** Rejects with UpstreamFailure. */
+  request(request: OutboundRequest): Promise<RpcReply>;
+  /** Rejects with UpstreamFailure. */
+  notify(message: Buffer, headers: readonly HeaderLine[]): Promise<void>;
+  /** Process id, where there is a process. */
+  readonly pid: number | undefined;
+  /** The last of what the server wrote to stderr, where there is one. */
+  stderrTail(): string;
+}
