@@ -75,6 +75,11 @@ export class Supervisor implements AsyncDisposable {
     return this.#starting;
   }
 
+  /** The first start while it is still under way. */
+  firstStart(): Promise<void> | undefined {
+    return this.#starts === 1 ? this.#starting : undefined;
+  }
+
   /** Sends one call; waits for a start under way, wakes a server that is down, heals a lost session once. Rejects with GatewayError. */
   async call(tool: ToolEntry, params: JsonObject | undefined, options: CallOptions): Promise<RpcReply> {
     if (this.#inFlight >= this.config.concurrency) throw this.#error('server-busy', { max: this.config.concurrency });

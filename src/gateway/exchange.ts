@@ -1,0 +1,41 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
+/** An open stream of server-sent events (WHATWG HTML, "Server-sent events"). */
+export interface EventStream {
+  /** Writes one event. `false`: the reader is too slow, its buffer is full, the event was left out. */
+  send(event: string | undefined, data: Buffer): boolean;
+  comment(text: string): void;
+  close(): void;
+  /** Calls `listener` once when the stream has ended, whoever ended it. */
+  onClose(listener: () => void): void;
+}
+
+/** One HTTP request and its answer, as the gateway sees them; `edge/` makes them. */
+export interface Exchange {
+  /** UUID version 7; sent back as `x-request-id`. */
+  readonly requestId: string;
+  readonly method: string;
+  /** Path without query. */
+  readonly path: string;
+  /** After the `?`, without it. */
+  readonly query: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+  readonly remoteAddress: string;
+  /** Monotonic milliseconds when the request's head had arrived. */
+  readonly startedMs: number;
+  /** Names of servers in the path, which narrow the scope. */
+  readonly names: readonly string[] | undefined;
+  /** The whole body. Rejects with GatewayError `body-…`. */
+  body(): Promise<Buffer>;
+  /** Sends the answer; once. */
+  send(status: number, headers: Readonly<Record<string, string>> | undefined, body: Buffer | undefined): void;
+  /** Answers with an event stream that stays open. */
+  openStream(headers?: Readonly<Record<string, string>>): EventStream;
+  /** From now on, an answer that is slow to come keeps the connection alive as an event stream, when the client accepts one. */
+  mayStream(): void;
+  /** Ends when the client has gone before it was answered. Made on first use. */
+  readonly gone: AbortSignal;
+  readonly isGone: boolean;
+  /** Bytes of the answer's body so far. */
+  readonly bytesOut: number;
+}
