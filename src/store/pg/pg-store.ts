@@ -1,0 +1,95 @@
+import { randomBytes } from 'node:crypto';
+import { Pool } from 'pg';
+import { withDeadline } from '../../core/scope.ts';
+import { errorChain, type Log } from '../../telemetry/log.ts';
+import type { CatalogTable, InstanceSecrets, Store } from '../store-ports.ts';
+import { MIGRATIONS_FOLDER, migrate, readMigrations } from './migrate.ts';
+import { PgLedgerStore } from './pg-ledger-store.ts';
+
+const POOL_MAX = 8;
+const CONNECT_MS = 5_000;
+const STATEMENT_MS = 30_000;
+const HEALTH_MS = 2_000;
+
+export interface PgStoreOptions {
+  readonly kind: 'embedded' | 'external';
+  /** Printable: never has a password in it. */
+  readonly describe: string;
+  readonly connection: { readonly connectionString: string } | { readonly host: string; readonly port: number; readonly user: string; readonly database: string };
+  readonly log: Log;
+  /** Closed after the pool. */
+  readonly owner?: AsyncDisposable;
+  readonly migrationsFolder?: string;
+}
+
+/** The store on PostgreSQL, migrated. Rejects with one sentence when the database cannot be reached or is of another version. */
+export async function openPgStore(options: PgStoreOptions): Promise<Store> {
+  const pool = new Pool({
+    ...options.connection,
+    max: POOL_MAX,
+    connectionTimeoutMillis: CONNECT_MS,
+    statement_timeout: STATEMENT_MS,
+    application_name: 'lanport',
+    allowExitOnIdle: true,
+  });
+  // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
+  pool.on('error', (error) => options.log.warn('an idle database connection broke', { reason: errorChain(error) }));
+  try {
+    await pool.query('SELECT 1');
+    const ran = await migrate(pool, await readMigrations(options.migrationsFolder ?? MIGRATIONS_FOLDER));
+    if (ran.length > 0) options.log.info('the database was migrated', { migrations: ran });
+    const ledger = new PgLedgerStore(pool);
+    await ledger.ensurePartitions(Date.now());
+    return {
+      kind: options.kind,
+      catalog: catalogTable(pool),
+      ledger,
+      secrets: secretsTable(pool),
+      health: async () => {
+        try {
+          await withDeadline(pool.query('SELECT 1'), HEALTH_MS, 'a round trip');
+          return { ok: true, detail: options.describe };
+        } catch (error) {
+          return { ok: false, detail: `${options.describe}: ${errorChain(error)}` };
+        }
+      },
+      [Symbol.asyncDispose]: async () => {
+        await pool.end();
+        await options.owner?.[Symbol.asyncDispose]();
+      },
+    };
+  } catch (error) {
+    await pool.end();
+    await options.owner?.[Symbol.asyncDispose]();
+    throw new Error(`the database (${options.describe}) cannot be used: ${errorChain(error)}`, { cause: error });
+  }
+}
+
+function catalogTable(pool: Pool): CatalogTable {
+  return {
+    loadAll: async () => {
+      const { rows } = await pool.query<{ server: string; fingerprint: string; payload: string; updated_at: Date }>('SELECT server, fingerprint, payload, updated_at FROM catalog ORDER BY server');
+      return rows.map((row) => ({ server: row.server, fingerprint: row.fingerprint, payload: row.payload, updatedAt: row.updated_at.getTime() }));
+    },
+    save: async (row) => {
+      await pool.query(
+        `INSERT INTO catalog (server, fingerprint, payload, updated_at) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (server) DO UPDATE SET fingerprint = EXCLUDED.fingerprint, payload = EXCLUDED.payload, updated_at = EXCLUDED.updated_at`,
+        [row.server, row.fingerprint, row.payload, new Date(row.updatedAt)],
+      );
+    },
+    remove: async (server) => {
+      await pool.query('DELETE FROM catalog WHERE server = $1', [server]);
+    },
+  };
+}
+
+function secretsTable(pool: Pool): InstanceSecrets {
+  return {
+    getOrCreate: async (name, bytes) => {
+      await pool.query('INSERT INTO instance_secrets (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING', [name, randomBytes(bytes)]);
+      const { rows } = await pool.query<{ value: Buffer }>('SELECT value FROM instance_secrets WHERE name = $1', [name]);
+      return rows[0]!.value;
+    },
+  };
+}
