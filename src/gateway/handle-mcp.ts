@@ -17,11 +17,13 @@ import {
 } from '../mcp/mcp-wire.ts';
 import type { Exchange } from './exchange.ts';
 import { type CallDeps, callTool } from './call-tool.ts';
+import { sendStatusPage } from './status-page.ts';
 
 export interface HandleMcpDeps extends CallDeps {
   readonly mcp: Mcp;
   readonly policy: McpPolicy;
   readonly authenticate: (exchange: Exchange) => Principal;
+  readonly version: string;
 }
 
 /** Who asks, over what, and what they may see: fixed before the first message is looked at. */
@@ -35,6 +37,7 @@ export interface McpContext {
 
 /** The way of a request to `/mcp`: a step per line, each of which may end it with an error. */
 export async function handleMcp(exchange: Exchange, deps: HandleMcpDeps): Promise<void> {
+  if (exchange.method === 'GET' && exchange.headers.accept?.includes('text/html') === true) return sendStatusPage(exchange, deps.version);
   const principal = deps.authenticate(exchange); // 401, 403
   const visibility = deps.policy.visibility(principal, deps.policy.narrowing(exchange)); // 404
   const context: McpContext = { exchange, principal, visibility, scopeName: exchange.names?.join('-') };

@@ -1,0 +1,56 @@
+/** Where a path leads. `names` narrows the scope to these servers, aliases or access groups. */
+export type Route =
+  | { readonly kind: 'mcp'; readonly names: readonly string[] | undefined }
+  | { readonly kind: 'sse'; readonly names: readonly string[] | undefined }
+  | { readonly kind: 'messages' }
+  | { readonly kind: 'health'; readonly probe: 'all' | 'liveness' | 'readiness' }
+  | { readonly kind: 'admin'; readonly operation: string; readonly argument: string | undefined }
+  | { readonly kind: 'status' }
+  | { readonly kind: 'oauth' }
+  | { readonly kind: 'unknown' };
+
+const MCP: Route = { kind: 'mcp', names: undefined };
+const UNKNOWN: Route = { kind: 'unknown' };
+
+const FIXED: ReadonlyMap<string, Route> = new Map<string, Route>([
+  ['/mcp', MCP],
+  ['/sse', { kind: 'sse', names: undefined }],
+  ['/messages', { kind: 'messages' }],
+  ['/health', { kind: 'health', probe: 'all' }],
+  ['/health/liveliness', { kind: 'health', probe: 'liveness' }],
+  ['/health/liveness', { kind: 'health', probe: 'liveness' }],
+  ['/health/readiness', { kind: 'health', probe: 'readiness' }],
+  ['/v1/mcp/server', { kind: 'admin', operation: 'servers', argument: undefined }],
+  ['/v1/mcp/tools', { kind: 'admin', operation: 'tools', argument: undefined }],
+  ['/v1/mcp/access_groups', { kind: 'admin', operation: 'access-groups', argument: undefined }],
+  ['/spend/logs', { kind: 'admin', operation: 'ledger', argument: undefined }],
+  ['/', { kind: 'status' }],
+]);
+
+/** Finds the route of a path; a trailing slash makes no difference, and nothing is ever redirected. */
+export function routeOf(path: string): Route {
+  const trimmed = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
+  const fixed = FIXED.get(trimmed);
+  if (fixed !== undefined) return fixed;
+  if (trimmed.startsWith('/.well-known/') || trimmed === '/register') return { kind: 'oauth' };
+  const parts = trimmed.slice(1).split('/');
+  if (parts[0] === 'mcp' && parts[1] === 'sse' && parts.length === 2) return { kind: 'sse', names: undefined };
+  if (parts[0] === 'mcp' && parts.length >= 2) return scoped('mcp', parts[1]!);
+  if (parts.length === 2 && parts[1] === 'mcp') return scoped('mcp', parts[0]!);
+  if (parts.length === 2 && parts[1] === 'sse') return scoped('sse', parts[0]!);
+  if (trimmed.startsWith('/v1/mcp/server/') && parts.length === 4) return { kind: 'admin', operation: 'server', argument: decode(parts[3]!) };
+  return UNKNOWN;
+}
+
+function scoped(kind: 'mcp' | 'sse', text: string): Route {
+  const names = decode(text).split(',').map((name) => name.trim()).filter((name) => name !== '');
+  return names.length === 0 ? UNKNOWN : { kind, names };
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,71 @@
+import type { Principal } from '../auth/authenticate.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { LedgerRow } from '../ledger/ledger-ports.ts';
+import type { Mcp } from '../mcp/mcp.ts';
+import type { McpPolicy } from '../policy/visibility.ts';
+import type { Exchange } from './exchange.ts';
+import { json, publicStatus } from './health.ts';
+
+export interface AdminDeps {
+  readonly mcp: Mcp;
+  readonly policy: McpPolicy;
+  readonly authenticate: (exchange: Exchange) => Principal;
+  readonly recentCalls: (query: { readonly limit: number; readonly beforeId?: string }) => Promise<readonly LedgerRow[]>;
+  readonly accessGroups: readonly string[];
+}
+
+const LEDGER_LIMIT = { standard: 50, max: 1_000 } as const;
+
+/** The operator's read-only routes. Listing tools takes any key and shows what that key sees; the rest takes the master key. */
+export async function handleAdmin(exchange: Exchange, operation: string, argument: string | undefined, deps: AdminDeps): Promise<void> {
+  if (exchange.method !== 'GET') throw new GatewayError('method-not-allowed', { method: exchange.method, path: exchange.path });
+  const principal = deps.authenticate(exchange); // 401, 403
+  if (operation === 'tools') {
+    await tools(exchange, principal, deps);
+    return;
+  }
+  if (principal.kind === 'virtual') throw new GatewayError('admin-only'); // 403
+  switch (operation) {
+    case 'servers':
+      json(exchange, 200, deps.mcp.status().map(publicStatus));
+      return;
+    case 'server': {
+      const status = deps.mcp.status().find((server) => server.name === argument || server.alias === argument);
+      if (status === undefined) throw new GatewayError('server-unknown', { name: (argument ?? '').slice(0, 100), known: deps.mcp.status().map((server) => server.name).join(', ') });
+      json(exchange, 200, { ...publicStatus(status), toolNames: deps.mcp.catalog.get(status.name)?.tools.map((tool) => tool.originalName) ?? [] });
+      return;
+    }
+    case 'access-groups':
+      json(exchange, 200, { access_groups: deps.accessGroups });
+      return;
+    case 'ledger':
+      json(exchange, 200, (await deps.recentCalls(ledgerQuery(exchange))).map(publicRow));
+      return;
+    default:
+      throw new GatewayError('route-unknown', { path: exchange.path });
+  }
+}
+
+async function tools(exchange: Exchange, principal: Principal, deps: AdminDeps): Promise<void> {
+  const visibility = deps.policy.visibility(principal, deps.policy.narrowing(exchange));
+  const list = [...(await deps.mcp.tools(visibility))].map(([name, tool]) => ({
+    name,
+    server: tool.server,
+    originalName: tool.originalName,
+    description: tool.definition.string('description'),
+    inputSchema: tool.definition.value('inputSchema'),
+  }));
+  json(exchange, 200, { tools: list });
+}
+
+function ledgerQuery(exchange: Exchange): { limit: number; beforeId?: string } {
+  const query = new URLSearchParams(exchange.query ?? '');
+  const limit = Number(query.get('limit') ?? LEDGER_LIMIT.standard);
+  if (!Number.isInteger(limit) || limit < 1) throw new GatewayError('rpc-params', { reason: 'limit must be a whole number from 1' });
+  const before = query.get('before');
+  return { limit: Math.min(limit, LEDGER_LIMIT.max), ...(before === null ? {} : { beforeId: before }) };
+}
+
+function publicRow(row: LedgerRow): Record<string, unknown> {
+  return { ...row, startedAt: new Date(row.startedAt).toISOString(), endedAt: row.endedAt === undefined ? undefined : new Date(row.endedAt).toISOString() };
+}

@@ -1,0 +1,62 @@
+import type { Principal } from '../auth/authenticate.ts';
+import type { Ledger } from '../ledger/ledger-ports.ts';
+import type { Mcp } from '../mcp/mcp.ts';
+import type { ServerStatus } from '../mcp/mcp-view.ts';
+import type { Exchange } from './exchange.ts';
+
+export interface HealthDeps {
+  readonly mcp: Mcp;
+  readonly ledger: Ledger;
+  readonly storeHealth: () => Promise<{ readonly ok: boolean; readonly detail: string }>;
+  readonly storeKind: string;
+  readonly version: string;
+  readonly startedAt: number;
+  readonly isDraining: () => boolean;
+  /** The principal, or `undefined` when the request has no valid key. */
+  readonly identify: (exchange: Exchange) => Principal | undefined;
+}
+
+/** `GET /health*`. Without a key: status only. With the master key: every server, its findings, the store and the ledger. */
+export async function handleHealth(exchange: Exchange, probe: 'all' | 'liveness' | 'readiness', deps: HealthDeps): Promise<void> {
+  if (probe === 'liveness') {
+    json(exchange, 200, "I'm alive!");
+    return;
+  }
+  const store = await deps.storeHealth();
+  const ready = !deps.isDraining() && (store.ok || probe === 'all');
+  if (probe === 'readiness') {
+    json(exchange, ready ? 200 : 503, { status: ready ? 'healthy' : 'unhealthy', db: store.ok && deps.storeKind !== 'none' ? 'connected' : 'Not connected', version: deps.version });
+    return;
+  }
+  const principal = deps.identify(exchange);
+  const servers = deps.mcp.status();
+  const healthy = servers.filter((server) => server.state === 'ready').length;
+  const status = deps.isDraining() ? 'stopping' : store.ok && healthy === servers.length ? 'healthy' : 'degraded';
+  const detail = {
+    version: deps.version,
+    startedAt: new Date(deps.startedAt).toISOString(),
+    store: { kind: deps.storeKind, ...store },
+    ledger: deps.ledger.stats(),
+    sessions: deps.mcp.sessions.size,
+    healthy_count: healthy,
+    unhealthy_count: servers.length - healthy,
+    servers: servers.map(publicStatus),
+  };
+  json(exchange, 200, principal?.kind === 'master' || principal?.kind === 'anonymous' ? { status, ...detail } : { status });
+}
+
+/** A server's status as the admin API shows it: times as RFC 3339. */
+export function publicStatus(status: ServerStatus): Record<string, unknown> {
+  const { since, toolsReadAt, stderr, ...rest } = status;
+  return {
+    server_id: status.name,
+    ...rest,
+    since: new Date(since).toISOString(),
+    toolsReadAt: toolsReadAt === undefined ? undefined : new Date(toolsReadAt).toISOString(),
+    stderr: stderr === '' ? undefined : stderr.slice(-4_000),
+  };
+}
+
+export function json(exchange: Exchange, status: number, value: unknown): void {
+  exchange.send(status, undefined, Buffer.from(`${JSON.stringify(value)}\n`));
+}
