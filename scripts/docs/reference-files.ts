@@ -1,0 +1,22 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { boundsPage } from './bounds-page.ts';
+import { errorsPage } from './errors-page.ts';
+
+/** The generated pages: their text by path in the checkout. */
+export function referenceFiles(): ReadonlyMap<string, string> {
+  return new Map([
+    ['docs/reference/errors.md', errorsPage()],
+    ['docs/reference/bounds.md', boundsPage()],
+  ]);
+}
+
+/** Paths of the generated pages that differ from what the code says now, missing ones included. */
+export async function docsDrift(root: string): Promise<readonly string[]> {
+  const stale: string[] = [];
+  for (const [path, text] of referenceFiles()) {
+    const present = await readFile(join(root, path), 'utf8').catch(() => undefined);
+    if (present !== text) stale.push(path);
+  }
+  return stale;
+}
