@@ -1,0 +1,36 @@
+import type { Secret } from '../core/secret.ts';
+import type { Log } from '../telemetry/log.ts';
+import { openNoneStore } from './none/none-store.ts';
+import { type EmbeddedPostgres, startEmbedded } from './pg/embedded.ts';
+import { openPgStore } from './pg/pg-store.ts';
+import type { Store } from './store-ports.ts';
+
+export type StoreMode =
+  | { readonly kind: 'embedded'; readonly dataFolder: string }
+  | { readonly kind: 'external'; readonly url: Secret }
+  | { readonly kind: 'none'; readonly dataFolder: string };
+
+export interface OpenedStore {
+  readonly store: Store;
+  /** The server itself, when it is our own: further databases can be made on it. */
+  readonly embedded: EmbeddedPostgres | undefined;
+}
+
+/** Opens the store that the mode asks for, migrated and ready. Rejects with one sentence that says what to do. */
+export async function openStore(mode: StoreMode, log: Log): Promise<OpenedStore> {
+  switch (mode.kind) {
+    case 'none':
+      return { store: openNoneStore(mode.dataFolder), embedded: undefined };
+    case 'external': {
+      const url = mode.url.reveal();
+      const { host, pathname } = new URL(url);
+      const store = await openPgStore({ kind: 'external', describe: `PostgreSQL at ${host}${pathname}`, connection: { connectionString: url }, log });
+      return { store, embedded: undefined };
+    }
+    case 'embedded': {
+      const embedded = await startEmbedded(mode.dataFolder, log);
+      const store = await openPgStore({ kind: 'embedded', describe: 'embedded PostgreSQL', connection: embedded.connection('postgres'), log, owner: embedded });
+      return { store, embedded };
+    }
+  }
+}
