@@ -83,7 +83,9 @@ function isWanted(entry, dev) {
   );
 }
 
-function fits(list, value) {
+/** npm's `os`, `cpu` and `libc`: one name or several, `!name` for all but that one. */
+function fits(names, value) {
+  const list = Array.isArray(names) ? names : [names];
   return list.includes(value) || (list.every((item) => item.startsWith('!')) && !list.includes(`!${value}`));
 }
 
