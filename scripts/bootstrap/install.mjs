@@ -9,8 +9,9 @@ import {
   mkdirSync,
   openSync,
   readSync,
+  rmSync,
 } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { tryLock } from './install-lock.mjs';
 import { isStamped, missingPackages, removeStamp, wasFullInstall, writeStamp } from './packages.mjs';
@@ -71,7 +72,9 @@ async function install(root, dev, lock) {
     dev ? 'installing packages, those for development included' : 'installing packages',
   );
   try {
-    const result = await runNpm(root, npmArguments(dev), log, lock);
+    const cache = canCache() ? undefined : join(root, '.install', 'npm-cache');
+    const result = await runNpm(root, npmArguments(dev, cache), log, lock);
+    if (cache !== undefined) rmSync(cache, { recursive: true, force: true });
     if (result.signal !== null)
       throw Object.assign(new BootstrapError('stopped while installing'), { signal: result.signal });
     if (result.error !== undefined) {
@@ -89,9 +92,8 @@ async function install(root, dev, lock) {
 }
 
 /** Short retries: the whole of an unreachable registry must not take minutes. Install scripts are not needed by any package here. */
-function npmArguments(dev) {
+function npmArguments(dev, cache) {
   const retries = ['--fetch-retries=3', '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=8000'];
-  const cache = cacheFolder();
   return [
     'ci',
     dev ? '--include=dev' : '--omit=dev',
@@ -107,15 +109,15 @@ function npmArguments(dev) {
   ];
 }
 
-/** A folder for npm's cache when the usual one cannot be written (a service account without a home), else undefined. */
-function cacheFolder() {
+/** Whether npm can keep its cache where it usually does; a service account has no home. */
+function canCache() {
   const usual = process.env.npm_config_cache ?? join(homedir(), '.npm');
   try {
     mkdirSync(usual, { recursive: true });
     accessSync(usual, constants.W_OK);
-    return undefined;
+    return true;
   } catch {
-    return join(tmpdir(), `lanport-npm-cache-${process.getuid?.() ?? 'user'}`);
+    return false;
   }
 }
 
@@ -199,7 +201,7 @@ function guard(root, action) {
       throw new BootstrapError(`the disk that holds ${root} is full: free about 1 GB and start again.`);
     if (['EACCES', 'EPERM', 'EROFS'].includes(error.code)) {
       throw new BootstrapError(
-        `${error.path ?? root} cannot be written by this user: clone into a folder of your own, or run "chown -R $(id -u) ${root}" as root, and start again.`,
+        `${error.path ?? root} cannot be written by this user: clone into a folder of your own, or run "chown -R ${process.getuid?.() ?? 'USER'} ${root}" as root, and start again.`,
       );
     }
     throw error;

@@ -41,7 +41,7 @@ export function findNode(root = ROOT) {
  * end, because SIGHUP itself means "reload" to the gateway.
  */
 export function runNode(args, { env = process.env, timeoutMs } = {}) {
-  const onTerminal = [0, 1, 2].some((fd) => isatty(fd));
+  const onTerminal = [0, 1, 2].some((fd) => isatty(fd)) && hasTerminal();
   return new Promise((resolve, reject) => {
     const child = spawn(findNode(), args, { stdio: 'inherit', detached: true, env });
     const lastMs = new Map();
@@ -64,6 +64,7 @@ export function runNode(args, { env = process.env, timeoutMs } = {}) {
     });
     child.once('exit', (code, signal) => {
       clearTimeout(timer);
+      if (onTerminal && !hasTerminal()) endByHangup();
       resolve(signal === null ? code : 128 + constants.signals[signal]);
     });
   });
@@ -75,6 +76,12 @@ function killGroup(pid) {
   } catch {
     // It has ended by itself.
   }
+}
+
+/** Ends as a program whose terminal was closed does; an ordinary exit would try to reset that terminal and abort. */
+function endByHangup() {
+  process.removeAllListeners('SIGHUP');
+  process.kill(process.pid, 'SIGHUP');
 }
 
 function hasTerminal() {

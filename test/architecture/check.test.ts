@@ -37,7 +37,7 @@ const PLANTED: readonly (readonly [name: string, path: string, text: string, say
   [
     'an import type expression against the table',
     'src/net/a.ts',
-    `export const b = (x: import('../mcp/b.ts').B;`,
+    `export const b = (x: import('../mcp/b.ts').B) => x;`,
     /imports mcp\//,
   ],
   ['a re-export against the table', 'src/net/a.ts', `export { b } from '../mcp/b.ts';`, /imports mcp\//],
