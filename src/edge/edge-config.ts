@@ -1,6 +1,5 @@
-import { isIP } from 'node:net';
 import { z } from 'zod';
-import { setting } from '../core/setting.ts';
+import { ipRange, setting } from '../core/setting.ts';
 
 /** What the listener accepts, and from whom. */
 export interface EdgeConfig {
@@ -16,20 +15,6 @@ export interface EdgeConfig {
   readonly keyHeaderName: string | undefined;
 }
 
-/** An IP address or a range in CIDR form, IPv4 or IPv6. */
-export function ipRange() {
-  return z
-    .string()
-    .refine(isIpRange, 'must be an IP address or a range such as 192.168.1.0/24');
-}
-
-function isIpRange(text: string): boolean {
-  const [address, bits, ...rest] = text.split('/');
-  const family = isIP(address ?? '');
-  if (family === 0 || rest.length > 0) return false;
-  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
-}
-
 /** Keys of `general_settings` that belong to the edge. */
 export const edgeGeneralShape = {
   host: setting(
@@ -37,7 +22,11 @@ export const edgeGeneralShape = {
     'Address to listen on. Anything but loopback needs a master key; 0.0.0.0 listens on every IPv4 address, :: on all.',
     { env: ['LANPORT_HOST'] },
   ),
-  port: setting(z.int().min(0).max(65_535).default(4_000), 'TCP port to listen on; 0 lets the system choose.', { env: ['LANPORT_PORT'] }),
+  port: setting(
+    z.int().min(0).max(65_535).default(4_000),
+    'TCP port to listen on; 0 lets the system choose.',
+    { env: ['LANPORT_PORT'] },
+  ),
   allowed_ips: setting(
     z.array(ipRange()).default([]),
     'Addresses and ranges that may send requests; empty means all. Applies before keys are looked at.',

@@ -1,48 +1,50 @@
 import { z } from 'zod';
+import { nearest } from '../core/nearest.ts';
 import type { Secret } from '../core/secret.ts';
+import {
+  type ConfigPath,
+  type ConfigReport,
+  duration,
+  ipRange,
+  secretText,
+  setting,
+} from '../core/setting.ts';
 
-/** One entry of `virtual_keys`, as written. Limits and budgets are read and kept; they are not enforced yet, which a warning says. */
-export const virtualKeySchema = z.strictObject({
-  api_key: z.string().min(1).describe('The key as clients send it. Use os.environ/NAME to keep it out of the file.'),
-  models: z.array(z.string()).optional().describe('Models that this key may use.'),
-  mcp_servers: z.array(z.string()).optional().describe('MCP servers that this key may use: names, aliases or access groups.'),
-  mcp_tools: z.array(z.string()).optional().describe('Tools that this key may use: original names, or server/tool.'),
-  max_budget: z.number().nonnegative().optional().describe('US dollars per budget_duration.'),
-  budget_duration: z.string().optional().describe('For example 30d.'),
-  soft_budget: z.number().nonnegative().optional().describe('US dollars at which a warning is logged.'),
-  rpm_limit: z.number().int().nonnegative().optional().describe('Requests per minute.'),
-  tpm_limit: z.number().int().nonnegative().optional().describe('Tokens per minute.'),
-  max_parallel_requests: z.number().int().positive().optional().describe('Requests in flight at once.'),
-  user: z.string().optional().describe('Whom the key belongs to; written to the ledger.'),
-  user_id: z.string().optional().describe('As user.'),
-  team: z.string().optional().describe('The team it belongs to; written to the ledger.'),
-  team_id: z.string().optional().describe('As team.'),
-  key_alias: z.string().optional().describe('Name of the key in logs and in the ledger.'),
-  description: z.string().optional().describe('For people.'),
-  expires: z.string().optional().describe('Date or time (RFC 3339) after which the key is refused.'),
-  priority: z.union([z.string(), z.number()]).optional().describe('Class for priority_reservation.'),
-  allowed_ips: z.array(z.string()).optional().describe('Addresses or CIDR ranges that may use the key.'),
-  blocked: z.boolean().optional().describe('A blocked key is refused.'),
-  metadata: z.record(z.string(), z.unknown()).optional().describe('Kept, not interpreted.'),
-});
-
-export type VirtualKeyEntry = z.infer<typeof virtualKeySchema>;
-
-/** One key, checked and completed. */
+/** One key from the configuration, checked and completed. */
 export interface KeyConfig {
+  /** Position in `virtual_keys`; keys that only stand in a server's `api_keys` follow after those. */
+  readonly index: number;
   /** Where it stands, for rules and messages: `virtual_keys[2]`. */
   readonly source: string;
   readonly value: Secret;
   readonly alias: string | undefined;
   readonly user: string | undefined;
   readonly team: string | undefined;
+  readonly description: string | undefined;
+  /** Model names; empty means none. */
   readonly models: readonly string[];
+  /** Server names, aliases and access groups, as configured there; empty means none (see KeysConfig.defaultAccess). */
   readonly mcpServers: readonly string[];
+  /** Tools of those servers; `undefined` means all. */
   readonly mcpTools: readonly string[] | undefined;
+  /** Addresses and CIDR ranges; empty means every address. */
   readonly allowedIps: readonly string[];
   /** Milliseconds since the Unix epoch. */
   readonly expires: number | undefined;
   readonly blocked: boolean;
+  readonly priority: string | undefined;
+  readonly limits: KeyLimits;
+}
+
+/** What a key may use up. */
+export interface KeyLimits {
+  /** US dollars in each budget period. */
+  readonly maxBudget: number | undefined;
+  readonly softBudget: number | undefined;
+  readonly budgetDurationMs: number | undefined;
+  readonly requestsPerMinute: number | undefined;
+  readonly tokensPerMinute: number | undefined;
+  readonly parallelRequests: number | undefined;
 }
 
 export interface KeysConfig {
@@ -50,4 +52,250 @@ export interface KeysConfig {
   readonly keys: readonly KeyConfig[];
   /** What a key without `mcp_servers` may use. */
   readonly defaultAccess: 'none' | 'all';
+}
+
+const NO_LIMITS = 'limits per key are not enforced yet';
+const NO_MODELS = 'models are loaded; the model API is not served yet';
+
+/** Keys of `general_settings` that belong to keys. */
+export const keysGeneralShape = {
+  master_key: setting(
+    secretText().optional(),
+    'The key that may do everything. Without any key, only this machine itself is served. Also accepted under litellm_settings.',
+    { env: ['LANPORT_MASTER_KEY', 'LITELLM_MASTER_KEY'] },
+  ),
+  mcp_default_access: setting(
+    z.enum(['none', 'all']).default('none'),
+    'What a virtual key without mcp_servers may use. LiteLLM behaves like "all".',
+  ),
+};
+
+const nameText = z.string().min(1).max(200);
+
+/** One entry of `virtual_keys`. */
+export const virtualKeySchema = z.strictObject({
+  api_key: setting(
+    secretText(),
+    'The key as clients send it. Use os.environ/NAME to keep it out of the file.',
+  ),
+  key_alias: setting(nameText.optional(), 'Name of the key in logs and in the ledger.'),
+  description: setting(z.string().optional(), 'For people.'),
+  user: setting(nameText.optional(), 'Whom the key belongs to; written to the ledger.'),
+  user_id: setting(nameText.optional(), 'The same as user (LiteLLM spelling).'),
+  team: setting(nameText.optional(), 'The team that the key belongs to; written to the ledger.'),
+  team_id: setting(nameText.optional(), 'The same as team (LiteLLM spelling).'),
+  models: setting(
+    z.array(z.string()).default([]),
+    'Names of the models that this key may use; none when empty.',
+    { later: NO_MODELS },
+  ),
+  mcp_servers: setting(
+    z.array(z.string()).default([]),
+    'MCP servers that this key may use: names, aliases or access groups, or "*" for all; none when empty (see general_settings.mcp_default_access).',
+  ),
+  mcp_access_groups: setting(
+    z.array(z.string()).default([]),
+    'Access groups that this key may use, in addition to mcp_servers.',
+  ),
+  mcp_tools: setting(
+    z.array(z.string()).optional(),
+    'Tools of its servers that this key may see and call: original or offered names, or server/tool. Without it, all.',
+  ),
+  allowed_ips: setting(
+    z.array(ipRange()).default([]),
+    'Addresses and ranges that may use this key; empty means all.',
+  ),
+  expires: setting(
+    z.string().optional(),
+    'When the key stops working: a date or an RFC 3339 time, for example 2030-12-31.',
+  ),
+  blocked: setting(z.boolean().default(false), 'A blocked key is refused.'),
+  priority: setting(
+    z.union([z.string(), z.number()], { error: 'must be text' }).optional(),
+    'Class of litellm_settings.priority_reservation.',
+    {
+      later: 'requests are not queued by priority yet',
+    },
+  ),
+  max_budget: setting(
+    z.number().nonnegative().optional(),
+    'US dollars that the key may spend in each budget period.',
+    { later: NO_LIMITS },
+  ),
+  soft_budget: setting(z.number().nonnegative().optional(), 'US dollars at which a warning is logged.', {
+    later: NO_LIMITS,
+  }),
+  budget_duration: setting(duration('s').optional(), 'Length of the budget period, for example "30d".', {
+    later: NO_LIMITS,
+  }),
+  rpm_limit: setting(z.int().min(0).optional(), 'Requests per minute at most.', { later: NO_LIMITS }),
+  tpm_limit: setting(z.int().min(0).optional(), 'Tokens per minute at most.', { later: NO_LIMITS }),
+  max_parallel_requests: setting(z.int().min(0).optional(), 'Requests in flight at the same time at most.', {
+    later: NO_LIMITS,
+  }),
+  metadata: setting(z.record(z.string(), z.unknown()).optional(), 'Anything; not interpreted.'),
+});
+
+type VirtualKey = z.output<typeof virtualKeySchema>;
+
+/** A key value that stands in the `api_keys` of an MCP server. */
+export interface KeyGrant {
+  readonly server: string;
+  readonly value: Secret;
+  readonly path: ConfigPath;
+}
+
+export interface KeysInput {
+  readonly masterKey: Secret | undefined;
+  readonly defaultAccess: 'none' | 'all';
+  readonly virtualKeys: readonly VirtualKey[];
+  readonly grants: readonly KeyGrant[];
+  /** Server names, aliases and access groups; `undefined` when they could not be read, and then are not checked. */
+  readonly knownNames: readonly string[] | undefined;
+  readonly serverNames: readonly string[];
+  /** Milliseconds since the Unix epoch. */
+  readonly now: number;
+}
+
+const EVERY_SERVER = new Set(['*', 'all-proxy-mcpservers']);
+const NO_SERVER = 'no-mcp-servers';
+
+/** The keys' slice. Equal key values, unknown names and unreadable dates are reported; key values never are. */
+export function resolveKeys(input: KeysInput, report: ConfigReport): KeysConfig {
+  const owners = new Map<string, string>();
+  if (input.masterKey !== undefined) owners.set(input.masterKey.reveal(), 'the master key');
+  const keys: KeyConfig[] = input.virtualKeys.map((entry, index) => {
+    const path = ['virtual_keys', index];
+    const other = owners.get(entry.api_key.reveal());
+    if (other !== undefined)
+      report.error([...path, 'api_key'], `is the same key as ${other}`, 'Give every entry a key of its own.');
+    else owners.set(entry.api_key.reveal(), report.show(path));
+    return toKey(entry, index, input, report);
+  });
+  return {
+    masterKey: input.masterKey,
+    keys: grantServers(keys, input, report),
+    defaultAccess: input.defaultAccess,
+  };
+}
+
+function toKey(entry: VirtualKey, index: number, input: KeysInput, report: ConfigReport): KeyConfig {
+  const path = ['virtual_keys', index];
+  return {
+    index,
+    source: report.show(path),
+    value: entry.api_key,
+    alias: entry.key_alias,
+    user: entry.user ?? entry.user_id,
+    team: entry.team ?? entry.team_id,
+    description: entry.description,
+    models: entry.models,
+    mcpServers: [
+      ...serverNames(entry.mcp_servers, [...path, 'mcp_servers'], input, report),
+      ...serverNames(entry.mcp_access_groups, [...path, 'mcp_access_groups'], input, report),
+    ],
+    mcpTools: entry.mcp_tools,
+    allowedIps: entry.allowed_ips,
+    expires: expiry(entry.expires, [...path, 'expires'], input.now, report),
+    blocked: entry.blocked,
+    priority: entry.priority === undefined ? undefined : String(entry.priority),
+    limits: {
+      maxBudget: entry.max_budget,
+      softBudget: entry.soft_budget,
+      budgetDurationMs: entry.budget_duration,
+      requestsPerMinute: entry.rpm_limit,
+      tokensPerMinute: entry.tpm_limit,
+      parallelRequests: entry.max_parallel_requests,
+    },
+  };
+}
+
+function serverNames(
+  names: readonly string[],
+  path: ConfigPath,
+  input: KeysInput,
+  report: ConfigReport,
+): readonly string[] {
+  if (names.some((name) => EVERY_SERVER.has(name))) return input.serverNames;
+  const wanted = names.filter((name) => name !== NO_SERVER);
+  if (input.knownNames === undefined) return wanted;
+  const known = new Map(input.knownNames.map((name) => [name.toLowerCase(), name]));
+  return wanted.map((name) => {
+    const match = known.get(name.toLowerCase());
+    if (match !== undefined) return match;
+    report.error(
+      [...path, names.indexOf(name)],
+      `there is no MCP server, alias or access group "${name}"`,
+      suggestion(name, input.knownNames!),
+    );
+    return name;
+  });
+}
+
+function suggestion(name: string, known: readonly string[]): string {
+  const near = nearest(name, known);
+  if (near !== undefined) return `Did you mean "${near}"?`;
+  return known.length === 0 ? 'No MCP server is configured.' : `Known are: ${known.slice(0, 20).join(', ')}.`;
+}
+
+function expiry(
+  text: string | undefined,
+  path: ConfigPath,
+  now: number,
+  report: ConfigReport,
+): number | undefined {
+  if (text === undefined) return undefined;
+  const time = /^\d{4}-\d{2}-\d{2}([T ].*)?$/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(time)) {
+    report.error(path, 'must be a date such as 2030-12-31 or a time such as 2030-12-31T18:00:00Z');
+    return undefined;
+  }
+  if (time <= now) report.warning(path, 'lies in the past, so this key is refused');
+  return time;
+}
+
+/** Adds what servers grant in their `api_keys`: to the virtual key of that value, or as a further key. */
+function grantServers(
+  keys: readonly KeyConfig[],
+  input: KeysInput,
+  report: ConfigReport,
+): readonly KeyConfig[] {
+  const byValue = new Map(keys.map((key) => [key.value.reveal(), key]));
+  let index = keys.length;
+  for (const grant of input.grants) {
+    const value = grant.value.reveal();
+    if (value === input.masterKey?.reveal()) continue;
+    const key = byValue.get(value);
+    if (key === undefined) byValue.set(value, grantedKey(grant, index++, report));
+    else if (!key.mcpServers.includes(grant.server))
+      byValue.set(value, { ...key, mcpServers: [...key.mcpServers, grant.server] });
+  }
+  return [...byValue.values()];
+}
+
+function grantedKey(grant: KeyGrant, index: number, report: ConfigReport): KeyConfig {
+  return {
+    index,
+    source: report.show(grant.path),
+    value: grant.value,
+    alias: undefined,
+    user: undefined,
+    team: undefined,
+    description: undefined,
+    models: [],
+    mcpServers: [grant.server],
+    mcpTools: undefined,
+    allowedIps: [],
+    expires: undefined,
+    blocked: false,
+    priority: undefined,
+    limits: {
+      maxBudget: undefined,
+      softBudget: undefined,
+      budgetDurationMs: undefined,
+      requestsPerMinute: undefined,
+      tokensPerMinute: undefined,
+      parallelRequests: undefined,
+    },
+  };
 }

@@ -14,12 +14,20 @@ const LATER = 'old ledger rows are not removed yet';
 
 /** Keys of `general_settings` (LiteLLM's spelling) that belong to the ledger. */
 export const ledgerGeneralShape = {
-  maximum_spend_logs_retention_period: setting(duration('s').optional(), 'How long ledger rows are kept, for example "30d".', {
-    later: LATER,
-  }),
-  maximum_spend_logs_retention_interval: setting(duration('s').optional(), 'How often old ledger rows are looked for, for example "1d".', {
-    later: LATER,
-  }),
+  maximum_spend_logs_retention_period: setting(
+    duration('s').optional(),
+    'How long ledger rows are kept, for example "30d".',
+    {
+      later: LATER,
+    },
+  ),
+  maximum_spend_logs_retention_interval: setting(
+    duration('s').optional(),
+    'How often old ledger rows are looked for, for example "1d".',
+    {
+      later: LATER,
+    },
+  ),
 };
 
 /** Top-level section `ledger`. */
@@ -34,7 +42,10 @@ export const ledgerSchema = z.strictObject({
 const generalSchema = z.object(ledgerGeneralShape);
 
 /** The ledger's slice from `ledger` and `general_settings`. */
-export function resolveLedger(section: z.output<typeof ledgerSchema>, general: z.output<typeof generalSchema>): LedgerConfig {
+export function resolveLedger(
+  section: z.output<typeof ledgerSchema>,
+  general: z.output<typeof generalSchema>,
+): LedgerConfig {
   return {
     retentionMs: section.retention ?? general.maximum_spend_logs_retention_period,
     retentionIntervalMs: general.maximum_spend_logs_retention_interval ?? DAY_MS,

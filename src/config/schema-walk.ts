@@ -1,0 +1,106 @@
+import { z } from 'zod';
+import type { ConfigPath, SettingMeta } from '../core/setting.ts';
+
+/** A field's schema without its wrappers, and what the wrappers said. */
+export interface SchemaView {
+  readonly core: z.core.$ZodTypes;
+  readonly meta: SettingMeta;
+  readonly optional: boolean;
+  /** `undefined` when there is no default. */
+  readonly defaultValue: unknown;
+}
+
+/** Looks through optional, default, pipes and the like. The outermost meaning counts. */
+export function viewSchema(schema: z.core.$ZodType): SchemaView {
+  let current = schema as z.core.$ZodTypes;
+  let meta: SettingMeta = {};
+  let optional = false;
+  let defaultValue: unknown;
+  for (;;) {
+    meta = { ...(z.globalRegistry.get(current) as SettingMeta | undefined), ...meta };
+    const { def } = current._zod;
+    switch (def.type) {
+      case 'default':
+        defaultValue ??= def.defaultValue;
+        optional = true;
+        current = def.innerType as z.core.$ZodTypes;
+        break;
+      case 'prefault':
+      case 'optional':
+        optional = true;
+        current = def.innerType as z.core.$ZodTypes;
+        break;
+      case 'nullable':
+        current = def.innerType as z.core.$ZodTypes;
+        break;
+      case 'pipe':
+        current = def.in as z.core.$ZodTypes;
+        break;
+      default:
+        return { core: current, meta, optional, defaultValue };
+    }
+  }
+}
+
+/** The schema of a child, or `undefined` when the parent knows none of that name. */
+export function childSchema(parent: z.core.$ZodTypes, part: string | number): z.core.$ZodType | undefined {
+  const { def } = parent._zod;
+  switch (def.type) {
+    case 'object':
+      return Object.hasOwn(def.shape, String(part)) ? def.shape[String(part)] : undefined;
+    case 'record':
+      return def.valueType;
+    case 'array':
+      return def.element;
+    case 'union':
+      return def.options
+        .map((option) => childSchema(viewSchema(option).core, part))
+        .find((found) => found !== undefined);
+    default:
+      return undefined;
+  }
+}
+
+/** The schema at `path`, and the meaning of the nearest section that covers it when the path itself has none. */
+export function schemaAt(root: z.core.$ZodType, path: ConfigPath): SchemaView | undefined {
+  let view = viewSchema(root);
+  for (const part of path) {
+    const child = childSchema(view.core, part);
+    if (child === undefined) return undefined;
+    view = viewSchema(child);
+  }
+  return view;
+}
+
+/** Keys that an object has; empty for anything else. */
+export function keysOf(schema: z.core.$ZodTypes): readonly string[] {
+  const { def } = schema._zod;
+  return def.type === 'object' ? Object.keys(def.shape) : [];
+}
+
+/** What may be written, in words. */
+export function typeWords(schema: z.core.$ZodTypes): string {
+  const { def } = schema._zod;
+  switch (def.type) {
+    case 'string':
+      return 'text';
+    case 'number':
+      return 'format' in def ? 'whole number' : 'number';
+    case 'boolean':
+      return 'true or false';
+    case 'array':
+      return `list of ${typeWords(viewSchema(def.element).core)}`;
+    case 'record':
+      return `map of ${typeWords(viewSchema(def.valueType).core)}`;
+    case 'object':
+      return 'map';
+    case 'enum':
+      return Object.values(def.entries).join(' | ');
+    case 'literal':
+      return def.values.map(String).join(' | ');
+    case 'union':
+      return [...new Set(def.options.map((option) => typeWords(viewSchema(option).core)))].join(' or ');
+    default:
+      return 'anything';
+  }
+}

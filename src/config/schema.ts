@@ -1,0 +1,159 @@
+import { z } from 'zod';
+import { BOUNDS, type Bounds } from '../core/bounds.ts';
+import { byteSize, duration, inertShape, setting } from '../core/setting.ts';
+import { edgeGeneralShape } from '../edge/edge-config.ts';
+import { keysGeneralShape, virtualKeySchema } from '../keys/keys-config.ts';
+import { ledgerGeneralShape, ledgerSchema } from '../ledger/ledger-config.ts';
+import { llmLitellmShape, modelListSchema, routerSchema } from '../llm/llm-config.ts';
+import { aliasesSchema, mcpSettingsSchema, separatorSchema, serversSchema } from '../mcp/mcp-config.ts';
+import { storeGeneralShape } from '../store/store-config.ts';
+import { INERT_GENERAL, INERT_LITELLM, INERT_TOP } from './litellm-keys.ts';
+
+const LOG_LEVELS = [
+  'debug',
+  'info',
+  'warn',
+  'error',
+  'warning',
+  'critical',
+  'DEBUG',
+  'INFO',
+  'WARN',
+  'WARNING',
+  'ERROR',
+  'CRITICAL',
+] as const;
+
+const logGeneralShape = {
+  log_level: setting(
+    z.enum(LOG_LEVELS).default('info'),
+    'What is logged: debug, info, warn or error, and everything graver.',
+    {
+      env: ['LANPORT_LOG_LEVEL', 'LITELLM_LOG'],
+    },
+  ),
+  detailed_debug: setting(z.boolean().default(false), 'The same as log_level: debug.'),
+  json_logs: setting(
+    z.boolean().default(true),
+    'Logs are lines of JSON. Also accepted under litellm_settings.',
+  ),
+};
+
+/** Section `general_settings`: every domain's share, and what LiteLLM has besides. */
+export const generalSchema = z.strictObject({
+  ...edgeGeneralShape,
+  ...keysGeneralShape,
+  ...storeGeneralShape,
+  ...ledgerGeneralShape,
+  ...logGeneralShape,
+  mcp_tool_prefix_separator: separatorSchema,
+  max_request_size_mb: setting(
+    z.number().positive().optional(),
+    'Largest request body in MB; limits.body_bytes_max wins over it.',
+  ),
+  store_model_in_db: setting(
+    z.boolean().optional(),
+    'Keep models and MCP servers that are added through the API in the database.',
+    {
+      env: ['STORE_MODEL_IN_DB'],
+      later: 'models and servers come from the file only',
+    },
+  ),
+  ...inertShape(INERT_GENERAL),
+});
+
+/** Section `litellm_settings`. Keys that belong elsewhere (`master_key`, `mcp_aliases`, …) are moved there before it is read. */
+export const litellmSchema = z.strictObject({
+  ...llmLitellmShape,
+  mcp_aliases: aliasesSchema
+    .unwrap()
+    .optional()
+    .meta({ description: 'The same as mcp_aliases at the top level.' }),
+  master_key: keysGeneralShape.master_key.meta({
+    description: 'The same as general_settings.master_key.',
+    secret: true,
+  }),
+  database_url: storeGeneralShape.database_url.meta({
+    description: 'The same as general_settings.database_url.',
+    secret: true,
+  }),
+  json_logs: setting(z.boolean().optional(), 'The same as general_settings.json_logs.'),
+  set_verbose: setting(z.boolean().default(false), 'The same as general_settings.detailed_debug.'),
+  ...inertShape(INERT_LITELLM),
+});
+
+type LimitName = keyof Bounds;
+
+const LIMIT_MEANINGS: Readonly<Record<LimitName, string>> = {
+  bodyBytesMax: 'Largest request body.',
+  messageBytesMax: 'Largest MCP message.',
+  stdioLineBytesMax: 'Longest line that a stdio server may write.',
+  upstreamResponseBytesMax: 'Largest answer of a server or provider; streams may be longer.',
+  sessionsMax: 'Client sessions at the same time.',
+  inFlightPerSessionMax: 'Requests that one session may have in flight.',
+  inFlightPerServerMax: 'Calls that one MCP server may have in flight.',
+  keepAliveMs: 'Time between the comments that keep an event stream open.',
+  serverStartMs: 'Time that an MCP server may take to start and connect.',
+  callTotalMs: 'Time that one call may take.',
+  firstListWaitMs: 'Time that the first list waits for servers that were never seen before.',
+  ledgerMemoryRowsMax: 'Ledger rows held in memory.',
+  ledgerDiskBytesMax: 'Disk that the ledger may use while the database is away.',
+  shutdownDrainMs: 'Time that calls in flight get to finish at shutdown.',
+  bodyReadMs: 'Time that a request body may take to arrive.',
+};
+
+/** `bodyBytesMax` as the file writes it: `body_bytes_max`. */
+export function snakeCase(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+function limitField(name: LimitName) {
+  const value = name.endsWith('Ms') ? duration('ms') : name.includes('Bytes') ? byteSize() : z.int();
+  return setting(
+    value.pipe(z.int().min(1, 'must be at least 1')).default(BOUNDS[name]),
+    LIMIT_MEANINGS[name],
+  );
+}
+
+const LIMIT_NAMES = Object.keys(BOUNDS) as LimitName[];
+
+/** Section `limits`: the bounds of core/bounds.ts. */
+export const limitsSchema = z.strictObject(
+  Object.fromEntries(LIMIT_NAMES.map((name) => [snakeCase(name), limitField(name)])),
+);
+
+/** Bounds with what the file changes. */
+export function resolveLimits(section: z.output<typeof limitsSchema>): Bounds {
+  return Object.fromEntries(LIMIT_NAMES.map((name) => [name, section[snakeCase(name)]])) as unknown as Bounds;
+}
+
+/** Variables that the file sets; those of the process win. */
+const environmentSchema = z
+  .record(z.string(), z.union([z.string(), z.number(), z.boolean()], { error: 'must be text' }))
+  .default({});
+
+/** The whole file. Sections that are left out are empty. */
+export const rootSchema = z.strictObject({
+  general_settings: setting(generalSchema.prefault({}), 'The gateway itself.'),
+  mcp_servers: serversSchema,
+  mcp_settings: mcpSettingsSchema,
+  mcp_aliases: aliasesSchema,
+  virtual_keys: setting(z.array(virtualKeySchema).default([]), 'Keys, and what each may use.'),
+  model_list: modelListSchema,
+  litellm_settings: setting(litellmSchema.prefault({}), 'Settings of the model API, in LiteLLM spelling.'),
+  router_settings: setting(routerSchema.prefault({}), 'How models are chosen and replaced.'),
+  limits: setting(limitsSchema.prefault({}), 'Bounds on everything that holds or waits.'),
+  ledger: setting(ledgerSchema.prefault({}), 'What is recorded of calls.'),
+  environment_variables: setting(
+    environmentSchema,
+    'Environment variables for this file; those that are already set win.',
+    { secret: true },
+  ),
+  include: setting(
+    z.array(z.string()).optional(),
+    'Further files, relative to this one: lists are appended, maps are merged.',
+  ),
+  ...inertShape(INERT_TOP),
+});
+
+export type RootSettings = z.output<typeof rootSchema>;
