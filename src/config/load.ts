@@ -8,7 +8,7 @@ import { resolveServers, type ServersOutput } from '../mcp/mcp-config.ts';
 import { resolveStore, type StoreConfig } from '../store/store-config.ts';
 import { Collector } from './collector.ts';
 import { type ConfigFiles, diskFiles, readConfigFiles, readEnvFile } from './files.ts';
-import type { Lookup } from './interpolate.ts';
+import { interpolate, type Lookup } from './interpolate.ts';
 import { explainIssue } from './issues.ts';
 import { prepare } from './prepare.ts';
 import { ConfigError, type ConfigProblem } from './problem.ts';
@@ -101,7 +101,7 @@ export async function inspectConfig(options: LoadOptions): Promise<InspectedConf
   collector.use(root);
   if (collector.failed && root.entries.size === 0)
     return { config: undefined, problems: collector.sorted(paths), root };
-  const lookup = withFileVariables(root, outer);
+  const lookup = withFileVariables(root, outer, collector);
   dropEmptySections(root);
   gatherServers(root, (node, path, severity, what, hint) =>
     collector.at(node.at, severity, path, what, hint),
@@ -126,19 +126,24 @@ export async function inspectConfig(options: LoadOptions): Promise<InspectedConf
   };
 }
 
-/** Variables of the process and the env file, then those that the file sets itself (`environment_variables`, as in LiteLLM). */
-function withFileVariables(root: MapNode, outer: Lookup): Lookup {
+/**
+ * Variables of the process and the env file, then those that the file sets itself (`environment_variables`, as in LiteLLM), which may
+ * refer to those above them.
+ */
+function withFileVariables(root: MapNode, outer: Lookup, collector: Collector): Lookup {
+  const known = new Map<string, string>();
+  const lookup: Lookup = (name) => outer(name) ?? known.get(name);
   const section = root.entries.get('environment_variables')?.node;
-  return (name) => {
-    const given = outer(name);
-    if (given !== undefined || section?.kind !== 'map') return given;
-    const node = section.entries.get(name)?.node;
-    if (node?.kind !== 'scalar' || node.value === null) return undefined;
-    const text = String(node.value);
-    return text.startsWith('os.environ/') && node.variables === undefined
-      ? outer(text.slice('os.environ/'.length))
-      : text;
-  };
+  if (section?.kind !== 'map') return lookup;
+  for (const [name, { node }] of section.entries) {
+    if (node.kind !== 'scalar' || node.value === null) continue;
+    const { text, variables, problems } = interpolate(node.source ?? String(node.value), lookup);
+    for (const { what, hint } of problems) collector.error(['environment_variables', name], what, hint);
+    node.value = text;
+    node.variables = variables;
+    known.set(name, text);
+  }
+  return lookup;
 }
 
 function declaredServers(root: MapNode): readonly string[] {

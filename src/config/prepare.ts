@@ -82,10 +82,14 @@ function changesSomething(node: ConfigNode, view: SchemaView): boolean {
   return node.value !== false && node.value !== (view.defaultValue ?? null);
 }
 
-/** Variables are always text; and YAML 1.1, which LiteLLM reads, has more words for true and false. */
+/** Text and numbers mean what is written (`1.10`); variables are always text; and YAML 1.1, which LiteLLM reads, has more words for true and false. */
 function retype(node: ScalarNode, view: SchemaView): void {
-  if (typeof node.value !== 'string') return;
   const wanted = view.core._zod.def.type;
+  if (typeof node.value !== 'string') {
+    const asWritten = wanted === 'union' && node.value !== null && node.source !== undefined;
+    if (asWritten) node.value = node.source!;
+    return;
+  }
   const word = node.value.trim().toLowerCase();
   if (wanted === 'boolean' && (node.variables !== undefined || (word !== 'true' && word !== 'false'))) {
     if (YES.has(word) || (node.variables !== undefined && word === '1')) node.value = true;

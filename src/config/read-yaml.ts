@@ -105,7 +105,10 @@ class Reader {
       );
       return list;
     }
-    return scalarNode(isScalar(node) ? this.#scalar(node.value, offset, path) : null, at);
+    if (!isScalar(node)) return scalarNode(null, at);
+    const scalar = scalarNode(this.#scalar(node.value, offset, path), at);
+    if (node.source !== undefined && String(scalar.value) !== node.source) scalar.source = node.source;
+    return scalar;
   }
 
   #map(node: YAMLMap, at: Position, path: readonly (string | number)[], depth: number): MapNode {

@@ -26,6 +26,10 @@ export function viewSchema(schema: z.core.$ZodType): SchemaView {
         current = def.innerType as z.core.$ZodTypes;
         break;
       case 'prefault':
+        if (typeof def.defaultValue !== 'object') defaultValue ??= def.defaultValue;
+        optional = true;
+        current = def.innerType as z.core.$ZodTypes;
+        break;
       case 'optional':
         optional = true;
         current = def.innerType as z.core.$ZodTypes;
@@ -61,7 +65,7 @@ export function childSchema(parent: z.core.$ZodTypes, part: string | number): z.
   }
 }
 
-/** The schema at `path`, and the meaning of the nearest section that covers it when the path itself has none. */
+/** The schema at `path`, or `undefined` when there is no such setting. */
 export function schemaAt(root: z.core.$ZodType, path: ConfigPath): SchemaView | undefined {
   let view = viewSchema(root);
   for (const part of path) {
@@ -79,8 +83,9 @@ export function keysOf(schema: z.core.$ZodTypes): readonly string[] {
 }
 
 /** What may be written, in words. */
-export function typeWords(schema: z.core.$ZodTypes): string {
-  const { def } = schema._zod;
+export function typeWords({ core, meta }: SchemaView): string {
+  if (meta.words !== undefined) return meta.words;
+  const { def } = core._zod;
   switch (def.type) {
     case 'string':
       return 'text';
@@ -89,17 +94,17 @@ export function typeWords(schema: z.core.$ZodTypes): string {
     case 'boolean':
       return 'true or false';
     case 'array':
-      return `list of ${typeWords(viewSchema(def.element).core)}`;
+      return `list of ${typeWords(viewSchema(def.element))}`;
     case 'record':
-      return `map of ${typeWords(viewSchema(def.valueType).core)}`;
+      return `map of ${typeWords(viewSchema(def.valueType))}`;
     case 'object':
       return 'map';
     case 'enum':
-      return Object.values(def.entries).join(' | ');
+      return Object.values(def.entries).join(', ');
     case 'literal':
-      return def.values.map(String).join(' | ');
+      return def.values.map(String).join(', ');
     case 'union':
-      return [...new Set(def.options.map((option) => typeWords(viewSchema(option).core)))].join(' or ');
+      return [...new Set(def.options.map((option) => typeWords(viewSchema(option))))].join(' or ');
     default:
       return 'anything';
   }

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { BOUNDS, type Bounds } from '../core/bounds.ts';
-import { byteSize, duration, inertShape, setting } from '../core/setting.ts';
+import { byteSize, duration, inertShape, secretText, setting } from '../core/setting.ts';
 import { edgeGeneralShape } from '../edge/edge-config.ts';
 import { keysGeneralShape, virtualKeySchema } from '../keys/keys-config.ts';
 import { ledgerGeneralShape, ledgerSchema } from '../ledger/ledger-config.ts';
-import { llmLitellmShape, modelListSchema, routerSchema } from '../llm/llm-config.ts';
+import { llmLitellmShape, routerSchema } from '../llm/llm-config.ts';
+import { modelListSchema } from '../llm/model-config.ts';
 import { aliasesSchema, mcpSettingsSchema, separatorSchema, serversSchema } from '../mcp/mcp-config.ts';
 import { storeGeneralShape } from '../store/store-config.ts';
 import { INERT_GENERAL, INERT_LITELLM, INERT_TOP } from './litellm-keys.ts';
@@ -69,14 +70,8 @@ export const litellmSchema = z.strictObject({
     .unwrap()
     .optional()
     .meta({ description: 'The same as mcp_aliases at the top level.' }),
-  master_key: keysGeneralShape.master_key.meta({
-    description: 'The same as general_settings.master_key.',
-    secret: true,
-  }),
-  database_url: storeGeneralShape.database_url.meta({
-    description: 'The same as general_settings.database_url.',
-    secret: true,
-  }),
+  master_key: setting(secretText().optional(), 'The same as general_settings.master_key.'),
+  database_url: setting(secretText().optional(), 'The same as general_settings.database_url.'),
   json_logs: setting(z.boolean().optional(), 'The same as general_settings.json_logs.'),
   set_verbose: setting(z.boolean().default(false), 'The same as general_settings.detailed_debug.'),
   ...inertShape(INERT_LITELLM),

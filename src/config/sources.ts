@@ -18,11 +18,12 @@ export const COMMAND_LINE = 'command line';
 /** Values given on the command line, by path: `{'general_settings.port': 4001}`. They win over everything. */
 export type Overrides = Readonly<Record<string, string | number | boolean | undefined>>;
 
-/** Drops sections that are written without content, so that they count as left out. */
+/** Drops sections that are written without content, so that they count as left out, and `x-…` sections, which only hold YAML anchors. */
 export function dropEmptySections(root: MapNode): void {
   const known = keysOf(viewSchema(rootSchema).core);
   for (const [key, { node }] of root.entries) {
-    if (node.kind === 'scalar' && node.value === null && known.includes(key)) root.entries.delete(key);
+    const empty = node.kind === 'scalar' && node.value === null && known.includes(key);
+    if (empty || key.startsWith('x-')) root.entries.delete(key);
   }
 }
 

@@ -36,6 +36,8 @@ export interface ListNode extends NodeBase {
 export interface ScalarNode extends NodeBase {
   readonly kind: 'scalar';
   value: string | number | boolean | null;
+  /** As written, when that differs from the value: `1.10`, `True`. */
+  source?: string;
   /** Names of the variables that were put in, and the text before. */
   variables?: readonly string[];
   template?: string;

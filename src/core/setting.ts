@@ -19,6 +19,8 @@ export interface SettingMeta {
   readonly later?: string;
   /** Never printed. */
   readonly secret?: boolean;
+  /** The type in words, where the schema's own form says less: `duration`. */
+  readonly words?: string;
   /** Written as a list too, each item with its own name (`mcp_servers`). */
   readonly listForm?: boolean;
 }
@@ -72,7 +74,7 @@ export function secretText() {
     .string()
     .min(1, 'must not be empty')
     .transform((value) => new Secret(value))
-    .meta({ secret: true });
+    .meta({ secret: true, words: 'secret text' });
 }
 
 /** Text, number or true/false, kept as text that is never printed: values of environment variables and headers. */
@@ -80,7 +82,7 @@ export function secretScalar() {
   return z
     .union([z.string(), z.number(), z.boolean()], { error: 'must be text' })
     .transform((value) => new Secret(String(value)))
-    .meta({ secret: true });
+    .meta({ secret: true, words: 'secret text' });
 }
 
 const DURATION_UNITS: Readonly<Record<string, number>> = {
@@ -101,12 +103,15 @@ const DURATION_MS_MAX = 10 * 365 * 86_400_000;
 export function duration(unit: 's' | 'ms') {
   const bare = unit === 's' ? 'seconds' : 'milliseconds';
   const message = `must be a duration: a number of ${bare}, or text such as "30s", "5m" or "2h"`;
-  return z.union([z.number(), z.string()], { error: message }).transform((value, context) => {
-    const ms = readDuration(value, unit);
-    if (ms !== undefined) return ms;
-    context.addIssue({ code: 'custom', message });
-    return z.NEVER;
-  });
+  return z
+    .union([z.number(), z.string()], { error: message })
+    .transform((value, context) => {
+      const ms = readDuration(value, unit);
+      if (ms !== undefined) return ms;
+      context.addIssue({ code: 'custom', message });
+      return z.NEVER;
+    })
+    .meta({ words: `duration (${unit})` });
 }
 
 function readDuration(value: string | number, unit: 's' | 'ms'): number | undefined {
@@ -130,14 +135,18 @@ const SIZE_UNITS: Readonly<Record<string, number>> = {
 /** A number of bytes, once parsed. Text may carry a unit: `"32MiB"`, `"1GiB"`, `"500kB"`. */
 export function byteSize() {
   const message = 'must be a size: a number of bytes, or text such as "32MiB" or "1GiB"';
-  return z.union([z.number(), z.string()], { error: message }).transform((value, context) => {
-    const match = /^\s*(\d+(?:\.\d+)?)\s*([a-z]+)?\s*$/i.exec(String(value));
-    const factor = SIZE_UNITS[match?.[2]?.toLowerCase() ?? 'b'];
-    const bytes = match === null || factor === undefined ? Number.NaN : Math.round(Number(match[1]) * factor);
-    if (bytes >= 1 && Number.isSafeInteger(bytes)) return bytes;
-    context.addIssue({ code: 'custom', message });
-    return z.NEVER;
-  });
+  return z
+    .union([z.number(), z.string()], { error: message })
+    .transform((value, context) => {
+      const match = /^\s*(\d+(?:\.\d+)?)\s*([a-z]+)?\s*$/i.exec(String(value));
+      const factor = SIZE_UNITS[match?.[2]?.toLowerCase() ?? 'b'];
+      const bytes =
+        match === null || factor === undefined ? Number.NaN : Math.round(Number(match[1]) * factor);
+      if (bytes >= 1 && Number.isSafeInteger(bytes)) return bytes;
+      context.addIssue({ code: 'custom', message });
+      return z.NEVER;
+    })
+    .meta({ words: 'size (bytes)' });
 }
 
 /** An IP address or a range in CIDR form, IPv4 or IPv6. */

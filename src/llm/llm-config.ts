@@ -1,33 +1,7 @@
 import { z } from 'zod';
-import { Secret } from '../core/secret.ts';
-import { duration, inert, inertShape, secretScalar, secretText, setting } from '../core/setting.ts';
-
-/** One deployment of a model: an entry of `model_list`. */
-export interface ModelConfig {
-  readonly index: number;
-  /** The public name; deployments that share it form a group. */
-  readonly name: string;
-  /** Provider and model as LiteLLM writes them: `openai/gpt-4o`. */
-  readonly model: string;
-  readonly apiKey: Secret | undefined;
-  readonly apiBase: string | undefined;
-  readonly apiVersion: string | undefined;
-  readonly organization: string | undefined;
-  /** Answered instead of calling a provider. */
-  readonly mockResponse: unknown;
-  readonly requestsPerMinute: number | undefined;
-  readonly tokensPerMinute: number | undefined;
-  readonly timeoutMs: number | undefined;
-  readonly streamTimeoutMs: number | undefined;
-  readonly retriesMax: number | undefined;
-  readonly weight: number | undefined;
-  readonly order: number | undefined;
-  readonly headers: Readonly<Record<string, Secret>>;
-  /** Further `litellm_params`, sent to the provider as they are; texts under secret-looking names are Secrets. */
-  readonly params: Readonly<Record<string, unknown>>;
-  /** `model_info` as written. */
-  readonly info: Readonly<Record<string, unknown>>;
-}
+import type { Secret } from '../core/secret.ts';
+import { duration, inertShape, secretText, setting } from '../core/setting.ts';
+import { type ModelConfig, type modelListSchema, toModel } from './model-config.ts';
 
 /** How deployments are chosen, retried and replaced. */
 export interface RouterConfig {
@@ -64,67 +38,6 @@ const LATER = 'models are loaded; the model API is not served yet';
 const later = { later: LATER };
 
 const fallbackList = z.array(z.record(z.string(), z.array(z.string())));
-const priceNames = [
-  'input_cost_per_token',
-  'output_cost_per_token',
-  'input_cost_per_second',
-  'output_cost_per_second',
-] as const;
-const prices = Object.fromEntries(
-  priceNames.map((name) => [
-    name,
-    setting(z.number().min(0).optional(), `US dollars: ${name.replaceAll('_', ' ')}.`),
-  ]),
-) as Record<(typeof priceNames)[number], z.ZodOptional<z.ZodNumber>>;
-
-const litellmParams = z.looseObject({
-  model: setting(z.string().min(1), 'Provider and model, for example openai/gpt-4o or ollama/llama3.'),
-  api_key: setting(secretText().optional(), "The provider's key."),
-  api_base: setting(z.string().optional(), "The provider's address, when it is not the usual one."),
-  base_url: setting(z.string().optional(), 'The same as api_base.'),
-  api_version: setting(z.string().optional(), 'Version of an Azure API.'),
-  organization: setting(z.string().optional(), 'Organization to bill at the provider.'),
-  custom_llm_provider: setting(z.string().optional(), 'Provider, when the model name does not say it.'),
-  mock_response: setting(z.unknown().optional(), 'Answer with this text instead of calling a provider.'),
-  rpm: setting(z.int().min(0).optional(), 'Requests per minute that this deployment takes.'),
-  tpm: setting(z.int().min(0).optional(), 'Tokens per minute that this deployment takes.'),
-  timeout: setting(duration('s').optional(), 'Time for a whole answer; a bare number counts seconds.'),
-  stream_timeout: setting(
-    duration('s').optional(),
-    'Time for the first event of a streamed answer; a bare number counts seconds.',
-  ),
-  max_retries: setting(z.int().min(0).optional(), 'Retries on this deployment.'),
-  weight: setting(z.number().min(0).optional(), 'Share of the requests among the deployments of a name.'),
-  order: setting(z.int().optional(), 'Deployments of the lowest order are used first.'),
-  headers: setting(z.record(z.string(), secretScalar()).optional(), 'Headers sent to the provider.'),
-  extra_headers: setting(z.record(z.string(), secretScalar()).optional(), 'The same as headers.'),
-  ...prices,
-});
-
-const modelInfo = z.looseObject({
-  id: setting(z.string().optional(), 'Stable name of this deployment.'),
-  mode: setting(z.string().optional(), 'chat, embedding, completion, …'),
-  base_model: setting(z.string().optional(), 'Model whose prices and limits count.'),
-  max_tokens: setting(z.int().min(1).optional(), 'Tokens of input and output together.'),
-  max_input_tokens: setting(z.int().min(1).optional(), 'Tokens of input at most.'),
-  max_output_tokens: setting(z.int().min(1).optional(), 'Tokens of output at most.'),
-  access_groups: setting(z.array(z.string()).optional(), 'Groups under which keys may be given this model.'),
-  ...prices,
-});
-
-/** One entry of `model_list`. */
-export const modelSchema = z.strictObject({
-  model_name: setting(
-    z.string().min(1),
-    'The name that clients ask for; several entries of one name form a group.',
-  ),
-  litellm_params: setting(litellmParams, 'How the model is reached.'),
-  model_info: setting(modelInfo.optional(), 'What is known about the model.'),
-  model_group_alias: inert(),
-});
-
-export const modelListSchema = setting(z.array(modelSchema).default([]), 'Models and where they are.', later);
-
 /** Keys of `litellm_settings` that belong to the model API. */
 export const llmLitellmShape = {
   request_timeout: setting(
@@ -322,40 +235,4 @@ export function resolveLlm({ models, router, settings }: LlmInput): LlmConfig {
 
 function merged(list: Fallbacks): Readonly<Record<string, readonly string[]>> {
   return Object.assign({}, ...list) as Readonly<Record<string, readonly string[]>>;
-}
-
-function toModel(entry: z.output<typeof modelSchema>, index: number): ModelConfig {
-  const { model, api_key, api_base, base_url, api_version, organization, mock_response, ...params } =
-    entry.litellm_params;
-  const { rpm, tpm, timeout, stream_timeout, max_retries, weight, order, headers, extra_headers, ...rest } =
-    params;
-  return {
-    index,
-    name: entry.model_name,
-    model,
-    apiKey: api_key,
-    apiBase: api_base ?? base_url,
-    apiVersion: api_version,
-    organization,
-    mockResponse: mock_response,
-    requestsPerMinute: rpm,
-    tokensPerMinute: tpm,
-    timeoutMs: timeout,
-    streamTimeoutMs: stream_timeout,
-    retriesMax: max_retries,
-    weight,
-    order,
-    headers: { ...extra_headers, ...headers },
-    params: concealed(rest) as Readonly<Record<string, unknown>>,
-    info: entry.model_info ?? {},
-  };
-}
-
-/** The same value with every text under a secret-looking name wrapped. */
-function concealed(value: unknown, name = ''): unknown {
-  if (typeof value === 'string')
-    return /key|token|secret|password|credential|auth/i.test(name) ? new Secret(value) : value;
-  if (Array.isArray(value)) return value.map((item) => concealed(item, name));
-  if (typeof value !== 'object' || value === null || value instanceof Secret) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, concealed(item, key)]));
 }

@@ -20,7 +20,10 @@ export const mcpSettingsSchema = setting(
   z
     .array(
       z.strictObject({
-        mcp_server: serverSchema.extend({ name: setting(z.string().min(1), 'Name of the server.') }),
+        mcp_server: setting(
+          serverSchema.extend({ name: setting(z.string().min(1), 'Name of the server.') }),
+          'The keys of mcp_servers.<name>, and name.',
+        ),
       }),
     )
     .optional(),

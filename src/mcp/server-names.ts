@@ -20,7 +20,10 @@ export function giveAliases(
       servers.find(({ name }) => name === target) ??
       servers.find((one) => one.alias === target || one.name.toLowerCase() === target.toLowerCase());
     const path = ['mcp_aliases', alias];
-    if (!NAME.test(alias)) report.error(path, 'cannot be an alias', NAME_HINT);
+    if (!NAME.test(alias)) {
+      report.error(path, 'cannot be an alias', NAME_HINT);
+      continue;
+    }
     if (server === undefined && input.declared.includes(target)) continue;
     if (server === undefined) {
       const known = input.declared;
@@ -61,12 +64,13 @@ export function checkNames(servers: readonly ServerConfig[], report: ConfigRepor
     claim(name, name, 'name', ['mcp_servers', name]);
   }
   for (const { name, alias, otherAliases } of servers) {
+    if (alias !== undefined && !NAME.test(alias))
+      report.error(['mcp_servers', name, 'alias'], 'cannot be an alias', NAME_HINT);
     const fromMap = (text: string): ConfigPath =>
       report.source(['mcp_servers', name]).keyLines['alias'] === undefined || otherAliases.includes(text)
         ? ['mcp_aliases', text]
         : ['mcp_servers', name, 'alias'];
     for (const text of [...(alias === undefined ? [] : [alias]), ...otherAliases]) {
-      if (!NAME.test(text) && text === alias) report.error(fromMap(text), 'cannot be an alias', NAME_HINT);
       claim(text, name, 'alias', fromMap(text));
     }
   }

@@ -36,7 +36,11 @@ export const serverSchema = z.strictObject({
     'Program of a stdio server, started without a shell, or lanport:postgres for the built-in PostgreSQL connector.',
   ),
   args: setting(
-    z.array(z.union([z.string(), z.number(), z.boolean()], { error: 'must be text' })).default([]),
+    z
+      .array(
+        z.union([z.string(), z.number(), z.boolean()], { error: 'must be text' }).meta({ words: 'text' }),
+      )
+      .default([]),
     'Arguments of the program.',
   ),
   env: setting(

@@ -28,7 +28,7 @@ export const storeGeneralShape = {
     'Connections to the PostgreSQL server at most.',
   ),
   database_connection_timeout: setting(
-    duration('s').default(10_000),
+    duration('s').prefault('10s'),
     'How long opening a connection to the PostgreSQL server may take; a bare number counts seconds.',
   ),
 };
