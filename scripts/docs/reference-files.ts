@@ -1,11 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { generateConfigReference } from '../../src/config/reference.ts';
 import { boundsPage } from './bounds-page.ts';
 import { errorsPage } from './errors-page.ts';
 
 /** The generated pages: their text by path in the checkout. */
 export function referenceFiles(): ReadonlyMap<string, string> {
+  const config = generateConfigReference();
   return new Map([
+    ['docs/reference/config.md', config.markdown],
+    ['docs/reference/config.schema.json', `${JSON.stringify(config.schema, null, 2)}\n`],
     ['docs/reference/errors.md', errorsPage()],
     ['docs/reference/bounds.md', boundsPage()],
   ]);
