@@ -44,9 +44,17 @@ export class Collector implements ConfigReport {
   }
 
   broken(path: ConfigPath): boolean {
-    if (this.#root === undefined) return false;
     const shown = this.show(path);
     return this.problems.some((problem) => problem.severity === 'error' && problem.path === shown);
+  }
+
+  /** Whether an error already stands at this very place, of which another one would only be the consequence. */
+  reported(path: ConfigPath): boolean {
+    if (this.#root === undefined) return false;
+    const { path: shown, at } = locate(this.#root, path);
+    return this.problems.some(
+      (problem) => problem.severity === 'error' && problem.path === shown && problem.line === at.line,
+    );
   }
 
   show(path: ConfigPath): string {

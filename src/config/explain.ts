@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { ConfigPath } from '../core/setting.ts';
 import type { InspectedConfig } from './load.ts';
 import { rootSchema } from './schema.ts';
@@ -82,13 +83,14 @@ function* walk(
       const value = childOf(node, key);
       const fixed = view.core._zod.def.type === 'object' && path.length < 2;
       if (value !== undefined || (fixed && showsDefault(child)))
-        yield* walk(root, value, child, [...path, key], hidden);
+        yield* walk(root, value, child, [...path, key], hidden || (child === LOOSE && SECRET_NAME.test(key)));
     }
   } else if (node?.kind === 'scalar') yield explanation(root, visible(node, hidden), view, path, true);
   else yield explanation(root, undefined, view, path, false);
 }
 
-const LOOSE: SchemaView = viewSchema(childSchema(viewSchema(rootSchema).core, 'guardrails')!);
+/** What is known of keys that are passed on as they are. */
+const LOOSE: SchemaView = viewSchema(z.unknown());
 
 function showsDefault(view: SchemaView): boolean {
   const value = view.defaultValue;

@@ -11,7 +11,7 @@ export interface Refusal {
   readonly hint: string | undefined;
 }
 
-/** Sentences for one issue. Values are quoted only where they are short, written in the file itself, and no secret. */
+/** Sentences for one issue. A value is quoted only when it is one short word that stands in the file itself and is no secret. */
 export function explainIssue(
   issue: z.core.$ZodIssue,
   root: MapNode,
@@ -114,7 +114,7 @@ function visibleText(
   if (node?.kind !== 'scalar' || node.variables !== undefined || node.value === null) return undefined;
   if (schemaAt(schema, path)?.meta.secret === true) return undefined;
   const text = String(node.value);
-  return text.length <= 40 ? text : undefined;
+  return /^[A-Za-z][A-Za-z_-]{0,19}$/.test(text) ? text : undefined;
 }
 
 function valueHint(
@@ -124,7 +124,11 @@ function valueHint(
   schema: z.core.$ZodType,
 ): string | undefined {
   const text = visibleText(node, path, schema);
-  const near = text === undefined ? undefined : nearest(text, values.map(String));
+  const words = values.map(String);
+  const near =
+    text === undefined
+      ? undefined
+      : (words.find((word) => word.startsWith(text.toLowerCase())) ?? nearest(text, words));
   return near === undefined ? undefined : `Did you mean "${near}"?`;
 }
 
@@ -132,17 +136,16 @@ function valueHint(
 function unknownKeyHint(key: string, path: ConfigPath, schema: z.core.$ZodType): string {
   const parent = schemaAt(schema, path);
   const known = parent === undefined ? [] : keysOf(parent.core);
-  const near = nearest(key, known);
+  const first = /^\w+/.exec(key)?.[0];
+  if (first !== undefined && first !== key && known.includes(first))
+    return `A ":" and a space are missing after ${first}.`;
   const elsewhere = placesOf(key, schema);
-  if (
-    near !== undefined &&
-    (elsewhere === undefined || near.toLowerCase().replaceAll('-', '_') === key.toLowerCase())
-  )
-    return `Did you mean "${near}"?`;
+  const near =
+    nearest(key.replaceAll('-', '_'), known, 1) ??
+    (elsewhere === undefined ? nearest(key, known) : undefined);
+  if (near !== undefined) return `Did you mean "${near}"?`;
   if (elsewhere !== undefined) return `It belongs under ${elsewhere}.`;
-  return near === undefined
-    ? `Known here: ${known.slice(0, 12).join(', ')}${known.length > 12 ? ', …' : ''}.`
-    : `Did you mean "${near}"?`;
+  return `Known here: ${known.slice(0, 12).join(', ')}${known.length > 12 ? ', …' : ''}.`;
 }
 
 /** Sections, at most three, that know `key`. */

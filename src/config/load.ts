@@ -160,7 +160,7 @@ function parse(root: MapNode, collector: Collector): RootSettings | undefined {
     if (result.success) return result.data;
     const steps = [];
     for (const refusal of result.error.issues.flatMap((issue) => explainIssue(issue, root, rootSchema))) {
-      if (!collector.broken(refusal.path)) collector.error(refusal.path, refusal.what, refusal.hint);
+      if (!collector.reported(refusal.path)) collector.error(refusal.path, refusal.what, refusal.hint);
       steps.push(removal(root, refusal.path));
     }
     for (const step of steps) step?.();
@@ -215,11 +215,10 @@ function resolve(
     edge: resolveEdge(general),
     keys,
     mcp,
-    llm: resolveLlm({
-      models: settings.model_list,
-      router: settings.router_settings,
-      settings: settings.litellm_settings,
-    }),
+    llm: resolveLlm(
+      { models: settings.model_list, router: settings.router_settings, settings: settings.litellm_settings },
+      collector,
+    ),
     store: resolveStore(general, collector),
     ledger: resolveLedger(settings.ledger, general),
     limits,

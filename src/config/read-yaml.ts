@@ -1,4 +1,5 @@
 import {
+  type Alias,
   type Document,
   isAlias,
   isMap,
@@ -40,7 +41,6 @@ export function readYaml(
 }
 
 const SYNTAX_TEXTS: Readonly<Record<string, string>> = {
-  BAD_ALIAS: 'refers to an anchor that is not defined above',
   BAD_INDENT: 'the indentation does not fit',
   BLOCK_AS_IMPLICIT_KEY: 'a nested map cannot begin on the line of its key',
   MISSING_CHAR: 'a character is missing, such as ":", a closing quote or a closing bracket',
@@ -95,8 +95,7 @@ class Reader {
     if (depth === DEPTH_MAX)
       this.report(offset, showPath(path), `is nested more than ${DEPTH_MAX} levels deep`);
     if (this.#nodes >= NODES_MAX || depth >= DEPTH_MAX || node === null) return scalarNode(null, at);
-    if (isAlias(node))
-      return this.node((node.resolve(this.#document) as Node | null) ?? null, path, depth + 1);
+    if (isAlias(node)) return this.#alias(node, path, depth);
     if (isMap(node)) return this.#map(node, at, path, depth);
     if (isSeq(node)) {
       const list: ListNode = { kind: 'list', at, items: [] };
@@ -109,6 +108,20 @@ class Reader {
     const scalar = scalarNode(this.#scalar(node.value, offset, path), at);
     if (node.source !== undefined && String(scalar.value) !== node.source) scalar.source = node.source;
     return scalar;
+  }
+
+  #alias(alias: Alias, path: readonly (string | number)[], depth: number): ConfigNode {
+    const target = alias.resolve(this.#document) as Node | undefined;
+    if (target === undefined) {
+      const hint = `Write &${alias.source} in front of the value it means, further up.`;
+      this.report(
+        alias.range?.[0] ?? 0,
+        showPath(path),
+        `refers to the anchor ${alias.source}, which is not defined above`,
+        hint,
+      );
+    }
+    return this.node(target ?? null, path, depth + 1);
   }
 
   #map(node: YAMLMap, at: Position, path: readonly (string | number)[], depth: number): MapNode {

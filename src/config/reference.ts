@@ -21,8 +21,8 @@ function jsonSchema(): Json {
     override: ({ jsonSchema: json, zodSchema }) => {
       const target = json as Json;
       const meta = (z.globalRegistry.get(zodSchema) ?? {}) as SettingMeta;
-      if (meta.listForm === true) allowList(target);
       for (const key of META_KEYS) delete target[key];
+      if (meta.listForm === true) allowList(target);
       if (['number', 'boolean', 'enum', 'literal'].includes(zodSchema._zod.def.type)) allowVariable(target);
     },
   }) as Json;

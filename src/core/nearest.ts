@@ -1,8 +1,15 @@
-/** The candidate that `word` is most likely a misspelling of, ignoring case, or `undefined` when none is near (Levenshtein distance). */
-export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+/**
+ * The candidate that `word` is most likely a misspelling of, ignoring case, or `undefined` when none is near: at most `distanceMax`
+ * single-character edits away (Levenshtein distance, with swaps).
+ */
+export function nearest(
+  word: string,
+  candidates: Iterable<string>,
+  distanceMax: number = Math.max(1, Math.floor(word.length / 3)),
+): string | undefined {
   const lower = word.toLowerCase();
   let best: string | undefined;
-  let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
+  let bestDistance = distanceMax + 1;
   for (const candidate of candidates) {
     const distance = editDistance(lower, candidate.toLowerCase(), bestDistance);
     if (distance < bestDistance && distance < candidate.length) {

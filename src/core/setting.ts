@@ -161,13 +161,22 @@ function isIpRange(text: string): boolean {
   return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
 }
 
-/** A path as people write it: `mcp_servers.db.args[0]`, with quotes around keys that contain other characters. */
+/**
+ * A path as people write it: `mcp_servers.db.args[0]`. Of a key that is no plain name only the beginning is shown: where a ":" was
+ * forgotten, the rest of it may be a secret.
+ */
 export function showPath(path: ConfigPath): string {
   let text = '';
   for (const part of path) {
     if (typeof part === 'number') text += `[${part}]`;
-    else if (!/^[A-Za-z_][\w-]*$/.test(part)) text += `[${JSON.stringify(part)}]`;
+    else if (!/^[A-Za-z_][\w-]*$/.test(part) || /^sk-/.test(part))
+      text += `[${JSON.stringify(showKey(part))}]`;
     else text += text === '' ? part : `.${part}`;
   }
   return text;
+}
+
+function showKey(key: string): string {
+  const shown = /^(?:sk-|[\w.-]*)/.exec(key)![0];
+  return shown === key ? key : `${shown}…`;
 }

@@ -18,7 +18,7 @@ export interface EdgeConfig {
 /** Keys of `general_settings` that belong to the edge. */
 export const edgeGeneralShape = {
   host: setting(
-    z.string().min(1).default('127.0.0.1'),
+    z.string().min(1, 'must not be empty').default('127.0.0.1'),
     'Address to listen on. Anything but loopback needs a master key; 0.0.0.0 listens on every IPv4 address, :: on all.',
     { env: ['LANPORT_HOST'] },
   ),

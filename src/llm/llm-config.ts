@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Secret } from '../core/secret.ts';
-import { duration, inertShape, secretText, setting } from '../core/setting.ts';
+import { type ConfigReport, duration, inertShape, secretText, setting } from '../core/setting.ts';
 import { type ModelConfig, type modelListSchema, toModel } from './model-config.ts';
 
 /** How deployments are chosen, retried and replaced. */
@@ -193,10 +193,10 @@ export interface LlmInput {
 }
 
 /** The model API's slice. */
-export function resolveLlm({ models, router, settings }: LlmInput): LlmConfig {
+export function resolveLlm({ models, router, settings }: LlmInput, report: ConfigReport): LlmConfig {
   const fallbacks = router.fallbacks.length > 0 ? router.fallbacks : (settings.fallbacks ?? []);
   return {
-    models: models.map(toModel),
+    models: models.map((entry, index) => toModel(entry, index, report)),
     router: {
       strategy: router.routing_strategy,
       retriesMax: router.num_retries ?? settings.num_retries,

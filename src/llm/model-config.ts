@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { nearest } from '../core/nearest.ts';
 import { Secret } from '../core/secret.ts';
-import { duration, inert, secretScalar, secretText, setting } from '../core/setting.ts';
+import { type ConfigReport, duration, inert, secretScalar, secretText, setting } from '../core/setting.ts';
 
 /** One deployment of a model: an entry of `model_list`. */
 export interface ModelConfig {
@@ -93,11 +94,27 @@ export const modelListSchema = setting(z.array(modelSchema).default([]), 'Models
 });
 
 /** One entry, as the schema leaves it, as a deployment. */
-export function toModel(entry: z.output<typeof modelSchema>, index: number): ModelConfig {
+export function toModel(
+  entry: z.output<typeof modelSchema>,
+  index: number,
+  report: ConfigReport,
+): ModelConfig {
   const { model, api_key, api_base, base_url, api_version, organization, mock_response, ...params } =
     entry.litellm_params;
   const { rpm, tpm, timeout, stream_timeout, max_retries, weight, order, headers, extra_headers, ...rest } =
     params;
+  for (const key of Object.keys(rest)) {
+    const near = Object.hasOwn(litellmParams.shape, key)
+      ? undefined
+      : nearest(key, Object.keys(litellmParams.shape), 1);
+    if (near !== undefined) {
+      report.warning(
+        ['model_list', index, 'litellm_params', key],
+        'is not a known setting and goes to the provider as it is',
+        `Did you mean "${near}"?`,
+      );
+    }
+  }
   return {
     index,
     name: entry.model_name,

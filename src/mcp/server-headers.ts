@@ -64,6 +64,7 @@ function unsentCredential(
   valuePath: ConfigPath,
   report: ConfigReport,
 ): void {
+  if (report.broken([...path, 'auth_type'])) return;
   if (authType === undefined)
     report.warning(
       valuePath,

@@ -160,7 +160,10 @@ export const serverSchema = z.strictObject({
     'Further facts about the server.',
   ),
   server_id: setting(z.string().optional(), 'Identity of the server in LiteLLM.', { inert: true }),
-  spec_path: setting(z.string().optional(), 'OpenAPI document that LiteLLM makes tools of.', { inert: true }),
+  spec_path: setting(
+    z.string().optional(),
+    'OpenAPI document that LiteLLM makes tools of; a server that has one is left out with a warning.',
+  ),
   ...inertShape([
     'spec_version',
     'server_name',
