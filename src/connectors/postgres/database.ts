@@ -100,13 +100,20 @@ export class Database implements AsyncDisposable {
     const socket = (client as unknown as { readonly connection: { readonly stream: Socket } }).connection.stream;
     const startBytes = socket.bytesRead;
     let broken: Error | undefined;
-    const cut = (reason: string): void => {
-      broken ??= new Error(reason);
-      socket.destroy(broken);
-    };
-    // The statement under way fails with it; without a listener it would end the process.
+    let fail: (error: Error) => void = () => undefined;
+    // A cursor does not hear of a connection that is cut, so whoever waits for it is told here.
+    const severed = new Promise<never>((_resolve, reject) => {
+      fail = reject;
+    });
+    severed.catch(() => undefined);
+    // Without a listener the error of a cut connection would end the process.
     const onError = (error: Error): void => {
       broken ??= error;
+      fail(broken);
+    };
+    const cut = (reason: string): void => {
+      onError(new Error(reason));
+      socket.destroy(broken);
     };
     client.on('error', onError);
     const count = (): void => {
@@ -120,7 +127,7 @@ export class Database implements AsyncDisposable {
       signal.throwIfAborted();
       await client.query(begin);
       await client.query("SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true)", [String(statementTimeoutMs), String(lockTimeoutMs)]);
-      const result = await work(client);
+      const result = await Promise.race([work(client), severed]);
       await client.query(end);
       return result;
     } catch (error) {
