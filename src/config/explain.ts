@@ -81,7 +81,7 @@ function* walk(
     for (const key of new Set([...keysOf(view.core), ...given])) {
       const child = inner(key) ?? LOOSE;
       const value = childOf(node, key);
-      const fixed = view.core._zod.def.type === 'object' && path.length < 2;
+      const fixed = view.def.type === 'object' && path.length < 2;
       if (value !== undefined || (fixed && showsDefault(child)))
         yield* walk(root, value, child, [...path, key], hidden || (child === LOOSE && SECRET_NAME.test(key)));
     }

@@ -156,7 +156,7 @@ function placesOf(key: string, schema: z.core.$ZodType): string | undefined {
   for (const section of keysOf(root)) {
     const view = viewSchema(childSchema(root, section)!);
     if (keysOf(view.core).includes(key)) places.push(section);
-    const { def } = view.core._zod;
+    const { def } = view;
     if (def.type !== 'array' && def.type !== 'record') continue;
     const entry = viewSchema(childSchema(view.core, 0)!);
     if (keysOf(entry.core).includes(key))

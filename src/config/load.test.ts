@@ -273,16 +273,17 @@ litellm_settings: {cache_params: {password: ${secret(14)}}}
 `;
   const env = { FROM_ENV: secret(15) };
   const encoded = [`u:${secret(4)}`, `u:${secret(9)}`].map((pair) => Buffer.from(pair).toString('base64'));
-  const expectClean = (shown: string): void => {
-    expect(shown).not.toMatch(/s3cret/);
-    for (const pair of encoded) expect(shown).not.toContain(pair);
-  };
+  /** The secrets that a text shows. */
+  const shownIn = (printed: string): string[] => [
+    ...(printed.match(/s3cret\S*/g) ?? []),
+    ...encoded.filter((pair) => printed.includes(pair)),
+  ];
 
   it('never show in the configuration, whichever way it is printed', async () => {
     const { config } = await loadTexts({ 'c.yaml': text }, { env });
-    expectClean(JSON.stringify(config));
-    expectClean(inspect(config, { depth: null, showHidden: true }));
-    expectClean(inspect(config, { depth: null, customInspect: false, showHidden: true }));
+    expect(shownIn(JSON.stringify(config))).toEqual([]);
+    expect(shownIn(inspect(config, { depth: null, showHidden: true }))).toEqual([]);
+    expect(shownIn(inspect(config, { depth: null, customInspect: false, showHidden: true }))).toEqual([]);
     expect(config.keys.masterKey?.reveal()).toBe(secret(1));
     expect(config.mcp.servers[2]!.env['OTHER']!.reveal()).toBe(secret(15));
     expect(config.keys.keys[1]!.value.reveal()).toBe(secret(0));
@@ -290,7 +291,9 @@ litellm_settings: {cache_params: {password: ${secret(14)}}}
 
   it('never show in an explanation', async () => {
     const readFile = () => Promise.resolve(Buffer.from(text));
-    expectClean(JSON.stringify(explainAll(await inspectConfig({ file: 'c.yaml', env, readFile }))));
+    expect(
+      shownIn(JSON.stringify(explainAll(await inspectConfig({ file: 'c.yaml', env, readFile })))),
+    ).toEqual([]);
   });
 
   it('never show in a problem, whichever line of the file is damaged and however', async () => {
@@ -314,7 +317,7 @@ litellm_settings: {cache_params: {password: ${secret(14)}}}
         const readFile = () => Promise.resolve(Buffer.from(damaged));
         const { problems } = await inspectConfig({ file: 'c.yaml', env, readFile });
         if (problems.some(({ severity }) => severity === 'error')) failures += 1;
-        expectClean(JSON.stringify(problems) + problems.map(formatProblem).join('\n'));
+        expect(shownIn(JSON.stringify(problems) + problems.map(formatProblem).join('\n'))).toEqual([]);
       }
     }
     expect(failures).toBeGreaterThan(50);

@@ -31,7 +31,7 @@ export interface LogConfig {
 
 /** Everything that the gateway is told, checked, completed and frozen. Each domain gets its slice. */
 export interface LanportConfig {
-  /** Files that were read, the one named first; to be watched for changes. */
+  /** Files that were read, the one named first, the env file last; to be watched for changes. */
   readonly files: readonly string[];
   readonly edge: EdgeConfig;
   readonly keys: KeysConfig;
@@ -118,7 +118,13 @@ export async function inspectConfig(options: LoadOptions): Promise<InspectedConf
   const config =
     settings === undefined
       ? undefined
-      : resolve(settings, declared, paths, options.now?.() ?? Date.now(), collector);
+      : resolve(
+          settings,
+          declared,
+          [...paths, ...(options.envFile === undefined ? [] : [options.envFile])],
+          options.now?.() ?? Date.now(),
+          collector,
+        );
   return {
     config: collector.failed || config === undefined ? undefined : deepFreeze(config),
     problems: collector.sorted(paths),

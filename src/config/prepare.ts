@@ -44,7 +44,7 @@ export function prepare(root: MapNode, schema: z.core.$ZodType, lookup: Lookup, 
     for (const [key, entry] of node.entries) {
       const inner = child(view, key);
       const here = [...path, key];
-      const mark = `${pattern}.${view?.core._zod.def.type === 'record' ? '*' : key}`;
+      const mark = `${pattern}.${view?.def.type === 'record' ? '*' : key}`;
       if (inner?.meta.inert === true) {
         warnOnce(mark, here, 'is a LiteLLM setting that Lanport does not act on');
         node.entries.delete(key);
@@ -84,7 +84,7 @@ function changesSomething(node: ConfigNode, view: SchemaView): boolean {
 
 /** Text and numbers mean what is written (`1.10`); variables are always text; and YAML 1.1, which LiteLLM reads, has more words for true and false. */
 function retype(node: ScalarNode, view: SchemaView): void {
-  const wanted = view.core._zod.def.type;
+  const wanted = view.def.type;
   if (typeof node.value !== 'string') {
     const asWritten = wanted === 'union' && node.value !== null && node.source !== undefined;
     if (asWritten) node.value = node.source!;

@@ -35,7 +35,7 @@ export function readYaml(
   for (const { code, message, pos } of document.errors)
     reader.report(pos[0], '', syntaxText(code, message), SYNTAX_HINTS[code]);
   if (reader.problems.length > 0) return { root: undefined, problems: reader.problems };
-  const root = document.contents === null ? undefined : reader.node(document.contents as Node, [], 0);
+  const root = document.contents === null ? undefined : reader.node(document.contents, [], 0);
   const empty = root?.kind === 'scalar' && root.value === null;
   return { root: empty ? undefined : root, problems: reader.problems };
 }
@@ -173,7 +173,7 @@ class Reader {
       this.report(offset, showPath(path), 'has a key that is not a plain text');
       return undefined;
     }
-    const text = typeof key.value === 'string' ? key.value : (key.source ?? String(key.value));
+    const text = typeof key.value === 'string' ? key.value : (key.source ?? '');
     if (text === '__proto__') {
       this.report(offset, showPath([...path, text]), 'is not a key');
       return undefined;

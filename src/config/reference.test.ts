@@ -52,8 +52,9 @@ describe('the page', () => {
       const view = viewSchema(childSchema(root, section)!);
       for (const key of keysOf(view.core)) {
         const child = viewSchema(childSchema(view.core, key)!);
-        if (child.meta.inert === true) expect(markdown).toContain(`\`${key}\``);
-        else expect(markdown).toMatch(new RegExp(`^\\| \`${key}\` \\| [^|].* \\| .* \\| .{5,} \\|$`, 'm'));
+        const shape =
+          child.meta.inert === true ? `\`${key}\`` : `^\\| \`${key}\` \\| [^|].* \\| .* \\| .{5,} \\|$`;
+        expect(markdown).toMatch(new RegExp(shape, 'm'));
         rows += 1;
       }
     }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { SettingMeta } from '../core/setting.ts';
 import { rootSchema } from './schema.ts';
-import { childSchema, keysOf, type SchemaView, typeWords, viewSchema } from './schema-walk.ts';
+import { childSchema, defOf, keysOf, type SchemaView, typeWords, viewSchema } from './schema-walk.ts';
 
 type Json = Record<string, unknown>;
 
@@ -23,7 +23,7 @@ function jsonSchema(): Json {
       const meta = (z.globalRegistry.get(zodSchema) ?? {}) as SettingMeta;
       for (const key of META_KEYS) delete target[key];
       if (meta.listForm === true) allowList(target);
-      if (['number', 'boolean', 'enum', 'literal'].includes(zodSchema._zod.def.type)) allowVariable(target);
+      if (['number', 'boolean', 'enum', 'literal'].includes(defOf(zodSchema).type)) allowVariable(target);
     },
   }) as Json;
   return { ...schema, title: 'Lanport configuration', patternProperties: { '^x-': {} } };
@@ -68,7 +68,7 @@ function markdown(): string {
     if (view.meta.inert !== true) parts.push(...section(key, view, 2));
   }
   parts.push(inertParagraph(root, 'Further sections'));
-  return `${parts.filter((part) => part !== '').join('\n')}`;
+  return parts.filter((part) => part !== '').join('\n');
 }
 
 /** A heading, what it means, a table of its keys, then the sections inside. */
@@ -93,7 +93,7 @@ function section(path: string, view: SchemaView, level: number): string[] {
 
 /** What the entries of a list or map look like: `virtual_keys[]`, `mcp_servers.<name>`. */
 function entryOf(path: string, view: SchemaView): { readonly path: string; readonly view: SchemaView } {
-  const { type } = view.core._zod.def;
+  const { type } = view.def;
   if (type !== 'array' && type !== 'record') return { path, view };
   const inner = viewSchema(childSchema(view.core, type === 'array' ? 0 : 'name')!);
   return keysOf(inner.core).length === 0

@@ -1,9 +1,19 @@
 import { z } from 'zod';
 import type { ConfigPath, SettingMeta } from '../core/setting.ts';
 
+/** What a schema is made of, told apart by `type`. */
+export type SchemaDef = z.core.$ZodTypes['_zod']['def'];
+
+/** The definition inside a schema. zod offers no other door for walking schemas (https://zod.dev/library-authors). */
+export function defOf(schema: z.core.$ZodType): SchemaDef {
+  // oxlint-disable-next-line no-underscore-dangle
+  return (schema as z.core.$ZodTypes)._zod.def;
+}
+
 /** A field's schema without its wrappers, and what the wrappers said. */
 export interface SchemaView {
-  readonly core: z.core.$ZodTypes;
+  readonly core: z.core.$ZodType;
+  readonly def: SchemaDef;
   readonly meta: SettingMeta;
   readonly optional: boolean;
   /** `undefined` when there is no default. */
@@ -12,43 +22,43 @@ export interface SchemaView {
 
 /** Looks through optional, default, pipes and the like. The outermost meaning counts. */
 export function viewSchema(schema: z.core.$ZodType): SchemaView {
-  let current = schema as z.core.$ZodTypes;
+  let current = schema;
   let meta: SettingMeta = {};
   let optional = false;
   let defaultValue: unknown;
   for (;;) {
     meta = { ...(z.globalRegistry.get(current) as SettingMeta | undefined), ...meta };
-    const { def } = current._zod;
+    const def = defOf(current);
     switch (def.type) {
       case 'default':
         defaultValue ??= def.defaultValue;
         optional = true;
-        current = def.innerType as z.core.$ZodTypes;
+        current = def.innerType;
         break;
       case 'prefault':
         if (typeof def.defaultValue !== 'object') defaultValue ??= def.defaultValue;
         optional = true;
-        current = def.innerType as z.core.$ZodTypes;
+        current = def.innerType;
         break;
       case 'optional':
         optional = true;
-        current = def.innerType as z.core.$ZodTypes;
+        current = def.innerType;
         break;
       case 'nullable':
-        current = def.innerType as z.core.$ZodTypes;
+        current = def.innerType;
         break;
       case 'pipe':
-        current = def.in as z.core.$ZodTypes;
+        current = def.in;
         break;
       default:
-        return { core: current, meta, optional, defaultValue };
+        return { core: current, def, meta, optional, defaultValue };
     }
   }
 }
 
 /** The schema of a child, or `undefined` when the parent knows none of that name. */
-export function childSchema(parent: z.core.$ZodTypes, part: string | number): z.core.$ZodType | undefined {
-  const { def } = parent._zod;
+export function childSchema(parent: z.core.$ZodType, part: string | number): z.core.$ZodType | undefined {
+  const def = defOf(parent);
   switch (def.type) {
     case 'object':
       return Object.hasOwn(def.shape, String(part)) ? def.shape[String(part)] : undefined;
@@ -77,15 +87,14 @@ export function schemaAt(root: z.core.$ZodType, path: ConfigPath): SchemaView | 
 }
 
 /** Keys that an object has; empty for anything else. */
-export function keysOf(schema: z.core.$ZodTypes): readonly string[] {
-  const { def } = schema._zod;
+export function keysOf(schema: z.core.$ZodType): readonly string[] {
+  const def = defOf(schema);
   return def.type === 'object' ? Object.keys(def.shape) : [];
 }
 
 /** What may be written, in words. */
-export function typeWords({ core, meta }: SchemaView): string {
+export function typeWords({ def, meta }: SchemaView): string {
   if (meta.words !== undefined) return meta.words;
-  const { def } = core._zod;
   switch (def.type) {
     case 'string':
       return 'text';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type LanportConfig, loadConfig } from './load.ts';
-import { ConfigError, formatProblem } from './problem.ts';
+import { type ConfigError, formatProblem } from './problem.ts';
 
 async function load(text: string, env: Record<string, string> = {}) {
   return loadConfig({ file: 'c.yaml', env, readFile: () => Promise.resolve(Buffer.from(text)) });

@@ -169,7 +169,7 @@ export function showPath(path: ConfigPath): string {
   let text = '';
   for (const part of path) {
     if (typeof part === 'number') text += `[${part}]`;
-    else if (!/^[A-Za-z_][\w-]*$/.test(part) || /^sk-/.test(part))
+    else if (!/^[A-Za-z_][\w-]*$/.test(part) || part.startsWith('sk-'))
       text += `[${JSON.stringify(showKey(part))}]`;
     else text += text === '' ? part : `.${part}`;
   }
