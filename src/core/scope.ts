@@ -1,4 +1,4 @@
-type Closer = () => void | Promise<void>;
+type Closer = () => void | PromiseLike<void>;
 
 /** Default time that one closing step may take, in milliseconds. */
 export const CLOSE_STEP_MS = 10_000;

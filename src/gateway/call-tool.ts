@@ -6,6 +6,7 @@ import { type Inbound, type RpcReply, type RpcRequest, replyMessage, resultMessa
 import type { ToolEntry } from '../mcp/mcp-view.ts';
 import type { McpPolicy } from '../policy/visibility.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { Exchange } from './exchange.ts';
 import { asGatewayError, isToolTrouble, type McpContext } from './handle-mcp.ts';
 
 export interface CallDeps {
@@ -14,6 +15,8 @@ export interface CallDeps {
   readonly ledger: Ledger;
   readonly log: Log;
   readonly clock: Clock;
+  /** The client's address, as far as proxies in between are trusted. */
+  readonly addressOf: (exchange: Exchange) => string;
   /** A new UUID version 7: the id of a ledger row. */
   readonly newId: () => string;
 }
@@ -85,7 +88,7 @@ function record(id: string, request: RpcRequest, name: string, tool: ToolEntry |
     keyAlias: principal.alias,
     user: principal.user,
     team: principal.team,
-    address: exchange.remoteAddress,
+    address: deps.addressOf(exchange),
     client: inbound.session?.client ?? exchange.headers['user-agent'],
     server: tool?.server,
     toolName: name,

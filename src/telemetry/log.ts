@@ -14,18 +14,36 @@ export interface Log {
 
 const RANK: Record<LogLevel, number> = { debug: 10, info: 20, warn: 30, error: 40 };
 
-/** One JSON object a line: `time` (RFC 3339), `level`, `message`, then the fields. Errors are written with their causes' messages. */
-export function createLog(output: Writable, level: LogLevel, now: () => number = Date.now): Log {
+/** A log that gathers the lines of one turn of the event loop into one write. */
+export interface BufferedLog extends Log {
+  /** Writes what is gathered; before the process ends. */
+  flush(): void;
+}
+
+/**
+ * One JSON object a line: `time` (RFC 3339), `level`, `message`, then the fields. Errors are written with their causes' messages.
+ * Warnings and errors are written at once.
+ */
+export function createLog(output: Pick<Writable, 'write'>, level: LogLevel, now: () => number = Date.now): BufferedLog {
+  let gathered = '';
+  const flush = (): void => {
+    const text = gathered;
+    gathered = '';
+    if (text !== '') output.write(text);
+  };
   const write = (at: LogLevel, message: string, fields: LogFields | undefined): void => {
     if (RANK[at] < RANK[level]) return;
     const line = { time: new Date(now()).toISOString(), level: at, message, ...fields };
-    output.write(`${JSON.stringify(line, printable)}\n`);
+    if (gathered === '') setImmediate(flush);
+    gathered += `${JSON.stringify(line, printable)}\n`;
+    if (RANK[at] >= RANK.warn) flush();
   };
   return {
     debug: (message, fields) => write('debug', message, fields),
     info: (message, fields) => write('info', message, fields),
     warn: (message, fields) => write('warn', message, fields),
     error: (message, fields) => write('error', message, fields),
+    flush,
   };
 }
 

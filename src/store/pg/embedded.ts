@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../../telemetry/log.ts';
 import { findBinaries } from './embedded-binaries.ts';
+import { ensureDatabase, type RunSql, withClient } from './embedded-admin.ts';
 import { type RunAs, runAs } from './embedded-user.ts';
 
 /** Longest path of a Unix socket is 107 bytes on Linux and 103 on macOS; the file name takes 16. */
@@ -36,6 +37,10 @@ export interface EmbeddedPostgres extends AsyncDisposable {
   readonly pid: number;
   /** Connection parameters for a database and role on it. */
   connection(database: string, role?: string): { host: string; port: number; user: string; database: string };
+  /** Makes a database unless it is there. */
+  ensureDatabase(name: string): Promise<void>;
+  /** Hands `work` a session on a database as its owner. */
+  withDatabase<T>(name: string, work: (run: RunSql) => Promise<T>): Promise<T>;
 }
 
 /**
@@ -55,8 +60,8 @@ export async function startEmbedded(dataFolder: string, log: Log): Promise<Embed
   const [command, commandArgs] = user.wrap(binaries.postgres, args);
   const output = new Output();
   const child = spawn(command, commandArgs, { cwd: '/', detached: true, stdio: ['ignore', 'ignore', 'pipe'], env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', PG_OOM_ADJUST_FILE: '' } });
-  child.stderr!.setEncoding('utf8');
-  child.stderr!.on('data', (text: string) => output.push(text));
+  child.stderr.setEncoding('utf8');
+  child.stderr.on('data', (text: string) => output.push(text));
   child.unref();
   (child.stderr as unknown as { unref(): void }).unref();
   const gone = new Promise<never>((_resolve, reject) => {
@@ -66,12 +71,15 @@ export async function startEmbedded(dataFolder: string, log: Log): Promise<Embed
   gone.catch(() => undefined);
   await Promise.race([waitReady(cluster, child), gone]);
   child.once('exit', (code) => log.debug('the embedded PostgreSQL ended', { code }));
+  const connection: EmbeddedPostgres['connection'] = (database, role) => ({ host: socketFolder, port: PORT, user: role ?? SUPERUSER, database });
   return {
     socketFolder,
     port: PORT,
     user: SUPERUSER,
     pid: child.pid!,
-    connection: (database, role) => ({ host: socketFolder, port: PORT, user: role ?? SUPERUSER, database }),
+    connection,
+    ensureDatabase: (name) => ensureDatabase(connection('postgres'), name),
+    withDatabase: (name, work) => withClient(connection(name), work),
     [Symbol.asyncDispose]: async () => {
       await stopChild(child);
       rmSync(socketFolder, { recursive: true, force: true });

@@ -1,0 +1,40 @@
+import { DEMO_DATABASE, loadDemo } from '../connectors/postgres/demo/load-demo.ts';
+import type { ServerConfig } from '../mcp/mcp-ports.ts';
+import type { OpenedStore } from '../store/open-store.ts';
+import type { Log } from '../telemetry/log.ts';
+
+/** The server that a gateway without a configuration file has: the built-in PostgreSQL connector on the demo database. */
+export function demoServer(startTimeoutMs: number, callTimeoutMs: number, concurrency: number): ServerConfig {
+  return {
+    name: 'postgres',
+    alias: undefined,
+    otherAliases: [],
+    transport: 'in-process',
+    transportStrict: false,
+    url: undefined,
+    command: 'lanport:demo',
+    args: [],
+    env: {},
+    cwd: undefined,
+    headers: {},
+    extraHeaders: [],
+    description: 'The demo database: customers, products and orders of a small company.',
+    accessGroups: [],
+    allowAllKeys: false,
+    allowedTools: undefined,
+    disallowedTools: [],
+    startTimeoutMs,
+    callTimeoutMs,
+    concurrency,
+    isolation: 'shared',
+    idleShutdownMs: undefined,
+    source: { file: 'defaults', line: 0, keyLines: {} },
+  };
+}
+
+/** Makes the demo database on the embedded server, unless it is there. Rejects with what PostgreSQL says. */
+export async function prepareDemo(embedded: NonNullable<OpenedStore['embedded']>, log: Log): Promise<void> {
+  await embedded.ensureDatabase(DEMO_DATABASE);
+  const state = await embedded.withDatabase(DEMO_DATABASE, loadDemo);
+  if (state === 'loaded') log.info('the demo database was loaded', { database: DEMO_DATABASE });
+}

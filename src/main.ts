@@ -1,0 +1,39 @@
+import { CommanderError } from 'commander';
+import { EXIT, StartupError } from './app/startup-error.ts';
+import { buildProgram } from './cli/program.ts';
+import { errorChain } from './telemetry/log.ts';
+
+/** A second signal ends the process at once. */
+function stopRequested(): Promise<string> {
+  return new Promise((resolve) => {
+    let asked = false;
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.on(signal, () => {
+        if (asked) process.exit(EXIT.failed);
+        asked = true;
+        resolve(signal);
+      });
+    }
+  });
+}
+
+const program = buildProgram({
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env: process.env,
+  now: Date.now,
+  exit: (code) => {
+    process.exitCode = code;
+  },
+  stopRequested,
+});
+
+try {
+  await program.parseAsync(process.argv);
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.configuration;
+  else {
+    process.stderr.write(`lanport: ${error instanceof StartupError ? error.message : errorChain(error)}\n`);
+    process.exitCode = error instanceof StartupError ? error.exitCode : EXIT.failed;
+  }
+}
