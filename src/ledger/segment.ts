@@ -1,16 +1,16 @@
-import { constants, promises as fs, write } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { constants, write } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** One file of the spool: JSON lines, each on the disk itself before its write is acknowledged (O_DSYNC). */
 export class Segment {
   readonly path: string;
-  readonly #file: fs.FileHandle;
+  readonly #file: FileHandle;
   bytes = 0;
   /** Sequence number of the last record in it. */
   lastSeq = 0;
 
-  private constructor(path: string, file: fs.FileHandle) {
+  private constructor(path: string, file: FileHandle) {
     this.path = path;
     this.#file = file;
   }

@@ -32,7 +32,7 @@ const TYPES = { getTypeParser: (oid: number) => NATIVE.get(oid) ?? ((text: strin
 
 /** Runs one statement through the extended protocol, which carries only one, and reads up to the caps. */
 export async function readRows(client: PoolClient, sql: string, values: readonly unknown[], caps: RowCaps, typeNames: ReadonlyMap<number, string>): Promise<ReadRows> {
-  const cursor = client.query(new Cursor<unknown[]>(sql, [...values], { rowMode: 'array', types: TYPES as never }));
+  const cursor = client.query(new Cursor<unknown[]>(sql, [...values], { rowMode: 'array', types: TYPES }));
   const rows: unknown[][] = [];
   let bytes = 0;
   let truncated = false;

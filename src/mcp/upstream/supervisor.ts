@@ -302,7 +302,7 @@ export class Supervisor implements AsyncDisposable {
   #downError(): GatewayError {
     if (this.#authRefusal !== undefined) return this.#error('server-auth', { status: this.#authRefusal });
     const state = this.#state === 'starting' ? 'starting' : 'down';
-    return this.#error('server-down', { state, since: new Date(this.#since).toISOString(), reason: this.#reason === undefined ? '' : `${sentence(this.#reason)}` });
+    return this.#error('server-down', { state, since: new Date(this.#since).toISOString(), reason: this.#reason === undefined ? '' : sentence(this.#reason) });
   }
 
   #error(code: ErrorCode, facts: Facts, options: { cause?: unknown; operatorText?: string } = {}): GatewayError {

@@ -1,5 +1,5 @@
 import { GatewayError } from '../../../core/errors.ts';
-import { HttpFailure, type HttpClient, type HttpRequest, parseTarget, type RequestHandle, type ResponseHead, type Target } from '../../../net/http-client.ts';
+import { type HttpClient, type HttpFailure, type HttpRequest, parseTarget, type RequestHandle, type ResponseHead, type Target } from '../../../net/http-client.ts';
 import { SseParser, SseTooLargeError } from '../../../net/sse-parser.ts';
 import { notificationMessage } from '../../wire/compose.ts';
 import { type RpcMessage, type RpcReply, readMessage } from '../../wire/message.ts';
