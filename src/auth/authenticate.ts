@@ -1,115 +1,166 @@
+import { hash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
+import { type Clock, systemClock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
-import type { KeyRing } from '../keys/key-ring.ts';
-import type { KeyConfig } from '../keys/keys-config.ts';
-import { addressList, isLoopback, plainAddress } from './addresses.ts';
+import type { KeyRing, KnownKey, RingEntry } from '../keys/key-ring.ts';
+import { type AddressTest, addressList, forwardedAddress, isLoopback, plainAddress } from './addresses.ts';
+import { createKeyReader } from './presented-key.ts';
 
 /** Whom a key stands for. One frozen object per key, so that the hot path makes none. */
 export interface Principal {
-  /** Stable: `master`, `anonymous`, or the first 16 hexadecimal digits of the key's digest. */
+  /** Stable over restarts: `master`, `anonymous`, or the first 16 hexadecimal digits of the key's SHA-256. */
   readonly id: string;
   readonly kind: 'master' | 'virtual' | 'anonymous';
   readonly alias: string | undefined;
   readonly user: string | undefined;
   readonly team: string | undefined;
-  readonly key: KeyConfig | undefined;
+  /** Equal for two principals only when they are the same key with the same rights; what is derived from rights is cached under it. */
+  readonly scopeKey: string;
+  /** What a virtual key was given; `undefined` for principals that may use everything. */
+  readonly grants: Grants | undefined;
 }
 
+/** The rights of a virtual key, as they were written. */
+export interface Grants {
+  /** Where they stand: `virtual_keys[2]`. */
+  readonly source: string;
+  /** Names, aliases and access groups. */
+  readonly mcpServers: readonly string[];
+  /** `undefined` means every tool of those servers. */
+  readonly mcpTools: readonly string[] | undefined;
+  readonly models: readonly string[];
+}
+
+/** What kind of route a request goes to; `?key=` counts on `gemini` alone. */
+export type RouteKind = 'mcp' | 'llm' | 'gemini' | 'admin' | 'health';
+
+/** What a request shows of who sent it. */
 export interface Credentials {
   readonly headers: IncomingHttpHeaders;
-  readonly query: string | undefined;
+  /** After the `?`, without it. */
+  readonly query?: string | null | undefined;
+  /** The socket's. */
   readonly remoteAddress: string;
-  /** Whether `?key=` counts, as on Gemini routes. */
-  readonly keyInQuery: boolean;
+  readonly routeKind: RouteKind;
 }
 
+/** What `createAuthenticator` needs. */
 export interface AuthenticatorOptions {
   readonly ring: KeyRing;
-  /** `general_settings.litellm_key_header_name`, lower case. */
-  readonly headerName: string | undefined;
+  /** `general_settings.litellm_key_header_name`. */
+  readonly headerName?: string | undefined;
+  /** `general_settings.allowed_ips`; empty allows every address. */
   readonly allowedIps: readonly string[];
   readonly useXForwardedFor: boolean;
-  readonly now: () => number;
+  /** Whether this machine itself is served while there is no key at all. */
+  readonly trustLoopbackWithoutKeys: boolean;
+  readonly clock?: Clock;
 }
 
+/** Credential in, principal out. */
 export interface Authenticator {
-  /** Throws `auth-…` or `address-forbidden`. */
+  /** Throws `auth-missing`, `auth-invalid`, `auth-expired`, `auth-blocked`, `auth-unconfigured` or `address-forbidden`. */
   authenticate(credentials: Credentials): Principal;
-  /** The client's address: the socket's, or the first of X-Forwarded-For where that is trusted. */
+  /** The client's address: the socket's, or the last of X-Forwarded-For where that is trusted. At most 64 characters. */
   addressOf(credentials: Pick<Credentials, 'headers' | 'remoteAddress'>): string;
+  /** The header that carries the gateway's own key, lower case; `undefined` when none does or when there are no keys. */
+  keyHeaderOf(headers: IncomingHttpHeaders): string | undefined;
 }
 
-const MASTER: Principal = Object.freeze({ id: 'master', kind: 'master', alias: 'master', user: undefined, team: undefined, key: undefined });
-const ANONYMOUS: Principal = Object.freeze({ id: 'anonymous', kind: 'anonymous', alias: 'anonymous', user: undefined, team: undefined, key: undefined });
+interface Known {
+  readonly principal: Principal;
+  readonly key: KnownKey | undefined;
+  readonly allows: AddressTest | undefined;
+}
+
 const DIGEST_CHARACTERS = 16;
 
+/** Builds the authenticator. Throws on an address list that cannot be read. */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
+  const { ring, clock = systemClock } = options;
   const gatewayAllows = options.allowedIps.length === 0 ? undefined : addressList(options.allowedIps);
-  const principals = new Map<string, { readonly principal: Principal; readonly allows: ((address: string) => boolean) | undefined }>();
+  const keys = createKeyReader(options.headerName);
+  const anonymous = everything('anonymous');
+  const known = new WeakMap<RingEntry, Known>();
+  const knownOf = (entry: RingEntry): Known => {
+    let found = known.get(entry);
+    if (found === undefined) known.set(entry, (found = know(entry)));
+    return found;
+  };
   const addressOf: Authenticator['addressOf'] = ({ headers, remoteAddress }) => {
     const forwarded = options.useXForwardedFor ? headers['x-forwarded-for'] : undefined;
-    const first = typeof forwarded === 'string' ? forwarded.split(',')[0]?.trim() : undefined;
-    return plainAddress(first === undefined || first === '' ? remoteAddress : first);
+    return (
+      forwardedAddress(typeof forwarded === 'string' ? forwarded : undefined) ?? plainAddress(remoteAddress)
+    );
   };
   return {
     addressOf,
+    keyHeaderOf: (headers) => (ring.size === 0 ? undefined : keys.headerOf(headers)),
     authenticate: (credentials) => {
+      const { headers, query, routeKind } = credentials;
       if (gatewayAllows !== undefined) requireAddress(gatewayAllows, addressOf(credentials));
-      if (options.ring.size === 0) return anonymous(credentials);
-      const presented = presentedKey(credentials, options.headerName);
-      if (presented === undefined) throw new GatewayError('auth-missing');
-      const found = options.ring.lookup(presented);
-      if (found === undefined) throw new GatewayError('auth-invalid');
-      if (found.entry.kind === 'master') return MASTER;
-      const { key } = found.entry;
-      let known = principals.get(found.digest);
-      if (known === undefined) {
-        const principal: Principal = Object.freeze({ id: found.digest.slice(0, DIGEST_CHARACTERS), kind: 'virtual', alias: key.alias, user: key.user, team: key.team, key });
-        known = { principal, allows: key.allowedIps.length === 0 ? undefined : addressList(key.allowedIps) };
-        principals.set(found.digest, known);
+      if (ring.size === 0) {
+        requireOwnMachine(credentials, options.trustLoopbackWithoutKeys);
+        return anonymous;
       }
+      const presented = keys.read(headers, routeKind === 'gemini' ? (query ?? undefined) : undefined);
+      if (presented === undefined) throw new GatewayError('auth-missing');
+      const entry = ring.lookup(presented);
+      if (entry === undefined) throw new GatewayError('auth-invalid');
+      const { principal, key, allows } = knownOf(entry);
+      if (key === undefined) return principal;
       if (key.blocked) throw new GatewayError('auth-blocked');
-      if (key.expires !== undefined && key.expires <= options.now()) throw new GatewayError('auth-expired', { expires: new Date(key.expires).toISOString() });
-      if (known.allows !== undefined) requireAddress(known.allows, addressOf(credentials));
-      return known.principal;
+      if (key.expires !== undefined && key.expires <= clock.now())
+        throw new GatewayError('auth-expired', { expires: new Date(key.expires).toISOString() });
+      if (allows !== undefined) requireAddress(allows, addressOf(credentials));
+      return principal;
     },
   };
 }
 
-/** Without any key the gateway serves this machine alone; what a proxy forwards is not from this machine. */
-function anonymous(credentials: Credentials): Principal {
-  const forwarded = credentials.headers['x-forwarded-for'] ?? credentials.headers['forwarded'];
-  if (!isLoopback(credentials.remoteAddress) || forwarded !== undefined) throw new GatewayError('auth-missing');
-  return ANONYMOUS;
+function know(entry: RingEntry): Known {
+  if (entry.kind === 'master') return { principal: everything('master'), key: undefined, allows: undefined };
+  const { key, digest } = entry;
+  const grants: Grants = Object.freeze({
+    source: key.source,
+    mcpServers: key.mcpServers,
+    mcpTools: key.mcpTools,
+    models: key.models,
+  });
+  const id = digest.slice(0, DIGEST_CHARACTERS);
+  const rights = hash('sha256', JSON.stringify(grants), 'hex').slice(0, DIGEST_CHARACTERS);
+  const principal: Principal = Object.freeze({
+    id,
+    kind: 'virtual',
+    alias: key.alias,
+    user: key.user,
+    team: key.team,
+    scopeKey: `${id}.${rights}`,
+    grants,
+  });
+  return { principal, key, allows: key.allowedIps.length === 0 ? undefined : addressList(key.allowedIps) };
 }
 
-/** The key that a request carries; empty values count as absent. `x-litellm-api-key` wins. */
-function presentedKey({ headers, query, keyInQuery }: Credentials, headerName: string | undefined): string | undefined {
-  return (
-    bare(headers['x-litellm-api-key']) ??
-    (headerName === undefined ? undefined : bare(headers[headerName])) ??
-    bearer(headers.authorization) ??
-    bare(headers['x-api-key']) ??
-    bare(headers['api-key']) ??
-    bare(headers['x-goog-api-key']) ??
-    (keyInQuery && query !== undefined ? (new URLSearchParams(query).get('key') ?? undefined) : undefined)
-  );
+function everything(kind: 'master' | 'anonymous'): Principal {
+  return Object.freeze({
+    id: kind,
+    kind,
+    alias: kind,
+    user: undefined,
+    team: undefined,
+    scopeKey: kind,
+    grants: undefined,
+  });
 }
 
-function bearer(value: string | undefined): string | undefined {
-  if (value === undefined || value.length < 8 || value.slice(0, 7).toLowerCase() !== 'bearer ') return undefined;
-  const key = value.slice(7).trim();
-  return key === '' ? undefined : key;
+/** Without any key only this machine is served; what a proxy on it forwards may come from anywhere. */
+function requireOwnMachine({ headers, remoteAddress }: Credentials, trustLoopback: boolean): void {
+  const forwarded = headers['x-forwarded-for'] !== undefined || headers['forwarded'] !== undefined;
+  if (trustLoopback && !forwarded && isLoopback(remoteAddress)) return;
+  const address = plainAddress(remoteAddress);
+  throw new GatewayError('auth-unconfigured', { address: forwarded ? `${address} (a proxy)` : address });
 }
 
-/** A header that holds a key, with or without the word Bearer before it. */
-function bare(value: string | readonly string[] | undefined): string | undefined {
-  if (typeof value !== 'string') return undefined;
-  const text = value.trim();
-  if (text === '' || /^bearer$/i.test(text)) return undefined;
-  return bearer(text) ?? text;
-}
-
-function requireAddress(allows: (address: string) => boolean, address: string): void {
+function requireAddress(allows: AddressTest, address: string): void {
   if (!allows(address)) throw new GatewayError('address-forbidden', { address });
 }

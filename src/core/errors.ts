@@ -30,6 +30,7 @@ export const ERRORS = {
   'auth-invalid': row(401, 1401, false, 'caller', 'This key is not known here. Check it, or ask the operator of this gateway for one.'),
   'auth-expired': row(401, 1402, false, 'caller', 'This key expired at {expires}. Ask the operator for a new one.'),
   'auth-blocked': row(401, 1403, false, 'caller', 'This key is blocked. Ask the operator to unblock it.'),
+  'auth-unconfigured': row(401, 1401, false, 'operator', 'No key is configured on this gateway, so it serves only programs on its own machine, and this request came from {address}. Set general_settings.master_key.'),
   'address-forbidden': row(403, 1404, false, 'operator', 'Requests from {address} are not allowed (general_settings.allowed_ips or the key\'s allowed_ips).'),
   'origin-forbidden': row(403, 1405, false, 'operator', 'Origin {origin} is not allowed. Add its host to general_settings.allowed_hosts.'),
   'host-forbidden': row(403, 1406, false, 'operator', 'Host {host} is not a name of this machine. Add it to general_settings.allowed_hosts.'),

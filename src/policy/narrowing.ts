@@ -1,18 +1,33 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** What a request asks to be narrowed to. `undefined`: everything that the key may use. */
-export type Narrowing = readonly string[] | undefined;
-
-const NAMES_MAX = 100;
-
-/** The names in the path, else those of `x-mcp-servers` and `x-mcp-access-groups`; a header without names counts as absent. */
-export function narrowingOf(pathNames: readonly string[] | undefined, headers: IncomingHttpHeaders): Narrowing {
-  if (pathNames !== undefined) return pathNames;
-  const names = [...list(headers['x-mcp-servers']), ...list(headers['x-mcp-access-groups'])];
-  return names.length === 0 ? undefined : names.slice(0, NAMES_MAX);
+/** What a request asks to be narrowed to: servers, aliases or access groups, as written. `undefined`: everything the key may use. */
+export interface Narrowing {
+  readonly names: readonly string[] | undefined;
 }
 
-function list(value: string | readonly string[] | undefined): string[] {
-  const text = typeof value === 'string' ? value : '';
-  return text.split(',').map((name) => name.trim()).filter((name) => name !== '');
+const EVERYTHING: Narrowing = Object.freeze({ names: undefined });
+
+/**
+ * The names in the path, else those of `x-mcp-servers` and `x-mcp-access-groups` together. A header without names counts as absent; a
+ * path without names does not: it names nothing that exists.
+ */
+export function narrowingFromRequest(request: {
+  readonly pathNames: readonly string[] | undefined;
+  readonly headers: IncomingHttpHeaders;
+}): Narrowing {
+  const { pathNames, headers } = request;
+  if (pathNames !== undefined) return { names: pathNames.length === 0 ? [''] : pathNames };
+  const servers = headers['x-mcp-servers'];
+  const groups = headers['x-mcp-access-groups'];
+  if (servers === undefined && groups === undefined) return EVERYTHING;
+  const names = [...namesIn(servers), ...namesIn(groups)];
+  return names.length === 0 ? EVERYTHING : { names };
+}
+
+function namesIn(value: string | readonly string[] | undefined): string[] {
+  if (typeof value !== 'string') return [];
+  return value
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
 }

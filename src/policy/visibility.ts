@@ -1,18 +1,15 @@
+import { hash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Principal } from '../auth/authenticate.ts';
-import { GatewayError } from '../core/errors.ts';
-import { type Narrowing, narrowingOf } from './narrowing.ts';
-import { type HeaderLine, type NamedServer, upstreamHeaderReader } from './upstream-headers.ts';
+import { createKeyReader } from '../auth/presented-key.ts';
+import { type Narrowing, narrowingFromRequest } from './narrowing.ts';
+import type { PolicyServer } from './policy-server.ts';
+import { createRights, type Rights, type Verdict } from './rights.ts';
+import { indexServers, narrowServers } from './server-names.ts';
+import type { ExposedName } from './tool-list.ts';
+import { type HeaderLine, upstreamHeaderReader } from './upstream-headers.ts';
 
-/** What policy knows of a server. */
-export interface PolicyServer extends NamedServer {
-  readonly accessGroups: readonly string[];
-  readonly allowAllKeys: boolean;
-  readonly allowedTools: readonly string[] | undefined;
-  readonly disallowedTools: readonly string[];
-}
-
-/** What one request may see and call. Two with equal `key` see the same. */
+/** What one request may see and call. Two with equal `key` see the same, whoever they are and before or after a reload. */
 export interface Visibility {
   readonly key: string;
   /** Names of servers, in configuration order. */
@@ -20,96 +17,96 @@ export interface Visibility {
   allowsTool(server: string, originalName: string): boolean;
 }
 
+/** Principal and request in, verdict out; the same verdict for lists and for calls. */
 export interface McpPolicy {
-  narrowing(request: { readonly names: readonly string[] | undefined; readonly headers: IncomingHttpHeaders }): Narrowing;
-  /** The same verdict for lists and calls. Throws `server-unknown` for a name that is unknown or not for this principal. */
+  narrowing(request: {
+    readonly names: readonly string[] | undefined;
+    readonly headers: IncomingHttpHeaders;
+  }): Narrowing;
+  /** Throws `server-unknown` for a name that is unknown or not for this principal. */
   visibility(principal: Principal, narrowing: Narrowing): Visibility;
-  upstreamHeaders(server: string, headers: IncomingHttpHeaders): readonly HeaderLine[];
-  /** The rule that lets a principal use a server, for the ledger. */
+  /** What a principal may do with a server, or with one of its tools, and why. */
+  verdict(principal: Principal, server: string, originalName?: string): Verdict;
+  /** The rule that lets a principal use a server, for the ledger; `undefined` without a server. */
   rule(principal: Principal, server: string | undefined): string | undefined;
+  /** What the client sends for this server alone. */
+  upstreamHeaders(server: string, headers: IncomingHttpHeaders): readonly HeaderLine[];
 }
 
-const CACHE_MAX = 2_000;
-
+/** What `createPolicy` needs. */
 export interface PolicyOptions {
   readonly servers: readonly PolicyServer[];
   /** What a key without `mcp_servers` may use (LiteLLM's "none means all" is `all`). */
   readonly defaultAccess: 'none' | 'all';
+  /** How tools are named for clients, so that `mcp_tools` may use those names. */
+  readonly exposedName?: ExposedName;
+  /** The header with the gateway's own key, which is passed on to nobody (Authenticator.keyHeaderOf). By default the one a key would be read from. */
+  readonly keyHeaderOf?: (headers: IncomingHttpHeaders) => string | undefined;
 }
 
+/** Principals, and narrowings of each, whose answers are remembered; the oldest goes first. */
+const PRINCIPALS_MAX = 1_000;
+const NARROWINGS_MAX = 32;
+/** Longer narrowings are answered, and not remembered. */
+const CACHED_CHARACTERS_MAX = 256;
+const KEY_CHARACTERS = 32;
+
+const dashed: ExposedName = (prefix, name) => (prefix === undefined ? name : `${prefix}-${name}`);
+
+interface Scope {
+  readonly rights: Rights;
+  readonly whole: Visibility;
+  readonly narrowed: Map<string, Visibility>;
+}
+
+/** Builds the policy over the configured servers. It holds no keys: a principal brings its grants. */
 export function createPolicy(options: PolicyOptions): McpPolicy {
-  const cache = new Map<string, Visibility>();
-  const byName = new Map<string, PolicyServer[]>();
-  for (const server of options.servers) {
-    for (const name of [server.name, server.alias, ...server.otherAliases, ...server.accessGroups]) {
-      if (name === undefined) continue;
-      const key = name.toLowerCase();
-      const known = byName.get(key) ?? [];
-      if (!known.includes(server)) byName.set(key, [...known, server]);
-    }
-  }
-  const permitted = (principal: Principal): readonly PolicyServer[] => {
-    if (principal.kind !== 'virtual') return options.servers;
-    const given = principal.key?.mcpServers ?? [];
-    if (given.length === 0 && options.defaultAccess === 'all') return options.servers;
-    const wanted = new Set(given.flatMap((name) => byName.get(name.toLowerCase()) ?? []));
-    return options.servers.filter((server) => wanted.has(server) || server.allowAllKeys);
+  const { servers, defaultAccess, exposedName = dashed } = options;
+  const keyHeaderOf = options.keyHeaderOf ?? createKeyReader(undefined).headerOf;
+  const index = indexServers(servers);
+  const scopes = new Map<string, Scope>();
+  const scopeOf = (principal: Principal): Scope => {
+    const known = scopes.get(principal.scopeKey);
+    if (known !== undefined) return known;
+    const rights = createRights(principal, { servers, index, defaultAccess, exposedName });
+    return remember(scopes, PRINCIPALS_MAX, principal.scopeKey, {
+      rights,
+      whole: see(rights, rights.servers),
+      narrowed: new Map(),
+    });
   };
   return {
-    narrowing: ({ names, headers }) => narrowingOf(names, headers),
-    visibility: (principal, narrowing) => {
-      const key = narrowing === undefined ? principal.id : `${principal.id}|${narrowing.join(',').toLowerCase()}`;
-      const known = cache.get(key);
+    narrowing: ({ names, headers }) => narrowingFromRequest({ pathNames: names, headers }),
+    visibility: (principal, { names }) => {
+      const { rights, whole, narrowed } = scopeOf(principal);
+      if (names === undefined) return whole;
+      const text = names.length === 1 ? names[0]! : names.join(',');
+      const known = narrowed.get(text);
       if (known !== undefined) return known;
-      const made = build(key, principal, narrow(permitted(principal), narrowing, byName));
-      if (cache.size >= CACHE_MAX) cache.delete(cache.keys().next().value!);
-      cache.set(key, made);
-      return made;
+      const made = see(rights, narrowServers(rights.servers, names, index));
+      return text.length > CACHED_CHARACTERS_MAX ? made : remember(narrowed, NARROWINGS_MAX, text, made);
     },
-    upstreamHeaders: upstreamHeaderReader(options.servers),
-    rule: (principal, name) => {
-      if (principal.kind !== 'virtual') return principal.kind;
-      const server = options.servers.find((one) => one.name === name);
-      if (server?.allowAllKeys === true && !(principal.key?.mcpServers ?? []).some((given) => byName.get(given.toLowerCase())?.includes(server))) return `mcp_servers.${server.name}.allow_all_keys`;
-      if ((principal.key?.mcpServers ?? []).length === 0) return 'general_settings.mcp_default_access';
-      return `${principal.key?.source}.mcp_servers`;
-    },
+    verdict: (principal, server, originalName) => scopeOf(principal).rights.judge(server, originalName),
+    rule: (principal, server) =>
+      server === undefined ? undefined : scopeOf(principal).rights.judge(server, undefined).rule,
+    upstreamHeaders: upstreamHeaderReader(servers, keyHeaderOf),
   };
 }
 
-function narrow(permitted: readonly PolicyServer[], narrowing: Narrowing, byName: ReadonlyMap<string, readonly PolicyServer[]>): readonly PolicyServer[] {
-  if (narrowing === undefined) return permitted;
-  const wanted = new Set<PolicyServer>();
-  for (const name of narrowing) {
-    const named = (byName.get(name.toLowerCase()) ?? []).filter((server) => permitted.includes(server));
-    if (named.length === 0) {
-      const known = permitted.map((server) => server.alias ?? server.name).slice(0, 50).join(', ');
-      throw new GatewayError('server-unknown', { name: name.slice(0, 100), known: known === '' ? 'none' : known });
-    }
-    for (const server of named) wanted.add(server);
-  }
-  return permitted.filter((server) => wanted.has(server));
+function remember<T>(map: Map<string, T>, max: number, key: string, value: T): T {
+  if (map.size >= max) map.delete(map.keys().next().value!);
+  map.set(key, value);
+  return value;
 }
 
-function build(key: string, principal: Principal, servers: readonly PolicyServer[]): Visibility {
-  const tools = principal.key?.mcpTools === undefined ? undefined : new Set(principal.key.mcpTools);
-  const rules = new Map(servers.map((server) => [server.name, server]));
-  return {
-    key,
-    servers: servers.map((server) => server.name),
-    allowsTool: (name, originalName) => {
-      const server = rules.get(name);
-      if (server === undefined) return false;
-      const forms = formsOf(server, originalName);
-      if (server.allowedTools !== undefined && !forms.some((form) => server.allowedTools!.includes(form))) return false;
-      if (forms.some((form) => server.disallowedTools.includes(form))) return false;
-      return tools === undefined || forms.some((form) => tools.has(form));
-    },
-  };
-}
-
-/** The ways in which a tool may be written in a list of tools. */
-function formsOf(server: PolicyServer, originalName: string): string[] {
-  const prefixes = [server.name, ...(server.alias === undefined ? [] : [server.alias]), ...server.otherAliases];
-  return [originalName, ...prefixes.flatMap((prefix) => [`${prefix}/${originalName}`, `${prefix}-${originalName}`])];
+function see(rights: Rights, servers: readonly PolicyServer[]): Visibility {
+  const names = servers.map((server) => server.name);
+  const inScope = new Set(names);
+  const content = JSON.stringify(servers.map((server) => rights.fingerprint(server)));
+  return Object.freeze({
+    key: hash('sha256', content, 'hex').slice(0, KEY_CHARACTERS),
+    servers: Object.freeze(names),
+    allowsTool: (server: string, originalName: string) =>
+      inScope.has(server) && rights.judge(server, originalName).allowed,
+  });
 }
