@@ -11,7 +11,7 @@ export interface Refusal {
   readonly hint: string | undefined;
 }
 
-/** Sentences for one issue. A value is quoted only when it is one short word that stands in the file itself and is no secret. */
+/** Sentences for one issue. Values are hardly ever quoted, see `visibleText`. */
 export function explainIssue(
   issue: z.core.$ZodIssue,
   root: MapNode,
@@ -35,8 +35,8 @@ export function explainIssue(
       );
     case 'invalid_value':
       return one(
-        `${quoted(node, path, schema)}must be one of ${issue.values.map(String).join(', ')}`,
-        valueHint(issue.values, node, path, schema),
+        `${quoted(node)}must be one of ${issue.values.map(String).join(', ')}`,
+        valueHint(issue.values, node),
       );
     case 'too_small':
       return one(
@@ -101,29 +101,20 @@ function typeHint(expected: string, node: ConfigNode): string | undefined {
   return undefined;
 }
 
-function quoted(node: ConfigNode | undefined, path: ConfigPath, schema: z.core.$ZodType): string {
-  const text = visibleText(node, path, schema);
+function quoted(node: ConfigNode | undefined): string {
+  const text = visibleText(node);
   return text === undefined ? '' : `is ${JSON.stringify(text)}, but `;
 }
 
-function visibleText(
-  node: ConfigNode | undefined,
-  path: ConfigPath,
-  schema: z.core.$ZodType,
-): string | undefined {
+/** The value, when it is one short word that stands in the file itself: whatever else it is may be a secret. */
+function visibleText(node: ConfigNode | undefined): string | undefined {
   if (node?.kind !== 'scalar' || node.variables !== undefined || node.value === null) return undefined;
-  if (schemaAt(schema, path)?.meta.secret === true) return undefined;
   const text = String(node.value);
   return /^[A-Za-z][A-Za-z_-]{0,19}$/.test(text) ? text : undefined;
 }
 
-function valueHint(
-  values: readonly unknown[],
-  node: ConfigNode | undefined,
-  path: ConfigPath,
-  schema: z.core.$ZodType,
-): string | undefined {
-  const text = visibleText(node, path, schema);
+function valueHint(values: readonly unknown[], node: ConfigNode | undefined): string | undefined {
+  const text = visibleText(node);
   const words = values.map(String);
   const near =
     text === undefined

@@ -164,6 +164,10 @@ describe('names', () => {
       'mcp_servers: {a: {url: "http://h/", access_groups: [b]}, b: {url: "http://h/"}}',
       '"b" is already the name of the MCP server b',
     ],
+    [
+      'mcp_servers: {a: {url: "http://h/", access_groups: [a]}, b: {url: "http://h/", access_groups: [a]}}',
+      '"a" is already the name of the MCP server a',
+    ],
     ['mcp_servers: {"a b": {url: "http://h/"}}', 'mcp_servers["a…"]: is not a usable name'],
     ['mcp_servers: {a: {url: "http://h/", alias: "x y"}}', 'mcp_servers.a.alias: cannot be an alias'],
     [
@@ -257,7 +261,7 @@ describe('the forms of a list', () => {
 describe('the rest of an entry', () => {
   it('durations, lists and defaults arrive completed', async () => {
     const { config } = await load(
-      'limits: {server_start_ms: 7s}\nmcp_servers: {a: {url: "http://h/", timeout: 30, start_timeout: 2m, extra_headers: [X-Me], allowed_tools: [t], concurrency: 3}, b: {command: x, args: [1.10, true], env: {N: 1.10, B: True}}}',
+      'limits: {server_start_ms: 7s}\nmcp_servers: {a: {url: "http://h/", timeout: 30, start_timeout: 2m, extra_headers: [X-Me], allowed_tools: [t], concurrency: 3, idle_shutdown: 10m}, b: {command: x, args: [1.10, true], env: {N: 1.10, B: True}}}',
     );
     expect(config.mcp.servers[0]).toMatchObject({
       callTimeoutMs: 30_000,
@@ -265,6 +269,7 @@ describe('the rest of an entry', () => {
       extraHeaders: ['x-me'],
       allowedTools: ['t'],
       concurrency: 3,
+      idleShutdownMs: 600_000,
       isolation: 'shared',
     });
     const second = config.mcp.servers[1]!;

@@ -77,29 +77,27 @@ export function checkNames(servers: readonly ServerConfig[], report: ConfigRepor
   return [...known, ...groups(servers, owners, report)];
 }
 
+/** Refuses access groups, each once, that are malformed or named like a server other than their only member. */
 function groups(
   servers: readonly ServerConfig[],
   owners: ReadonlyMap<string, { readonly server: string; readonly what: string }>,
   report: ConfigReport,
 ): readonly string[] {
-  const members = new Map<string, Set<string>>();
+  const members = new Map<string, { readonly path: ConfigPath; readonly servers: string[] }>();
   for (const { name, accessGroups } of servers) {
-    for (const group of accessGroups) members.set(group, (members.get(group) ?? new Set()).add(name));
+    for (const [at, group] of accessGroups.entries()) {
+      const known = members.get(group) ?? { path: ['mcp_servers', name, 'access_groups', at], servers: [] };
+      known.servers.push(name);
+      members.set(group, known);
+    }
   }
-  for (const { name, accessGroups } of servers) {
-    accessGroups.forEach((group, at) => {
-      const path = ['mcp_servers', name, 'access_groups', at];
-      const owner = owners.get(group.toLowerCase());
-      const only = members.get(group)!;
-      if (!NAME.test(group)) report.error(path, 'cannot be an access group', NAME_HINT);
-      else if (owner !== undefined && !(only.size === 1 && only.has(owner.server))) {
-        report.error(
-          path,
-          `"${group}" is already the ${owner.what} of the MCP server ${owner.server}`,
-          'Give the access group a name of its own.',
-        );
-      }
-    });
+  for (const [group, { path, servers: inside }] of members) {
+    const owner = owners.get(group.toLowerCase());
+    if (!NAME.test(group)) report.error(path, 'cannot be an access group', NAME_HINT);
+    else if (owner !== undefined && inside.some((name) => name !== owner.server)) {
+      const what = `"${group}" is already the ${owner.what} of the MCP server ${owner.server}`;
+      report.error(path, what, 'Give the access group a name of its own.');
+    }
   }
   return [...members.keys()];
 }
