@@ -1,4 +1,4 @@
-import { DEMO_DATABASE, loadDemo } from '../connectors/postgres/demo/load-demo.ts';
+import { DEMO_DATABASE, loadDemo } from '../connectors/postgres/demo.ts';
 import type { ServerConfig } from '../mcp/mcp-ports.ts';
 import type { OpenedStore } from '../store/open-store.ts';
 import type { Log } from '../telemetry/log.ts';

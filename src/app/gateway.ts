@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createAuthenticator } from '../auth/authenticate.ts';
 import type { LanportConfig } from '../config/load.ts';
 import { createPostgresConnector } from '../connectors/postgres/connector.ts';
-import { DEMO_DATABASE, DEMO_ROLE } from '../connectors/postgres/demo/load-demo.ts';
+import { DEMO_DATABASE, DEMO_ROLE } from '../connectors/postgres/demo.ts';
 import { systemClock } from '../core/clock.ts';
 import { createIdSource } from '../core/ids.ts';
 import { Scope } from '../core/scope.ts';

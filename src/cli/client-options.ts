@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { connectGateway, type GatewayClient } from '../app/client.ts';
 import { dataFolderOf } from '../app/serve.ts';
-import type { ProgramIo } from './program.ts';
+import type { ProgramIo } from './program-io.ts';
 
 /** Options of every command that talks to a running gateway. */
 export interface ClientOptions {

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { clientOf, type ClientOptions, withClientOptions } from './client-options.ts';
-import type { ProgramIo } from './program.ts';
+import type { ProgramIo } from './program-io.ts';
 import { table } from './table.ts';
 
 interface Row {

@@ -2,21 +2,10 @@ import { Command } from 'commander';
 import { VERSION } from '../app/version.ts';
 import { registerConfigCommands } from './config.ts';
 import { registerLedgerCommands } from './ledger.ts';
+import type { ProgramIo } from './program-io.ts';
 import { registerServeCommand } from './serve.ts';
 import { registerServersCommands } from './servers.ts';
 import { registerToolsCommands } from './tools.ts';
-
-/** What the command line reads from and writes to; tests hand in their own. */
-export interface ProgramIo {
-  readonly stdout: { write(text: string): unknown };
-  readonly stderr: { write(text: string): boolean };
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly now: () => number;
-  /** Sets the exit code. */
-  readonly exit: (code: number) => void;
-  /** Resolves when the process is asked to stop. */
-  readonly stopRequested: () => Promise<string>;
-}
 
 /** The whole command line. */
 export function buildProgram(io: ProgramIo): Command {

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { type ServeOptions, serve } from '../app/serve.ts';
-import type { ProgramIo } from './program.ts';
+import type { ProgramIo } from './program-io.ts';
 
 /** Adds `lanport serve`. */
 export function registerServeCommand(program: Command, io: ProgramIo): void {

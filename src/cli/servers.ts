@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { clientOf, type ClientOptions, withClientOptions } from './client-options.ts';
-import type { ProgramIo } from './program.ts';
+import type { ProgramIo } from './program-io.ts';
 import { ago, table } from './table.ts';
 
 interface Server {

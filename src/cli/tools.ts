@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { EXIT } from '../app/startup-error.ts';
 import { clientOf, type ClientOptions, withClientOptions } from './client-options.ts';
-import type { ProgramIo } from './program.ts';
+import type { ProgramIo } from './program-io.ts';
 import { table } from './table.ts';
 
 interface Tool {

@@ -7,7 +7,7 @@ import type { ToolEntry } from '../mcp/mcp-view.ts';
 import type { McpPolicy } from '../policy/visibility.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Exchange } from './exchange.ts';
-import { asGatewayError, isToolTrouble, type McpContext } from './handle-mcp.ts';
+import { asGatewayError, isToolTrouble, type McpContext } from './mcp-context.ts';
 
 export interface CallDeps {
   readonly mcp: Mcp;

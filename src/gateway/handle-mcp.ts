@@ -1,6 +1,6 @@
 import type { Principal } from '../auth/authenticate.ts';
-import { ERRORS, GatewayError } from '../core/errors.ts';
-import type { McpPolicy, Visibility } from '../policy/visibility.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { McpPolicy } from '../policy/visibility.ts';
 import type { Mcp } from '../mcp/mcp.ts';
 import {
   acceptsSse,
@@ -17,6 +17,7 @@ import {
 } from '../mcp/mcp-wire.ts';
 import type { Exchange } from './exchange.ts';
 import { type CallDeps, callTool } from './call-tool.ts';
+import { asGatewayError, type McpContext } from './mcp-context.ts';
 import { sendStatusPage } from './status-page.ts';
 
 export interface HandleMcpDeps extends CallDeps {
@@ -24,15 +25,6 @@ export interface HandleMcpDeps extends CallDeps {
   readonly policy: McpPolicy;
   readonly authenticate: (exchange: Exchange) => Principal;
   readonly version: string;
-}
-
-/** Who asks, over what, and what they may see: fixed before the first message is looked at. */
-export interface McpContext {
-  readonly exchange: Exchange;
-  readonly principal: Principal;
-  readonly visibility: Visibility;
-  /** Distinguishes this address from others in `serverInfo.name`. */
-  readonly scopeName: string | undefined;
 }
 
 /** The way of a request to `/mcp`: a step per line, each of which may end it with an error. */
@@ -135,16 +127,4 @@ function endSession(context: McpContext, deps: HandleMcpDeps): void {
   if (typeof id !== 'string') throw new GatewayError('method-not-allowed', { method: 'DELETE', path: exchange.path });
   deps.mcp.sessions.end(deps.mcp.sessions.find(id, principal.id)); // 404
   exchange.send(200, undefined, undefined);
-}
-
-/** Any failure as one that may be shown; what was not foreseen is logged and answered as `internal`. */
-export function asGatewayError(error: unknown, exchange: Exchange, deps: Pick<CallDeps, 'log'>): GatewayError {
-  if (error instanceof GatewayError) return error;
-  deps.log.error('a request broke', { request: exchange.requestId, path: exchange.path, error, stack: error instanceof Error ? error.stack : undefined });
-  return new GatewayError('internal', { request: exchange.requestId }, { cause: error });
-}
-
-/** Whether the error is one that the model should read as a tool's result rather than the client as a protocol error. */
-export function isToolTrouble(error: GatewayError): boolean {
-  return ERRORS[error.code].actor !== 'caller' && error.rpcCode >= 1440 && error.rpcCode < 1450;
 }

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { GatewayError } from '../core/errors.ts';
 import { ASSUMED_LEGACY, readMessages } from '../mcp/mcp-wire.ts';
 import type { EventStream, Exchange } from './exchange.ts';
-import { answer, type HandleMcpDeps, type McpContext } from './handle-mcp.ts';
+import { answer, type HandleMcpDeps } from './handle-mcp.ts';
+import type { McpContext } from './mcp-context.ts';
 
 interface SseSession {
   readonly stream: EventStream;

@@ -1,9 +1,9 @@
 import { Connection } from './http-connection.ts';
 import { HttpFailure } from './http-failure.ts';
-import type { HttpRequest, RequestHandle, ResponseSink, Target } from './http-types.ts';
+import type { HttpRequest, RequestHandle, ResponseSink, Target } from './http-request.ts';
 
 export { HttpFailure } from './http-failure.ts';
-export type { HeaderLine, HttpRequest, RequestHandle, ResponseHead, ResponseSink, Target } from './http-types.ts';
+export type { HeaderLine, HttpRequest, RequestHandle, ResponseHead, ResponseSink, Target } from './http-request.ts';
 
 export interface HttpClientOptions {
   readonly connectTimeoutMs?: number;

@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { HttpFailure, type HttpFailureKind } from './http-failure.ts';
 import { ResponseParser } from './http-response-parser.ts';
-import type { HttpRequest, ResponseSink, Target } from './http-types.ts';
+import type { HttpRequest, ResponseSink, Target } from './http-request.ts';
 
 export interface ConnectionOptions {
   readonly connectTimeoutMs: number;

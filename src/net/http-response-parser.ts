@@ -1,4 +1,4 @@
-import type { ResponseHead } from './http-types.ts';
+import type { ResponseHead } from './http-request.ts';
 
 const HEAD_BYTES_MAX = 64 * 1024;
 const CHUNK_LINE_BYTES_MAX = 1_024;

@@ -18,7 +18,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'all'>> = {
   edge: ['core', 'telemetry', 'gateway', 'admin'],
   app: 'all',
   cli: ['core', 'config', 'app'],
-  main: ['cli', 'app', 'core'],
+  main: ['core', 'telemetry', 'app', 'cli'],
 };
 
 /** Files that a folder may import although its row does not list their folder. */

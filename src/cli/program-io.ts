@@ -1,0 +1,11 @@
+/** What the command line reads from and writes to; tests hand in their own. */
+export interface ProgramIo {
+  readonly stdout: { write(text: string): unknown };
+  readonly stderr: { write(text: string): boolean };
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly now: () => number;
+  /** Sets the exit code. */
+  readonly exit: (code: number) => void;
+  /** Resolves when the process is asked to stop. */
+  readonly stopRequested: () => Promise<string>;
+}

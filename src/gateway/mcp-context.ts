@@ -1,0 +1,26 @@
+import type { Principal } from '../auth/authenticate.ts';
+import { ERRORS, GatewayError } from '../core/errors.ts';
+import type { Visibility } from '../policy/visibility.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Exchange } from './exchange.ts';
+
+/** Who asks, over what, and what they may see: fixed before the first message is looked at. */
+export interface McpContext {
+  readonly exchange: Exchange;
+  readonly principal: Principal;
+  readonly visibility: Visibility;
+  /** Distinguishes this address from others in `serverInfo.name`. */
+  readonly scopeName: string | undefined;
+}
+
+/** Any failure as one that may be shown; what was not foreseen is logged and answered as `internal`. */
+export function asGatewayError(error: unknown, exchange: Exchange, deps: { readonly log: Log }): GatewayError {
+  if (error instanceof GatewayError) return error;
+  deps.log.error('a request broke', { request: exchange.requestId, path: exchange.path, error, stack: error instanceof Error ? error.stack : undefined });
+  return new GatewayError('internal', { request: exchange.requestId }, { cause: error });
+}
+
+/** Whether the error is one that the model should read as a tool's result rather than the client as a protocol error. */
+export function isToolTrouble(error: GatewayError): boolean {
+  return ERRORS[error.code].actor !== 'caller' && error.rpcCode >= 1440 && error.rpcCode < 1450;
+}
