@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generateConfigReference } from '../../src/config/reference.ts';
 import { boundsPage } from './bounds-page.ts';
+import { cliPage } from './cli-page.ts';
 import { errorsPage } from './errors-page.ts';
 
 /** The generated pages: their text by path in the checkout. */
@@ -10,6 +11,7 @@ export function referenceFiles(): ReadonlyMap<string, string> {
   return new Map([
     ['docs/reference/config.md', config.markdown],
     ['docs/reference/config.schema.json', `${JSON.stringify(config.schema, null, 2)}\n`],
+    ['docs/reference/cli.md', cliPage()],
     ['docs/reference/errors.md', errorsPage()],
     ['docs/reference/bounds.md', boundsPage()],
   ]);
