@@ -8,6 +8,7 @@ import {
   clientOf,
   errorMessage,
   errorObject,
+  idIn,
   type Inbound,
   initializeRevision,
   LATEST_MODERN,
@@ -48,7 +49,15 @@ export async function handleMcp(exchange: Exchange, deps: HandleMcpDeps): Promis
 async function post(context: McpContext, deps: HandleMcpDeps): Promise<void> {
   const { exchange } = context;
   const body = await exchange.body(); // 400, 408, 413
-  const inbound = deps.mcp.receive(body, exchange.headers, context.principal.id); // 400, 404
+  let inbound: Inbound;
+  try {
+    inbound = deps.mcp.receive(body, exchange.headers, context.principal.id); // 400, 404
+  } catch (error) {
+    const failure = asGatewayError(error, exchange, deps);
+    deps.log.info('refused', { request: exchange.requestId, path: exchange.path, error: failure.code, status: failure.status });
+    exchange.send(failure.status, undefined, errorMessage(idIn(body), errorObject(failure)));
+    return;
+  }
   const headers = openSession(context, inbound, deps);
   exchange.mayStream();
   const answers = await Promise.all(inbound.messages.map((message) => answer(message, inbound, context, deps)));

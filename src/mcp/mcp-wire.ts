@@ -6,7 +6,7 @@ import { type Era, negotiateLegacy } from './wire/revisions.ts';
 
 export type { Inbound } from './downstream/receive.ts';
 export { errorMessage, errorObject, resultMessage } from './wire/compose.ts';
-export { readMessages, type RpcMessage, type RpcReply, type RpcRequest } from './wire/message.ts';
+export { idIn, readMessages, type RpcMessage, type RpcReply, type RpcRequest } from './wire/message.ts';
 export { ASSUMED_LEGACY, type Era, LATEST_MODERN } from './wire/revisions.ts';
 
 /** The messages of a batch as one body. */

@@ -34,6 +34,16 @@ export function readMessage(bytes: Buffer): RpcMessage {
   return interpret(object);
 }
 
+/** The id of the request in `bytes`, as JSON text, when there is one to be found: an error answer should carry it. */
+export function idIn(bytes: Buffer): Buffer | undefined {
+  try {
+    const object = scanObject(bytes, 1);
+    return readId(object) === undefined ? undefined : object.slice('id');
+  } catch {
+    return undefined;
+  }
+}
+
 /** Reads one message, or the messages of a batch (2025-03-26 only; the caller decides whether it takes them). */
 export function readMessages(bytes: Buffer): { readonly batch: boolean; readonly messages: readonly RpcMessage[] } {
   if (firstByte(bytes) !== 0x5b) return { batch: false, messages: [readMessage(bytes)] };

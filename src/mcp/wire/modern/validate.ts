@@ -23,7 +23,7 @@ export function validateModern(message: Extract<RpcMessage, { kind: 'request' | 
   const claimed = meta?.string(META_VERSION);
   if (message.kind === 'request') {
     if (claimed === undefined) throw new GatewayError('meta-missing', { field: META_VERSION });
-    if (meta?.child(META_CAPABILITIES) === undefined) throw new GatewayError('meta-missing', { field: META_CAPABILITIES });
+    if (meta?.slice(META_CAPABILITIES)?.[0] !== 0x7b) throw new GatewayError('meta-missing', { field: META_CAPABILITIES });
   }
   if (typeof version !== 'string') throw mismatch('MCP-Protocol-Version', 'it is missing');
   if (eraOf(version) === undefined) throw unsupported(version);
