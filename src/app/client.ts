@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { HttpClient, HttpFailure, parseTarget } from '../net/http-client.ts';
+import { HttpClient, type HttpFailure, parseTarget } from '../net/http-client.ts';
 import { EXIT, StartupError } from './startup-error.ts';
 
 export interface GatewayClientOptions {

@@ -9,7 +9,7 @@ import { systemClock } from '../core/clock.ts';
 import { createIdSource } from '../core/ids.ts';
 import { Scope } from '../core/scope.ts';
 import { SEAL_SECRET_BYTES } from '../core/seal.ts';
-import { Secret } from '../core/secret.ts';
+import { type Secret } from '../core/secret.ts';
 import { Edge } from '../edge/server.ts';
 import type { Exchange } from '../gateway/exchange.ts';
 import { handleAdmin } from '../gateway/handle-admin.ts';
@@ -57,7 +57,7 @@ const LOOPBACK = /^(?:127\.|localhost$|::1$)/;
 
 /** Builds the gateway from its configuration and starts it. Rejects with what went wrong; then nothing is left running. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const { config, log } = options;
+  const { log } = options;
   const scope = new Scope();
   const stop = async (): Promise<void> => {
     for (const failure of await scope.close()) log.warn('something did not close', { what: failure.name, reason: errorChain(failure.error) });

@@ -32,7 +32,7 @@ export function dataFolderOf(options: Pick<ServeOptions, 'config' | 'data'>): st
 export async function serve(options: ServeOptions, io: ServeIo): Promise<number> {
   const dataFolder = dataFolderOf(options);
   const { config, warnings } = await load(options, io);
-  const log = createLog(io.stderr as Parameters<typeof createLog>[0], config.log.level);
+  const log = createLog(io.stderr, config.log.level);
   for (const warning of warnings) log.warn('configuration', { problem: formatProblem(warning) });
   let gateway: Gateway;
   try {

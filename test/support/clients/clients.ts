@@ -22,14 +22,14 @@ const INFO = { name: 'lanport-test', version: '1.0.0' };
 export async function connect(kind: ClientKind, base: string, key: string, scope = '/mcp'): Promise<TestClient> {
   const requestInit = { headers: { Authorization: `Bearer ${key}` } };
   if (kind === '2026-07-28') {
-    const client = new ModernClient(INFO, { versionNegotiation: { mode: { pin: '2026-07-28' } } } as ConstructorParameters<typeof ModernClient>[1]);
+    const client = new ModernClient(INFO, { versionNegotiation: { mode: { pin: '2026-07-28' } } });
     await client.connect(new ModernTransport(new URL(scope, base), { requestInit }));
     return wrap(client as unknown as Client, '2026-07-28');
   }
   const client = new Client(INFO);
   if (kind === 'http+sse') {
     const url = new URL(scope.replace(/mcp$/, 'sse'), base);
-    await client.connect(new SSEClientTransport(url, { requestInit, eventSourceInit: { fetch: (input, init) => fetch(input, { ...init, headers: { ...(init.headers as Record<string, string>), ...requestInit.headers } }) } }) as Parameters<Client['connect']>[0]);
+    await client.connect(new SSEClientTransport(url, { requestInit, eventSourceInit: { fetch: (input, init) => fetch(input, { ...init, headers: { ...(init.headers as Record<string, string>), ...requestInit.headers } }) } }));
     return wrap(client, undefined);
   }
   const transport = new StreamableHTTPClientTransport(new URL(scope, base), { requestInit });
@@ -40,7 +40,7 @@ export async function connect(kind: ClientKind, base: string, key: string, scope
     if (one.method === 'initialize' && one.params !== undefined) one.params.protocolVersion = kind;
     return send(message, options);
   };
-  await client.connect(transport as Parameters<Client['connect']>[0]);
+  await client.connect(transport);
   return wrap(client, (transport as { protocolVersion?: string }).protocolVersion);
 }
 
@@ -48,7 +48,7 @@ function wrap(client: Client, revision: string | undefined): TestClient {
   return {
     revision,
     list: async () => (await client.listTools()).tools.map((tool) => tool.name),
-    call: async (name, args) => (await client.callTool({ name, arguments: args })) as Record<string, unknown>,
+    call: async (name, args) => (await client.callTool({ name, arguments: args })),
     [Symbol.asyncDispose]: () => client.close(),
   };
 }

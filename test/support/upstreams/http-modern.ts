@@ -6,7 +6,7 @@ import { type CallParams, callTool, TOOLS } from './tools.ts';
 const handler = createMcpHandler(
   () => {
     const server = new Server({ name: 'http-modern', version: '1.0.0' }, { capabilities: { tools: {} } });
-    server.setRequestHandler('tools/list', () => ({ tools: TOOLS }) as never);
+    server.setRequestHandler('tools/list', () => ({ tools: TOOLS }));
     server.setRequestHandler('tools/call', ({ params }) => callTool(params as CallParams) as never);
     return server;
   },

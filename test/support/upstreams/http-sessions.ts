@@ -15,7 +15,7 @@ listen(async (request, response) => {
   }
   if (transport === undefined) {
     const created = new StreamableHTTPServerTransport({ sessionIdGenerator: () => randomUUID(), onsessioninitialized: (sessionId) => void sessions.set(sessionId, created) });
-    await sdkServer('http-sessions').connect(created as Parameters<ReturnType<typeof sdkServer>['connect']>[0]);
+    await sdkServer('http-sessions').connect(created);
     transport = created;
   }
   await transport.handleRequest(request, response, text === '' ? undefined : JSON.parse(text));

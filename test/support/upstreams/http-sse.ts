@@ -11,7 +11,7 @@ listen(async (request, response) => {
     transports.set(transport.sessionId, transport);
     response.on('close', () => transports.delete(transport.sessionId));
     const server = sdkServer('http-sse');
-    await server.connect(transport as Parameters<typeof server.connect>[0]);
+    await server.connect(transport);
     return;
   }
   const transport = transports.get(url.searchParams.get('sessionId') ?? '');

@@ -10,7 +10,7 @@ listen(async (request, response) => {
   }
   const transport = new StreamableHTTPServerTransport({ enableJsonResponse: true, sessionIdGenerator: undefined } as unknown as ConstructorParameters<typeof StreamableHTTPServerTransport>[0]);
   const server = sdkServer('http-stateless');
-  await server.connect(transport as Parameters<typeof server.connect>[0]);
+  await server.connect(transport);
   response.on('close', () => void server.close());
   await transport.handleRequest(request, response, JSON.parse(text));
 });
