@@ -7,7 +7,7 @@ import type { ToolEntry } from '../mcp/mcp-view.ts';
 import type { McpPolicy } from '../policy/visibility.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Exchange } from './exchange.ts';
-import { asGatewayError, isToolTrouble, type McpContext } from './mcp-context.ts';
+import { asGatewayError, isToolTrouble, type McpContext, type Reply } from './mcp-context.ts';
 
 export interface CallDeps {
   readonly mcp: Mcp;
@@ -32,7 +32,7 @@ interface Outcome {
  * The way of one `tools/call`: what the name stands for, the verdict, the record, the call, the answer. Whatever happens after the
  * record was made, exactly one end follows it.
  */
-export async function callTool(request: RpcRequest, inbound: Inbound, context: McpContext, deps: CallDeps): Promise<Buffer> {
+export async function callTool(request: RpcRequest, inbound: Inbound, context: McpContext, deps: CallDeps): Promise<Reply> {
   const { exchange, visibility } = context;
   const name = request.params?.string('name');
   if (name === undefined) throw new GatewayError('rpc-params', { reason: 'params.name must be a string' });
@@ -49,7 +49,7 @@ export async function callTool(request: RpcRequest, inbound: Inbound, context: M
     outcome.status = reply.kind === 'error' ? 'error' : answer.isError ? 'tool-error' : 'ok';
     outcome.errorCode = reply.kind === 'error' ? 'upstream-error' : undefined;
     outcome.bytesOut = answer.message.length;
-    return answer.message;
+    return { status: answer.status, message: answer.message };
   } catch (error) {
     const failure = asGatewayError(error, exchange, deps);
     outcome.status = statusOf(failure);
@@ -57,7 +57,7 @@ export async function callTool(request: RpcRequest, inbound: Inbound, context: M
     if (!isToolTrouble(failure)) throw failure;
     const message = resultMessage(request.idBytes, toolErrorResult(failure.message, failure.code, inbound.era));
     outcome.bytesOut = message.length;
-    return message;
+    return { status: 200, message };
   } finally {
     finish(id, outcome, name, tool, context, deps);
   }

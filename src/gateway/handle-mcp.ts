@@ -77,7 +77,7 @@ export async function answer(message: RpcMessage, inbound: Inbound, context: Mcp
   if (message.kind !== 'request') return undefined;
   try {
     const reply = await route(message, inbound, context, deps);
-    return { status: 200, message: reply };
+    return reply instanceof Buffer ? { status: 200, message: reply } : reply;
   } catch (error) {
     const failure = asGatewayError(error, context.exchange, deps);
     const status = inbound.era === 'legacy' && failure.code === 'rpc-method' ? 200 : failure.status;
@@ -85,7 +85,7 @@ export async function answer(message: RpcMessage, inbound: Inbound, context: Mcp
   }
 }
 
-async function route(request: RpcRequest, inbound: Inbound, context: McpContext, deps: HandleMcpDeps): Promise<Buffer> {
+async function route(request: RpcRequest, inbound: Inbound, context: McpContext, deps: HandleMcpDeps): Promise<Buffer | Reply> {
   const { mcp } = deps;
   const { visibility } = context;
   switch (`${inbound.era} ${request.method}`) {

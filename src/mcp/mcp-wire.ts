@@ -20,19 +20,24 @@ export function batchMessage(messages: readonly Buffer[]): Buffer {
   return Buffer.concat(parts);
 }
 
+/** A call needs a capability that the client did not declare; HTTP 400 (2026-07-28, "Error codes"). */
+const MISSING_CAPABILITY = -32021;
+
 /** Members of a modern result that a legacy client does not know and that hold for the upstream hop only. */
 const MODERN_ONLY: ReadonlySet<string> = new Set(['resultType', 'ttlMs', 'cacheScope']);
 
 /** A server's reply as the client's own: its id, its era, every other byte as the server sent it. */
-export function replyMessage(idBytes: Buffer, reply: RpcReply, era: Era): { readonly message: Buffer; readonly isError: boolean } {
+export function replyMessage(idBytes: Buffer, reply: RpcReply, era: Era): { readonly status: number; readonly message: Buffer; readonly isError: boolean } {
   if (reply.kind === 'error') {
-    return { message: errorMessage(idBytes, reply.error.bytes.subarray(reply.error.start, reply.error.end)), isError: true };
+    const code = reply.error.value('code');
+    const status = era === 'modern' && code === MISSING_CAPABILITY ? 400 : 200;
+    return { status, message: errorMessage(idBytes, reply.error.bytes.subarray(reply.error.start, reply.error.end)), isError: true };
   }
   const { result } = reply;
   const isError = result.slice('isError')?.[0] === 0x74;
-  if (era === 'legacy') return { message: resultMessage(idBytes, withoutMembers(result, (key) => MODERN_ONLY.has(key))), isError };
+  if (era === 'legacy') return { message: resultMessage(idBytes, withoutMembers(result, (key) => MODERN_ONLY.has(key))), isError, status: 200 };
   const body = result.has('resultType') ? result.bytes.subarray(result.start, result.end) : withMember(result, '"resultType":"complete"');
-  return { message: resultMessage(idBytes, body), isError };
+  return { status: 200, message: resultMessage(idBytes, body), isError };
 }
 
 /** JSON text of a tool result that tells the model what went wrong, in the client's era. */
