@@ -9,7 +9,7 @@ import { systemClock } from '../core/clock.ts';
 import { createIdSource } from '../core/ids.ts';
 import { Scope } from '../core/scope.ts';
 import { SEAL_SECRET_BYTES } from '../core/seal.ts';
-import { type Secret } from '../core/secret.ts';
+import type { Secret } from '../core/secret.ts';
 import { Edge } from '../edge/server.ts';
 import type { Exchange } from '../gateway/exchange.ts';
 import { handleAdmin } from '../gateway/handle-admin.ts';

@@ -25,6 +25,7 @@ const row = (status: number, rpc: number, retryable: boolean, actor: Actor, text
  * Every error that Lanport can answer with: one line each. `docs/reference/errors.md` is generated from it.
  * MCP codes: 2026-07-28 specification, "Error codes" (-32020 header mismatch, -32021 missing capability, -32022 version).
  */
+// biome-ignore format: one error, one line
 export const ERRORS = {
   'auth-missing': row(401, 1401, false, 'caller', 'No key was sent. Send "Authorization: Bearer <key>" or "x-litellm-api-key: <key>".'),
   'auth-invalid': row(401, 1401, false, 'caller', 'This key is not known here. Check it, or ask the operator of this gateway for one.'),
