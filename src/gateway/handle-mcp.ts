@@ -18,7 +18,7 @@ import {
 } from '../mcp/mcp-wire.ts';
 import type { Exchange } from './exchange.ts';
 import { type CallDeps, callTool } from './call-tool.ts';
-import { asGatewayError, type McpContext } from './mcp-context.ts';
+import { asGatewayError, type McpContext, type Reply } from './mcp-context.ts';
 import { sendStatusPage } from './status-page.ts';
 
 export interface HandleMcpDeps extends CallDeps {
@@ -67,17 +67,12 @@ async function post(context: McpContext, deps: HandleMcpDeps): Promise<void> {
   else exchange.send(replies[0]!.status, headers, replies[0]!.message);
 }
 
-export interface Reply {
-  readonly status: number;
-  readonly message: Buffer;
-}
-
 /** The reply to one message; `undefined` when it wants none. Never rejects: a failure becomes the reply. */
 export async function answer(message: RpcMessage, inbound: Inbound, context: McpContext, deps: HandleMcpDeps): Promise<Reply | undefined> {
   if (message.kind !== 'request') return undefined;
   try {
     const reply = await route(message, inbound, context, deps);
-    return reply instanceof Buffer ? { status: 200, message: reply } : reply;
+    return Buffer.isBuffer(reply) ? { status: 200, message: reply } : reply;
   } catch (error) {
     const failure = asGatewayError(error, context.exchange, deps);
     const status = inbound.era === 'legacy' && failure.code === 'rpc-method' ? 200 : failure.status;

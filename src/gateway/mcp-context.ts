@@ -13,6 +13,12 @@ export interface McpContext {
   readonly scopeName: string | undefined;
 }
 
+/** The answer to one message: HTTP status and JSON-RPC message. */
+export interface Reply {
+  readonly status: number;
+  readonly message: Buffer;
+}
+
 /** Any failure as one that may be shown; what was not foreseen is logged and answered as `internal`. */
 export function asGatewayError(error: unknown, exchange: Exchange, deps: { readonly log: Log }): GatewayError {
   if (error instanceof GatewayError) return error;
