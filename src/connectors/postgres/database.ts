@@ -1,196 +1,240 @@
-import type { Socket } from 'node:net';
 import { Pool, type PoolClient } from 'pg';
-import type { Secret } from '../../core/secret.ts';
-import { errorChain, type Log } from '../../telemetry/log.ts';
+import type { ConnectorLog } from '../connector-log.ts';
+import { type ConnectionTarget, poolConfig } from './connection.ts';
+import { DatabaseUnavailable, describeConnectError, RoleRefused } from './errors.ts';
 import { type FunctionCatalog, loadFunctionCatalog } from './guard/function-catalog.ts';
+import type { AllowRule } from './guard/function-rules.ts';
+import { probeRole, quoteIdentifier, type RoleFacts } from './role.ts';
+import { Session } from './session.ts';
 
 export interface DatabaseOptions {
-  /** A connection URL, or parameters for a Unix socket. */
-  readonly connection: { readonly url: Secret } | { readonly host: string; readonly port: number; readonly user: string; readonly database: string };
-  readonly allowFunctions: readonly string[];
+  readonly connection: ConnectionTarget;
+  readonly allowFunctions: readonly AllowRule[];
+  /** `enforce`: a role that may do more than read is refused; `warn`: it is reported. */
+  readonly rolePolicy: 'enforce' | 'warn';
   readonly statementTimeoutMs: number;
   readonly lockTimeoutMs: number;
-  /** Bytes that one statement's answer may have on the wire; beyond it the connection is cut. */
+  /** Bytes that may arrive for one batch of rows; beyond it the connection is cut. */
   readonly wireBytesMax: number;
-  readonly log: Log;
+  /** Sessions at a time. */
+  readonly sessionsMax: number;
+  readonly log: ConnectorLog;
 }
 
-/** What is known of a server after the first connection. */
-export interface DatabaseFacts {
+/** What is known of the server; read again every minute. */
+export interface DatabaseFacts extends RoleFacts {
   readonly functions: FunctionCatalog;
   /** Type names by OID. */
   readonly types: ReadonlyMap<number, string>;
-  readonly version: string;
-  readonly user: string;
-  /** Reasons why this role has more rights than a reader needs. */
-  readonly excessRights: readonly string[];
 }
 
-/** The database cannot be reached, or the connection broke. */
-export class DatabaseUnavailable extends Error {
-  override readonly name = 'DatabaseUnavailable';
-}
-
-const POOL_MAX = 5;
-const CONNECT_MS = 5_000;
 const FACTS_MS = 60_000;
-const GRACE_MS = 5_000;
+/** After a statement's own timeout, or a cancellation, the server gets this long to end it before the connection is cut. */
+const GRACE_MS = 3_000;
+const CONTROL_SESSIONS = 2;
 
-/** A pool of reading sessions. Each use is a transaction of its own that is rolled back, and leaves nothing behind on the session. */
+const TYPES = `SELECT oid::text AS oid, pg_catalog.format_type(oid, NULL) AS name FROM pg_catalog.pg_type`;
+
+/** Sessions on one database. Each use is a transaction of its own, and leaves nothing behind on its session. */
 export class Database implements AsyncDisposable {
   readonly options: DatabaseOptions;
   readonly #pool: Pool;
+  /** For cancelling and for health, when every session of the pool is busy. */
+  readonly #control: Pool;
   #facts: { readonly at: number; readonly value: Promise<DatabaseFacts> } | undefined;
+  #reportedRole = '';
 
+  /** Opens nothing yet. Throws one sentence when the connection URL is none. */
   constructor(options: DatabaseOptions) {
     this.options = options;
-    const target = 'url' in options.connection ? { connectionString: options.connection.url.reveal() } : options.connection;
-    this.#pool = new Pool({
-      ...target,
-      max: POOL_MAX,
-      connectionTimeoutMillis: CONNECT_MS,
-      application_name: 'lanport-postgres',
-      allowExitOnIdle: true,
-      options: '-c default_transaction_read_only=on -c standard_conforming_strings=on -c client_encoding=UTF8 -c idle_in_transaction_session_timeout=60s',
-    });
-    this.#pool.on('error', (error) => options.log.warn('an idle database connection broke', { reason: errorChain(error) }));
+    this.#pool = this.#openPool(options.sessionsMax);
+    this.#control = this.#openPool(CONTROL_SESSIONS);
   }
 
   /** Rejects with DatabaseUnavailable. */
-  async facts(): Promise<DatabaseFacts> {
+  facts(): Promise<DatabaseFacts> {
     const known = this.#facts;
     if (known !== undefined && performance.now() - known.at < FACTS_MS) return known.value;
-    const value = this.#withClient((client) => readFacts(client, this.options.allowFunctions));
-    this.#facts = { at: performance.now(), value };
-    value.catch(() => {
-      this.#facts = undefined;
+    const facts = { at: performance.now(), value: this.#readFacts() };
+    this.#facts = facts;
+    facts.value.catch(() => {
+      if (this.#facts === facts) this.#facts = undefined;
     });
-    return value;
+    return facts.value;
   }
 
   /**
-   * Runs `work` in a READ ONLY transaction with its limits set; the first query takes the snapshot, after which the transaction cannot
-   * be made writable. Rejects with DatabaseUnavailable or with what PostgreSQL says.
+   * Runs `work` in a READ ONLY transaction that is rolled back whatever happens. Rejects with DatabaseUnavailable, RoleRefused,
+   * ConnectionCut, or what PostgreSQL says.
    */
-  read<T>(signal: AbortSignal, work: (client: PoolClient) => Promise<T>): Promise<T> {
-    return this.#transaction('BEGIN TRANSACTION READ ONLY', signal, work, 'ROLLBACK');
+  read<T>(signal: AbortSignal, work: (session: Session) => Promise<T>): Promise<T> {
+    return this.#transaction('READ ONLY', signal, work);
   }
 
-  /** Runs `work` in a transaction that is committed. Only for the separate writing tool. */
-  write<T>(signal: AbortSignal, work: (client: PoolClient) => Promise<T>): Promise<T> {
-    return this.#transaction('BEGIN TRANSACTION READ WRITE', signal, work, 'COMMIT');
+  /** Runs `work` in a READ WRITE transaction that is committed when it succeeds. Only for the tool that writes. */
+  write<T>(signal: AbortSignal, work: (session: Session) => Promise<T>): Promise<T> {
+    return this.#transaction('READ WRITE', signal, work);
   }
 
+  /** One round trip. Never rejects. */
   async health(): Promise<{ readonly ok: boolean; readonly detail: string }> {
     try {
-      await this.#withClient((client) => client.query('SELECT 1'));
+      const client = await this.#checkout(this.#control);
+      try {
+        await client.query('SELECT 1');
+        client.release();
+      } catch (error) {
+        client.release(true);
+        throw error;
+      }
       return { ok: true, detail: 'the database answers' };
     } catch (error) {
-      return { ok: false, detail: errorChain(error) };
+      return {
+        ok: false,
+        detail: error instanceof DatabaseUnavailable ? error.message : describeConnectError(error),
+      };
     }
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#pool.end();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.#pool.end(), this.#control.end()]);
   }
 
-  async #transaction<T>(begin: string, signal: AbortSignal, work: (client: PoolClient) => Promise<T>, end: string): Promise<T> {
-    const client = await this.#checkout();
-    const { statementTimeoutMs, lockTimeoutMs, wireBytesMax } = this.options;
-    const socket = (client as unknown as { readonly connection: { readonly stream: Socket } }).connection.stream;
-    const startBytes = socket.bytesRead;
-    let broken: Error | undefined;
-    let fail: (error: Error) => void = () => undefined;
-    // A cursor does not hear of a connection that is cut, so whoever waits for it is told here.
-    const severed = new Promise<never>((_resolve, reject) => {
-      fail = reject;
-    });
-    severed.catch(() => undefined);
-    // Without a listener the error of a cut connection would end the process.
-    const onError = (error: Error): void => {
-      broken ??= error;
-      fail(broken);
+  async #transaction<T>(
+    access: 'READ ONLY' | 'READ WRITE',
+    signal: AbortSignal,
+    work: (session: Session) => Promise<T>,
+  ): Promise<T> {
+    const facts = await this.facts();
+    this.#checkRole(facts);
+    signal.throwIfAborted();
+    const { statementTimeoutMs, wireBytesMax } = this.options;
+    const session = new Session(await this.#checkout(this.#pool), wireBytesMax);
+    const { client } = session;
+    const watchdog = setTimeout(
+      () => session.cut('the statement did not end in time'),
+      statementTimeoutMs + GRACE_MS,
+    );
+    let deadline: NodeJS.Timeout | undefined;
+    const cancel = (): void => {
+      deadline ??= setTimeout(() => session.cut('the call was cancelled'), GRACE_MS);
+      void this.#cancel(client);
     };
-    const cut = (reason: string): void => {
-      onError(new Error(reason));
-      socket.destroy(broken);
-    };
-    client.on('error', onError);
-    const count = (): void => {
-      if (socket.bytesRead - startBytes > wireBytesMax) cut(`the answer is larger than ${wireBytesMax} bytes; select fewer or shorter columns`);
-    };
-    socket.on('data', count);
-    const watchdog = setTimeout(() => cut('the statement did not end in time'), statementTimeoutMs + GRACE_MS);
-    const cancel = (): void => void this.#cancel(client);
     signal.addEventListener('abort', cancel, { once: true });
     try {
+      await client.query(`BEGIN TRANSACTION ${access}`);
+      // Takes the snapshot, too: after it, the transaction cannot be made writable any more.
+      await client.query(prologue(facts, this.options));
       signal.throwIfAborted();
-      await client.query(begin);
-      await client.query("SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true)", [String(statementTimeoutMs), String(lockTimeoutMs)]);
-      const result = await Promise.race([work(client), severed]);
-      await client.query(end);
+      const result = await Promise.race([work(session), session.gone]);
+      await client.query(access === 'READ ONLY' ? 'ROLLBACK' : 'COMMIT');
       return result;
     } catch (error) {
-      if (broken !== undefined) throw broken;
-      await client.query('ROLLBACK').catch(() => cut('the transaction could not be rolled back'));
+      if (session.broken !== undefined) throw session.broken;
+      await client.query('ROLLBACK').catch(() => session.cut('the transaction could not be rolled back'));
       throw error;
     } finally {
       clearTimeout(watchdog);
+      clearTimeout(deadline);
       signal.removeEventListener('abort', cancel);
-      socket.off('data', count);
-      // Advisory locks, temporary settings and prepared statements outlive a rollback.
-      if (broken === undefined) await client.query('DISCARD ALL').catch(() => cut('the session could not be reset'));
-      client.release(broken !== undefined);
-      if (broken === undefined) client.off('error', onError);
+      // Advisory locks, settings, prepared statements and cursors outlive a rollback.
+      if (session.broken === undefined)
+        await client.query('DISCARD ALL').catch(() => session.cut('it could not be reset'));
+      session.release();
     }
+  }
+
+  async #readFacts(): Promise<DatabaseFacts> {
+    const client = await this.#checkout(this.#pool);
+    const session = new Session(client, Number.POSITIVE_INFINITY);
+    const watchdog = setTimeout(
+      () => session.cut('reading the catalogue took too long'),
+      this.options.statementTimeoutMs,
+    );
+    try {
+      await client.query('BEGIN TRANSACTION READ ONLY');
+      const role = await probeRole(client);
+      const functions = await loadFunctionCatalog(client, role.searchPath, this.options.allowFunctions);
+      const types = await client.query<{ oid: string; name: string }>(TYPES);
+      await client.query('ROLLBACK');
+      this.#reportRole(role);
+      return { ...role, functions, types: new Map(types.rows.map(({ oid, name }) => [Number(oid), name])) };
+    } catch (error) {
+      session.cut('the catalogue could not be read');
+      throw new DatabaseUnavailable(
+        `the database's catalogue could not be read: ${describeConnectError(error)}`,
+        { cause: error },
+      );
+    } finally {
+      clearTimeout(watchdog);
+      session.release();
+    }
+  }
+
+  #reportRole(role: RoleFacts): void {
+    const { user, excessRights } = role;
+    const state = `${user} ${excessRights.join()}`;
+    if (excessRights.length === 0 || state === this.#reportedRole) return;
+    this.#reportedRole = state;
+    this.options.log.warn('the database role may do more than read', { role: user, reasons: excessRights });
+  }
+
+  #checkRole({ user, excessRights }: RoleFacts): void {
+    if (this.options.rolePolicy === 'warn' || excessRights.length === 0) return;
+    throw new RoleRefused(
+      `the role ${user} may do more than read (${excessRights.join('; ')}), and this connector is set to refuse such a role`,
+    );
   }
 
   async #cancel(client: PoolClient): Promise<void> {
     const { processID } = client as unknown as { readonly processID: number };
-    await this.#withClient((other) => other.query('SELECT pg_cancel_backend($1)', [processID])).catch(() => undefined);
+    const control = await this.#checkout(this.#control).catch(() => undefined);
+    if (control === undefined) return;
+    const failed = await control.query('SELECT pg_cancel_backend($1)', [processID]).then(
+      () => false,
+      () => true,
+    );
+    control.release(failed);
   }
 
-  async #withClient<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
-    const client = await this.#checkout();
+  async #checkout(pool: Pool): Promise<PoolClient> {
     try {
-      const result = await work(client);
-      client.release();
-      return result;
+      return await pool.connect();
     } catch (error) {
-      client.release(true);
-      throw error;
+      if (pool.totalCount >= pool.options.max) {
+        const busy = `all ${pool.options.max} sessions of this connector are busy; try again in a moment`;
+        throw new DatabaseUnavailable(busy, { cause: error });
+      }
+      throw new DatabaseUnavailable(`the database cannot be reached: ${describeConnectError(error)}`, {
+        cause: error,
+      });
     }
   }
 
-  async #checkout(): Promise<PoolClient> {
-    try {
-      return await this.#pool.connect();
-    } catch (error) {
-      throw new DatabaseUnavailable(`the database cannot be reached: ${errorChain(error)}`, { cause: error });
-    }
+  #openPool(max: number): Pool {
+    const pool = new Pool(poolConfig(this.options.connection, max));
+    pool.on('error', (error) =>
+      this.options.log.warn('an idle database connection broke', { reason: error }),
+    );
+    return pool;
   }
 }
 
-async function readFacts(client: PoolClient, allowFunctions: readonly string[]): Promise<DatabaseFacts> {
-  const functions = await loadFunctionCatalog(client, allowFunctions);
-  const types = await client.query<{ oid: number; name: string }>('SELECT oid::int8::int4 AS oid, pg_catalog.format_type(oid, NULL) AS name FROM pg_catalog.pg_type WHERE oid < 2147483648');
-  const role = await client.query<{ version: string; user: string; super: boolean; bypass: boolean; files: boolean; writes: boolean; creates: boolean }>(
-    `SELECT current_setting('server_version') AS version, current_user AS user, r.rolsuper AS super, r.rolbypassrls AS bypass,
-            pg_has_role(current_user, 'pg_read_server_files', 'MEMBER') OR pg_has_role(current_user, 'pg_write_server_files', 'MEMBER')
-              OR pg_has_role(current_user, 'pg_execute_server_program', 'MEMBER') AS files,
-            EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-                    WHERE c.relkind IN ('r', 'p') AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
-                      AND has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')) AS writes,
-            EXISTS (SELECT FROM pg_namespace n WHERE n.nspname NOT LIKE 'pg\\_%' AND has_schema_privilege(n.oid, 'CREATE')) AS creates
-     FROM pg_catalog.pg_roles r WHERE r.rolname = current_user`,
-  );
-  const row = role.rows[0]!;
-  const excess = [
-    row.super ? 'it is a superuser' : undefined,
-    row.bypass ? 'it bypasses row security' : undefined,
-    row.files ? 'it may reach the server\'s files or programs' : undefined,
-    row.writes ? 'it may write to tables' : undefined,
-    row.creates ? 'it may create objects' : undefined,
-  ].filter((reason) => reason !== undefined);
-  return { functions, types: new Map(types.rows.map(({ oid, name }) => [oid, name])), version: row.version, user: row.user, excessRights: excess };
+/** The settings of one transaction, in one statement. */
+function prologue(
+  facts: RoleFacts,
+  options: DatabaseOptions,
+): { readonly text: string; readonly values: string[] } {
+  const settings: [string, string][] = [
+    ['statement_timeout', String(options.statementTimeoutMs)],
+    ['lock_timeout', String(options.lockTimeoutMs)],
+    ['standard_conforming_strings', 'on'],
+    // pg_catalog, not named, comes first; temporary objects last, so that none can stand in front of a real one.
+    ['search_path', [...facts.searchPath, 'pg_temp'].map(quoteIdentifier).join(', ')],
+  ];
+  if (facts.versionNumber >= 170_000)
+    settings.push(['transaction_timeout', String(options.statementTimeoutMs + GRACE_MS)]);
+  if (facts.superuser) settings.push(['temp_file_limit', '262144']);
+  const calls = settings.map((_setting, at) => `pg_catalog.set_config($${at * 2 + 1}, $${at * 2 + 2}, true)`);
+  return { text: `SELECT ${calls.join(', ')}`, values: settings.flat() };
 }

@@ -1,83 +1,156 @@
-import type { PoolClient, QueryResult } from 'pg';
+import { type FieldDef, type QueryResult, types as standard } from 'pg';
 import Cursor from 'pg-cursor';
+import type { Session } from './session.ts';
 
 export interface RowCaps {
   readonly rowsMax: number;
-  /** Bytes of all cells together. */
+  /** UTF-8 bytes of all cells together. */
   readonly bytesMax: number;
+  /** UTF-16 units of one cell. */
   readonly cellCharactersMax: number;
 }
 
 export interface ReadRows {
   readonly columns: readonly { readonly name: string; readonly type: string }[];
   readonly rows: readonly (readonly unknown[])[];
-  /** Set when there were more rows, or longer cells, than the caps allow. */
-  readonly truncated: boolean;
+  /** There were more rows than were read. */
+  readonly moreRows: boolean;
+  /** Cells that were longer than they are shown. */
+  readonly cutCells: number;
+  /** Rows that a writing statement changed. */
+  readonly affectedRows: number | undefined;
 }
 
-const BATCH_ROWS = 100;
+const FIRST_BATCH_ROWS = 10;
+const BATCH_ROWS_MAX = 200;
+const BATCH_BYTES = 1024 * 1024;
 
-/** Types whose text JSON can carry as a number or truth value without loss. */
-const NATIVE: ReadonlyMap<number, (text: string) => unknown> = new Map<number, (text: string) => unknown>([
-  [16, (text) => text === 't'],
-  [21, Number],
-  [23, Number],
-  [26, Number],
-  [114, parseJson],
-  [3802, parseJson],
-]);
+const BOOLEAN = 16;
+const BIGINT = 20;
+/** int2, int4, oid. */
+const INTEGERS: ReadonlySet<number> = new Set([21, 23, 26]);
+const FLOATS: ReadonlySet<number> = new Set([700, 701]);
+const JSON_TYPES: ReadonlySet<number> = new Set([114, 3802]);
+/** bool[], int2[], int4[], text[], varchar[], name[]. */
+const ARRAYS: ReadonlySet<number> = new Set([1000, 1005, 1007, 1009, 1015, 1003]);
 
-/** Everything else stays the text that PostgreSQL prints: exact numbers, dates and times included. */
-const TYPES = { getTypeParser: (oid: number) => NATIVE.get(oid) ?? ((text: string) => text) };
+/** How a column's text becomes JSON: only where nothing is lost. Everything else stays the text that PostgreSQL prints. */
+function parserOf(oid: number): (text: string) => unknown {
+  if (oid === BOOLEAN) return (text) => text === 't';
+  if (INTEGERS.has(oid)) return Number;
+  if (oid === BIGINT) return (text) => (Number.isSafeInteger(Number(text)) ? Number(text) : text);
+  if (FLOATS.has(oid)) return (text) => (Number.isFinite(Number(text)) ? Number(text) : text);
+  if (JSON_TYPES.has(oid)) return parseJson;
+  if (ARRAYS.has(oid)) return standard.getTypeParser(oid) as (text: string) => unknown;
+  return (text) => text;
+}
 
-/** Runs one statement through the extended protocol, which carries only one, and reads up to the caps. */
-export async function readRows(client: PoolClient, sql: string, values: readonly unknown[], caps: RowCaps, typeNames: ReadonlyMap<number, string>): Promise<ReadRows> {
-  const cursor = client.query(new Cursor<unknown[]>(sql, [...values], { rowMode: 'array', types: TYPES }));
-  const rows: unknown[][] = [];
-  let bytes = 0;
-  let truncated = false;
-  let fields: QueryResult['fields'] = [];
+/** JSON whose numbers a double might not hold stays text. */
+function parseJson(text: string): unknown {
+  if (/\d{16}|\d[eE][+-]?\d{3}/.test(text)) return text;
+  return JSON.parse(text) as unknown;
+}
+
+/**
+ * Runs one statement on the extended protocol, which carries only one, and reads up to the caps after leaving out `skipRows`. Rejects
+ * with what PostgreSQL says.
+ */
+export async function readRows(
+  session: Session,
+  sql: string,
+  caps: RowCaps,
+  typeNames: ReadonlyMap<number, string>,
+  skipRows = 0,
+): Promise<ReadRows> {
+  const config = { rowMode: 'array', types: { getTypeParser: parserOf } };
+  const cursor = session.client.query(new Cursor<unknown[]>(sql, [], config as never));
+  const kept = new Keeper(caps, skipRows);
+  let last: QueryResult | undefined;
+  let batchRows = FIRST_BATCH_ROWS;
   try {
-    for (;;) {
-      const batch = await read(cursor, Math.min(BATCH_ROWS, caps.rowsMax + 1 - rows.length));
-      fields = batch.fields ?? fields;
-      for (const row of batch.rows) {
-        if (rows.length >= caps.rowsMax || bytes >= caps.bytesMax) {
-          truncated = true;
-          break;
-        }
-        const cells = row.map((cell) => {
-          const kept = cap(cell, caps.cellCharactersMax);
-          if (kept !== cell) truncated = true;
-          bytes += typeof kept === 'string' ? kept.length : 8;
-          return kept;
-        });
-        rows.push(cells);
-      }
-      if (truncated && (rows.length >= caps.rowsMax || bytes >= caps.bytesMax)) break;
-      if (batch.rows.length === 0) break;
+    while (!kept.full) {
+      session.nextBatch();
+      const { rows, result } = await readBatch(cursor, batchRows);
+      last = result ?? last;
+      for (const row of rows) kept.add(row);
+      if (rows.length < batchRows) break;
+      const rowBytes = Math.max(1, session.nextBatch() / rows.length);
+      batchRows = Math.max(1, Math.min(BATCH_ROWS_MAX, Math.floor(BATCH_BYTES / rowBytes)));
     }
   } finally {
+    // After a failure the connection is dealt with by whoever holds it.
     await cursor.close().catch(() => undefined);
   }
-  return { columns: fields.map((field) => ({ name: field.name, type: typeNames.get(field.dataTypeID) ?? `oid ${field.dataTypeID}` })), rows, truncated };
+  const fields: readonly FieldDef[] = last?.fields ?? [];
+  return {
+    columns: fields.map(({ name, dataTypeID }) => ({
+      name,
+      type: typeNames.get(dataTypeID) ?? `type ${dataTypeID}`,
+    })),
+    rows: kept.rows,
+    moreRows: kept.full,
+    cutCells: kept.cutCells,
+    affectedRows: last?.rowCount ?? undefined,
+  };
 }
 
-function read(cursor: Cursor<unknown[]>, count: number): Promise<{ rows: unknown[][]; fields: QueryResult['fields'] | undefined }> {
+function readBatch(
+  cursor: Cursor<unknown[]>,
+  count: number,
+): Promise<{ readonly rows: unknown[][]; readonly result: QueryResult | undefined }> {
   return new Promise((resolve, reject) => {
     // A cursor that was read to its end calls back without a result.
-    cursor.read(count, (error: Error | null | undefined, rows: unknown[][], result: QueryResult | undefined) => (error === undefined || error === null ? resolve({ rows, fields: result?.fields }) : reject(error)));
+    cursor.read(
+      count,
+      (error: Error | null | undefined, rows: unknown[][], result: QueryResult | undefined) => {
+        if (error === undefined || error === null) resolve({ rows, result });
+        else reject(error);
+      },
+    );
   });
 }
 
-function cap(cell: unknown, max: number): unknown {
-  const text = typeof cell === 'string' ? cell : typeof cell === 'object' && cell !== null ? JSON.stringify(cell) : undefined;
-  if (text === undefined || text.length <= max) return cell;
-  return `${text.slice(0, max)}… [cut: ${text.length} characters]`;
-}
+/** Rows within the caps. Full once a row did not fit. */
+class Keeper {
+  readonly rows: unknown[][] = [];
+  full = false;
+  cutCells = 0;
+  readonly #caps: RowCaps;
+  #skip: number;
+  #bytes = 0;
 
-/** JSON whose numbers a double cannot hold stays text. */
-function parseJson(text: string): unknown {
-  if (/\d{16}/.test(text)) return text;
-  return JSON.parse(text) as unknown;
+  constructor(caps: RowCaps, skip: number) {
+    this.#caps = caps;
+    this.#skip = skip;
+  }
+
+  add(row: readonly unknown[]): void {
+    if (this.full) return;
+    if (this.#skip > 0) {
+      this.#skip--;
+      return;
+    }
+    if (this.rows.length >= this.#caps.rowsMax) {
+      this.full = true;
+      return;
+    }
+    const cells = row.map((cell) => this.#cell(cell));
+    const bytes = Buffer.byteLength(JSON.stringify(cells));
+    // One row is always given: it cannot grow beyond columns times cell size.
+    if (this.#bytes + bytes > this.#caps.bytesMax && this.rows.length > 0) {
+      this.full = true;
+      return;
+    }
+    this.#bytes += bytes;
+    this.rows.push(cells);
+  }
+
+  #cell(cell: unknown): unknown {
+    const max = this.#caps.cellCharactersMax;
+    const text =
+      typeof cell === 'string' ? cell : typeof cell === 'object' && cell !== null ? JSON.stringify(cell) : '';
+    if (text.length <= max) return cell;
+    this.cutCells++;
+    return `${text.slice(0, max).toWellFormed()}… [cut: ${text.length} characters in all]`;
+  }
 }

@@ -11,7 +11,9 @@ export type RunSql = (sql: string) => Promise<readonly Readonly<Record<string, u
 
 /** Makes the demo database's content and its reading role, unless they are there. Rejects with what PostgreSQL says. */
 export async function loadDemo(run: RunSql): Promise<'loaded' | 'present'> {
-  const [state] = await run(`SELECT obj_description(oid, 'pg_namespace') AS comment FROM pg_namespace WHERE nspname = 'shop'`);
+  const [state] = await run(
+    `SELECT obj_description(oid, 'pg_namespace') AS comment FROM pg_namespace WHERE nspname = 'shop'`,
+  );
   if (typeof state?.['comment'] === 'string' && state['comment'].startsWith(MARK)) return 'present';
   const script = await readFile(join(import.meta.dirname, 'demo.sql'), 'utf8');
   await run(`BEGIN; DROP SCHEMA IF EXISTS shop CASCADE; ${script}; COMMIT`);

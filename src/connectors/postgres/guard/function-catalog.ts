@@ -1,63 +1,133 @@
 import type { ClientBase } from 'pg';
+import { type AllowRule, isHarmlessBuiltin } from './function-rules.ts';
+import type { Attribute, FunctionCall, Mode } from './statement-facts.ts';
+import { settingProblem } from './settings.ts';
 
-/** Volatile functions that only look: clocks, random values, sizes. */
-const HARMLESS_VOLATILE: ReadonlySet<string> = new Set([
-  'clock_timestamp', 'timeofday', 'random', 'random_normal', 'gen_random_uuid', 'uuidv4', 'uuidv7',
-  'pg_relation_size', 'pg_table_size', 'pg_indexes_size', 'pg_total_relation_size', 'pg_database_size', 'pg_tablespace_size',
-  'pg_column_size', 'pg_size_pretty', 'pg_is_in_recovery', 'currval', 'lastval',
-]);
-
-/**
- * Functions that are marked stable or immutable and still do more than compute from their arguments: they run SQL text, read files,
- * change settings, take transaction ids.
- */
-const REFUSED: readonly RegExp[] = [
-  /^(?:query|cursor|table|schema|database)_to_xml/,
-  /^ts_(?:stat|rewrite)$/,
-  /^(?:crosstab|connectby|xpath_table|dblink)/,
-  /^pg_(?:read_|ls_|stat_file|file_|config$|current_logfile|show_all_file_settings|hba_file_rules|ident_file_mappings|logical_|replication_|create_|drop_|copy_|export_|import_|backup_|switch_|promote|reload|rotate|terminate|cancel|notify|notification|try_advisory|advisory|sleep|stat_reset|stat_clear|wal_replay|log_|restore_|clear_|sync_|set_|get_wal_|walinspect|stat_get_activity|stat_get_wal_senders|control_)/,
-  /^(?:set_config|txid_|pg_current_xact_id|pg_current_snapshot|pg_snapshot|pg_xact|pg_last_xact|lo_|lowrite|loread|binary_upgrade_|nextval|setval|currtid)/,
-  /_(?:in|recv|typmodin)$/,
-];
-
-/** Functions of this server that a read may call, learned from its own catalogue. */
+/** What this server's own catalogue says of functions and operators. Each answers why something is refused, or `undefined`. */
 export interface FunctionCatalog {
-  /** Why a call is refused; `undefined` when it is allowed. */
-  problem(name: readonly string[]): string | undefined;
+  call(call: FunctionCall, mode: Mode): string | undefined;
+  attribute(attribute: Attribute): string | undefined;
+  operator(name: string): string | undefined;
 }
 
-/** Reads pg_proc: what pg_catalog offers without side effects, and which names someone has defined elsewhere as well. */
-export async function loadFunctionCatalog(client: ClientBase, allowed: readonly string[]): Promise<FunctionCatalog> {
-  const { rows } = await client.query<{ schema: string; name: string; volatile: boolean; ordinary: boolean }>(
-    `SELECT n.nspname AS schema, p.proname AS name, bool_or(p.provolatile = 'v') AS volatile, bool_and(p.prokind IN ('f', 'a', 'w')) AS ordinary
-     FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace GROUP BY 1, 2`,
-  );
-  const builtin = new Set<string>();
-  const elsewhere = new Map<string, Set<string>>();
-  const configured = new Set<string>();
+interface FunctionRow {
+  readonly schema: string;
+  readonly name: string;
+  readonly volatile: boolean;
+  readonly ordinary: boolean;
+  /** Some form of it can be called as `argument.name`. */
+  readonly dotted: boolean;
+  readonly extension: string | null;
+}
+
+const FUNCTIONS = `
+  SELECT n.nspname AS schema, p.proname AS name, bool_or(p.provolatile = 'v') AS volatile,
+         bool_and(p.prokind IN ('f', 'a', 'w')) AS ordinary,
+         bool_or(p.pronargs > 0 AND p.pronargs - p.pronargdefaults <= 1
+                 AND p.proargtypes[0] NOT IN ('pg_catalog.cstring'::regtype, 'pg_catalog.internal'::regtype)) AS dotted,
+         min(e.extname) AS extension
+  FROM pg_catalog.pg_proc AS p
+  JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+  LEFT JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+  LEFT JOIN pg_catalog.pg_extension AS e ON e.oid = d.refobjid
+  WHERE n.nspname <> 'information_schema'
+  GROUP BY 1, 2`;
+
+/** Operators outside pg_catalog whose function is volatile. */
+const OPERATORS = `
+  SELECT DISTINCT o.oprname AS name
+  FROM pg_catalog.pg_operator AS o JOIN pg_catalog.pg_proc AS p ON p.oid = o.oprcode
+  WHERE o.oprnamespace <> 'pg_catalog'::regnamespace AND p.provolatile = 'v'`;
+
+/** Columns of user tables that have a name which is also a function's. */
+const COLUMNS = `
+  SELECT DISTINCT a.attname AS name
+  FROM pg_catalog.pg_attribute AS a JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid
+  WHERE a.attnum > 0 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attname = ANY($1)`;
+
+/** Reads the catalogue. `searchPath` is the one that statements will run under. */
+export async function loadFunctionCatalog(
+  client: ClientBase,
+  searchPath: readonly string[],
+  rules: readonly AllowRule[],
+): Promise<FunctionCatalog> {
+  const { rows } = await client.query<FunctionRow>(FUNCTIONS);
+  const operators = await client.query<{ name: string }>(OPERATORS);
+  const volatileOperators = new Set(operators.rows.map(({ name }) => name));
+  const builtins = new Map<string, FunctionRow>();
+  const others = new Map<string, FunctionRow[]>();
   for (const row of rows) {
-    if (row.schema === 'pg_catalog') {
-      const harmless = row.ordinary && (!row.volatile || HARMLESS_VOLATILE.has(row.name));
-      if (harmless && !REFUSED.some((pattern) => pattern.test(row.name))) builtin.add(row.name);
-    } else if (row.schema !== 'information_schema') {
-      elsewhere.set(row.name, (elsewhere.get(row.name) ?? new Set()).add(row.schema));
-      if (row.ordinary && !row.volatile && isConfigured(row.schema, row.name, allowed)) configured.add(`${row.schema}.${row.name}`);
-    }
+    if (row.schema === 'pg_catalog') builtins.set(row.name, row);
+    else others.set(row.name, [...(others.get(row.name) ?? []), row]);
   }
+  const dottedOthers = rows.filter(
+    (row) => row.schema !== 'pg_catalog' && row.dotted && !isAllowed(row, rules),
+  );
+  const columns = await client.query<{ name: string }>(COLUMNS, [dottedOthers.map(({ name }) => name)]);
+  const columnNames = new Set(columns.rows.map(({ name }) => name));
+  const dottedNames = new Set(dottedOthers.map(({ name }) => name));
+
+  const builtinProblem = (call: FunctionCall, mode: Mode): string | undefined => {
+    const name = call.name.at(-1)!;
+    if (name === 'current_setting') return settingProblem(call.firstText);
+    const row = builtins.get(name);
+    if (row?.ordinary === true && isHarmlessBuiltin(name, row.volatile, mode)) return undefined;
+    return row === undefined
+      ? `there is no function ${name} in pg_catalog`
+      : `function ${name} is not allowed here`;
+  };
+  const otherProblem = (row: FunctionRow): string | undefined =>
+    isAllowed(row, rules)
+      ? undefined
+      : `function ${row.schema}.${row.name} is not a built-in one, and the operator has not allowed it (allow_functions)`;
+
   return {
-    problem: (parts) => {
-      const name = parts.at(-1) ?? '';
-      const schema = parts.length > 1 ? parts.at(-2) : undefined;
-      if (schema === 'pg_catalog') return builtin.has(name) ? undefined : `function ${name} is not allowed in a read`;
-      if (schema !== undefined) return configured.has(`${schema}.${name}`) ? undefined : `function ${schema}.${name} is not a built-in one; the operator can allow it with allow_functions`;
-      const others = elsewhere.get(name);
-      if (others === undefined) return builtin.has(name) ? undefined : `function ${name} is not allowed in a read`;
-      if ([...others].every((other) => configured.has(`${other}.${name}`)) && (builtin.has(name) || !rows.some((row) => row.schema === 'pg_catalog' && row.name === name))) return undefined;
-      return builtin.has(name) ? `function ${name} is also defined in schema ${[...others].join(', ')}; write pg_catalog.${name}` : `function ${name} is not a built-in one; the operator can allow it with allow_functions`;
+    call: (call, mode) => {
+      const name = call.name.at(-1) ?? '';
+      if (call.name.length > 2) return `function ${call.name.join('.')} belongs to another database`;
+      const schema = call.name.length === 2 ? call.name[0] : undefined;
+      if (schema === 'pg_catalog') return builtinProblem(call, mode);
+      if (schema !== undefined) {
+        const row = others.get(name)?.find((one) => one.schema === schema);
+        return row === undefined ? `there is no function ${schema}.${name}` : otherProblem(row);
+      }
+      const reachable = others.get(name)?.filter((row) => searchPath.includes(row.schema)) ?? [];
+      if (reachable.length === 0) {
+        const elsewhere = builtins.has(name) ? undefined : others.get(name)?.[0];
+        return elsewhere === undefined ? builtinProblem(call, mode) : otherProblem(elsewhere);
+      }
+      const problem = reachable.map(otherProblem).find((one) => one !== undefined);
+      if (!builtins.has(name)) return problem;
+      if (problem === undefined) return builtinProblem(call, mode);
+      const schemas = reachable.map((row) => row.schema).join(', ');
+      return `function ${name} is also defined in schema ${schemas}; write pg_catalog.${name} to mean the built-in one`;
     },
+    attribute: ({ name, kind }) => {
+      const builtin = builtins.get(name);
+      if (
+        builtin?.dotted === true &&
+        (!builtin.ordinary || !isHarmlessBuiltin(name, builtin.volatile, 'read'))
+      ) {
+        return `.${name} would call function ${name}, which is not allowed here`;
+      }
+      if (!dottedNames.has(name) || (kind === 'column' && columnNames.has(name))) return undefined;
+      return `.${name} could call a function of that name, which the operator has not allowed (allow_functions)`;
+    },
+    operator: (name) =>
+      volatileOperators.has(name)
+        ? `operator ${name} is also defined outside pg_catalog, with side effects`
+        : undefined,
   };
 }
 
-function isConfigured(schema: string, name: string, allowed: readonly string[]): boolean {
-  return allowed.some((rule) => rule === `${schema}.${name}` || rule === `${schema}.*`);
+function isAllowed(row: FunctionRow, rules: readonly AllowRule[]): boolean {
+  return (
+    row.ordinary &&
+    rules.some(
+      (rule) =>
+        (rule.owner === row.schema || (rule.owner === row.extension && rule.name === '*')) &&
+        (rule.name === '*' || rule.name === row.name) &&
+        (!row.volatile || rule.alsoVolatile),
+    )
+  );
 }

@@ -1,36 +1,77 @@
 import type { FunctionCatalog } from './function-catalog.ts';
+import { settingProblem } from './settings.ts';
 import type { SqlParser } from './sql-parser.ts';
-import type { StatementFacts } from './statement-facts.ts';
+import type { Mode, StatementFacts } from './statement-facts.ts';
 
-const SQL_CHARACTERS_MAX = 64 * 1024;
+/** Longest statement, in bytes of UTF-8. */
+const SQL_BYTES_MAX = 64 * 1024;
 
-/** Relations that hold secrets or the raw bytes of others; nobody reads them through a tool. */
+/** Relations that hold secrets, or the raw bytes of others. The system's own, in whatever schema they are named. */
 const REFUSED_RELATIONS: ReadonlySet<string> = new Set([
-  'pg_authid', 'pg_shadow', 'pg_user_mapping', 'pg_user_mappings', 'pg_largeobject', 'pg_statistic', 'pg_statistic_ext_data',
-  'pg_hba_file_rules', 'pg_ident_file_mappings', 'pg_file_settings', 'pg_subscription', 'pg_config', 'pg_backend_memory_contexts',
-  'pg_shmem_allocations', '_pg_user_mappings', 'user_mapping_options', 'pg_aios',
+  'pg_authid',
+  'pg_shadow',
+  'pg_user_mapping',
+  'pg_user_mappings',
+  '_pg_user_mappings',
+  'user_mapping_options',
+  'pg_largeobject',
+  'pg_statistic',
+  'pg_statistic_ext_data',
+  'pg_hba_file_rules',
+  'pg_ident_file_mappings',
+  'pg_file_settings',
+  'pg_settings',
+  'pg_db_role_setting',
+  'pg_subscription',
+  'pg_config',
+  'pg_backend_memory_contexts',
+  'pg_shmem_allocations',
+  'pg_shmem_allocations_numa',
+  'pg_aios',
 ]);
 
-export type Verdict = { readonly ok: true; readonly facts: StatementFacts } | { readonly ok: false; readonly reason: string; readonly position?: number | undefined };
+export type Verdict =
+  | { readonly ok: true; readonly facts: StatementFacts }
+  | { readonly ok: false; readonly reason: string; readonly position?: number | undefined };
 
 /**
- * Decides from the text alone, and from what this server's catalogue says of its functions, whether a statement only reads. It is one
- * of several layers: the transaction is read-only, the protocol carries one statement, and the role should have no more rights than
- * it needs.
+ * Decides from the text alone, and from what this server's catalogue says of its functions, whether a statement does only what its mode
+ * allows. One layer of several: the transaction is read-only, the protocol carries one statement, and the role should have no more
+ * rights than it needs. `position` counts characters from 0.
  */
-export async function judge(sql: string, parser: SqlParser, functions: FunctionCatalog): Promise<Verdict> {
+export async function judge(
+  sql: string,
+  mode: Mode,
+  parser: SqlParser,
+  functions: FunctionCatalog,
+): Promise<Verdict> {
   // The parser reads C strings: what follows a NUL would be invisible to it.
   if (sql.includes('\0')) return { ok: false, reason: 'it contains a NUL character' };
   if (!sql.isWellFormed()) return { ok: false, reason: 'it contains half a Unicode character' };
-  if (sql.length > SQL_CHARACTERS_MAX) return { ok: false, reason: `it is longer than ${SQL_CHARACTERS_MAX} characters` };
-  const parsed = await parser.parse(sql);
+  if (Buffer.byteLength(sql) > SQL_BYTES_MAX)
+    return { ok: false, reason: `it is longer than ${SQL_BYTES_MAX} bytes` };
+  const parsed = await parser.parse(sql, mode);
   if (!parsed.ok) return parsed;
-  for (const name of parsed.facts.functions) {
-    const problem = functions.problem(name);
-    if (problem !== undefined) return { ok: false, reason: problem };
+  const reason = problemOf(parsed.facts, mode, functions);
+  return reason === undefined ? parsed : { ok: false, reason };
+}
+
+function problemOf(facts: StatementFacts, mode: Mode, functions: FunctionCatalog): string | undefined {
+  if (facts.kind === 'show') return settingProblem(facts.setting);
+  for (const [schema, name] of facts.relations) {
+    if (REFUSED_RELATIONS.has(name)) return `relation ${name} may not be read here`;
+    if (mode === 'write' && isOfTheSystem(schema, name))
+      return `${name} belongs to the system and is not written here`;
   }
-  for (const [, name] of parsed.facts.relations) {
-    if (REFUSED_RELATIONS.has(name)) return { ok: false, reason: `relation ${name} may not be read here` };
-  }
-  return parsed;
+  const problems = [
+    ...facts.calls.map((call) => functions.call(call, mode)),
+    ...facts.attributes.map((attribute) => functions.attribute(attribute)),
+    ...facts.operators.map((operator) => functions.operator(operator)),
+  ];
+  return problems.find((problem) => problem !== undefined);
+}
+
+function isOfTheSystem(schema: string | undefined, name: string): boolean {
+  if (schema === undefined) return name.startsWith('pg_');
+  return schema === 'information_schema' || schema.startsWith('pg_');
 }

@@ -1,70 +1,103 @@
 import { Worker } from 'node:worker_threads';
-import type { ParseAnswer } from './parse-worker.ts';
-import type { Inspected } from './statement-facts.ts';
+import type { ParseAnswer, ParseRequest } from './parse-worker.ts';
+import type { Inspected, Mode } from './statement-facts.ts';
 
-/** The real parser recurses; in the main thread its stack would be ours. */
+/** The parser recurses with the statement; a main thread's stack ends at a few thousand terms. */
 const STACK_MB = 64;
-const PARSE_MS = 5_000;
+const HEAP_MB = 256;
+const PARSE_MS = 10_000;
+const WAITING_MAX = 1_000;
 
-export type Parsed = Inspected | { readonly ok: false; readonly reason: string; readonly position?: number | undefined };
+export type Parsed =
+  | Inspected
+  | { readonly ok: false; readonly reason: string; readonly position?: number | undefined };
 
-/** PostgreSQL's own grammar (libpg-query) in a worker that is thrown away after anything but a plain answer. */
+interface Job {
+  readonly request: ParseRequest;
+  readonly resolve: (parsed: Parsed) => void;
+}
+
+/**
+ * PostgreSQL's own grammar (libpg-query) in a worker with a large stack, one statement at a time. The worker is thrown away after
+ * anything but a plain answer; only the statement that it had in hand is refused for it.
+ */
 export class SqlParser implements AsyncDisposable {
-  #worker: Worker | undefined;
-  #next = 1;
-  readonly #waiting = new Map<number, (answer: ParseAnswer) => void>();
+  readonly #jobs: Job[] = [];
   readonly #ending = new Set<Promise<unknown>>();
+  #worker: Worker | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #working = false;
+  #closed = false;
 
-  parse(sql: string): Promise<Parsed> {
+  /** Never rejects: what cannot be parsed is refused. */
+  parse(sql: string, mode: Mode): Promise<Parsed> {
+    if (this.#closed) return Promise.resolve({ ok: false, reason: 'the connector was closed' });
+    if (this.#jobs.length >= WAITING_MAX) {
+      return Promise.resolve({ ok: false, reason: 'too many statements wait to be checked; try again' });
+    }
     return new Promise((resolve) => {
-      const worker = (this.#worker ??= this.#start());
-      const id = this.#next++;
-      const timer = setTimeout(() => this.#discard(worker, 'it took too long to parse'), PARSE_MS);
-      this.#waiting.set(id, (answer) => {
-        clearTimeout(timer);
-        if (answer.kind === 'broken') this.#discard(worker, 'the parser failed');
-        resolve(toParsed(answer));
-      });
-      worker.postMessage({ id, sql });
+      this.#jobs.push({ request: { sql, mode }, resolve });
+      this.#next();
     });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#worker !== undefined) this.#discard(this.#worker, 'the connector was closed');
+    this.#closed = true;
+    for (const job of this.#jobs.splice(0)) job.resolve({ ok: false, reason: 'the connector was closed' });
+    this.#throwAway();
     await Promise.all(this.#ending);
   }
 
+  #next(): void {
+    const job = this.#jobs[0];
+    if (job === undefined || this.#working) return;
+    this.#working = true;
+    this.#worker ??= this.#start();
+    this.#timer = setTimeout(() => this.#broke('it took too long'), PARSE_MS);
+    this.#worker.postMessage(job.request);
+  }
+
   #start(): Worker {
-    const worker = new Worker(new URL('./parse-worker.ts', import.meta.url), { resourceLimits: { stackSizeMb: STACK_MB } });
+    const worker = new Worker(new URL('./parse-worker.ts', import.meta.url), {
+      resourceLimits: { stackSizeMb: STACK_MB, maxOldGenerationSizeMb: HEAP_MB },
+    });
     worker.unref();
     worker.on('message', (answer: ParseAnswer) => {
-      const done = this.#waiting.get(answer.id);
-      this.#waiting.delete(answer.id);
-      done?.(answer);
+      if (worker !== this.#worker || answer.kind === 'ready') return;
+      if (answer.kind === 'broken') this.#broke(answer.message);
+      else
+        this.#finish(
+          answer.kind === 'inspected'
+            ? answer.inspected
+            : { ok: false, reason: answer.message, position: answer.position },
+        );
     });
-    worker.on('error', (error: unknown) => this.#discard(worker, String(error)));
-    worker.on('exit', () => this.#discard(worker, 'the parser ended'));
+    const end = (reason: unknown): void => {
+      if (worker === this.#worker) this.#broke(reason instanceof Error ? reason.message : 'the parser ended');
+    };
+    worker.on('error', end);
+    worker.on('exit', end);
     return worker;
   }
 
-  #discard(worker: Worker, reason: string): void {
-    if (this.#worker !== worker) return;
+  #broke(reason: string): void {
+    this.#throwAway();
+    this.#finish({ ok: false, reason: `it could not be parsed (${reason}); make it smaller` });
+  }
+
+  #finish(parsed: Parsed): void {
+    clearTimeout(this.#timer);
+    this.#working = false;
+    this.#jobs.shift()?.resolve(parsed);
+    this.#next();
+  }
+
+  #throwAway(): void {
+    clearTimeout(this.#timer);
+    const worker = this.#worker;
     this.#worker = undefined;
-    const waiting = [...this.#waiting];
-    this.#waiting.clear();
-    for (const [id, done] of waiting) done({ id, kind: 'broken', message: reason });
+    if (worker === undefined) return;
     const ending = worker.terminate().finally(() => this.#ending.delete(ending));
     this.#ending.add(ending);
-  }
-}
-
-function toParsed(answer: ParseAnswer): Parsed {
-  switch (answer.kind) {
-    case 'inspected':
-      return answer.inspected;
-    case 'syntax':
-      return { ok: false, reason: answer.message, position: answer.position };
-    case 'broken':
-      return { ok: false, reason: `it could not be parsed (${answer.message}); make it smaller` };
   }
 }

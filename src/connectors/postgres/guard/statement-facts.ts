@@ -1,132 +1,198 @@
+import { READ_NODES, WRITE_NODES, WRITE_STATEMENTS } from './node-tags.ts';
+
+/** What a caller may do: read, or write through the tool made for it. */
+export type Mode = 'read' | 'write';
+
 /** What the parse tree of one statement says, before the database's own catalogue is asked. */
 export interface StatementFacts {
-  readonly kind: 'select' | 'explain' | 'show';
-  /** Whether an EXPLAIN executes its statement. */
-  readonly analyze: boolean;
-  /** Names of called functions, each as its parts. */
-  readonly functions: readonly (readonly string[])[];
-  /** Relations, each as [schema?, name]. */
+  readonly kind: 'select' | 'explain' | 'show' | 'write';
+  /** Called functions. */
+  readonly calls: readonly FunctionCall[];
+  /** Relations, each as [schema?, name]. Names of common table expressions are among them. */
   readonly relations: readonly (readonly [string | undefined, string])[];
+  /** Names after a dot that may be columns or, to PostgreSQL, functions of one argument. */
+  readonly attributes: readonly Attribute[];
+  /** Operators written without a schema. */
+  readonly operators: readonly string[];
+  /** The setting that SHOW names. */
+  readonly setting: string | undefined;
 }
 
-export type Inspected = { readonly ok: true; readonly facts: StatementFacts } | { readonly ok: false; readonly reason: string };
+export interface FunctionCall {
+  /** One part, or schema and name. */
+  readonly name: readonly string[];
+  /** The first argument, when it is a constant text. */
+  readonly firstText: string | undefined;
+}
 
-/**
- * Every kind of node that a read may consist of. What is not here is refused, whatever it is: new syntax of later PostgreSQL versions
- * included.
- */
-const READ_NODES: ReadonlySet<string> = new Set([
-  ...['SelectStmt', 'ResTarget', 'ColumnRef', 'A_Star', 'A_Const', 'A_Expr', 'BoolExpr', 'FuncCall', 'NamedArgExpr', 'RangeVar'],
-  ...['RangeSubselect', 'RangeFunction', 'RangeTableSample', 'JoinExpr', 'CaseExpr', 'CaseWhen', 'CoalesceExpr', 'MinMaxExpr', 'SubLink'],
-  ...['TypeCast', 'TypeName', 'String', 'Integer', 'Float', 'Boolean', 'BitString', 'List', 'SortBy', 'WindowDef', 'WithClause'],
-  ...['CommonTableExpr', 'CTESearchClause', 'CTECycleClause', 'NullTest', 'BooleanTest', 'A_ArrayExpr', 'A_Indirection', 'A_Indices'],
-  ...['RowExpr', 'GroupingSet', 'GroupingFunc', 'SQLValueFunction', 'CollateClause', 'Alias', 'ColumnDef', 'SetToDefault'],
-  ...['JsonObjectConstructor', 'JsonArrayConstructor', 'JsonArrayQueryConstructor', 'JsonAggConstructor', 'JsonObjectAgg', 'JsonArrayAgg'],
-  ...['JsonValueExpr', 'JsonFormat', 'JsonOutput', 'JsonReturning', 'JsonFuncExpr', 'JsonBehavior', 'JsonKeyValue', 'JsonIsPredicate'],
-  ...['JsonParseExpr', 'JsonScalarExpr', 'JsonSerializeExpr', 'JsonTable', 'JsonTableColumn', 'JsonTablePathSpec', 'JsonArgument'],
-]);
+/** `column`: the last part of `a.b`; `selection`: `.b` after an expression in brackets. */
+export interface Attribute {
+  readonly name: string;
+  readonly kind: 'column' | 'selection';
+}
 
-/** Fields that turn a read into something else. */
-const REFUSED_FIELDS: ReadonlyMap<string, string> = new Map([
-  ['intoClause', 'SELECT INTO makes a table'],
-  ['lockingClause', 'FOR UPDATE and FOR SHARE take locks'],
-]);
+export type Inspected =
+  | { readonly ok: true; readonly facts: StatementFacts }
+  | { readonly ok: false; readonly reason: string };
 
-const EXPLAIN_OPTIONS: ReadonlySet<string> = new Set(['analyze', 'verbose', 'costs', 'settings', 'generic_plan', 'buffers', 'serialize', 'wal', 'timing', 'summary', 'memory', 'format']);
+const EXPLAIN_OPTIONS: ReadonlySet<string> = new Set(
+  'analyze verbose costs settings generic_plan buffers serialize wal timing summary memory format'.split(' '),
+);
 const SAMPLE_METHODS: ReadonlySet<string> = new Set(['bernoulli', 'system']);
-const DEPTH_MAX = 20_000;
+/** Objects and lists in each other; the text bound allows far fewer terms than the worker's stack. */
+const DEPTH_MAX = 200_000;
 
 type Node = Readonly<Record<string, unknown>>;
 
-/** Looks at a whole parse: exactly one statement, and in it nothing that is not known to read. */
-export function inspect(parse: { readonly stmts?: readonly { readonly stmt?: Node }[] }): Inspected {
+/** Looks at a whole parse: exactly one statement, and in it nothing that is not known to be harmless in this mode. */
+export function inspect(
+  parse: { readonly stmts?: readonly { readonly stmt?: Node }[] },
+  mode: Mode,
+): Inspected {
   const statements = parse.stmts ?? [];
   if (statements.length === 0) return refused('there is no statement in it');
   if (statements.length > 1) return refused(`it has ${statements.length} statements; send one at a time`);
   const root = statements[0]?.stmt ?? {};
-  const [tag] = Object.keys(root);
+  const tag = Object.keys(root)[0];
   const body = (tag === undefined ? {} : root[tag]) as Node;
-  if (tag === 'VariableShowStmt') return { ok: true, facts: { kind: 'show', analyze: false, functions: [], relations: [] } };
-  if (tag === 'SelectStmt') return read(root, 'select', false);
-  if (tag !== 'ExplainStmt') return refused(`${statementName(tag)} is not a read: only SELECT, VALUES, TABLE, SHOW and EXPLAIN of those are allowed`);
-  let analyze = false;
+  if (mode === 'write') {
+    if (tag !== undefined && WRITE_STATEMENTS.has(tag)) return walk(root, 'write');
+    return refused(`${statementName(tag)} is not one of the statements that this tool runs`);
+  }
+  if (tag === 'SelectStmt') return walk(root, 'select');
+  if (tag === 'VariableShowStmt') return walk({}, 'show', String(body['name']));
+  if (tag === 'ExplainStmt') return inspectExplain(body);
+  return refused(
+    `${statementName(tag)} is not a read: only SELECT, VALUES, TABLE, SHOW, and EXPLAIN of those`,
+  );
+}
+
+function inspectExplain(body: Node): Inspected {
   for (const option of (body['options'] ?? []) as readonly { readonly DefElem?: Node }[]) {
     const name = String(option.DefElem?.['defname']).toLowerCase();
     if (!EXPLAIN_OPTIONS.has(name)) return refused(`EXPLAIN option ${name} is not allowed`);
-    if (name === 'analyze') analyze = true;
   }
   const query = (body['query'] ?? {}) as Node;
-  if (!('SelectStmt' in query)) return refused(`EXPLAIN of ${statementName(Object.keys(query)[0])} is not allowed, only of SELECT`);
-  return read(query, 'explain', analyze);
+  if ('SelectStmt' in query) return walk(query, 'explain');
+  return refused(`EXPLAIN of ${statementName(Object.keys(query)[0])} is not allowed, only of SELECT`);
 }
 
-function read(root: Node, kind: StatementFacts['kind'], analyze: boolean): Inspected {
-  const functions: string[][] = [];
-  const relations: [string | undefined, string][] = [];
-  let problem: string | undefined;
-  const visit = (value: unknown, depth: number): void => {
-    if (problem !== undefined || typeof value !== 'object' || value === null) return;
+function walk(root: Node, kind: StatementFacts['kind'], setting?: string): Inspected {
+  const found = new Findings(kind === 'write' ? 'write' : 'read');
+  found.visit(root, 0);
+  if (found.problem !== undefined) return refused(found.problem);
+  const { calls, relations, attributes, operators } = found;
+  return { ok: true, facts: { kind, calls, relations, attributes, operators, setting } };
+}
+
+/** Collects from every object under every key, known or not, so that no place in the tree can hide anything. */
+class Findings {
+  problem: string | undefined;
+  readonly calls: FunctionCall[] = [];
+  readonly relations: [string | undefined, string][] = [];
+  readonly attributes: Attribute[] = [];
+  readonly operators: string[] = [];
+  readonly #mode: Mode;
+
+  constructor(mode: Mode) {
+    this.#mode = mode;
+  }
+
+  visit(value: unknown, depth: number): void {
+    if (this.problem !== undefined || typeof value !== 'object' || value === null) return;
     if (depth > DEPTH_MAX) {
-      problem = 'it is nested too deeply';
+      this.problem = 'it is nested too deeply';
       return;
     }
     if (Array.isArray(value)) {
-      for (const item of value) visit(item, depth + 1);
+      for (const item of value) this.visit(item, depth + 1);
       return;
     }
-    for (const [key, child] of Object.entries(value)) {
-      const reason = REFUSED_FIELDS.get(key);
-      if (reason !== undefined) problem ??= reason;
-      if (/^[A-Z]/.test(key)) {
-        if (!READ_NODES.has(key)) problem ??= `${statementName(key)} is not allowed in a read`;
-        else problem ??= note(key, child as Node, functions, relations);
-      }
-      visit(child, depth + 1);
+    const node = value as Node;
+    if (typeof node['relname'] === 'string') this.#relation(node);
+    for (const [key, child] of Object.entries(node)) {
+      // Tags of nodes begin with a capital, fields with a small letter.
+      if (/^[A-Z]/.test(key)) this.#tag(key, child as Node);
+      else if (key === 'intoClause') this.problem ??= 'SELECT INTO makes a table';
+      else if (key === 'lockingClause' && this.#mode === 'read')
+        this.problem ??= 'FOR UPDATE and FOR SHARE take locks';
+      this.visit(child, depth + 1);
     }
-  };
-  visit(root, 0);
-  return problem === undefined ? { ok: true, facts: { kind, analyze, functions, relations } } : refused(problem);
-}
+  }
 
-/** Collects names from one node; returns why the node is refused, if it is. */
-function note(tag: string, node: Node, functions: string[][], relations: [string | undefined, string][]): string | undefined {
-  switch (tag) {
-    case 'FuncCall':
-      functions.push(parts(node['funcname']));
-      return undefined;
-    case 'RangeVar':
-      if (node['catalogname'] !== undefined) return 'a table of another database cannot be read';
-      relations.push([node['schemaname'] as string | undefined, String(node['relname'])]);
-      return undefined;
-    case 'A_Expr': {
-      const name = parts(node['name']);
-      return name.length > 1 && name[0] !== 'pg_catalog' ? `operator ${name.join('.')} is not one of pg_catalog` : undefined;
+  #tag(tag: string, node: Node): void {
+    if (!READ_NODES.has(tag) && !(this.#mode === 'write' && WRITE_NODES.has(tag))) {
+      this.problem ??= `${statementName(tag)} is not allowed here`;
+      return;
     }
-    case 'SortBy': {
-      const name = parts(node['useOp']);
-      return name.length > 1 && name[0] !== 'pg_catalog' ? `operator ${name.join('.')} is not one of pg_catalog` : undefined;
+    switch (tag) {
+      case 'FuncCall':
+        this.calls.push({
+          name: parts(node['funcname']),
+          firstText: textOf((node['args'] as Node[] | undefined)?.[0]),
+        });
+        return;
+      case 'ColumnRef': {
+        const names = parts(node['fields']);
+        if (names.length > 1)
+          this.attributes.push(...names.slice(1).map((name) => ({ name, kind: 'column' as const })));
+        return;
+      }
+      case 'A_Indirection':
+        this.attributes.push(
+          ...parts(node['indirection']).map((name) => ({ name, kind: 'selection' as const })),
+        );
+        return;
+      case 'A_Expr':
+        this.#operator(parts(node['name']));
+        return;
+      case 'SortBy':
+        this.#operator(parts(node['useOp']));
+        return;
+      case 'SubLink':
+        this.#operator(parts(node['operName']));
+        return;
+      case 'RangeTableSample': {
+        const method = parts(node['method']).at(-1) ?? '';
+        if (!SAMPLE_METHODS.has(method)) this.problem ??= `sampling method ${method} is not allowed`;
+        return;
+      }
+      default:
     }
-    case 'SubLink': {
-      const name = parts(node['operName']);
-      return name.length > 1 && name[0] !== 'pg_catalog' ? `operator ${name.join('.')} is not one of pg_catalog` : undefined;
+  }
+
+  #relation(node: Node): void {
+    if (node['catalogname'] !== undefined) this.problem ??= 'a table of another database cannot be used';
+    this.relations.push([node['schemaname'] as string | undefined, String(node['relname'])]);
+  }
+
+  #operator(name: readonly string[]): void {
+    if (name.length === 1) this.operators.push(name[0]!);
+    else if (name.length > 1 && name[0] !== 'pg_catalog') {
+      this.problem ??= `operator ${name.join('.')} is not one of pg_catalog`;
     }
-    case 'RangeTableSample': {
-      const method = parts(node['method']).at(-1) ?? '';
-      return SAMPLE_METHODS.has(method) ? undefined : `sampling method ${method} is not allowed`;
-    }
-    default:
-      return undefined;
   }
 }
 
+/** Names in a list of String nodes; what is no String (`*`, a subscript) is left out. */
 function parts(names: unknown): string[] {
   if (!Array.isArray(names)) return [];
-  return (names as readonly { readonly String?: { readonly sval?: string } }[]).map((name) => name.String?.sval ?? '');
+  return (names as readonly { readonly String?: { readonly sval?: string } }[])
+    .map((name) => name.String?.sval)
+    .filter((name) => name !== undefined);
+}
+
+function textOf(node: Node | undefined): string | undefined {
+  const constant = node?.['A_Const'] as { readonly sval?: { readonly sval?: string } } | undefined;
+  return constant?.sval?.sval;
 }
 
 /** A node's tag as SQL users know it: `InsertStmt` is `INSERT`. */
 function statementName(tag: string | undefined): string {
-  return (tag ?? 'nothing').replace(/Stmt$/, '').replaceAll(/(?<=[a-z])(?=[A-Z])/g, ' ').toUpperCase();
+  return (tag ?? 'nothing')
+    .replace(/Stmt$/, '')
+    .replaceAll(/(?<=[a-z])(?=[A-Z])/g, ' ')
+    .toUpperCase();
 }
 
 function refused(reason: string): Inspected {

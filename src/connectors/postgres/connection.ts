@@ -1,0 +1,61 @@
+import type { PoolConfig } from 'pg';
+import type { Secret } from '../../core/secret.ts';
+
+/** Where the database is: a URL, or parameters for a Unix socket. */
+export type ConnectionTarget =
+  | { readonly url: Secret }
+  | { readonly host: string; readonly port: number; readonly user: string; readonly database: string };
+
+/** In force from the first moment of each session, and again after DISCARD ALL. */
+const STARTUP: Readonly<Record<string, string>> = {
+  default_transaction_read_only: 'on',
+  standard_conforming_strings: 'on',
+  client_encoding: 'UTF8',
+  idle_in_transaction_session_timeout: '60s',
+};
+
+const APPLICATION = 'lanport-postgres';
+const CONNECT_MS = 5_000;
+const IDLE_MS = 60_000;
+
+/**
+ * What `pg` needs to reach the target. Throws one sentence when a URL is none. TLS follows libpq: `sslmode=require` encrypts without
+ * checking the certificate, `verify-full` checks it, `prefer` and `allow` are plain here.
+ */
+export function poolConfig(target: ConnectionTarget, max: number): PoolConfig {
+  const common: PoolConfig = {
+    max,
+    application_name: APPLICATION,
+    connectionTimeoutMillis: CONNECT_MS,
+    idleTimeoutMillis: IDLE_MS,
+    allowExitOnIdle: true,
+    keepAlive: true,
+    options: Object.entries(STARTUP)
+      .map(([name, value]) => `-c ${name}=${value}`)
+      .join(' '),
+  };
+  if (!('url' in target)) return { ...common, ...target };
+  return { ...common, connectionString: normalise(target.url.reveal()) };
+}
+
+function normalise(text: string): string {
+  // Python programs write the driver into the scheme: postgresql+psycopg://…
+  const plain = text.trim().replace(/^(postgres(?:ql)?)\+\w+:\/\//, '$1://');
+  if (
+    !/^postgres(?:ql)?:\/\//.test(plain) ||
+    !URL.canParse(plain.replace(/^\w+/, 'http').replace('http:///', 'http://localhost/'))
+  ) {
+    throw new Error(
+      'the database URL cannot be read; write postgresql://user:password@host:5432/database, special characters in the password as %XX',
+    );
+  }
+  const mark = plain.indexOf('?');
+  const parameters = new URLSearchParams(mark < 0 ? '' : plain.slice(mark + 1));
+  const mode = parameters.get('sslmode');
+  if (mode === 'prefer' || mode === 'allow') parameters.delete('sslmode');
+  else if (mode !== null) parameters.set('uselibpqcompat', 'true');
+  // Would replace the options above.
+  parameters.delete('options');
+  const rest = parameters.toString();
+  return `${mark < 0 ? plain : plain.slice(0, mark)}${rest === '' ? '' : `?${rest}`}`;
+}

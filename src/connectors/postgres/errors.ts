@@ -1,0 +1,37 @@
+/** The database cannot be reached, or has no session free. `retryable` work: nothing was wrong with the statement. */
+export class DatabaseUnavailable extends Error {
+  override readonly name = 'DatabaseUnavailable';
+}
+
+/** The connection was cut on purpose, with the reason. */
+export class ConnectionCut extends Error {
+  override readonly name = 'ConnectionCut';
+}
+
+/** The role has more rights than reading needs, and the policy is to refuse it. */
+export class RoleRefused extends Error {
+  override readonly name = 'RoleRefused';
+}
+
+const ADVICE: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there; start the database or correct host and port',
+  ENOTFOUND: 'the host name is not known; correct it',
+  EAI_AGAIN: 'the host name cannot be looked up now',
+  ETIMEDOUT: 'there is no answer; check address and firewall',
+  EHOSTUNREACH: 'there is no way to that host',
+  '28P01': 'user and password do not fit',
+  '28000':
+    'the server does not let this user in from here (pg_hba.conf); it may want TLS: add ?sslmode=require to the URL',
+  '3D000': 'the server has no such database',
+  '53300': 'the server has no connection free',
+  '57P03': 'the server is starting up or shutting down',
+};
+
+/** Why a connection failed, in one line without any credential. A refused connection to several addresses has no message of its own. */
+export function describeConnectError(error: unknown): string {
+  const failures = error instanceof AggregateError ? (error.errors as readonly unknown[]) : [error];
+  const messages = failures.map((failure) => (failure instanceof Error ? failure.message : String(failure)));
+  const code = (failures[0] as { readonly code?: string } | undefined)?.code ?? '';
+  const advice = ADVICE[code];
+  return `${[...new Set(messages)].join('; ')}${advice === undefined ? '' : ` (${advice})`}`;
+}

@@ -1,0 +1,33 @@
+const names = (text: string): ReadonlySet<string> => new Set(text.trim().split(/\s+/));
+
+/**
+ * Every kind of node that a read may consist of (tags of PostgreSQL 18's grammar). What is not here is refused, whatever it is, new
+ * syntax of later versions included.
+ */
+export const READ_NODES: ReadonlySet<string> = names(`
+  SelectStmt ResTarget ColumnRef A_Star A_Const A_Expr BoolExpr FuncCall NamedArgExpr RangeVar
+  RangeSubselect RangeFunction RangeTableSample RangeTableFunc RangeTableFuncCol JoinExpr CaseExpr CaseWhen CoalesceExpr MinMaxExpr
+  SubLink TypeCast TypeName String Integer Float Boolean BitString List SortBy WindowDef WithClause
+  CommonTableExpr CTESearchClause CTECycleClause NullTest BooleanTest A_ArrayExpr A_Indirection A_Indices
+  RowExpr GroupingSet GroupingFunc SQLValueFunction CollateClause Alias ColumnDef XmlExpr XmlSerialize
+  JsonObjectConstructor JsonArrayConstructor JsonArrayQueryConstructor JsonAggConstructor JsonObjectAgg JsonArrayAgg
+  JsonValueExpr JsonFormat JsonOutput JsonReturning JsonFuncExpr JsonBehavior JsonKeyValue JsonIsPredicate
+  JsonParseExpr JsonScalarExpr JsonSerializeExpr JsonTable JsonTableColumn JsonTablePathSpec JsonArgument
+`);
+
+/** Statements of the writing tool: rows, and the tables, views and indexes that hold them. */
+export const WRITE_STATEMENTS: ReadonlySet<string> = names(`
+  InsertStmt UpdateStmt DeleteStmt MergeStmt SelectStmt TruncateStmt
+  CreateStmt CreateTableAsStmt CreateSchemaStmt CreateSeqStmt CreateEnumStmt IndexStmt ViewStmt
+  AlterTableStmt AlterEnumStmt AlterSeqStmt RenameStmt CommentStmt DropStmt RefreshMatViewStmt
+`);
+
+/** Nodes beyond READ_NODES that those statements consist of. No functions, no roles, no COPY, no settings, no transactions. */
+export const WRITE_NODES: ReadonlySet<string> = names(`
+  InsertStmt UpdateStmt DeleteStmt MergeStmt TruncateStmt
+  CreateStmt CreateTableAsStmt CreateSchemaStmt CreateSeqStmt CreateEnumStmt IndexStmt ViewStmt
+  AlterTableStmt AlterEnumStmt AlterSeqStmt RenameStmt CommentStmt DropStmt RefreshMatViewStmt
+  SetToDefault MultiAssignRef OnConflictClause InferClause IndexElem MergeWhenClause MergeSupportFunc
+  ReturningClause ReturningOption LockingClause IntoClause Constraint DefElem AlterTableCmd
+  PartitionSpec PartitionElem PartitionBoundSpec PartitionRangeDatum PartitionCmd TableLikeClause
+`);

@@ -1,0 +1,92 @@
+import type { ClientBase } from 'pg';
+
+/** The server, and the role that the connector runs as. */
+export interface RoleFacts {
+  /** For example 180004. */
+  readonly versionNumber: number;
+  readonly version: string;
+  readonly user: string;
+  readonly database: string;
+  readonly superuser: boolean;
+  /** Schemas that unqualified names are looked up in, pg_catalog left out. */
+  readonly searchPath: readonly string[];
+  /** Why this role has more rights than a reader needs. */
+  readonly excessRights: readonly string[];
+}
+
+const PROBE = `
+  SELECT current_setting('server_version_num')::int AS version_number, current_setting('server_version') AS version,
+    current_user::text AS "user", current_database()::text AS database, r.rolsuper AS superuser, r.rolbypassrls AS bypass,
+    pg_catalog.current_schemas(false)::text[] AS path,
+    pg_has_role(current_user, 'pg_read_server_files', 'MEMBER') OR pg_has_role(current_user, 'pg_write_server_files', 'MEMBER')
+      OR pg_has_role(current_user, 'pg_execute_server_program', 'MEMBER') AS files,
+    EXISTS (SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+            WHERE c.relkind IN ('r', 'p') AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
+              AND has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')) AS writes,
+    EXISTS (SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+            WHERE n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' AND pg_has_role(c.relowner, 'USAGE')) AS owns,
+    EXISTS (SELECT FROM pg_catalog.pg_namespace AS n
+            WHERE n.nspname NOT LIKE 'pg\\_%' AND has_schema_privilege(n.oid, 'CREATE')) AS creates
+  FROM pg_catalog.pg_roles AS r WHERE r.rolname = current_user`;
+
+interface Probe {
+  readonly version_number: number;
+  readonly version: string;
+  readonly user: string;
+  readonly database: string;
+  readonly superuser: boolean;
+  readonly bypass: boolean;
+  readonly path: readonly string[];
+  readonly files: boolean;
+  readonly writes: boolean;
+  readonly owns: boolean;
+  readonly creates: boolean;
+}
+
+/** Asks the server what this role may do beyond reading. */
+export async function probeRole(client: ClientBase): Promise<RoleFacts> {
+  const { rows } = await client.query<Probe>(PROBE);
+  const row = rows[0]!;
+  const excess: readonly (readonly [boolean, string])[] = [
+    [row.superuser, 'it is a superuser'],
+    [row.bypass, 'it bypasses row security'],
+    [row.files, "it may reach the server's files or programs"],
+    [row.owns, 'it owns tables'],
+    [row.writes, 'it may write to tables'],
+    [row.creates, 'it may create objects'],
+  ];
+  return {
+    versionNumber: row.version_number,
+    version: row.version,
+    user: row.user,
+    database: row.database,
+    superuser: row.superuser,
+    searchPath: row.path.filter((schema) => schema !== 'pg_catalog'),
+    excessRights: excess.filter(([has]) => has).map(([, reason]) => reason),
+  };
+}
+
+/**
+ * A script that makes a role which can read the given schema and nothing else. `role` and `schema` are quoted as identifiers; the
+ * password is left for the operator to fill in.
+ */
+export function readerRoleScript(role: string, schema: string, database: string): string {
+  const [quotedRole, quotedSchema, quotedDatabase] = [role, schema, database].map(quoteIdentifier);
+  return [
+    `CREATE ROLE ${quotedRole} LOGIN PASSWORD '<choose one>' NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS CONNECTION LIMIT 20;`,
+    `ALTER ROLE ${quotedRole} SET default_transaction_read_only = on;`,
+    `ALTER ROLE ${quotedRole} SET statement_timeout = '30s';`,
+    `ALTER ROLE ${quotedRole} SET temp_file_limit = '256MB';`,
+    `ALTER ROLE ${quotedRole} SET search_path = ${quotedSchema};`,
+    `REVOKE CREATE ON SCHEMA public FROM PUBLIC;`,
+    `GRANT CONNECT ON DATABASE ${quotedDatabase} TO ${quotedRole};`,
+    `GRANT USAGE ON SCHEMA ${quotedSchema} TO ${quotedRole};`,
+    `GRANT SELECT ON ALL TABLES IN SCHEMA ${quotedSchema} TO ${quotedRole};`,
+    `ALTER DEFAULT PRIVILEGES IN SCHEMA ${quotedSchema} GRANT SELECT ON TABLES TO ${quotedRole};`,
+    '',
+  ].join('\n');
+}
+
+export function quoteIdentifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
