@@ -42,7 +42,7 @@ const LOCK = {
 };
 
 let root: string;
-let running: ChildProcess[];
+let running: Run[];
 
 beforeEach(async () => {
   running = [];
@@ -78,12 +78,15 @@ function start(
   args: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
 ): Run {
-  const child = spawn(process.execPath, [join(root, 'scripts', script), ...args], {
+  return run(process.execPath, [join(root, 'scripts', script), ...args], env);
+}
+
+function run(program: string, args: readonly string[], env: Readonly<Record<string, string>>): Run {
+  const child = spawn(program, args, {
     cwd: root,
     env: { PATH: process.env.PATH, HOME: root, npm_execpath: join(root, 'npm-cli.js'), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  running.push(child);
   let out = '';
   let err = '';
   child.stdout?.on('data', (chunk: Buffer) => (out += chunk.toString()));
@@ -96,7 +99,19 @@ function start(
         once(child, 'close').then(() => Promise.reject(new Error(err))),
       ]);
   };
-  return { child, out: () => out, saw, done };
+  const started: Run = { child, out: () => out, saw, done };
+  running.push(started);
+  return started;
+}
+
+/** The stand-in for the gateway has a process group of its own and may outlive what started it when a test fails. */
+function killGateway(out: string): void {
+  const pid = /"pid":(\d+)/.exec(out)?.[1];
+  try {
+    if (pid !== undefined) process.kill(Number(pid), 'SIGKILL');
+  } catch {
+    // It has ended, as it should.
+  }
 }
 
 const npmCalls = async (): Promise<readonly string[]> =>
@@ -246,6 +261,20 @@ describe('npm start', () => {
     const { code, out } = await run.done;
     expect(code).toBe(7);
     expect(out.match(/got \w+/g)).toEqual(['got SIGHUP', 'got SIGINT', 'got SIGTERM']);
+  });
+
+  it('is what npm runs, without a shell between them that would keep signals to itself', async () => {
+    const { scripts } = JSON.parse(
+      await readFile(join(import.meta.dirname, '../../package.json'), 'utf8'),
+    ) as {
+      scripts: Record<string, string>;
+    };
+    await start('start.mjs').done;
+    const path = `${dirname(process.execPath)}:${process.env.PATH}`;
+    const shell = run('sh', ['-c', `${scripts.start} wait`], { PATH: path });
+    await shell.saw('pid');
+    shell.child.kill('SIGTERM');
+    expect((await shell.done).code).toBe(7);
   });
 
   it('ends with 128 + n when signal n ended the gateway', async () => {
