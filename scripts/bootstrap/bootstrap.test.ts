@@ -56,8 +56,10 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  for (const child of running)
-    if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+  for (const one of running) {
+    if (one.child.exitCode === null && one.child.signalCode === null) one.child.kill('SIGKILL');
+    killGateway(one.out());
+  }
   await rm(root, { recursive: true, force: true });
 });
 
@@ -78,10 +80,10 @@ function start(
   args: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
 ): Run {
-  return run(process.execPath, [join(root, 'scripts', script), ...args], env);
+  return launch(process.execPath, [join(root, 'scripts', script), ...args], env);
 }
 
-function run(program: string, args: readonly string[], env: Readonly<Record<string, string>>): Run {
+function launch(program: string, args: readonly string[], env: Readonly<Record<string, string>>): Run {
   const child = spawn(program, args, {
     cwd: root,
     env: { PATH: process.env.PATH, HOME: root, npm_execpath: join(root, 'npm-cli.js'), ...env },
@@ -271,7 +273,7 @@ describe('npm start', () => {
     };
     await start('start.mjs').done;
     const path = `${dirname(process.execPath)}:${process.env.PATH}`;
-    const shell = run('sh', ['-c', `${scripts.start} wait`], { PATH: path });
+    const shell = launch('sh', ['-c', `${scripts.start} wait`], { PATH: path });
     await shell.saw('pid');
     shell.child.kill('SIGTERM');
     expect((await shell.done).code).toBe(7);
