@@ -27,7 +27,8 @@ export function runAs(paths: readonly string[]): RunAs {
   if (paths.every((path) => isReachable(path))) {
     return { uid, gid, wrap: (command, args) => ['setpriv', [...drop, '--', command, ...args]] };
   }
-  const capable = [...drop, '--inh-caps', '+dac_override', '--ambient-caps', '+dac_override'];
+  // Without no_setuid_fixup, access(2), by which PostgreSQL checks its own binaries, would not count the capability.
+  const capable = [...drop, '--inh-caps', '+dac_override', '--ambient-caps', '+dac_override', '--securebits', '+no_setuid_fixup'];
   try {
     execFileSync('setpriv', [...capable, '--', 'true'], { stdio: 'ignore' });
   } catch (error) {
