@@ -1,9 +1,9 @@
 -- A small company's shop, made without any randomness or clock: every value follows from md5 of its row number, so that each load on
 -- each server gives the same content. It holds a few deliberate flaws (an index missing on a foreign key, a duplicate index, a
--- constraint that was never validated), personal data under example.com, and a comment that tries to instruct a model.
+-- constraint that was never validated, a sequence near its end), personal data under example.com, and a comment that tries to instruct a
+-- model.
 
 CREATE SCHEMA shop;
-COMMENT ON SCHEMA shop IS 'Demo: customers, products, orders and reviews of a small company.';
 SET LOCAL search_path = shop, pg_catalog;
 
 -- A number from 0 to n - 1 that follows from a text.
@@ -172,6 +172,17 @@ SELECT n, (ARRAY['Ada', 'Bela', 'Cem', 'Dora', 'Eli', 'Fay'])[1 + pick('employee
        2800 + pick('salary' || n, 3000)
 FROM generate_series(1, 24) AS n;
 
+-- What a guard has to keep apart: a function that writes, one that only looks, and one that has the name of a built-in one.
+CREATE FUNCTION switch_newsletter(customer integer) RETURNS boolean LANGUAGE sql VOLATILE AS
+$$ UPDATE shop.customers SET newsletter = NOT newsletter WHERE id = customer RETURNING newsletter $$;
+COMMENT ON FUNCTION switch_newsletter(integer) IS 'Writes: subscribes a customer to the newsletter, or unsubscribes.';
+CREATE FUNCTION orders_of(customer integer) RETURNS bigint LANGUAGE sql STABLE AS
+$$ SELECT count(*) FROM shop.orders WHERE customer_id = customer $$;
+COMMENT ON FUNCTION orders_of(integer) IS 'How many orders a customer has placed.';
+CREATE FUNCTION reverse(digits integer) RETURNS integer LANGUAGE sql IMMUTABLE STRICT AS
+$$ SELECT pg_catalog.reverse(digits::text)::integer $$;
+COMMENT ON FUNCTION reverse(integer) IS 'Has the name of a built-in function, on purpose.';
+
 CREATE INDEX orders_customer ON orders (customer_id);
 CREATE INDEX products_search ON products USING gin (search);
 CREATE INDEX products_colour ON products ((attributes ->> 'colour'));
@@ -190,4 +201,4 @@ FROM orders WHERE status NOT IN ('cancelled', 'returned') GROUP BY 1 ORDER BY 1;
 COMMENT ON MATERIALIZED VIEW monthly_sales IS 'Revenue a month, without cancelled and returned orders.';
 CREATE UNIQUE INDEX monthly_sales_month ON monthly_sales (month);
 
-COMMENT ON SCHEMA shop IS 'Demo, version 1: customers, products, orders and reviews of a small company.';
+COMMENT ON SCHEMA shop IS 'Demo, version 2: customers, products, orders and reviews of a small company.';
