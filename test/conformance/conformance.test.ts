@@ -29,7 +29,7 @@ function suite(revision: string, baseline: string): Promise<{ code: number; outp
   const args = [SUITE, 'server', '--url', url, '--requirements', revision, '--expected-failures', baseline, '-o', join(gateway.folder, revision)];
   return new Promise((resolve) => {
     execFile(process.execPath, args, { timeout: SUITE_MS, maxBuffer: 64 * 1024 * 1024, cwd: gateway.folder }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number((error as { code?: number }).code ?? 1), output: `${stdout}\n${stderr}` });
+      resolve({ code: error === null ? 0 : ((error as { code?: number }).code ?? 1), output: `${stdout}\n${stderr}` });
     });
   });
 }

@@ -20,7 +20,7 @@ parentPort?.postMessage({ kind: 'ready' } satisfies ParseAnswer);
 
 function answer(sql: string, mode: Mode): ParseAnswer {
   try {
-    return { kind: 'inspected', inspected: inspect(parseSync(sql) as Parameters<typeof inspect>[0], mode) };
+    return { kind: 'inspected', inspected: inspect(parseSync(sql), mode) };
   } catch (error) {
     if (hasSqlDetails(error)) {
       return { kind: 'syntax', message: error.message, position: error.sqlDetails?.cursorPosition };
