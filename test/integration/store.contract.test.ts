@@ -1,0 +1,147 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createIdSource } from '../../src/core/ids.ts';
+import { Secret } from '../../src/core/secret.ts';
+import { openStore, type StoreMode } from '../../src/store/open-store.ts';
+import type { CallEnd, CallStart, LedgerRecord, Store } from '../../src/store/store-ports.ts';
+import { silentLog } from '../../src/telemetry/log.ts';
+import { startTestPostgres, type TestPostgres } from '../support/postgres.ts';
+
+const newId = createIdSource();
+const DAY_MS = 86_400_000;
+
+let folder: string;
+let postgres: TestPostgres;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lanport-store-'));
+  postgres = await startTestPostgres();
+}, 60_000);
+
+afterAll(async () => {
+  await postgres?.[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
+});
+
+function start(id: string, startedAt = Date.now()): CallStart {
+  return { id, startedAt, kind: 'mcp', operation: 'tools/call', keyId: 'k1', keyAlias: 'team', user: undefined, team: undefined, address: '127.0.0.1', client: 'test/1', server: 'db', toolName: 'db-query', originalName: 'query', model: undefined, decision: 'allowed', rule: 'virtual_keys[0].mcp_servers', bytesIn: 123, traceId: undefined };
+}
+
+function end(id: string, status: CallEnd['status'] = 'ok'): CallEnd {
+  return { id, endedAt: Date.now(), status, errorCode: undefined, totalMs: 1.5, upstreamMs: 1.25, bytesOut: 456, promptTokens: undefined, completionTokens: undefined, cost: undefined };
+}
+
+let seq = 0;
+const received = (call: CallStart, writer = 'w1'): LedgerRecord => ({ phase: 'received', writer, seq: ++seq, start: call });
+const ended = (call: CallEnd, writer = 'w1'): LedgerRecord => ({ phase: 'ended', writer, seq: ++seq, end: call });
+
+const MODES: readonly (readonly [StoreMode['kind'], () => Promise<StoreMode>])[] = [
+  ['embedded', () => Promise.resolve({ kind: 'embedded', dataFolder: join(folder, 'embedded') })],
+  ['external', async () => ({ kind: 'external', url: new Secret(await postgres.createDatabase()) })],
+  ['none', () => Promise.resolve({ kind: 'none', dataFolder: join(folder, 'none') })],
+];
+
+describe.each(MODES)('the %s store', (_kind, modeOf) => {
+  let mode: StoreMode;
+  let store: Store;
+  const reopen = async (): Promise<void> => {
+    await store[Symbol.asyncDispose]();
+    ({ store } = await openStore(mode, silentLog));
+  };
+
+  beforeAll(async () => {
+    mode = await modeOf();
+    ({ store } = await openStore(mode, silentLog));
+  }, 60_000);
+
+  afterAll(() => store?.[Symbol.asyncDispose]());
+
+  it('is healthy and says what it is', async () => {
+    expect(store.kind).toBe(mode.kind);
+    expect(await store.health()).toMatchObject({ ok: true });
+  });
+
+  it('keeps catalogue rows byte for byte over a reopening, the last one of a server only', async () => {
+    const payload = '{"b":1,"a":12345678901234567890,"text":"ü\\u0000\\ud83d"}';
+    await store.catalog.save({ server: 'one', fingerprint: 'f0', payload: '{}', updatedAt: 1_000 });
+    await store.catalog.save({ server: 'one', fingerprint: 'f1', payload, updatedAt: 2_000 });
+    await store.catalog.save({ server: 'two', fingerprint: 'f2', payload: '{}', updatedAt: 3_000 });
+    await store.catalog.remove('two');
+    await reopen();
+    expect(await store.catalog.loadAll()).toEqual([{ server: 'one', fingerprint: 'f1', payload, updatedAt: 2_000 }]);
+  });
+
+  it('makes a secret once, and gives the same one to everybody ever after', async () => {
+    const [first, second] = await Promise.all([store.secrets.getOrCreate('seal', 32), store.secrets.getOrCreate('seal', 32)]);
+    expect(first).toHaveLength(32);
+    expect(Buffer.from(second)).toEqual(Buffer.from(first));
+    expect(Buffer.from(await store.secrets.getOrCreate('other', 32))).not.toEqual(Buffer.from(first));
+    await reopen();
+    expect(Buffer.from(await store.secrets.getOrCreate('seal', 32))).toEqual(Buffer.from(first));
+  });
+
+  it('joins a call\'s two records, newest call first, page by page', async () => {
+    const ids = [newId(), newId(), newId()];
+    await store.ledger.append(ids.map((id) => received(start(id))));
+    await store.ledger.append([ended(end(ids[0]!)), ended(end(ids[1]!, 'tool-error'))]);
+    const rows = await store.ledger.recent({ limit: 3 });
+    expect(rows.map((row) => row.id)).toEqual([...ids].reverse());
+    expect(rows[2]).toMatchObject({ keyAlias: 'team', originalName: 'query', status: 'ok', totalMs: 1.5, upstreamMs: 1.25, bytesIn: 123, bytesOut: 456 });
+    expect(rows[1]).toMatchObject({ status: 'tool-error' });
+    expect(rows[0]?.status).toBeUndefined();
+    expect((await store.ledger.recent({ limit: 1, beforeId: ids[2]! })).map((row) => row.id)).toEqual([ids[1]]);
+  });
+
+  it('takes the same records again without a change, as a replay after a crash gives them', async () => {
+    const id = newId();
+    const records = [received(start(id)), ended(end(id, 'cancelled'))];
+    await store.ledger.append(records);
+    await store.ledger.append(records);
+    await store.ledger.append([ended(end(id, 'ok'))]);
+    const rows = (await store.ledger.recent({ limit: 50 })).filter((row) => row.id === id);
+    expect(rows).toMatchObject([{ status: 'cancelled' }]);
+  });
+
+  it('closes what writers that are gone left open, and nothing of the one that lives', async () => {
+    const [dead, alive, done] = [newId(), newId(), newId()];
+    await store.ledger.append([received(start(dead), 'dead'), received(start(alive), 'alive'), received(start(done), 'dead'), ended(end(done), 'dead')]);
+    expect(await store.ledger.closeOrphans('alive', Date.now())).toBeGreaterThanOrEqual(1);
+    expect(await store.ledger.closeOrphans('alive', Date.now())).toBe(0);
+    const byId = new Map((await store.ledger.recent({ limit: 50 })).map((row) => [row.id, row]));
+    expect(byId.get(dead)).toMatchObject({ status: 'unknown' });
+    expect(byId.get(done)).toMatchObject({ status: 'ok' });
+    expect(byId.get(alive)?.status).toBeUndefined();
+  });
+
+  it('takes calls of days for which nothing was prepared', async () => {
+    const [past, future] = [newId(), newId()];
+    await store.ledger.append([received(start(past, Date.now() - 400 * DAY_MS)), received(start(future, Date.now() + 40 * DAY_MS))]);
+    const ids = (await store.ledger.recent({ limit: 100 })).map((row) => row.id);
+    expect(ids).toEqual(expect.arrayContaining([past, future]));
+  });
+});
+
+it('shows calls in the words of LiteLLM users', async () => {
+  const url = await postgres.createDatabase();
+  const { store } = await openStore({ kind: 'external', url: new Secret(url) }, silentLog);
+  const id = newId();
+  await store.ledger.append([received(start(id)), ended(end(id))]);
+  await store[Symbol.asyncDispose]();
+  const rows = await postgres.query(url, 'SELECT * FROM litellm_logs ORDER BY start_time DESC LIMIT 5');
+  expect(rows).toMatchObject([{ request_id: id, model: 'MCP: query', spend: 0, user: null, api_key: 'k1', total_tokens: '0', status: 'ok', mcp_namespaced_tool_name: 'db/query', call_type: 'call_mcp_tool' }]);
+  const compatible = await postgres.query(url, 'SELECT request_id, "startTime", status FROM "LiteLLM_SpendLogs"');
+  expect(compatible).toMatchObject([{ request_id: id, status: 'success' }]);
+});
+
+it('a database that cannot be reached is refused in one line, without its password', async () => {
+  const failure = openStore({ kind: 'external', url: new Secret('postgresql://user:hunter2@127.0.0.1:1/db') }, silentLog).then(
+    () => 'opened',
+    (error: Error) => error.message,
+  );
+  const message = await failure;
+  expect(message).toMatch(/127\.0\.0\.1:1/);
+  expect(message).not.toContain('hunter2');
+  expect(message).not.toContain('\n');
+});
