@@ -19,7 +19,7 @@ import { handleHealth } from '../gateway/health.ts';
 import { sendStatusPage } from '../gateway/status-page.ts';
 import { createKeyRing } from '../keys/key-ring.ts';
 import { masterKeyFile } from '../keys/master-key-file.ts';
-import { SpooledLedger } from '../ledger/ledger.ts';
+import { createLedger } from '../ledger/ledger.ts';
 import { Mcp } from '../mcp/mcp.ts';
 import type { InProcessServer, ServerConfig } from '../mcp/mcp-ports.ts';
 import { HttpClient } from '../net/http-client.ts';
@@ -86,14 +86,13 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   scope.add('store', () => opened.store[Symbol.asyncDispose](), 30_000);
   const servers = await serversOf(options, opened);
 
-  const ledger = await SpooledLedger.open({
+  const ledger = await createLedger({
     store: opened.store.ledger,
     folder: join(dataFolder, 'ledger'),
     writer: `${Date.now().toString(36)}-${randomUUID().slice(0, 8)}`,
     clock,
     log,
-    memoryRowsMax: config.limits.ledgerMemoryRowsMax,
-    diskBytesMax: config.limits.ledgerDiskBytesMax,
+    bounds: { memoryRowsMax: config.limits.ledgerMemoryRowsMax, diskBytesMax: config.limits.ledgerDiskBytesMax },
   });
   scope.add('ledger', () => ledger[Symbol.asyncDispose]());
 
@@ -117,7 +116,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   const ring = createKeyRing({ masterKey, keys: config.keys.keys });
   const authenticator = createAuthenticator({ ring, headerName: config.edge.keyHeaderName, allowedIps: config.edge.allowedIps, useXForwardedFor: config.edge.useXForwardedFor, trustLoopbackWithoutKeys: true, clock });
   const authenticate = (routeKind: 'mcp' | 'admin' | 'health') => (exchange: Exchange) => authenticator.authenticate({ headers: exchange.headers, query: exchange.query, remoteAddress: exchange.remoteAddress, routeKind });
-  const policy = createPolicy({ servers, defaultAccess: config.keys.defaultAccess });
+  const policy = createPolicy({ servers, defaultAccess: config.keys.defaultAccess, keyHeaderOf: authenticator.keyHeaderOf });
   let draining = false;
   const sse = new SseSessions(config.limits);
   const deps: HandleMcpDeps = { mcp, policy, ledger, log, clock, newId, authenticate: authenticate('mcp'), addressOf: (exchange) => authenticator.addressOf(exchange), version: VERSION };

@@ -9,7 +9,29 @@ export interface Ledger extends AsyncDisposable {
   /** Every begun call is ended exactly once; a second end of one id is ignored and counted. Never throws, never waits. */
   end(end: CallEnd): void;
   /** Counts for health and metrics. */
-  stats(): { readonly begun: number; readonly ended: number; readonly stored: number; readonly spooledBytes: number; readonly dropped: number };
-  /** Resolves when everything recorded so far is in the store. */
+  stats(): LedgerStats;
+  /** Resolves when everything recorded so far is in the store; while the store is away it waits until `signal` is aborted. */
   flush(signal?: AbortSignal): Promise<void>;
+}
+
+/** Counts since the start. */
+export interface LedgerStats {
+  /** Calls whose start is durable. */
+  readonly begun: number;
+  /** Calls that were ended. */
+  readonly ended: number;
+  /** Records (starts and ends) of this run that the store has. */
+  readonly stored: number;
+  /** Size of the spool. */
+  readonly spooledBytes: number;
+  /** Records that the store will never have: refused by it and kept in `refused.jsonl`, or ends that could be written nowhere. */
+  readonly dropped: number;
+  /** Calls that were begun and not ended. */
+  readonly open: number;
+  /** Ends that were ignored, because their call was not open. */
+  readonly ignoredEnds: number;
+  /** Calls that were not made, because they could not be recorded. */
+  readonly refusedCalls: number;
+  /** Failures of the store in a row. */
+  readonly storeFailures: number;
 }

@@ -1,269 +1,332 @@
-import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { BOUNDS } from '../core/bounds.ts';
 import type { Clock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import { withDeadline } from '../core/scope.ts';
-import type { CallEnd, CallStart, LedgerRecord, LedgerStore } from '../store/store-ports.ts';
+import type { LedgerStore } from '../store/store-ports.ts';
 import { errorChain, type Log } from '../telemetry/log.ts';
-import type { Ledger } from './ledger-ports.ts';
-import { replay, segmentsIn } from './replay.ts';
-import { Segment } from './segment.ts';
+import type { CallEnd, CallStart, Ledger, LedgerStats } from './ledger-ports.ts';
+import { Shipper } from './shipper.ts';
+import { Spool } from './spool.ts';
+import { type SpoolFiles, spoolFolder } from './spool-files.ts';
+import { endRecord, startRecord } from './spool-record.ts';
 
+/** What `createLedger` needs. */
 export interface LedgerOptions {
   readonly store: LedgerStore;
-  /** Holds the spool. */
+  /** Holds the spool, in a folder `spool` of its own. No other process writes there. */
   readonly folder: string;
-  /** Unlike that of any other process, past ones included. */
+  /** Letters, digits, `.`, `_`, `-`; unlike that of any other process, past ones included. */
   readonly writer: string;
   readonly clock: Clock;
   readonly log: Log;
-  /** Records waiting in memory for the store; beyond it they wait on the disk alone. */
+  readonly bounds?: Partial<LedgerBounds>;
+  /** The spool's files, when they are not those of `folder`. */
+  readonly files?: SpoolFiles;
+}
+
+/** Everything that the ledger holds or waits for. */
+export interface LedgerBounds {
+  /** Records that wait in memory for the store; more wait on the disk alone. */
   readonly memoryRowsMax: number;
+  /** Size of the spool from which on calls are refused. */
   readonly diskBytesMax: number;
+  /** Size from which on a new file is begun; at most an eighth of the spool is used. */
+  readonly segmentBytes: number;
+  /** Longest that the disk may take for one write. */
+  readonly writeMs: number;
+  /** Longest that the store may take for one batch. */
+  readonly appendMs: number;
+  /** Longest that the start waits for the store to take what earlier runs left; it goes on in the background. */
+  readonly replayMs: number;
+  /** Longest that closing waits for the store; what is left then waits in the spool for the next start. */
+  readonly closeMs: number;
 }
 
-const SEGMENT_BYTES = 8 * 1024 * 1024;
+const STANDARD: LedgerBounds = {
+  memoryRowsMax: BOUNDS.ledgerMemoryRowsMax,
+  diskBytesMax: BOUNDS.ledgerDiskBytesMax,
+  segmentBytes: 8 * 1024 * 1024,
+  writeMs: 10_000,
+  appendMs: 30_000,
+  replayMs: 5_000,
+  closeMs: 5_000,
+};
+
+const WRITER = /^[\w.-]{1,80}$/;
 const SHIP_EVERY_MS = 50;
-const BATCH_ROWS = 500;
 const RETRY_MS = [100, 500, 2_000, 5_000] as const;
-const CLOSE_MS = 5_000;
+const SEGMENTS_MIN = 8;
 const WARN_SHARE = 0.8;
-const TEXT_CHARACTERS_MAX = 200;
-
-interface Waiting {
-  readonly line: string;
-  readonly seq: number;
-  readonly resolve: (() => void) | undefined;
-  readonly reject: ((error: GatewayError) => void) | undefined;
-}
+const QUIET_SHARE = 0.6;
 
 /**
- * Records of calls, durable before the call: a record is appended to a spool file, all that arrive while one write is under way share
- * the next (group commit), and the store gets them from there in batches. A store that is down costs nothing but disk.
+ * Opens the ledger: a record is on the disk before its call is made, the store gets the records from there in batches, and a store that
+ * is away costs nothing but disk. What earlier runs left is stored first, and their unfinished calls are closed as `unknown`. Rejects
+ * when the folder cannot be used, not when the store is away.
  */
-export class SpooledLedger implements Ledger {
+export async function createLedger(options: LedgerOptions): Promise<Ledger> {
+  const bounds = { ...STANDARD, ...options.bounds };
+  if (!WRITER.test(options.writer)) throw new Error(`"${options.writer}" cannot be a ledger writer's name`);
+  const files = options.files ?? spoolFolder(join(options.folder, 'spool'));
+  const leftovers = await files.list();
+  if (leftovers.some(({ name }) => name.startsWith(`${options.writer}-`)))
+    throw new Error(
+      `the ledger writer "${options.writer}" has run before; every run needs a name of its own`,
+    );
+  const ledger = new SpooledLedger(options, bounds, files);
+  await ledger.recover(leftovers);
+  return ledger;
+}
+
+class SpooledLedger implements Ledger {
   readonly #options: LedgerOptions;
-  readonly #folder: string;
+  readonly #bounds: LedgerBounds;
+  readonly #spool: Spool;
+  readonly #shipper: Shipper;
+  /** Calls that were begun and not ended. */
   readonly #open = new Set<string>();
-  readonly #full: Segment[] = [];
-  #segment: Segment | undefined;
-  #segments = 0;
   #seq = 0;
-  #waiting: Waiting[] = [];
-  #writing: Promise<void> | undefined;
-  #queue: LedgerRecord[] = [];
-  /** Records left out of memory; they are read back from the files. */
-  #overflowed = false;
-  #shipping: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #storeFailures = 0;
+  #attempts: (() => void)[] = [];
+  #orphansClosed = false;
   #warned = false;
-  #closed = false;
+  #closing: Promise<void> | undefined;
+  #stopped = false;
   #begun = 0;
   #ended = 0;
-  #stored = 0;
+  #ignored = 0;
+  #refusedCalls = 0;
+  #lost = 0;
 
-  private constructor(options: LedgerOptions) {
+  constructor(options: LedgerOptions, bounds: LedgerBounds, files: SpoolFiles) {
+    const { writer, log, store, clock } = options;
     this.#options = options;
-    this.#folder = join(options.folder, 'spool');
+    this.#bounds = bounds;
+    this.#spool = new Spool({
+      files,
+      writer,
+      log,
+      writeMs: bounds.writeMs,
+      segmentBytes: Math.min(bounds.segmentBytes, bounds.diskBytesMax / SEGMENTS_MIN),
+      onWritten: (records) => {
+        this.#shipper.push(records);
+        this.#schedule();
+      },
+      onStranded: (records) => {
+        this.#schedule();
+        return this.#shipper.pushUnwritten(records);
+      },
+    });
+    const { memoryRowsMax, appendMs } = bounds;
+    this.#shipper = new Shipper({ store, files, spool: this.#spool, log, memoryRowsMax, appendMs, clock });
   }
 
-  /** Opens the spool; brings what earlier processes left in it into the store and closes their unfinished calls. */
-  static async open(options: LedgerOptions): Promise<SpooledLedger> {
-    const ledger = new SpooledLedger(options);
-    const left = await segmentsIn(ledger.#folder);
-    if (left.length > 0) {
-      const records = await replay(ledger.#folder, left, options.store, options.log);
-      options.log.info('the spool of an earlier run was replayed', { records, files: left.length });
-    }
-    const orphans = await options.store.closeOrphans(options.writer, options.clock.now());
-    if (orphans > 0) options.log.warn('calls of an earlier run have no end and were closed as unknown', { calls: orphans });
-    return ledger;
+  /** Stores what earlier runs left, as far as that goes within `replayMs`; the rest follows in the background. */
+  async recover(leftovers: readonly { readonly name: string; readonly bytes: number }[]): Promise<void> {
+    for (const { name, bytes } of leftovers) this.#spool.adopt({ name, bytes, lastSeq: undefined });
+    const attempt = this.#attempt();
+    await withDeadline(attempt, this.#bounds.replayMs, 'storing what earlier runs left').catch(
+      () => undefined,
+    );
+    const { log } = this.#options;
+    const { replayed, hasLeftovers } = this.#shipper;
+    if (leftovers.length > 0)
+      log.info('the ledger spool of earlier runs is being stored', {
+        files: leftovers.length,
+        records: replayed,
+        done: !hasLeftovers,
+      });
+    if (!this.#isSettled()) this.#schedule();
   }
 
   begin(start: CallStart): Promise<void> {
-    if (this.#closed) return Promise.reject(new GatewayError('shutting-down'));
-    const spooled = this.#spooledBytes();
-    const { diskBytesMax } = this.#options;
-    if (spooled >= diskBytesMax) return Promise.reject(new GatewayError('ledger-unavailable', { reason: `the spool has reached ${diskBytesMax} bytes (limits.ledger_disk_bytes_max) while the store takes nothing` }));
-    if (spooled > diskBytesMax * WARN_SHARE && !this.#warned) {
-      this.#warned = true;
-      this.#options.log.error('the ledger spool is nearly full', { bytes: spooled, max: diskBytesMax });
+    if (this.#closing !== undefined) return Promise.reject(new GatewayError('shutting-down'));
+    const full = this.#fullness();
+    if (full !== undefined) {
+      this.#refusedCalls++;
+      return Promise.reject(full);
     }
-    const record: LedgerRecord = { phase: 'received', writer: this.#options.writer, seq: ++this.#seq, start: { ...start, toolName: clean(start.toolName), client: clean(start.client), originalName: clean(start.originalName) } };
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({
-        line: JSON.stringify(record),
-        seq: record.seq,
-        resolve: () => {
-          this.#open.add(start.id);
-          this.#begun++;
-          this.#enqueue(record);
-          resolve();
-        },
-        reject,
-      });
-      this.#writing ??= this.#write();
-    });
+    this.#open.add(start.id);
+    return this.#spool.write(startRecord(this.#options.writer, ++this.#seq, start)).then(
+      () => {
+        this.#begun++;
+      },
+      (error: unknown) => {
+        this.#open.delete(start.id);
+        this.#refusedCalls++;
+        throw error;
+      },
+    );
   }
 
   end(end: CallEnd): void {
-    if (!this.#open.delete(end.id)) return;
+    if (this.#stopped || !this.#open.delete(end.id)) {
+      this.#ignored++;
+      return;
+    }
     this.#ended++;
-    const record: LedgerRecord = { phase: 'ended', writer: this.#options.writer, seq: ++this.#seq, end };
-    this.#waiting.push({ line: JSON.stringify(record), seq: record.seq, resolve: undefined, reject: undefined });
-    this.#enqueue(record);
+    this.#spool.writeLater(endRecord(this.#options.writer, ++this.#seq, end));
+    this.#schedule();
   }
 
-  stats(): { begun: number; ended: number; stored: number; spooledBytes: number; dropped: number } {
-    return { begun: this.#begun, ended: this.#ended, stored: this.#stored, spooledBytes: this.#spooledBytes(), dropped: 0 };
+  stats(): LedgerStats {
+    return {
+      begun: this.#begun,
+      ended: this.#ended,
+      stored: this.#shipper.delivered,
+      spooledBytes: this.#spool.bytes,
+      dropped: this.#lost + this.#shipper.refused,
+      open: this.#open.size,
+      ignoredEnds: this.#ignored,
+      refusedCalls: this.#refusedCalls,
+      storeFailures: this.#shipper.failures,
+    };
   }
 
   async flush(signal?: AbortSignal): Promise<void> {
-    while (this.#waiting.length > 0 || this.#queue.length > 0 || this.#overflowed) {
-      signal?.throwIfAborted();
-      this.#writing ??= this.#waiting.length > 0 ? this.#write() : undefined;
-      await this.#writing;
-      clearTimeout(this.#timer);
-      this.#timer = undefined;
-      const failures = this.#storeFailures;
-      await this.#ship();
-      if (this.#storeFailures > failures) throw new Error('the store takes no records; they wait in the spool');
+    const through = this.#seq;
+    while (!this.#isStored(through)) {
+      if (this.#stopped) throw new Error('the ledger was closed before the store took every record');
+      await abortable(this.#attempt(), signal);
+      if (this.#isStored(through)) return;
+      const next = new Promise<void>((resolve) => {
+        this.#attempts.push(resolve);
+      });
+      this.#schedule();
+      await abortable(next, signal);
     }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    await withDeadline(this.flush(), CLOSE_MS, 'storing the last records').catch((error: unknown) =>
-      this.#options.log.warn('records stay in the spool for the next start', { reason: errorChain(error) }),
-    );
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const { log } = this.#options;
+    try {
+      await withDeadline(this.flush(), this.#bounds.closeMs, 'storing the last records');
+    } catch (error) {
+      log.warn('ledger records stay in the spool for the next start', {
+        reason: errorChain(error),
+        bytes: this.#spool.bytes,
+      });
+    }
+    this.#stopped = true;
+    this.#shipper.stop();
     clearTimeout(this.#timer);
-    this.#timer = undefined;
-    await this.#writing;
-    const segment = this.#segment;
-    this.#segment = undefined;
-    if (segment === undefined) return;
-    await segment.close();
-    if (this.#queue.length === 0 && !this.#overflowed && this.#waiting.length === 0) await unlink(segment.path);
-  }
-
-  /** Writes groups until nothing waits. Never rejects. */
-  async #write(): Promise<void> {
-    await Promise.resolve();
-    while (this.#waiting.length > 0) {
-      const group = this.#waiting;
-      this.#waiting = [];
-      try {
-        const segment = await this.#current();
-        await segment.append(Buffer.from(`${group.map((one) => one.line).join('\n')}\n`));
-        segment.lastSeq = group.at(-1)!.seq;
-        for (const one of group) one.resolve?.();
-      } catch (error) {
-        await this.#abandonSegment();
-        const reason = errorChain(error);
-        this.#options.log.error('the ledger spool cannot be written', { reason });
-        for (const one of group) one.reject?.(new GatewayError('ledger-unavailable', { reason: 'its spool cannot be written' }, { cause: error, operatorText: reason }));
-        // Ends are kept: they go with the next group, and to the store in any case.
-        this.#waiting.unshift(...group.filter((one) => one.reject === undefined));
-        if (!this.#waiting.some((one) => one.reject !== undefined)) break;
-      }
+    this.#wake();
+    try {
+      const closed = this.#spool.close(() => this.#isSettled());
+      this.#lost = await withDeadline(closed, this.#bounds.writeMs * 2, 'closing the spool');
+    } catch (error) {
+      log.error('the ledger spool could not be closed', { reason: errorChain(error) });
     }
-    this.#writing = undefined;
+    if (this.#lost > 0)
+      log.error('ends of calls could be written nowhere; the next start closes their calls as unknown', {
+        records: this.#lost,
+      });
+    if (this.#open.size > 0)
+      log.warn('calls were still open when the ledger was closed; the next start closes them as unknown', {
+        calls: this.#open.size,
+      });
   }
 
-  async #current(): Promise<Segment> {
-    if (this.#segment !== undefined && this.#segment.bytes >= SEGMENT_BYTES) await this.#abandonSegment();
-    this.#segment ??= await Segment.create(this.#folder, `${this.#options.writer}-${String(++this.#segments).padStart(8, '0')}.jsonl`);
-    return this.#segment;
+  /** Why no call may be made now, or `undefined`. */
+  #fullness(): GatewayError | undefined {
+    const { diskBytesMax } = this.#bounds;
+    const { bytes } = this.#spool;
+    if (bytes < diskBytesMax * QUIET_SHARE) this.#warned = false;
+    if (bytes < diskBytesMax * WARN_SHARE) return undefined;
+    if (!this.#warned) {
+      this.#warned = true;
+      this.#options.log.warn('the ledger spool is nearly full; calls are refused when it is', {
+        bytes,
+        max: diskBytesMax,
+        storeFailures: this.#shipper.failures,
+      });
+    }
+    if (bytes < diskBytesMax) return undefined;
+    const reason = `its spool has reached ${diskBytesMax} bytes (limits.ledger_disk_bytes_max) because the store takes too little`;
+    return new GatewayError('ledger-unavailable', { reason });
   }
 
-  async #abandonSegment(): Promise<void> {
-    const segment = this.#segment;
-    this.#segment = undefined;
-    if (segment === undefined) return;
-    this.#full.push(segment);
-    await segment.close().catch(() => undefined);
+  /** Whether every record with a sequence number up to `through`, and what earlier runs left, is in the store. */
+  #isStored(through: number): boolean {
+    const { pendingFrom, lastSeq } = this.#spool;
+    const { position, lastQueued, hasLeftovers } = this.#shipper;
+    if (hasLeftovers || (pendingFrom !== undefined && pendingFrom <= through)) return false;
+    return position >= Math.min(through, Math.max(lastSeq, lastQueued));
   }
 
-  #enqueue(record: LedgerRecord): void {
-    if (this.#overflowed || this.#queue.length >= this.#options.memoryRowsMax) this.#overflowed = true;
-    else this.#queue.push(record);
-    if (!this.#closed) this.#timer ??= setTimeout(() => this.#tick(), this.#delay()).unref();
+  #isSettled(): boolean {
+    return this.#isStored(this.#seq) && this.#orphansClosed;
   }
 
-  #delay(): number {
-    return this.#storeFailures === 0 ? SHIP_EVERY_MS : RETRY_MS[Math.min(this.#storeFailures, RETRY_MS.length) - 1]!;
+  #schedule(): void {
+    if (this.#stopped) return;
+    if (this.#shipper.hasBatch && this.#shipper.failures === 0) void this.#shipper.ship();
+    this.#timer ??= setTimeout(() => this.#tick(), this.#delayMs()).unref();
+  }
+
+  #delayMs(): number {
+    const { failures } = this.#shipper;
+    return failures === 0 ? SHIP_EVERY_MS : RETRY_MS[Math.min(failures, RETRY_MS.length) - 1]!;
   }
 
   #tick(): void {
-    this.#timer = undefined;
-    // Ends wait for no one; this is where they reach the disk when no new call takes them along.
-    if (this.#waiting.length > 0) this.#writing ??= this.#write();
-    void this.#ship().then(() => {
-      if (this.#queue.length > 0 && !this.#closed) this.#timer ??= setTimeout(() => this.#tick(), this.#delay()).unref();
+    void this.#attempt().then(() => {
+      this.#timer = undefined;
+      this.#wake();
+      if (!this.#isSettled()) this.#schedule();
     });
   }
 
-  #ship(): Promise<void> {
-    this.#shipping ??= this.#shipAll().finally(() => {
-      this.#shipping = undefined;
-    });
-    return this.#shipping;
+  /** Brings everything to the disk, and what is there to the store. Never rejects. */
+  async #attempt(): Promise<void> {
+    await this.#spool.settle();
+    const taken = await this.#shipper.ship();
+    if (taken && !this.#orphansClosed) await this.#closeOrphans();
+    // In a quiet moment the file that is being written may go too.
+    if (taken && this.#spool.currentHolds(1 / SEGMENTS_MIN) && this.#isStored(this.#seq)) {
+      await this.#spool.rotate(() => undefined);
+      await this.#spool.forget(this.#shipper.position);
+    }
   }
 
-  /** Hands records to the store until none is left or it refuses. Never rejects. */
-  async #shipAll(): Promise<void> {
+  async #closeOrphans(): Promise<void> {
+    const { store, writer, clock, log } = this.#options;
     try {
-      while (this.#queue.length > 0) {
-        const batch = this.#queue.slice(0, BATCH_ROWS);
-        await this.#options.store.append(batch);
-        this.#queue.splice(0, batch.length);
-        this.#stored += batch.length;
-        this.#storeFailures = 0;
-        await this.#forget(batch.at(-1)!.seq);
-      }
-      if (this.#overflowed) await this.#catchUp();
+      const calls = await withDeadline(
+        store.closeOrphans(writer, clock.now()),
+        this.#bounds.appendMs,
+        'closing unfinished calls',
+      );
+      this.#orphansClosed = true;
+      if (calls > 0) log.warn('calls of earlier runs have no end and were closed as unknown', { calls });
     } catch (error) {
-      this.#storeFailures++;
-      if (this.#storeFailures === 1 || this.#storeFailures % 20 === 0) this.#options.log.error('the store takes no ledger records; they wait in the spool', { reason: errorChain(error), failures: this.#storeFailures });
+      log.error('unfinished calls of earlier runs could not be closed', { reason: errorChain(error) });
     }
   }
 
-  /** Reads back from the files what was left out of memory. */
-  async #catchUp(): Promise<void> {
-    await this.#writing;
-    await this.#abandonSegment();
-    this.#overflowed = false;
-    const files = this.#full.splice(0);
-    try {
-      await replay(this.#folder, files.map((segment) => segment.path.slice(this.#folder.length + 1)), this.#options.store, this.#options.log);
-    } catch (error) {
-      this.#full.unshift(...files);
-      this.#overflowed = true;
-      throw error;
-    }
-  }
-
-  /** Deletes the files whose every record the store has. */
-  async #forget(seq: number): Promise<void> {
-    if (this.#overflowed) return;
-    const current = this.#segment;
-    if (current !== undefined && current.bytes > SEGMENT_BYTES / 8 && current.lastSeq <= seq && this.#writing === undefined) await this.#abandonSegment();
-    for (const segment of [...this.#full]) {
-      if (segment.lastSeq > seq) break;
-      this.#full.shift();
-      await unlink(segment.path);
-    }
-  }
-
-  #spooledBytes(): number {
-    return (this.#segment?.bytes ?? 0) + this.#full.reduce((sum, segment) => sum + segment.bytes, 0);
+  #wake(): void {
+    for (const resolve of this.#attempts.splice(0)) resolve();
   }
 }
 
-/** Text from strangers, bounded and without control characters. */
-function clean(text: string | undefined): string | undefined {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
-  return text?.slice(0, TEXT_CHARACTERS_MAX).replaceAll(/[\u0000-\u001f\u007f]/g, '?');
+/** `promise`, or a rejection with the signal's reason once it is aborted. */
+async function abortable(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return promise;
+  signal.throwIfAborted();
+  let onAbort: (() => void) | undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    onAbort = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort!);
+  }
 }

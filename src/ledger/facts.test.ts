@@ -1,0 +1,66 @@
+import { expect, it } from 'vitest';
+import { callFields } from './facts.ts';
+import type { CallEnd, CallStart } from './ledger-ports.ts';
+
+const start: CallStart = {
+  id: '0190-1',
+  startedAt: 1,
+  kind: 'mcp',
+  operation: 'tools/call',
+  keyId: 'abcd',
+  keyAlias: 'anna',
+  user: undefined,
+  team: 'core',
+  address: '10.0.0.7',
+  client: `agent/1\u001b[31m${'x'.repeat(300)}`,
+  server: 'postgres',
+  toolName: 'db-query',
+  originalName: 'query',
+  model: undefined,
+  decision: 'allowed',
+  rule: 'virtual_keys[0].mcp_servers',
+  bytesIn: 120,
+  traceId: undefined,
+};
+const end: CallEnd = {
+  id: '0190-1',
+  endedAt: 2,
+  status: 'ok',
+  errorCode: undefined,
+  totalMs: 12.3456789,
+  upstreamMs: 12.1,
+  bytesOut: 900,
+  promptTokens: undefined,
+  completionTokens: undefined,
+  cost: undefined,
+};
+
+it('a finished call is one event with the facts of its ledger row, unknown ones left out', () => {
+  expect(JSON.parse(JSON.stringify(callFields(start, end)))).toEqual({
+    call: '0190-1',
+    kind: 'mcp',
+    operation: 'tools/call',
+    keyId: 'abcd',
+    key: 'anna',
+    team: 'core',
+    address: '10.0.0.7',
+    client: `agent/1[31m${'x'.repeat(188)}`,
+    server: 'postgres',
+    tool: 'db-query',
+    originalTool: 'query',
+    decision: 'allowed',
+    rule: 'virtual_keys[0].mcp_servers',
+    status: 'ok',
+    totalMs: 12.346,
+    upstreamMs: 12.1,
+    overheadMs: 0.246,
+    bytesIn: 120,
+    bytesOut: 900,
+  });
+});
+
+it("the gateway's own share is never negative, and unknown without an upstream", () => {
+  expect(callFields(start, { ...end, upstreamMs: 13 })['overheadMs']).toBe(0);
+  expect(callFields(start, { ...end, upstreamMs: undefined })['overheadMs']).toBeUndefined();
+  expect(callFields({ ...start, originalName: 'db-query' }, end)['originalTool']).toBeUndefined();
+});

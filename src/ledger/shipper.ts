@@ -1,0 +1,277 @@
+import type { Clock } from '../core/clock.ts';
+import { withDeadline } from '../core/scope.ts';
+import type { LedgerRecord, LedgerStore } from '../store/store-ports.ts';
+import { errorChain, type Log } from '../telemetry/log.ts';
+import type { Segment, SegmentFate, Spool } from './spool.ts';
+import type { SpoolFiles } from './spool-files.ts';
+import { SegmentReader } from './segment-reader.ts';
+
+/** What the shipper needs. */
+export interface ShipperOptions {
+  readonly store: LedgerStore;
+  readonly files: SpoolFiles;
+  readonly spool: Spool;
+  readonly log: Log;
+  /** Records that wait in memory; beyond it they wait on the disk alone. */
+  readonly memoryRowsMax: number;
+  /** Longest that the store may take for one batch, in milliseconds. */
+  readonly appendMs: number;
+  readonly clock: Clock;
+}
+
+const BATCH_ROWS = 500;
+/** From the third failure on, and then at every eighth, it is tested whether single records are to blame. */
+const ISOLATE = { first: 3, every: 8 } as const;
+
+/** Failures in a row after which a file that cannot be read is passed over. */
+const READ_ATTEMPTS = 3;
+
+/**
+ * Takes records from the spool to the store, in order. What is new waits in memory, up to a bound; beyond it the shipper reads it back
+ * from the segments. `position` tells how far the store has this run's records.
+ */
+export class Shipper {
+  readonly #options: ShipperOptions;
+  #queue: LedgerRecord[] = [];
+  /** Records after those in the queue are on the disk alone. */
+  #spilled = false;
+  /** Records up to here, and after `#position`, are on the disk alone and come before the queue. */
+  #backlogThrough = 0;
+  #position = 0;
+  #shipping: Promise<boolean> | undefined;
+  #stopped = false;
+  #failures = 0;
+  #delivered = 0;
+  #refused = 0;
+  #replayed = 0;
+
+  constructor(options: ShipperOptions) {
+    this.#options = options;
+  }
+
+  /** Records of this run that the store has. */
+  get delivered(): number {
+    return this.#delivered;
+  }
+
+  /** Records that the store refuses though it takes others; they are kept in a file of their own. */
+  get refused(): number {
+    return this.#refused;
+  }
+
+  /** Records of earlier runs that the store has got from this one. */
+  get replayed(): number {
+    return this.#replayed;
+  }
+
+  /** Every record of this run with a sequence number up to here has left the spool. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Sequence number of the newest record that waits in memory. */
+  get lastQueued(): number {
+    return this.#queue.at(-1)?.seq ?? this.#position;
+  }
+
+  /** Whether segments of earlier runs wait for the store. */
+  get hasLeftovers(): boolean {
+    return this.#leftover !== undefined;
+  }
+
+  /** Failures in a row. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** Whether there is anything to take to the store. */
+  get idle(): boolean {
+    return this.#queue.length === 0 && !this.#spilled && !this.#hasBacklog && this.#leftover === undefined;
+  }
+
+  /** Whether enough has gathered for a batch. */
+  get hasBatch(): boolean {
+    return this.#queue.length >= BATCH_ROWS;
+  }
+
+  /** Takes records that are on the disk now. */
+  push(records: readonly LedgerRecord[]): void {
+    if (this.#spilled) return;
+    const room = this.#options.memoryRowsMax - this.#queue.length;
+    if (records.length <= room) this.#queue.push(...records);
+    else {
+      this.#queue.push(...records.slice(0, room));
+      this.#spilled = true;
+    }
+  }
+
+  /** Takes ends that are not on the disk; `false` when they would overtake what is. */
+  pushUnwritten(records: readonly LedgerRecord[]): boolean {
+    if (this.#spilled || this.#queue.length + records.length > this.#options.memoryRowsMax) return false;
+    this.#queue.push(...records);
+    return true;
+  }
+
+  /** Takes everything to the store. Resolves with `false` when the store would not have it; never rejects. */
+  ship(): Promise<boolean> {
+    this.#shipping ??= this.#ship();
+    return this.#shipping;
+  }
+
+  /** Nothing is taken or deleted any more once the batch that is under way has ended. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  async #ship(): Promise<boolean> {
+    try {
+      while (!this.#stopped && (await this.#step())) this.#failures = 0;
+      return !this.#stopped;
+    } catch (error) {
+      this.#failures++;
+      if (this.#failures === 1 || this.#failures % 20 === 0)
+        this.#options.log.error('ledger records cannot be brought to the store; they wait in the spool', {
+          reason: errorChain(error),
+          failures: this.#failures,
+        });
+      return false;
+    } finally {
+      this.#shipping = undefined;
+    }
+  }
+
+  /** Delivers one batch or one file. Returns whether there was one. */
+  async #step(): Promise<boolean> {
+    const { spool } = this.#options;
+    if (this.#leftover !== undefined) await this.#deliverLeftover(this.#leftover);
+    else if (this.#hasBacklog) await this.#deliverBacklog();
+    else if (this.#queue.length > 0) {
+      const batch = this.#queue.slice(0, BATCH_ROWS);
+      const refused = await this.#deliver(batch);
+      this.#queue.splice(0, batch.length);
+      this.#advance(batch, refused);
+      if (!this.#stopped) await spool.forget(this.#position);
+    } else if (this.#spilled) {
+      // From the very moment of the rotation on, new records wait in memory again.
+      await spool.rotate((lastSeq) => {
+        this.#backlogThrough = lastSeq;
+        this.#spilled = false;
+      });
+    } else return false;
+    return true;
+  }
+
+  get #hasBacklog(): boolean {
+    return this.#position < this.#backlogThrough;
+  }
+
+  get #leftover(): Segment | undefined {
+    const [first] = this.#options.spool.segments;
+    return first !== undefined && first.lastSeq === undefined ? first : undefined;
+  }
+
+  async #deliverLeftover(segment: Segment): Promise<void> {
+    const fate = await this.#deliverFile(segment);
+    if (fate !== undefined) await this.#options.spool.drop(segment, fate);
+  }
+
+  async #deliverBacklog(): Promise<void> {
+    const { spool } = this.#options;
+    const through = this.#backlogThrough;
+    for (const segment of spool.segments) {
+      const { lastSeq = 0 } = segment;
+      if (lastSeq <= this.#position || lastSeq > through) continue;
+      const fate = await this.#deliverFile(segment);
+      if (fate === undefined) return;
+      await spool.drop(segment, fate);
+    }
+    this.#position = through;
+    await spool.forget(through);
+  }
+
+  /** Delivers a closed file, except what the store has from it already. Returns what is to become of it; `undefined` when stopped. */
+  async #deliverFile(segment: Segment): Promise<SegmentFate | undefined> {
+    const own = segment.lastSeq !== undefined;
+    const reader = new SegmentReader(this.#options.files.lines(segment.name, segment.bytes));
+    const from = own ? this.#position : -1;
+    for await (const batch of reader.batches(BATCH_ROWS, (record) => record.seq > from)) {
+      if (this.#stopped) return undefined;
+      const refused = await this.#deliver(batch);
+      if (own) this.#advance(batch, refused);
+      else this.#replayed += batch.length;
+    }
+    return this.#judge(segment, reader);
+  }
+
+  #judge({ name: file }: Segment, { badLines, lastIsBad, failure }: SegmentReader): SegmentFate {
+    const { log } = this.#options;
+    if (failure !== undefined) {
+      if (this.#failures < READ_ATTEMPTS) throw new Error(`${file} cannot be read`, { cause: failure });
+      log.error('a ledger spool file cannot be read; it is left to the next start', {
+        file,
+        reason: errorChain(failure),
+      });
+      return 'leave';
+    }
+    if (badLines > 1 || (badLines === 1 && !lastIsBad)) {
+      log.error('a ledger spool file is damaged; what is readable was stored, the file was put aside', {
+        file,
+        lines: badLines,
+      });
+      return 'set-aside';
+    }
+    if (badLines === 1)
+      log.warn('the last line of a ledger spool file was never written whole; its call was never made', {
+        file,
+      });
+    return 'delete';
+  }
+
+  /** The store has these records of this run, but for those it refused. */
+  #advance(batch: readonly LedgerRecord[], refused: number): void {
+    this.#position = batch.at(-1)?.seq ?? this.#position;
+    this.#delivered += batch.length - refused;
+  }
+
+  /** Resolves when the store has the batch, with how many single records of it the store refuses for good. */
+  async #deliver(batch: readonly LedgerRecord[]): Promise<number> {
+    try {
+      await this.#append(batch);
+      return 0;
+    } catch (error) {
+      const due = this.#failures >= ISOLATE.first && (this.#failures - ISOLATE.first) % ISOLATE.every === 0;
+      if (!due || batch.length === 1) throw error;
+      return this.#isolate(batch, error);
+    }
+  }
+
+  /** Finds out whether single records are to blame: when the store takes others, those are kept aside and the rest goes on. */
+  async #isolate(batch: readonly LedgerRecord[], cause: unknown): Promise<number> {
+    const { clock, appendMs, files, log } = this.#options;
+    const endMs = clock.monotonicMs() + appendMs;
+    const refused: LedgerRecord[] = [];
+    let reason: unknown = cause;
+    for (const record of batch) {
+      if (this.#stopped || clock.monotonicMs() > endMs) throw cause;
+      try {
+        await this.#append([record]);
+      } catch (error) {
+        reason = error;
+        refused.push(record);
+      }
+    }
+    if (refused.length === batch.length) throw cause;
+    if (refused.length === 0) return 0;
+    await files.keepRefused(refused.map((record) => JSON.stringify(record)));
+    this.#refused += refused.length;
+    log.error('the store refuses ledger records; they are kept in refused.jsonl beside the spool', {
+      records: refused.length,
+      reason: errorChain(reason),
+    });
+    return refused.length;
+  }
+
+  #append(batch: readonly LedgerRecord[]): Promise<void> {
+    return withDeadline(this.#options.store.append(batch), this.#options.appendMs, 'storing ledger records');
+  }
+}

@@ -1,0 +1,314 @@
+import { GatewayError } from '../core/errors.ts';
+import { withDeadline } from '../core/scope.ts';
+import type { LedgerRecord } from '../store/store-ports.ts';
+import { errorChain, type Log } from '../telemetry/log.ts';
+import { type SpoolFile, type SpoolFiles, segmentName } from './spool-files.ts';
+
+/** A closed file of the spool that holds records the store may not have yet. */
+export interface Segment {
+  readonly name: string;
+  /** Written durably; what may stand behind it was never acknowledged. */
+  readonly bytes: number;
+  /** Sequence number of the last record in it; `undefined` for a segment of an earlier run, which is read whole. */
+  readonly lastSeq: number | undefined;
+}
+
+/** What becomes of a segment's file: a file that is left is found again by the next start. */
+export type SegmentFate = 'delete' | 'set-aside' | 'leave';
+
+/** What the spool needs, and whom it tells. */
+export interface SpoolOptions {
+  readonly files: SpoolFiles;
+  readonly writer: string;
+  readonly segmentBytes: number;
+  /** Longest that one write may take, in milliseconds. */
+  readonly writeMs: number;
+  readonly log: Log;
+  /** Records that are on the disk now, in order of their sequence numbers. */
+  readonly onWritten: (records: readonly LedgerRecord[]) => void;
+  /** Ends that could not be written. `false`: they are written with a later group. */
+  readonly onStranded: (records: readonly LedgerRecord[]) => boolean;
+}
+
+interface Entry {
+  readonly record: LedgerRecord;
+  readonly line: string;
+  /** Set for records that someone waits for. */
+  readonly settle: ((failure: GatewayError | undefined) => void) | undefined;
+}
+
+interface OpenSegment {
+  readonly name: string;
+  readonly file: SpoolFile;
+  bytes: number;
+  lastSeq: number;
+}
+
+/**
+ * The durable side of the ledger: appends records to segment files. All records that arrive while one write is under way share the
+ * next one (group commit); records that arrive in one turn of the event loop share one too.
+ */
+export class Spool {
+  readonly #options: SpoolOptions;
+  #waiting: Entry[] = [];
+  #group: readonly Entry[] = [];
+  #waitingBytes = 0;
+  #current: OpenSegment | undefined;
+  #writing: Promise<void> | undefined;
+  #closed: readonly Segment[] = [];
+  #closedBytes = 0;
+  #count = 0;
+  #lastSeq = 0;
+  /** Set in closing: nothing is written any more. */
+  #sealed = false;
+  #rotations: ((lastSeq: number) => void)[] = [];
+  readonly #cleaning = new Set<Promise<void>>();
+
+  constructor(options: SpoolOptions) {
+    this.#options = options;
+  }
+
+  /** Closed segments, oldest first. */
+  get segments(): readonly Segment[] {
+    return this.#closed;
+  }
+
+  /** Bytes on the disk and on their way to it. */
+  get bytes(): number {
+    return this.#closedBytes + (this.#current?.bytes ?? 0) + this.#waitingBytes;
+  }
+
+  /** Sequence number of the last record on the disk. */
+  get lastSeq(): number {
+    return this.#lastSeq;
+  }
+
+  /** Sequence number of the oldest record that is not on the disk yet. */
+  get pendingFrom(): number | undefined {
+    return (this.#group[0] ?? this.#waiting[0])?.record.seq;
+  }
+
+  /** Resolves when the record is durable; rejects with `ledger-unavailable`, and then it is in no file that is read. */
+  write(record: LedgerRecord): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#add({
+        record,
+        line: `${JSON.stringify(record)}\n`,
+        settle: (failure) => (failure === undefined ? resolve() : reject(failure)),
+      });
+      this.#start();
+    });
+  }
+
+  /** Takes a record along with the next group. */
+  writeLater(record: LedgerRecord): void {
+    this.#add({ record, line: `${JSON.stringify(record)}\n`, settle: undefined });
+  }
+
+  /** Writes what waits, once. Resolves when it is on the disk or has failed; never rejects. */
+  async settle(): Promise<void> {
+    await this.#writing;
+    if (this.#waiting.length === 0) return;
+    this.#start();
+    await this.#writing;
+  }
+
+  /** Closes the current segment between two writes; `then` is called at that very moment with the last sequence number before it. */
+  rotate(then: (lastSeq: number) => void): Promise<void> {
+    const done = new Promise<void>((resolve) => {
+      this.#rotations.push((lastSeq) => {
+        then(lastSeq);
+        resolve();
+      });
+    });
+    if (this.#writing === undefined) this.#rotate();
+    return done;
+  }
+
+  /** Whether the current segment has grown to a share of its size. */
+  currentHolds(share: number): boolean {
+    return this.#current !== undefined && this.#current.bytes >= this.#options.segmentBytes * share;
+  }
+
+  /** Deletes the closed segments whose every record has a sequence number up to `seq`. */
+  async forget(seq: number): Promise<void> {
+    while (this.#closed[0]?.lastSeq !== undefined && this.#closed[0].lastSeq <= seq)
+      await this.drop(this.#closed[0]);
+  }
+
+  /** Adds a segment that an earlier run left. */
+  adopt(segment: Segment): void {
+    this.#setClosed([...this.#closed, segment]);
+  }
+
+  /** Takes a closed segment from the list, and does with its file as told. */
+  async drop(segment: Segment, fate: SegmentFate = 'delete'): Promise<void> {
+    this.#setClosed(this.#closed.filter((one) => one !== segment));
+    const { files, log } = this.#options;
+    try {
+      if (fate === 'delete') await files.remove(segment.name);
+      if (fate === 'set-aside') await files.setAside(segment.name);
+    } catch (error) {
+      log.warn('a file of the ledger spool stays where it is', {
+        file: segment.name,
+        reason: errorChain(error),
+      });
+    }
+  }
+
+  /** Writes what waits and closes the file; deletes it when `stored`. Returns how many records could not be written. */
+  async close(stored: () => boolean): Promise<number> {
+    await this.settle();
+    this.#sealed = true;
+    await Promise.all(this.#cleaning);
+    const current = this.#current;
+    this.#current = undefined;
+    if (current !== undefined) {
+      await current.file.close();
+      if (stored()) await this.#options.files.remove(current.name);
+    }
+    return this.#waiting.length;
+  }
+
+  #add(entry: Entry): void {
+    this.#waiting.push(entry);
+    this.#waitingBytes += entry.line.length;
+  }
+
+  #start(): void {
+    if (!this.#sealed) this.#writing ??= this.#writeGroups();
+  }
+
+  /** Writes groups while someone waits for one. Never rejects. */
+  async #writeGroups(): Promise<void> {
+    do {
+      await turn();
+      this.#rotate();
+      const group = this.#waiting;
+      this.#group = group;
+      this.#waiting = [];
+      this.#waitingBytes = 0;
+      try {
+        await this.#append(group);
+        this.#group = [];
+        for (const entry of group) entry.settle?.(undefined);
+        this.#options.onWritten(group.map((entry) => entry.record));
+      } catch (error) {
+        this.#group = [];
+        this.#fail(group, error);
+      }
+    } while (this.#waiting.some((entry) => entry.settle !== undefined));
+    // In the same step as the look at what waits: whoever comes now starts the next round.
+    this.#writing = undefined;
+    this.#rotate();
+  }
+
+  async #append(group: readonly Entry[]): Promise<void> {
+    if (this.#current !== undefined && this.#current.bytes >= this.#options.segmentBytes)
+      this.#closeCurrent();
+    this.#current ??= await this.#open();
+    const bytes = Buffer.from(group.map((entry) => entry.line).join(''));
+    const current = this.#current;
+    const writing = current.file.append(bytes);
+    try {
+      await withDeadline(writing, this.#options.writeMs, 'writing');
+    } catch (error) {
+      this.#abandon(current, writing);
+      throw error;
+    }
+    current.bytes += bytes.length;
+    current.lastSeq = this.#lastSeq = group.at(-1)!.record.seq;
+  }
+
+  #fail(group: readonly Entry[], error: unknown): void {
+    const reason = errorChain(error);
+    const { log, onStranded } = this.#options;
+    log.error('the ledger spool cannot be written', { reason, records: group.length });
+    const code = (error as NodeJS.ErrnoException).code ?? 'no answer from the disk';
+    const failure = new GatewayError(
+      'ledger-unavailable',
+      { reason: `its spool cannot be written (${code})` },
+      { cause: error, operatorText: reason },
+    );
+    for (const entry of group) entry.settle?.(failure);
+    const ends = group.filter((entry) => entry.settle === undefined);
+    if (ends.length === 0 || onStranded(ends.map((entry) => entry.record))) return;
+    this.#waiting.unshift(...ends);
+    this.#waitingBytes += ends.reduce((sum, entry) => sum + entry.line.length, 0);
+  }
+
+  async #open(): Promise<OpenSegment> {
+    const { files, writer, writeMs } = this.#options;
+    const name = segmentName(writer, ++this.#count);
+    const opening = files.create(name);
+    try {
+      return { name, file: await withDeadline(opening, writeMs, 'opening a file'), bytes: 0, lastSeq: 0 };
+    } catch (error) {
+      this.#cleanUp(
+        name,
+        opening.then(
+          (file) => file.close(),
+          () => undefined,
+        ),
+      );
+      throw error;
+    }
+  }
+
+  /** Gives up a file after a failed write. What was not acknowledged is cut off, so that it is not replayed. */
+  #abandon(segment: OpenSegment, writing: Promise<void>): void {
+    const { name, bytes, lastSeq } = segment;
+    this.#current = undefined;
+    if (bytes > 0) this.adopt({ name, bytes, lastSeq });
+    this.#cleanUp(name, this.#cut(segment, writing));
+  }
+
+  async #cut({ name, bytes, file }: OpenSegment, writing: Promise<void>): Promise<void> {
+    await writing.catch(() => undefined);
+    try {
+      await (bytes > 0 ? file.truncate(bytes) : this.#options.files.remove(name));
+    } finally {
+      await file.close();
+    }
+  }
+
+  #closeCurrent(): void {
+    const current = this.#current;
+    this.#current = undefined;
+    if (current === undefined) return;
+    const { name, bytes, lastSeq, file } = current;
+    this.adopt({ name, bytes, lastSeq });
+    this.#cleanUp(name, file.close());
+  }
+
+  /** Lets `work` on a file that is no longer written go on by itself; `close` waits for it. */
+  #cleanUp(name: string, work: Promise<void>): void {
+    const done = work
+      .catch((error: unknown) =>
+        this.#options.log.warn('a file of the ledger spool could not be closed cleanly', {
+          file: name,
+          reason: errorChain(error),
+        }),
+      )
+      .finally(() => this.#cleaning.delete(done));
+    this.#cleaning.add(done);
+  }
+
+  #setClosed(segments: readonly Segment[]): void {
+    this.#closed = segments;
+    this.#closedBytes = segments.reduce((sum, segment) => sum + segment.bytes, 0);
+  }
+
+  #rotate(): void {
+    if (this.#rotations.length === 0) return;
+    this.#closeCurrent();
+    for (const rotation of this.#rotations.splice(0)) rotation(this.#lastSeq);
+  }
+}
+
+/** The end of this turn of the event loop: what arrives within it is one group. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
