@@ -50,6 +50,7 @@ export async function judge(
   if (!sql.isWellFormed()) return { ok: false, reason: 'it contains half a Unicode character' };
   if (Buffer.byteLength(sql) > SQL_BYTES_MAX)
     return { ok: false, reason: `it is longer than ${SQL_BYTES_MAX} bytes` };
+  if (sql.trim() === '') return { ok: false, reason: 'there is no statement in it' };
   const parsed = await parser.parse(sql, mode);
   if (!parsed.ok) return parsed;
   const reason = problemOf(parsed.facts, mode, functions);
