@@ -52,7 +52,7 @@ const CODE_RULES: Readonly<Record<Finding['kind'], CodeRule>> = {
 };
 
 const NAMELESS = /(^|-)(utils?|helpers?|common|misc|types)$/;
-const KEBAB = /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|contract|config))?\.ts$/;
+const KEBAB = /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|contract|config))*\.ts$/;
 
 /** Every violation of one file by itself. */
 export function codeViolations(file: SourceFile): readonly Violation[] {
@@ -69,7 +69,7 @@ export function codeViolations(file: SourceFile): readonly Violation[] {
     }
   }
   const name = basename(file.path);
-  const stem = name.replace(/(\.(test|contract|config))?\.ts$/, '');
+  const stem = name.replace(/(\.(test|contract|config))*\.ts$/, '');
   if (NAMELESS.test(stem)) {
     found.push({
       path: file.path,
