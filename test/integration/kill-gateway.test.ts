@@ -65,10 +65,20 @@ it(`a gateway killed at ${MOMENTS} random moments starts again each time and has
   try {
     for (let moment = 0; moment < MOMENTS; moment++) {
       const { child, ready, exited } = start();
-      // The first ones fall into the making of the database, the others into start, recovery and service.
-      const delayMs = moment < 5 ? random(900) : random(450);
-      const timer = setTimeout(() => child.kill('SIGKILL'), delayMs);
-      const calling = ready.then(callOn, () => undefined);
+      // The first ones fall into the making of the database; then every other into start and recovery, the rest into service.
+      const fromStart = moment < 5 || moment % 2 === 0;
+      let timer: NodeJS.Timeout | undefined;
+      const killAfter = (ms: number): void => {
+        timer = setTimeout(() => child.kill('SIGKILL'), ms);
+      };
+      if (fromStart) killAfter(random(moment < 5 ? 900 : 600));
+      const calling = ready.then(
+        (url) => {
+          if (!fromStart) killAfter(random(250));
+          return callOn(url);
+        },
+        () => undefined,
+      );
       const [code, signal] = await exited;
       clearTimeout(timer);
       await calling;
