@@ -1,0 +1,40 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+
+/** What the load driver counted. Latencies in microseconds. */
+export interface Load {
+  readonly requests: number;
+  readonly failures: number;
+  readonly seconds: number;
+  readonly p50Us: number;
+  readonly p99Us: number;
+}
+
+export interface Measurement {
+  readonly requestsPerSecond: number;
+  /** Processor time of the process under test per request, user and system, in microseconds. */
+  readonly cpuUs: number;
+  readonly p50Us: number;
+  readonly p99Us: number;
+}
+
+/** A measurement from one load. Throws when nothing, or something else than the right answer, came back. */
+export function measured(name: string, load: Load, cpuUs: number): Measurement {
+  if (load.requests === 0) throw new Error(`${name}: no request was answered`);
+  if (load.failures > 0) throw new Error(`${name}: ${load.failures} wrong answers`);
+  return { requestsPerSecond: load.requests / load.seconds, cpuUs: cpuUs / load.requests, p50Us: load.p50Us, p99Us: load.p99Us };
+}
+
+const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
+
+/** Processor time that a process has used so far, in microseconds (proc(5), utime and stime). */
+export function cpuTimeUs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return ((Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND) * 1_000_000;
+}
+
+/** The most memory that a process has held, in MiB (proc(5), VmHWM). */
+export function peakMemoryMib(pid: number): number {
+  return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1_024;
+}

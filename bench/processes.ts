@@ -1,0 +1,65 @@
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { Load } from './measure.ts';
+
+/** Processors: the process under test has one to itself, load and upstream share the other. */
+export const UNDER_TEST = '0';
+export const LOAD = '1';
+
+const canPin = ((): boolean => {
+  try {
+    execFileSync('taskset', ['-c', '1', 'true'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+})();
+
+/** Whether processes are pinned, for the report. */
+export const PINNED: boolean = canPin;
+
+function pinned(processor: string, args: readonly string[]): [string, string[]] {
+  return canPin ? ['taskset', ['-c', processor, process.execPath, ...args]] : [process.execPath, [...args]];
+}
+
+export interface Started extends AsyncDisposable {
+  readonly pid: number;
+  readonly port: number;
+}
+
+/** Starts a program and waits for the port that `portOf` finds in a line of its output. */
+export async function startProcess(processor: string, args: readonly string[], portOf: (line: string) => number | undefined, env: Readonly<Record<string, string>> = {}): Promise<Started> {
+  const [command, all] = pinned(processor, args);
+  const child: ChildProcess = spawn(command, all, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+  const lines: string[] = [];
+  const port = await new Promise<number>((resolve, reject) => {
+    for (const stream of [child.stdout!, child.stderr!]) {
+      createInterface({ input: stream }).on('line', (line) => {
+        if (lines.length < 50) lines.push(line);
+        const found = portOf(line);
+        if (found !== undefined) resolve(found);
+      });
+    }
+    child.once('exit', (code) => reject(new Error(`${args.join(' ')} ended with ${code}:\n${lines.join('\n')}`)));
+  });
+  return {
+    pid: child.pid!,
+    port,
+    [Symbol.asyncDispose]: async () => {
+      const exited = once(child, 'exit');
+      child.kill('SIGTERM');
+      await exited;
+    },
+  };
+}
+
+export const readyLine = (line: string): number | undefined => (line.startsWith('ready ') ? Number(line.slice(6)) : undefined);
+
+/** Runs the load driver to its end. */
+export function drive(file: string, job: Readonly<Record<string, unknown>>): Promise<Load> {
+  const [command, args] = pinned(LOAD, [file, JSON.stringify(job)]);
+  return new Promise((resolve, reject) => {
+    execFile(command, args, { maxBuffer: 1024 * 1024 }, (error, stdout, stderr) => (error === null ? resolve(JSON.parse(stdout) as Load) : reject(new Error(`the load driver failed: ${stderr}`, { cause: error }))));
+  });
+}
