@@ -15,18 +15,17 @@ const STARTUP: Readonly<Record<string, string>> = {
 };
 
 const APPLICATION = 'lanport-postgres';
-const CONNECT_MS = 5_000;
 const IDLE_MS = 60_000;
 
 /**
- * What `pg` needs to reach the target. Throws one sentence when a URL is none. TLS follows libpq: `sslmode=require` encrypts without
+ * What `pg` needs to reach the target with `max` sessions, each waited for at most `waitMs`. Throws one sentence when a URL is none. TLS follows libpq: `sslmode=require` encrypts without
  * checking the certificate, `verify-full` checks it, `prefer` and `allow` are plain here.
  */
-export function poolConfig(target: ConnectionTarget, max: number): PoolConfig {
+export function poolConfig(target: ConnectionTarget, max: number, waitMs: number): PoolConfig {
   const common: PoolConfig = {
     max,
     application_name: APPLICATION,
-    connectionTimeoutMillis: CONNECT_MS,
+    connectionTimeoutMillis: waitMs,
     idleTimeoutMillis: IDLE_MS,
     allowExitOnIdle: true,
     keepAlive: true,

@@ -18,6 +18,8 @@ export interface DatabaseOptions {
   readonly wireBytesMax: number;
   /** Sessions at a time. */
   readonly sessionsMax: number;
+  /** How long a call waits for a session: a new connection, or one that becomes free. */
+  readonly sessionWaitMs: number;
   readonly log: ConnectorLog;
 }
 
@@ -29,6 +31,7 @@ export interface DatabaseFacts extends RoleFacts {
 }
 
 const FACTS_MS = 60_000;
+const CATALOGUE_MS = 30_000;
 /** After a statement's own timeout, or a cancellation, the server gets this long to end it before the connection is cut. */
 const GRACE_MS = 3_000;
 const CONTROL_SESSIONS = 2;
@@ -147,10 +150,7 @@ export class Database implements AsyncDisposable {
   async #readFacts(): Promise<DatabaseFacts> {
     const client = await this.#checkout(this.#pool);
     const session = new Session(client, Number.POSITIVE_INFINITY);
-    const watchdog = setTimeout(
-      () => session.cut('reading the catalogue took too long'),
-      this.options.statementTimeoutMs,
-    );
+    const watchdog = setTimeout(() => session.cut('reading the catalogue took too long'), CATALOGUE_MS);
     try {
       await client.query('BEGIN TRANSACTION READ ONLY');
       const role = await probeRole(client);
@@ -212,7 +212,7 @@ export class Database implements AsyncDisposable {
   }
 
   #openPool(max: number): Pool {
-    const pool = new Pool(poolConfig(this.options.connection, max));
+    const pool = new Pool(poolConfig(this.options.connection, max, this.options.sessionWaitMs));
     pool.on('error', (error) =>
       this.options.log.warn('an idle database connection broke', { reason: error }),
     );

@@ -22,12 +22,18 @@ interface Job {
  * anything but a plain answer; only the statement that it had in hand is refused for it.
  */
 export class SqlParser implements AsyncDisposable {
+  readonly #stackMb: number;
   readonly #jobs: Job[] = [];
   readonly #ending = new Set<Promise<unknown>>();
   #worker: Worker | undefined;
   #timer: NodeJS.Timeout | undefined;
   #working = false;
   #closed = false;
+
+  /** `stackMb`: stack of the worker; what is nested too deeply for it is refused. */
+  constructor(stackMb: number = STACK_MB) {
+    this.#stackMb = stackMb;
+  }
 
   /** Never rejects: what cannot be parsed is refused. */
   parse(sql: string, mode: Mode): Promise<Parsed> {
@@ -59,7 +65,7 @@ export class SqlParser implements AsyncDisposable {
 
   #start(): Worker {
     const worker = new Worker(new URL('./parse-worker.ts', import.meta.url), {
-      resourceLimits: { stackSizeMb: STACK_MB, maxOldGenerationSizeMb: HEAP_MB },
+      resourceLimits: { stackSizeMb: this.#stackMb, maxOldGenerationSizeMb: HEAP_MB },
     });
     worker.unref();
     worker.on('message', (answer: ParseAnswer) => {

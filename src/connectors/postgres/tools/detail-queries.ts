@@ -21,8 +21,8 @@ const COLUMNS = `
    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)`;
 
 const columnNames = (relation: string, numbers: string): string => `
-  (SELECT json_agg(a.attname ORDER BY k.at) FROM unnest(${numbers}) WITH ORDINALITY AS k (number, at)
-   JOIN pg_catalog.pg_attribute AS a ON a.attrelid = ${relation} AND a.attnum = k.number)`;
+  (SELECT json_agg(a.attname ORDER BY u.at) FROM unnest(${numbers}) WITH ORDINALITY AS u (number, at)
+   JOIN pg_catalog.pg_attribute AS a ON a.attrelid = ${relation} AND a.attnum = u.number)`;
 
 const CONSTRAINTS = `
   (SELECT json_agg(json_build_object(
@@ -74,7 +74,7 @@ const SEQUENCE = `
   SELECT row_to_json(r) AS object FROM (
     SELECT s.schemaname AS schema, s.sequencename AS name, 'sequence' AS kind, s.data_type::text, s.start_value::text, s.min_value::text,
       s.max_value::text, s.increment_by::text, s.cycle, s.last_value::text,
-      round(100 * s.last_value::numeric / s.max_value, 1) AS percent_used
+      round(100 * coalesce(s.last_value, s.start_value)::numeric / s.max_value, 1) AS percent_used
     FROM pg_catalog.pg_sequences AS s WHERE ${NAMED('s.schemaname', 's.sequencename')}
   ) AS r`;
 

@@ -58,7 +58,7 @@ export const LIST_QUERIES = {
     ORDER BY 1, 2`,
   sequence: `
     SELECT s.schemaname::text AS schema, s.sequencename::text AS name, 'sequence' AS type, s.data_type::text, s.max_value::text,
-           s.last_value::text, round(100 * s.last_value::numeric / s.max_value, 1)::float8 AS percent_used,
+           s.last_value::text, round(100 * coalesce(s.last_value, s.start_value)::numeric / s.max_value, 1)::float8 AS percent_used,
            obj_description(c.oid, 'pg_class') AS comment
     FROM pg_catalog.pg_sequences AS s JOIN pg_catalog.pg_namespace AS n ON n.nspname = s.schemaname
     JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = s.sequencename
