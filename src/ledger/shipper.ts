@@ -21,7 +21,7 @@ export interface ShipperOptions {
 
 const BATCH_ROWS = 500;
 /** From the third failure on, and then at every eighth, it is tested whether single records are to blame. */
-const ISOLATE = { first: 3, every: 8 } as const;
+const ISOLATE = { first: 3, every: 8, attempts: 5 } as const;
 
 /** Failures in a row after which a file that cannot be read is passed over. */
 const READ_ATTEMPTS = 3;
@@ -245,33 +245,51 @@ export class Shipper {
     }
   }
 
-  /** Finds out whether single records are to blame: when the store takes others, those are kept aside and the rest goes on. */
+  /**
+   * Finds out whether single records are to blame: those that the store refuses again and again, while it takes another one before and
+   * after, are kept aside, and the rest goes on. Anything less certain is a store that fails, and rejects.
+   */
   async #isolate(batch: readonly LedgerRecord[], cause: unknown): Promise<number> {
     const { clock, appendMs, files, log } = this.#options;
     const endMs = clock.monotonicMs() + appendMs;
-    const refused: LedgerRecord[] = [];
-    let reason: unknown = cause;
+    const suspects: LedgerRecord[] = [];
+    let control: LedgerRecord | undefined;
     for (const record of batch) {
       if (this.#stopped || clock.monotonicMs() > endMs) throw cause;
-      try {
-        await this.#append([record]);
-      } catch (error) {
-        reason = error;
-        refused.push(record);
-      }
+      if (await this.#takes(record)) control = record;
+      else suspects.push(record);
     }
-    if (refused.length === batch.length) throw cause;
+    if (control === undefined) throw cause;
+    const refused: LedgerRecord[] = [];
+    for (const suspect of suspects) if (await this.#refusesForGood(suspect, control)) refused.push(suspect);
     if (refused.length === 0) return 0;
     await files.keepRefused(refused.map((record) => JSON.stringify(record)));
     this.#refused += refused.length;
     log.error('the store refuses ledger records; they are kept in refused.jsonl beside the spool', {
       records: refused.length,
-      reason: errorChain(reason),
+      reason: errorChain(cause),
     });
     return refused.length;
   }
 
-  #append(batch: readonly LedgerRecord[]): Promise<void> {
-    return withDeadline(this.#options.store.append(batch), this.#options.appendMs, 'storing ledger records');
+  /** Rejects when the store fails on `control`, which it has taken before. */
+  async #refusesForGood(suspect: LedgerRecord, control: LedgerRecord): Promise<boolean> {
+    for (let attempt = 0; attempt < ISOLATE.attempts; attempt++) {
+      await this.#append([control]);
+      if (await this.#takes(suspect)) return false;
+    }
+    await this.#append([control]);
+    return true;
+  }
+
+  #takes(record: LedgerRecord): Promise<boolean> {
+    return this.#append([record]).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async #append(batch: readonly LedgerRecord[]): Promise<void> {
+    await withDeadline(this.#options.store.append(batch), this.#options.appendMs, 'storing ledger records');
   }
 }

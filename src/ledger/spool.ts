@@ -30,6 +30,9 @@ export interface SpoolOptions {
   readonly onStranded: (records: readonly LedgerRecord[]) => boolean;
 }
 
+/** Of failures in a row the first is logged, and then every so many. */
+const FAILURES_LOGGED = 100;
+
 interface Entry {
   readonly record: LedgerRecord;
   readonly line: string;
@@ -59,6 +62,8 @@ export class Spool {
   #closedBytes = 0;
   #count = 0;
   #lastSeq = 0;
+  /** Failures in a row. */
+  #failures = 0;
   /** Set in closing: nothing is written any more. */
   #sealed = false;
   #rotations: ((lastSeq: number) => void)[] = [];
@@ -216,6 +221,7 @@ export class Spool {
       this.#abandon(current, writing);
       throw error;
     }
+    this.#failures = 0;
     current.bytes += bytes.length;
     current.lastSeq = this.#lastSeq = group.at(-1)!.record.seq;
   }
@@ -223,7 +229,8 @@ export class Spool {
   #fail(group: readonly Entry[], error: unknown): void {
     const reason = errorChain(error);
     const { log, onStranded } = this.#options;
-    log.error('the ledger spool cannot be written', { reason, records: group.length });
+    if (this.#failures++ % FAILURES_LOGGED === 0)
+      log.error('the ledger spool cannot be written', { reason, failures: this.#failures });
     const code = (error as NodeJS.ErrnoException).code ?? 'no answer from the disk';
     const failure = new GatewayError(
       'ledger-unavailable',
