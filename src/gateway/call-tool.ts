@@ -40,7 +40,7 @@ export async function callTool(request: RpcRequest, inbound: Inbound, context: M
   if (resolved.kind !== 'found') return refuse(request, name, resolved, context, inbound, deps);
   const { tool } = resolved;
   if (inbound.era === 'modern') deps.mcp.checkCallHeaders(tool, request.params, exchange.headers); // 400
-  const id = deps.newId();
+  const id = inbound.batch ? deps.newId() : exchange.requestId;
   await record(id, request, name, tool, context, inbound, deps); // 503
   const outcome: Outcome = { status: 'unknown', errorCode: undefined, upstreamMs: undefined, bytesOut: 0 };
   try {

@@ -17,15 +17,39 @@ const SWEEP_MS = 250;
 
 interface Origin {
   readonly idle: Connection[];
-  readonly waiting: Waiting[];
+  readonly waiting: Pending[];
   open: number;
 }
 
-interface Waiting {
+/** A request from its sending to its end; what its sender holds of it. */
+class Pending implements RequestHandle {
   readonly request: HttpRequest;
   readonly sink: ResponseSink;
+  /** Milliseconds on the monotonic clock. */
   readonly deadline: number;
-  readonly handle: { connection: Connection | undefined; aborted: boolean };
+  readonly #origin: Origin;
+  connection: Connection | undefined;
+
+  constructor(request: HttpRequest, sink: ResponseSink, deadline: number, origin: Origin) {
+    this.request = request;
+    this.sink = sink;
+    this.deadline = deadline;
+    this.#origin = origin;
+  }
+
+  abort(): void {
+    const at = this.connection === undefined ? this.#origin.waiting.indexOf(this) : -1;
+    if (at >= 0) this.#origin.waiting.splice(at, 1);
+    this.connection?.abort(this.sink);
+  }
+
+  pause(): void {
+    this.connection?.pause(this.sink);
+  }
+
+  resume(): void {
+    this.connection?.resume(this.sink);
+  }
 }
 
 /**
@@ -45,29 +69,18 @@ export class HttpClient implements AsyncDisposable {
 
   /** Sends a request. The sink hears of the head, the data and exactly one of end and error; an aborted request is heard of no more. */
   send(request: HttpRequest, sink: ResponseSink): RequestHandle {
-    const handle: Waiting['handle'] = { connection: undefined, aborted: false };
     if (this.#closed) {
       queueMicrotask(() => sink.onError(new HttpFailure('aborted', 'the client is closed', 'no')));
       return { abort() {}, pause() {}, resume() {} };
     }
     const origin = this.#origin(request.target);
-    const waiting: Waiting = { request, sink, handle, deadline: performance.now() + request.headTimeoutMs };
+    const waiting = new Pending(request, sink, performance.now() + request.headTimeoutMs, origin);
     const connection = takeIdle(origin);
     if (connection !== undefined) this.#assign(connection, waiting);
     else if (origin.open < this.#options.socketsPerOriginMax) this.#assign(this.#open(request.target, origin), waiting);
     else origin.waiting.push(waiting);
     this.#sweep ??= setInterval(() => this.#tick(), SWEEP_MS).unref();
-    return {
-      abort: () => {
-        if (handle.aborted) return;
-        handle.aborted = true;
-        const at = origin.waiting.indexOf(waiting);
-        if (at >= 0) origin.waiting.splice(at, 1);
-        handle.connection?.abort(sink);
-      },
-      pause: () => handle.connection?.pause(sink),
-      resume: () => handle.connection?.resume(sink),
-    };
+    return waiting;
   }
 
   /** Ends everything at once; requests under way fail. */
@@ -106,8 +119,8 @@ export class HttpClient implements AsyncDisposable {
     return connection;
   }
 
-  #assign(connection: Connection, waiting: Waiting): void {
-    waiting.handle.connection = connection;
+  #assign(connection: Connection, waiting: Pending): void {
+    waiting.connection = connection;
     connection.start(waiting.request, waiting.sink, waiting.deadline);
   }
 

@@ -12,9 +12,13 @@ export interface Log {
   error(message: string, fields?: LogFields): void;
 }
 
+/** How long a line may wait for others, in milliseconds, and how many characters may wait. */
+const FLUSH_MS = 20;
+const GATHERED_CHARACTERS_MAX = 64 * 1024;
+
 const RANK: Record<LogLevel, number> = { debug: 10, info: 20, warn: 30, error: 40 };
 
-/** A log that gathers the lines of one turn of the event loop into one write. */
+/** A log that gathers lines for a moment, so that many calls cost one write. */
 export interface BufferedLog extends Log {
   /** Writes what is gathered; before the process ends. */
   flush(): void;
@@ -26,7 +30,10 @@ export interface BufferedLog extends Log {
  */
 export function createLog(output: Pick<Writable, 'write'>, level: LogLevel, now: () => number = Date.now): BufferedLog {
   let gathered = '';
+  let timer: NodeJS.Timeout | undefined;
   const flush = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
     const text = gathered;
     gathered = '';
     if (text !== '') output.write(text);
@@ -34,9 +41,9 @@ export function createLog(output: Pick<Writable, 'write'>, level: LogLevel, now:
   const write = (at: LogLevel, message: string, fields: LogFields | undefined): void => {
     if (RANK[at] < RANK[level]) return;
     const line = { time: new Date(now()).toISOString(), level: at, message, ...fields };
-    if (gathered === '') setImmediate(flush);
-    gathered += `${JSON.stringify(line, printable)}\n`;
-    if (RANK[at] >= RANK.warn) flush();
+    timer ??= setTimeout(flush, FLUSH_MS).unref();
+    gathered += `${JSON.stringify(line, needsCare(fields) ? printable : undefined)}\n`;
+    if (RANK[at] >= RANK.warn || gathered.length >= GATHERED_CHARACTERS_MAX) flush();
   };
   return {
     debug: (message, fields) => write('debug', message, fields),
@@ -49,6 +56,15 @@ export function createLog(output: Pick<Writable, 'write'>, level: LogLevel, now:
 
 /** A log that keeps nothing. */
 export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** Whether a field is not plain text, number or truth value; a replacer for those would cost more than the rest of the line. */
+function needsCare(fields: LogFields | undefined): boolean {
+  for (const key in fields) {
+    const value = fields[key];
+    if (typeof value === 'bigint' || (typeof value === 'object' && value !== null)) return true;
+  }
+  return false;
+}
 
 function printable(_key: string, value: unknown): unknown {
   if (typeof value === 'bigint') return value.toString();

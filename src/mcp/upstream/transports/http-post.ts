@@ -1,0 +1,174 @@
+import { GatewayError } from '../../../core/errors.ts';
+import type { HttpFailure, HttpRequest, RequestHandle, ResponseHead, ResponseSink, Target } from '../../../net/http-client.ts';
+import { SseParser, SseTooLargeError } from '../../../net/sse-parser.ts';
+import { type RpcMessage, type RpcReply, readMessage } from '../../wire/message.ts';
+import { UpstreamFailure } from '../failure.ts';
+import type { OutboundRequest, TransportEvents } from '../transport.ts';
+import { fromHttpFailure, refusal } from './http-refusal.ts';
+
+/** Bytes of a refusal's body that are looked at. */
+const EXCERPT_BYTES = 4_096;
+
+/** What a POST needs of its transport. */
+export interface PostOwner {
+  readonly target: Target;
+  readonly responseBytesMax: number;
+  readonly events: TransportEvents;
+  send(request: HttpRequest, sink: ResponseSink): RequestHandle;
+  /** The session that the answer to `initialize` opened. */
+  openSession(id: string): void;
+  /** Nobody waits for the answer any more. */
+  cancel(request: OutboundRequest): void;
+  done(post: HttpPost): void;
+}
+
+/** One message on its way over streamable HTTP, up to its reply. A class, because one is made for every call. */
+export class HttpPost implements ResponseSink {
+  readonly promise: Promise<RpcReply | undefined>;
+  readonly #owner: PostOwner;
+  /** `undefined` for a notification, which wants no reply. */
+  readonly #expected: OutboundRequest | undefined;
+  readonly #hadSession: boolean;
+  readonly #handle: RequestHandle;
+  #resolve: (reply: RpcReply | undefined) => void = () => undefined;
+  #reject: (failure: UpstreamFailure) => void = () => undefined;
+  #onAbort: (() => void) | undefined;
+  #settled = false;
+  #head: ResponseHead | undefined;
+  #chunks: Buffer[] = [];
+  #bytes = 0;
+  #sse: SseParser | undefined;
+
+  constructor(owner: PostOwner, request: HttpRequest, expected: OutboundRequest | undefined, hadSession: boolean) {
+    this.#owner = owner;
+    this.#expected = expected;
+    this.#hadSession = hadSession;
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.#handle = owner.send(request, this);
+    const signal = expected?.signal;
+    if (signal !== undefined) {
+      this.#onAbort = () => this.#abandon('the caller gave up');
+      if (signal.aborted) this.#onAbort();
+      else signal.addEventListener('abort', this.#onAbort, { once: true });
+    }
+  }
+
+  /** Ends it because the transport ends. */
+  close(): void {
+    this.#handle.abort();
+    this.#fail(new UpstreamFailure('cancelled', 'the connection was closed'));
+  }
+
+  onHead(head: ResponseHead): void {
+    this.#head = head;
+    if (head.status >= 300) return;
+    const session = head.headers['mcp-session-id'];
+    if (session !== undefined && this.#expected?.method === 'initialize') this.#owner.openSession(session);
+    if (head.headers['content-type']?.toLowerCase().includes('text/event-stream') === true) {
+      this.#sse = new SseParser({ eventBytesMax: this.#owner.responseBytesMax, onEvent: (event) => this.#deliver(event.data) });
+    }
+  }
+
+  onData(chunk: Buffer): void {
+    if (this.#sse === undefined) {
+      if (this.#head!.status >= 300 && this.#bytes > EXCERPT_BYTES) return;
+      this.#chunks.push(chunk);
+      this.#bytes += chunk.length;
+      return;
+    }
+    try {
+      this.#sse.push(chunk);
+    } catch (error) {
+      if (!(error instanceof SseTooLargeError)) throw error;
+      this.#handle.abort();
+      this.#fail(new UpstreamFailure('too-large', error.message));
+    }
+  }
+
+  onEnd(): void {
+    if (this.#settled) return;
+    const { status } = this.#head!;
+    const body = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks);
+    this.#chunks = [];
+    if (status >= 300) this.#refused(status, body);
+    else if (this.#expected === undefined) this.#settle(undefined);
+    else if (this.#sse !== undefined) this.#fail(new UpstreamFailure('closed', 'the event stream ended before the answer came'));
+    else if (body.length === 0) this.#fail(new UpstreamFailure('protocol', `HTTP ${status} without a body`));
+    else {
+      this.#deliver(body);
+      if (!this.#settled) this.#fail(new UpstreamFailure('protocol', 'it answered with a message that is no answer to the request'));
+    }
+  }
+
+  onError(failure: HttpFailure): void {
+    if (failure.kind === 'timeout' && this.#expected !== undefined) this.#owner.cancel(this.#expected);
+    this.#fail(fromHttpFailure(failure));
+  }
+
+  /** A status of 300 or more: a JSON-RPC error in the body is the reply, unless the status itself means something. */
+  #refused(status: number, body: Buffer): void {
+    const sessionLost = this.#hadSession && isSessionLoss(status, body);
+    const reply = status === 401 || status === 403 || sessionLost ? undefined : errorReplyIn(body, this.#expected?.id);
+    if (reply === undefined) this.#fail(refusal(this.#head!, body, this.#owner.target, sessionLost));
+    else this.#settle(reply);
+  }
+
+  /** Takes one message of the response; what is not the reply is for the transport's owner. */
+  #deliver(bytes: Buffer): void {
+    let message: RpcMessage;
+    try {
+      message = readMessage(bytes);
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+      this.#handle.abort();
+      this.#fail(new UpstreamFailure('protocol', `${error.message} It begins with ${JSON.stringify(bytes.toString('utf8', 0, 80))}`));
+      return;
+    }
+    if (message.kind === 'notification') this.#owner.events.onNotification(message);
+    else if (message.kind !== 'request' && isReplyTo(message, this.#expected?.id)) this.#settle(message);
+  }
+
+  #abandon(reason: string): void {
+    this.#handle.abort();
+    if (this.#expected !== undefined) this.#owner.cancel(this.#expected);
+    this.#fail(new UpstreamFailure('cancelled', reason));
+  }
+
+  #settle(reply: RpcReply | undefined): void {
+    if (this.#finish()) this.#resolve(reply);
+  }
+
+  #fail(failure: UpstreamFailure): void {
+    if (this.#finish()) this.#reject(failure);
+  }
+
+  #finish(): boolean {
+    if (this.#settled) return false;
+    this.#settled = true;
+    this.#owner.done(this);
+    if (this.#onAbort !== undefined) this.#expected?.signal?.removeEventListener('abort', this.#onAbort);
+    return true;
+  }
+}
+
+function isReplyTo(message: RpcReply, id: number | undefined): boolean {
+  return id !== undefined && (message.id === id || Number(message.id) === id || (message.kind === 'error' && message.id === undefined));
+}
+
+function errorReplyIn(body: Buffer, id: number | undefined): RpcReply | undefined {
+  if (id === undefined || body.length === 0) return undefined;
+  try {
+    const message = readMessage(body);
+    return message.kind === 'error' && isReplyTo(message, id) ? message : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A session that the server no longer knows: 404, or 400 with words that say so (the servers differ). */
+function isSessionLoss(status: number, body: Buffer): boolean {
+  return status === 404 || (status === 400 && /session/i.test(body.toString('utf8', 0, EXCERPT_BYTES)));
+}
