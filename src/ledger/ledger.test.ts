@@ -2,93 +2,17 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { LedgerMemoryStore, callEnd, callStart, codeOf } from '../../test/support/ledger-fakes.ts';
 import { systemClock } from '../core/clock.ts';
-import { GatewayError } from '../core/errors.ts';
-import type { LedgerRecord, LedgerStore } from '../store/store-ports.ts';
+import type { LedgerRecord } from '../store/store-ports.ts';
 import { type Log, silentLog } from '../telemetry/log.ts';
-import { createLedger, type LedgerBounds } from './ledger.ts';
-import type { CallEnd, CallStart, Ledger } from './ledger-ports.ts';
+import { createLedger } from './ledger.ts';
+import type { LedgerBounds } from './ledger-bounds.ts';
+import type { CallStart, Ledger } from './ledger-ports.ts';
 import { type SpoolFiles, spoolFolder } from './spool-files.ts';
 
-/** A store in memory that keeps the contract, and fails or hangs on demand. */
-class MemoryStore implements LedgerStore {
-  readonly starts = new Map<string, { start: CallStart; writer: string }>();
-  readonly ends = new Map<string, CallEnd>();
-  /** Every record in order of arrival, repeated ones included. */
-  readonly arrived: LedgerRecord[] = [];
-  behaviour: (records: readonly LedgerRecord[]) => Promise<void> = () => Promise.resolve();
-  appends = 0;
-
-  async append(records: readonly LedgerRecord[]): Promise<void> {
-    this.appends++;
-    await this.behaviour(records);
-    for (const record of records) {
-      this.arrived.push(record);
-      if (record.phase === 'received')
-        this.starts.set(record.start.id, { start: record.start, writer: record.writer });
-      else if (!this.ends.has(record.end.id) || this.ends.get(record.end.id)?.status === 'unknown')
-        this.ends.set(record.end.id, record.end);
-    }
-  }
-
-  recent(): Promise<[]> {
-    return Promise.resolve([]);
-  }
-
-  closeOrphans(exceptWriter: string, endedAt: number): Promise<number> {
-    const unended = [...this.starts].filter(
-      ([id, { writer }]) => writer !== exceptWriter && !this.ends.has(id),
-    );
-    for (const [id] of unended) this.ends.set(id, end(id, { status: 'unknown', endedAt }));
-    return Promise.resolve(unended.length);
-  }
-
-  down(): void {
-    this.behaviour = () => Promise.reject(new Error('connection refused'));
-  }
-
-  up(): void {
-    this.behaviour = () => Promise.resolve();
-  }
-}
-
-const start = (id: string, rest: Partial<CallStart> = {}): CallStart => ({
-  id,
-  startedAt: 1_800_000_000_000,
-  kind: 'mcp',
-  operation: 'tools/call',
-  keyId: 'master',
-  keyAlias: undefined,
-  user: undefined,
-  team: undefined,
-  address: '127.0.0.1',
-  client: 'test/1',
-  server: 'db',
-  toolName: 'db-query',
-  originalName: 'query',
-  model: undefined,
-  decision: 'allowed',
-  rule: 'master',
-  bytesIn: 10,
-  traceId: undefined,
-  ...rest,
-});
-const end = (id: string, rest: Partial<CallEnd> = {}): CallEnd => ({
-  id,
-  endedAt: 1_800_000_000_001,
-  status: 'ok',
-  errorCode: undefined,
-  totalMs: 1,
-  upstreamMs: undefined,
-  bytesOut: 1,
-  promptTokens: undefined,
-  completionTokens: undefined,
-  cost: undefined,
-  ...rest,
-});
-
 let folder: string;
-let store: MemoryStore;
+let store: LedgerMemoryStore;
 let logged: string[];
 let writers = 0;
 const opened: Ledger[] = [];
@@ -97,7 +21,7 @@ const log: Log = { ...silentLog, info: note, warn: note, error: note };
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'ledger-'));
-  store = new MemoryStore();
+  store = new LedgerMemoryStore();
   logged = [];
 });
 afterEach(async () => {
@@ -134,18 +58,13 @@ const spooled = async (): Promise<LedgerRecord[]> => {
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as LedgerRecord);
 };
-const codeOf = (promise: Promise<unknown>): Promise<string> =>
-  promise.then(
-    () => 'made',
-    (error: unknown) => (error instanceof GatewayError ? error.code : String(error)),
-  );
 const ids = (count: number, prefix = 'c') => Array.from({ length: count }, (_, at) => `${prefix}${at}`);
 
 describe('a record', () => {
   it('is on the disk when begin resolves, whatever the store does', async () => {
     store.down();
     const ledger = await open();
-    await ledger.begin(start('a'));
+    await ledger.begin(callStart('a'));
     expect(await spooled()).toMatchObject([
       { phase: 'received', seq: 1, start: { id: 'a', originalName: 'query' } },
     ]);
@@ -154,8 +73,8 @@ describe('a record', () => {
   it('reaches the store with its end, in order, and leaves the disk when the ledger is closed', async () => {
     const ledger = await open();
     for (const id of ids(3)) {
-      await ledger.begin(start(id));
-      ledger.end(end(id));
+      await ledger.begin(callStart(id));
+      ledger.end(callEnd(id));
     }
     await ledger.flush();
     expect(store.arrived.map((record) => `${record.seq} ${record.phase}`)).toEqual([
@@ -179,8 +98,8 @@ describe('a record', () => {
         return Promise.resolve();
       };
     });
-    await ledger.begin(start('a'));
-    ledger.end(end('a'));
+    await ledger.begin(callStart('a'));
+    ledger.end(callEnd('a'));
     expect(await arrived).toBe('a');
   });
 
@@ -195,7 +114,7 @@ describe('a record', () => {
       },
     };
     const ledger = await open({}, counting);
-    await Promise.all(ids(200).map((id) => ledger.begin(start(id))));
+    await Promise.all(ids(200).map((id) => ledger.begin(callStart(id))));
     expect(writes).toBe(1);
     await ledger.flush();
     expect(store.starts.size).toBe(200);
@@ -204,7 +123,7 @@ describe('a record', () => {
   it('is cleaned of what a caller may have put into it', async () => {
     const ledger = await open();
     await ledger.begin(
-      start('a', { toolName: `x\n${'y'.repeat(500)}`, client: 'a\u0000b', originalName: 'q\u202e' }),
+      callStart('a', { toolName: `x\n${'y'.repeat(500)}`, client: 'a\u0000b', originalName: 'q\u202e' }),
     );
     await ledger.flush();
     const kept = store.starts.get('a')?.start;
@@ -215,10 +134,10 @@ describe('a record', () => {
 describe('an end', () => {
   it('counts once: a second one, and one of a call that was never begun, are ignored and counted', async () => {
     const ledger = await open();
-    await ledger.begin(start('a'));
-    ledger.end(end('a', { status: 'ok' }));
-    ledger.end(end('a', { status: 'error' }));
-    ledger.end(end('never'));
+    await ledger.begin(callStart('a'));
+    ledger.end(callEnd('a', { status: 'ok' }));
+    ledger.end(callEnd('a', { status: 'error' }));
+    ledger.end(callEnd('never'));
     await ledger.flush();
     expect(store.arrived.filter((record) => record.phase === 'ended')).toHaveLength(1);
     expect(store.ends.get('a')?.status).toBe('ok');
@@ -231,8 +150,8 @@ describe('a store that is down', () => {
     const ledger = await open({ memoryRowsMax: 10, segmentBytes: 4_096 });
     store.down();
     for (const id of ids(100)) {
-      await ledger.begin(start(id));
-      ledger.end(end(id));
+      await ledger.begin(callStart(id));
+      ledger.end(callEnd(id));
     }
     await expect(ledger.flush(AbortSignal.timeout(20))).rejects.toThrow();
     expect(store.arrived).toEqual([]);
@@ -253,8 +172,8 @@ describe('a store that is down', () => {
     for (let round = 0; round < 30; round++) {
       await Promise.all(
         ids(20, `r${round}-`).map(async (id) => {
-          await ledger.begin(start(id));
-          ledger.end(end(id));
+          await ledger.begin(callStart(id));
+          ledger.end(callEnd(id));
         }),
       );
       if (round % 5 === 0) await ledger.flush(AbortSignal.timeout(30)).catch(() => undefined);
@@ -271,7 +190,7 @@ describe('a store that is down', () => {
   it('is asked again by itself', async () => {
     const ledger = await open();
     store.behaviour = () => (store.appends < 3 ? Promise.reject(new Error('not yet')) : Promise.resolve());
-    await ledger.begin(start('a'));
+    await ledger.begin(callStart('a'));
     await ledger.flush();
     expect(store.starts.has('a')).toBe(true);
   });
@@ -279,9 +198,9 @@ describe('a store that is down', () => {
   it('that hangs costs neither calls nor closing more than its deadline', async () => {
     const ledger = await open({ appendMs: 20, closeMs: 50 });
     store.behaviour = () => new Promise(() => undefined);
-    await ledger.begin(start('a'));
+    await ledger.begin(callStart('a'));
     await expect(ledger.flush(AbortSignal.timeout(60))).rejects.toThrow();
-    await ledger.begin(start('b'));
+    await ledger.begin(callStart('b'));
     await ledger[Symbol.asyncDispose]();
     expect((await spooled()).map((record) => record.seq)).toEqual([1, 2]);
   });
@@ -290,26 +209,27 @@ describe('a store that is down', () => {
     const ledger = await open({ diskBytesMax: 8_192, memoryRowsMax: 4 });
     store.down();
     let made = 0;
-    for (; (await codeOf(ledger.begin(start(`c${made}`)))) === 'made'; made++) expect(made).toBeLessThan(100);
+    for (; (await codeOf(ledger.begin(callStart(`c${made}`)))) === 'made'; made++)
+      expect(made).toBeLessThan(100);
     expect(made).toBeGreaterThan(10);
     expect(logged.filter((message) => message.startsWith('the ledger spool is nearly full'))).toHaveLength(1);
-    await expect(ledger.begin(start('x'))).rejects.toThrow(
+    await expect(ledger.begin(callStart('x'))).rejects.toThrow(
       'its spool has reached 8192 bytes (limits.ledger_disk_bytes_max)',
     );
-    for (const id of ids(made)) ledger.end(end(id));
+    for (const id of ids(made)) ledger.end(callEnd(id));
     expect(ledger.stats()).toMatchObject({ refusedCalls: 2, dropped: 0 });
     store.up();
     await ledger.flush();
     expect(store.starts.size).toBe(made);
     expect(store.ends.size).toBe(made);
-    expect(await codeOf(ledger.begin(start('again')))).toBe('made');
+    expect(await codeOf(ledger.begin(callStart('again')))).toBe('made');
   });
 
   it('never sees the disk budget used up by what it already has', async () => {
     const ledger = await open({ diskBytesMax: 8_192 });
     for (const id of ids(200)) {
-      await ledger.begin(start(id));
-      ledger.end(end(id));
+      await ledger.begin(callStart(id));
+      ledger.end(callEnd(id));
       if (ledger.stats().spooledBytes > 6_000) await ledger.flush();
     }
     await ledger.flush();
@@ -324,7 +244,7 @@ describe('a record that the store refuses', () => {
       records.some((record) => record.phase === 'received' && record.start.id === 'poison')
         ? Promise.reject(new Error('invalid input'))
         : Promise.resolve();
-    await Promise.all(['a', 'poison', 'b'].map((id) => ledger.begin(start(id))));
+    await Promise.all(['a', 'poison', 'b'].map((id) => ledger.begin(callStart(id))));
     await ledger.flush();
     expect([...store.starts.keys()]).toEqual(['a', 'b']);
     expect(ledger.stats()).toMatchObject({ stored: 2, dropped: 1 });
@@ -343,8 +263,8 @@ describe('the next start', () => {
   it('stores what an earlier run left and closes its unfinished calls as unknown', async () => {
     const first = await open();
     store.down();
-    for (const id of ids(3)) await first.begin(start(id));
-    first.end(end('c0'));
+    for (const id of ids(3)) await first.begin(callStart(id));
+    first.end(callEnd('c0'));
     await first[Symbol.asyncDispose]();
     expect(store.arrived).toEqual([]);
     store.up();
@@ -361,10 +281,10 @@ describe('the next start', () => {
   it('with the store still down goes on, and catches up before anything new', async () => {
     const first = await open();
     store.down();
-    await first.begin(start('old'));
+    await first.begin(callStart('old'));
     await first[Symbol.asyncDispose]();
     const second = await open({ replayMs: 20 });
-    await second.begin(start('new'));
+    await second.begin(callStart('new'));
     store.up();
     await second.flush();
     expect([...store.starts.keys()]).toEqual(['old', 'new']);
@@ -375,7 +295,7 @@ describe('the next start', () => {
 
   it('stores twice what may have been stored already, and does not mind a torn last line', async () => {
     const first = await open();
-    await first.begin(start('a'));
+    await first.begin(callStart('a'));
     await first.flush();
     const [name] = await spool();
     const whole = await readFile(join(folder, 'spool', name!), 'utf8');
@@ -392,7 +312,7 @@ describe('the next start', () => {
 
   it('stores what is readable of a damaged file, and keeps the file', async () => {
     const line = (seq: number) =>
-      JSON.stringify({ phase: 'received', writer: 'x', seq, start: start(`c${seq}`) });
+      JSON.stringify({ phase: 'received', writer: 'x', seq, start: callStart(`c${seq}`) });
     const files = spoolFolder(join(folder, 'spool'));
     await files.list();
     await writeFile(join(folder, 'spool', 'x-00000001.jsonl'), `${line(1)}\n{{{\n${line(2)}\n`);
@@ -404,7 +324,7 @@ describe('the next start', () => {
   it('refuses the name of a writer that has run before, and names that are none', async () => {
     const first = await open({}, undefined, 'same');
     store.down();
-    await first.begin(start('a'));
+    await first.begin(callStart('a'));
     await first[Symbol.asyncDispose]();
     await expect(open({}, undefined, 'same')).rejects.toThrow('"same" has run before');
     await expect(open({}, undefined, '../x')).rejects.toThrow('cannot be a ledger writer');
@@ -414,201 +334,23 @@ describe('the next start', () => {
 describe('closing', () => {
   it('refuses new calls, still takes ends, and does nothing the second time', async () => {
     const ledger = await open();
-    await ledger.begin(start('a'));
+    await ledger.begin(callStart('a'));
     const closing = ledger[Symbol.asyncDispose]();
-    expect(await codeOf(ledger.begin(start('b')))).toBe('shutting-down');
-    ledger.end(end('a'));
+    expect(await codeOf(ledger.begin(callStart('b')))).toBe('shutting-down');
+    ledger.end(callEnd('a'));
     await closing;
     await ledger[Symbol.asyncDispose]();
     expect(store.ends.has('a') || (await spooled()).length > 0).toBe(true);
-    ledger.end(end('a'));
+    ledger.end(callEnd('a'));
     expect(ledger.stats().ignoredEnds).toBe(1);
   });
 
   it('ends a flush that waits for the store', async () => {
     const ledger = await open({ closeMs: 10 });
     store.down();
-    await ledger.begin(start('a'));
+    await ledger.begin(callStart('a'));
     const flushing = codeOf(ledger.flush());
     await ledger[Symbol.asyncDispose]();
     expect(await flushing).toContain('the ledger was closed');
-  });
-});
-
-describe('a disk that fails', () => {
-  type Fault = (operation: number, name: string) => Error | undefined;
-
-  /** A spool in memory whose operations fail on demand; `operations` counts them. */
-  function faulty(fault: Fault): { files: SpoolFiles; operations: () => number; disk: Map<string, Buffer> } {
-    const disk = new Map<string, Buffer>();
-    let operations = 0;
-    const guard = async (name: string): Promise<void> => {
-      await Promise.resolve();
-      const error = fault(++operations, name);
-      if (error !== undefined) throw error;
-    };
-    const files: SpoolFiles = {
-      list: () =>
-        Promise.resolve(
-          [...disk]
-            .map(([name, { length }]) => ({ name, bytes: length }))
-            .sort((a, b) => (a.name < b.name ? -1 : 1)),
-        ),
-      create: async (name) => {
-        await guard('create');
-        expect(disk.has(name)).toBe(false);
-        const put = (bytes: Buffer): void =>
-          void disk.set(name, Buffer.concat([disk.get(name) ?? Buffer.alloc(0), bytes]));
-        put(Buffer.alloc(0));
-        return {
-          append: async (bytes) => {
-            // As a full disk does: part of it is written.
-            put(bytes.subarray(0, bytes.length / 2));
-            await guard('append');
-            put(bytes.subarray(bytes.length / 2));
-          },
-          truncate: async (bytes) => {
-            await guard('truncate');
-            disk.set(name, disk.get(name)!.subarray(0, bytes));
-          },
-          close: () => guard('close'),
-        };
-      },
-      lines: async function* (name, bytes) {
-        await guard('read');
-        for (const line of disk.get(name)!.toString('utf8', 0, bytes).split('\n'))
-          if (line !== '') yield line;
-      },
-      remove: async (name) => {
-        await guard('remove');
-        disk.delete(name);
-      },
-      setAside: async (name) => {
-        await guard('set-aside');
-        disk.delete(name);
-      },
-      keepRefused: () => guard('keep-refused'),
-    };
-    return { files, operations: () => operations, disk };
-  }
-  const enospc = (): Error => Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
-
-  it('refuses the call by name, and makes the next one as soon as it works again', async () => {
-    let full = true;
-    const { files } = faulty((_at, name) => (full && name === 'append' ? enospc() : undefined));
-    const ledger = await open({}, files);
-    const error = await ledger.begin(start('a')).catch((failure: unknown) => failure);
-    expect(error).toMatchObject({ code: 'ledger-unavailable', status: 503 });
-    expect((error as Error).message).toContain('its spool cannot be written (ENOSPC)');
-    full = false;
-    await ledger.begin(start('b'));
-    await ledger.flush();
-    expect([...store.starts.keys()]).toEqual(['b']);
-    expect(ledger.stats()).toMatchObject({ begun: 1, refusedCalls: 1, dropped: 0 });
-  });
-
-  it('does not lose the ends of calls that were made before', async () => {
-    let full = false;
-    const { files } = faulty((_at, name) => (full && name === 'append' ? enospc() : undefined));
-    const ledger = await open({}, files);
-    await ledger.begin(start('a'));
-    full = true;
-    ledger.end(end('a'));
-    expect(await codeOf(ledger.begin(start('b')))).toBe('ledger-unavailable');
-    await ledger.flush();
-    expect(store.ends.get('a')?.status).toBe('ok');
-    expect(store.starts.has('b')).toBe(false);
-  });
-
-  it('together with a store that is down loses ends only in closing, and counts and reports them', async () => {
-    let full = false;
-    const { files } = faulty((_at, name) => (full && name === 'append' ? enospc() : undefined));
-    const ledger = await open({ memoryRowsMax: 1, closeMs: 10 }, files);
-    store.down();
-    await ledger.begin(start('a'));
-    await ledger.begin(start('b'));
-    full = true;
-    ledger.end(end('a'));
-    await ledger[Symbol.asyncDispose]();
-    expect(ledger.stats().dropped).toBe(1);
-    expect(logged.some((message) => message.startsWith('ends of calls could be written nowhere'))).toBe(true);
-  });
-
-  it('that does not answer refuses the call within its deadline', async () => {
-    const { files, disk } = faulty(() => undefined);
-    let release: (() => void) | undefined;
-    const hung = new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    const hanging: SpoolFiles = {
-      ...files,
-      create: async (name) => {
-        const file = await files.create(name);
-        return { ...file, append: (bytes) => hung.then(() => file.append(bytes)) };
-      },
-    };
-    const ledger = await open({ writeMs: 20 }, hanging);
-    expect(await codeOf(ledger.begin(start('a')))).toBe('ledger-unavailable');
-    release?.();
-    await ledger.begin(start('b'));
-    await ledger[Symbol.asyncDispose]();
-    expect([...store.starts.keys()]).toEqual(['b']);
-    expect([...disk.keys()]).toEqual([]);
-  });
-
-  it('that cannot read a file of an earlier run goes on without it, and leaves it to the next start', async () => {
-    const { files, disk } = faulty((_at, name) =>
-      name === 'read' ? new Error('input/output error') : undefined,
-    );
-    disk.set('old-00000001.jsonl', Buffer.from('unread'));
-    const ledger = await open({ replayMs: 10 }, files);
-    await ledger.begin(start('a'));
-    await ledger.flush();
-    expect([...store.starts.keys()]).toEqual(['a']);
-    expect([...disk.keys()]).toContain('old-00000001.jsonl');
-    expect(logged).toContain('a ledger spool file cannot be read; it is left to the next start');
-  });
-
-  it('at any single operation neither loses an acknowledged record nor stores a refused one', async () => {
-    const seen = new Set<string>();
-    const run = async (broken: number): Promise<number> => {
-      const { files, operations, disk } = faulty((at, name) => {
-        seen.add(name);
-        return at === broken ? enospc() : undefined;
-      });
-      store = new MemoryStore();
-      const ledger = await open({ segmentBytes: 1_000, memoryRowsMax: 6 }, files);
-      const made: string[] = [];
-      for (const [at, id] of ids(24).entries()) {
-        if ((await codeOf(ledger.begin(start(id)))) === 'made') {
-          made.push(id);
-          ledger.end(end(id));
-        }
-        if (at === 8) store.down();
-        if (at === 8 || at === 16) await ledger.flush(AbortSignal.abort()).catch(() => undefined);
-        if (at === 16) store.up();
-      }
-      await ledger.flush();
-      await ledger[Symbol.asyncDispose]();
-      // What a failed deletion or a failed reading left behind.
-      const unread = [...disk].filter(([, bytes]) => bytes.length > 0);
-      const next = await open(
-        {},
-        {
-          ...files,
-          list: () => Promise.resolve(unread.map(([name, { length }]) => ({ name, bytes: length }))),
-        },
-      );
-      await next.flush();
-      const ended = [...store.ends].filter(([, { status }]) => status === 'ok').map(([id]) => id);
-      expect([...store.starts.keys()].sort(), `operation ${broken}`).toEqual([...made].sort());
-      expect(ended.sort(), `operation ${broken}`).toEqual([...made].sort());
-      await Promise.all(opened.splice(0).map((one) => one[Symbol.asyncDispose]()));
-      return operations();
-    };
-    const operations = await run(0);
-    expect(operations).toBeGreaterThan(40);
-    for (let broken = 1; broken <= operations; broken++) await run(broken);
-    expect([...seen].sort()).toEqual(['append', 'close', 'create', 'read', 'remove', 'truncate']);
   });
 });

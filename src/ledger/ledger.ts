@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import { BOUNDS } from '../core/bounds.ts';
 import type { Clock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import { withDeadline } from '../core/scope.ts';
 import type { LedgerStore } from '../store/store-ports.ts';
 import { errorChain, type Log } from '../telemetry/log.ts';
+import { LEDGER_BOUNDS, type LedgerBounds } from './ledger-bounds.ts';
 import type { CallEnd, CallStart, Ledger, LedgerStats } from './ledger-ports.ts';
 import { Shipper } from './shipper.ts';
 import { Spool } from './spool.ts';
@@ -25,34 +25,6 @@ export interface LedgerOptions {
   readonly files?: SpoolFiles;
 }
 
-/** Everything that the ledger holds or waits for. */
-export interface LedgerBounds {
-  /** Records that wait in memory for the store; more wait on the disk alone. */
-  readonly memoryRowsMax: number;
-  /** Size of the spool from which on calls are refused. */
-  readonly diskBytesMax: number;
-  /** Size from which on a new file is begun; at most an eighth of the spool is used. */
-  readonly segmentBytes: number;
-  /** Longest that the disk may take for one write. */
-  readonly writeMs: number;
-  /** Longest that the store may take for one batch. */
-  readonly appendMs: number;
-  /** Longest that the start waits for the store to take what earlier runs left; it goes on in the background. */
-  readonly replayMs: number;
-  /** Longest that closing waits for the store; what is left then waits in the spool for the next start. */
-  readonly closeMs: number;
-}
-
-const STANDARD: LedgerBounds = {
-  memoryRowsMax: BOUNDS.ledgerMemoryRowsMax,
-  diskBytesMax: BOUNDS.ledgerDiskBytesMax,
-  segmentBytes: 8 * 1024 * 1024,
-  writeMs: 10_000,
-  appendMs: 30_000,
-  replayMs: 5_000,
-  closeMs: 5_000,
-};
-
 const WRITER = /^[\w.-]{1,80}$/;
 const SHIP_EVERY_MS = 50;
 const RETRY_MS = [100, 500, 2_000, 5_000] as const;
@@ -66,7 +38,7 @@ const QUIET_SHARE = 0.6;
  * when the folder cannot be used, not when the store is away.
  */
 export async function createLedger(options: LedgerOptions): Promise<Ledger> {
-  const bounds = { ...STANDARD, ...options.bounds };
+  const bounds = { ...LEDGER_BOUNDS, ...options.bounds };
   if (!WRITER.test(options.writer)) throw new Error(`"${options.writer}" cannot be a ledger writer's name`);
   const files = options.files ?? spoolFolder(join(options.folder, 'spool'));
   const leftovers = await files.list();

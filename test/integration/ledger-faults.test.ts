@@ -7,49 +7,17 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
 import { createIdSource } from '../../src/core/ids.ts';
 import { createLedger } from '../../src/ledger/ledger.ts';
-import type { CallEnd, CallStart, Ledger } from '../../src/ledger/ledger-ports.ts';
+import type { Ledger } from '../../src/ledger/ledger-ports.ts';
 import { type SpoolFiles, spoolFolder } from '../../src/ledger/spool-files.ts';
 import { openPgStore } from '../../src/store/pg/pg-store.ts';
 import { silentLog } from '../../src/telemetry/log.ts';
+import { callEnd, callStart } from '../support/ledger-fakes.ts';
 import { startTestPostgres, type TestPostgres } from '../support/postgres.ts';
 import { LedgerFileStore } from './ledger-file-store.ts';
 
 const run = promisify(execFile);
 const SMALL_DISK_BYTES = 128 * 1024;
 const newId = createIdSource();
-
-const start = (id: string): CallStart => ({
-  id,
-  startedAt: Date.now(),
-  kind: 'mcp',
-  operation: 'tools/call',
-  keyId: 'master',
-  keyAlias: 'master',
-  user: undefined,
-  team: undefined,
-  address: '127.0.0.1',
-  client: 'test/1',
-  server: 'db',
-  toolName: 'db-query',
-  originalName: 'query',
-  model: undefined,
-  decision: 'allowed',
-  rule: 'master',
-  bytesIn: 10,
-  traceId: undefined,
-});
-const end = (id: string): CallEnd => ({
-  id,
-  endedAt: Date.now(),
-  status: 'ok',
-  errorCode: undefined,
-  totalMs: 1,
-  upstreamMs: 0.5,
-  bytesOut: 10,
-  promptTokens: undefined,
-  completionTokens: undefined,
-  cost: undefined,
-});
 
 let folder: string;
 let postgres: TestPostgres;
@@ -71,12 +39,12 @@ async function callUntilRefused(
   while (made.length < max) {
     const id = newId();
     try {
-      await ledger.begin(start(id));
+      await ledger.begin(callStart(id, { startedAt: Date.now() }));
     } catch (error) {
       return { made, refusal: (error as Error).message };
     }
     made.push(id);
-    ledger.end(end(id));
+    ledger.end(callEnd(id, { endedAt: Date.now() }));
   }
   return { made, refusal: undefined };
 }

@@ -1,0 +1,153 @@
+import { expect } from 'vitest';
+import { GatewayError } from '../../src/core/errors.ts';
+import type { CallEnd, CallStart } from '../../src/ledger/ledger-ports.ts';
+import type { SpoolFiles } from '../../src/ledger/spool-files.ts';
+import type { LedgerRecord, LedgerStore } from '../../src/store/store-ports.ts';
+
+/** A store in memory that keeps the contract, and fails or hangs on demand. */
+export class LedgerMemoryStore implements LedgerStore {
+  readonly starts = new Map<string, { start: CallStart; writer: string }>();
+  readonly ends = new Map<string, CallEnd>();
+  /** Every record in order of arrival, repeated ones included. */
+  readonly arrived: LedgerRecord[] = [];
+  behaviour: (records: readonly LedgerRecord[]) => Promise<void> = () => Promise.resolve();
+  appends = 0;
+
+  async append(records: readonly LedgerRecord[]): Promise<void> {
+    this.appends++;
+    await this.behaviour(records);
+    for (const record of records) {
+      this.arrived.push(record);
+      if (record.phase === 'received')
+        this.starts.set(record.start.id, { start: record.start, writer: record.writer });
+      else if (!this.ends.has(record.end.id) || this.ends.get(record.end.id)?.status === 'unknown')
+        this.ends.set(record.end.id, record.end);
+    }
+  }
+
+  recent(): Promise<[]> {
+    return Promise.resolve([]);
+  }
+
+  closeOrphans(exceptWriter: string, endedAt: number): Promise<number> {
+    const unended = [...this.starts].filter(
+      ([id, { writer }]) => writer !== exceptWriter && !this.ends.has(id),
+    );
+    for (const [id] of unended) this.ends.set(id, callEnd(id, { status: 'unknown', endedAt }));
+    return Promise.resolve(unended.length);
+  }
+
+  down(): void {
+    this.behaviour = () => Promise.reject(new Error('connection refused'));
+  }
+
+  up(): void {
+    this.behaviour = () => Promise.resolve();
+  }
+}
+
+/** The start of a call, as the gateway records it. */
+export const callStart = (id: string, rest: Partial<CallStart> = {}): CallStart => ({
+  id,
+  startedAt: 1_800_000_000_000,
+  kind: 'mcp',
+  operation: 'tools/call',
+  keyId: 'master',
+  keyAlias: undefined,
+  user: undefined,
+  team: undefined,
+  address: '127.0.0.1',
+  client: 'test/1',
+  server: 'db',
+  toolName: 'db-query',
+  originalName: 'query',
+  model: undefined,
+  decision: 'allowed',
+  rule: 'master',
+  bytesIn: 10,
+  traceId: undefined,
+  ...rest,
+});
+/** The end of a call that went well. */
+export const callEnd = (id: string, rest: Partial<CallEnd> = {}): CallEnd => ({
+  id,
+  endedAt: 1_800_000_000_001,
+  status: 'ok',
+  errorCode: undefined,
+  totalMs: 1,
+  upstreamMs: undefined,
+  bytesOut: 1,
+  promptTokens: undefined,
+  completionTokens: undefined,
+  cost: undefined,
+  ...rest,
+});
+
+/** What a file operation fails with; operations are counted from 1. */
+type Fault = (operation: number, name: string) => Error | undefined;
+
+/** A spool in memory whose operations fail on demand; `operations` counts them. */
+export function faultySpool(fault: Fault): {
+  files: SpoolFiles;
+  operations: () => number;
+  disk: Map<string, Buffer>;
+} {
+  const disk = new Map<string, Buffer>();
+  let operations = 0;
+  const guard = async (name: string): Promise<void> => {
+    await Promise.resolve();
+    const error = fault(++operations, name);
+    if (error !== undefined) throw error;
+  };
+  const files: SpoolFiles = {
+    list: () =>
+      Promise.resolve(
+        [...disk]
+          .map(([name, { length }]) => ({ name, bytes: length }))
+          .sort((a, b) => (a.name < b.name ? -1 : 1)),
+      ),
+    create: async (name) => {
+      await guard('create');
+      expect(disk.has(name)).toBe(false);
+      const put = (bytes: Buffer): void =>
+        void disk.set(name, Buffer.concat([disk.get(name) ?? Buffer.alloc(0), bytes]));
+      put(Buffer.alloc(0));
+      return {
+        append: async (bytes) => {
+          // As a full disk does: part of it is written.
+          put(bytes.subarray(0, bytes.length / 2));
+          await guard('append');
+          put(bytes.subarray(bytes.length / 2));
+        },
+        truncate: async (bytes) => {
+          await guard('truncate');
+          disk.set(name, disk.get(name)!.subarray(0, bytes));
+        },
+        close: () => guard('close'),
+      };
+    },
+    lines: async function* (name, bytes) {
+      await guard('read');
+      for (const line of disk.get(name)!.toString('utf8', 0, bytes).split('\n')) if (line !== '') yield line;
+    },
+    remove: async (name) => {
+      await guard('remove');
+      disk.delete(name);
+    },
+    setAside: async (name) => {
+      await guard('set-aside');
+      disk.delete(name);
+    },
+    keepRefused: () => guard('keep-refused'),
+  };
+  return { files, operations: () => operations, disk };
+}
+/** What the system says when the disk is full. */
+export const diskFull = (): Error => Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+
+/** The code that a promise is rejected with; `made` when it is not. */
+export const codeOf = (promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    () => 'made',
+    (error: unknown) => (error instanceof GatewayError ? error.code : String(error)),
+  );
