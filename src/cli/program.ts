@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { VERSION } from '../app/version.ts';
 import { registerConfigCommands } from './config.ts';
 import { registerLedgerCommands } from './ledger.ts';
+import { registerPostgresCommand } from './postgres.ts';
 import type { ProgramIo } from './program-io.ts';
 import { registerServeCommand } from './serve.ts';
 import { registerServersCommands } from './servers.ts';
@@ -19,6 +20,7 @@ export function buildProgram(io: ProgramIo): Command {
   registerServersCommands(program, io);
   registerToolsCommands(program, io);
   registerLedgerCommands(program, io);
+  registerPostgresCommand(program, io);
   program
     .command('version')
     .description('Print the version.')

@@ -151,7 +151,7 @@ describe('over stdio', () => {
       log,
     });
     output.destroy(new Error('EPIPE'));
-    await done;
+    await expect(done).resolves.toBeUndefined();
   });
 });
 

@@ -115,7 +115,7 @@ describe('legacy clients', () => {
     const result = (await legacy('tools/list'))?.result;
     expect(Object.keys(result ?? {})).toEqual(['tools']);
     const { handler: _handler, ...listed } = ADD;
-    expect((result?.['tools'] as unknown[])[0]).toEqual(listed);
+    expect((result?.['tools'] as unknown[] | undefined)?.[0]).toEqual(listed);
   });
 
   test('call tools, with defaults filled in', async () => {

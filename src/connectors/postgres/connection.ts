@@ -1,4 +1,4 @@
-import type { PoolConfig } from 'pg';
+import { Client, type PoolConfig } from 'pg';
 import type { Secret } from '../../core/secret.ts';
 
 /** Where the database is: a URL, or parameters for a Unix socket. */
@@ -14,12 +14,15 @@ const STARTUP: Readonly<Record<string, string>> = {
   idle_in_transaction_session_timeout: '60s',
 };
 
+const UNREADABLE =
+  'the database URL cannot be read; write postgresql://user:password@host:5432/database, special characters in the password as %XX';
 const APPLICATION = 'lanport-postgres';
 const IDLE_MS = 60_000;
 
 /**
- * What `pg` needs to reach the target with `max` sessions, each waited for at most `waitMs`. Throws one sentence when a URL is none. TLS follows libpq: `sslmode=require` encrypts without
- * checking the certificate, `verify-full` checks it, `prefer` and `allow` are plain here.
+ * What `pg` needs to reach the target with `max` sessions, each waited for at most `waitMs`. Throws one sentence when a URL is none.
+ * TLS follows libpq: `sslmode=require` encrypts without checking the certificate, `verify-full` checks it; `prefer` and `allow` are
+ * plain here.
  */
 export function poolConfig(target: ConnectionTarget, max: number, waitMs: number): PoolConfig {
   const common: PoolConfig = {
@@ -34,20 +37,20 @@ export function poolConfig(target: ConnectionTarget, max: number, waitMs: number
       .join(' '),
   };
   if (!('url' in target)) return { ...common, ...target };
-  return { ...common, connectionString: normalise(target.url.reveal()) };
+  const connectionString = normalise(target.url.reveal());
+  try {
+    // Reads the URL and opens nothing. Its own error would quote the password.
+    void new Client({ connectionString });
+  } catch {
+    throw new Error(UNREADABLE);
+  }
+  return { ...common, connectionString };
 }
 
 function normalise(text: string): string {
   // Python programs write the driver into the scheme: postgresql+psycopg://…
   const plain = text.trim().replace(/^(postgres(?:ql)?)\+\w+:\/\//, '$1://');
-  if (
-    !/^postgres(?:ql)?:\/\//.test(plain) ||
-    !URL.canParse(plain.replace(/^\w+/, 'http').replace('http:///', 'http://localhost/'))
-  ) {
-    throw new Error(
-      'the database URL cannot be read; write postgresql://user:password@host:5432/database, special characters in the password as %XX',
-    );
-  }
+  if (!/^postgres(?:ql)?:\/\//.test(plain)) throw new Error(UNREADABLE);
   const mark = plain.indexOf('?');
   const parameters = new URLSearchParams(mark < 0 ? '' : plain.slice(mark + 1));
   const mode = parameters.get('sslmode');

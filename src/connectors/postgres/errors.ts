@@ -24,6 +24,8 @@ const ADVICE: Readonly<Record<string, string>> = {
     'the server does not let this user in from here (pg_hba.conf); it may want TLS: add ?sslmode=require to the URL',
   '3D000': 'the server has no such database',
   '53300': 'the server has no connection free',
+  '08P01':
+    'a connection pooler may refuse start-up options; in PgBouncer set ignore_startup_parameters = options',
   '57P03': 'the server is starting up or shutting down',
 };
 

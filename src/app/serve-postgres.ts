@@ -1,0 +1,123 @@
+import type { Readable, Writable } from 'node:stream';
+import { createPostgresConnector, type PostgresConnectorOptions } from '../connectors/postgres/connector.ts';
+import { readerRoleScript } from '../connectors/postgres/role.ts';
+import { serve } from '../connectors/serve.ts';
+import { Secret } from '../core/secret.ts';
+import { createLog } from '../telemetry/log.ts';
+import { EXIT, StartupError } from './startup-error.ts';
+import { VERSION } from './version.ts';
+
+/** How `lanport postgres` serves, from its options and environment. */
+export interface PostgresSettings extends Pick<PostgresConnectorOptions, 'allowWrite' | 'allowFunctions'> {
+  readonly url: string | undefined;
+  readonly transport: 'stdio' | 'http';
+  readonly host: string;
+  readonly port: number;
+  readonly allowedHosts: readonly string[];
+  readonly rolePolicy: 'enforce' | 'warn';
+}
+
+export interface PostgresIo {
+  /** The two carry MCP messages, and nothing else, when the transport is stdio. */
+  readonly input: Readable;
+  readonly output: Writable;
+  readonly stderr: { write(text: string): boolean };
+  /** Resolves with the name of the signal that asks for the end. */
+  readonly stopRequested: Promise<string>;
+}
+
+/** Serves the PostgreSQL connector until it is asked to stop or its input ends. Resolves with the exit code; rejects with StartupError. */
+export async function servePostgres(settings: PostgresSettings, io: PostgresIo): Promise<number> {
+  const { url, host, port, allowedHosts, rolePolicy, allowWrite, allowFunctions } = settings;
+  if (url === undefined) {
+    throw new StartupError(
+      'no database is given: set DATABASE_URI=postgresql://user:password@host:5432/database, or write the URL after the command',
+      EXIT.configuration,
+    );
+  }
+  const log = createLog(io.stderr, 'info');
+  const stop = new AbortController();
+  void io.stopRequested.then(() => stop.abort());
+  await using connector = openConnector({
+    connection: { url: new Secret(url) },
+    log,
+    version: VERSION,
+    allowWrite,
+    allowFunctions,
+    rolePolicy,
+  });
+  const { input, output } = io;
+  const onListening = (actual: number): void => {
+    const base = `http://${host.includes(':') ? `[${host}]` : host}:${actual}`;
+    output.write(
+      `PostgreSQL connector: ${base}/mcp (streamable HTTP), ${base}/sse (HTTP+SSE), ${base}/health\n`,
+    );
+    log.info('ready', { port: actual, host, write: allowWrite });
+    if (!/^(?:127\.|localhost$|::1$)/.test(host)) {
+      log.warn('anybody who reaches this port can use the database role of this connector', {
+        host,
+        port: actual,
+      });
+    }
+  };
+  try {
+    await serve(connector.server, {
+      target:
+        settings.transport === 'stdio'
+          ? { kind: 'stdio', input, output }
+          : { kind: 'http', host, port, allowedHosts, onListening },
+      signal: stop.signal,
+      health: connector.health,
+      log,
+    });
+  } catch (error) {
+    throw explain(error, host, port);
+  } finally {
+    log.flush();
+  }
+  // What still waits on it would keep the process.
+  input.destroy();
+  return EXIT.ok;
+}
+
+/** The script that makes a role which may read one schema and nothing else. */
+export function printRole(role: string, schema: string, database: string): string {
+  return readerRoleScript(role, schema, database);
+}
+
+function openConnector(
+  options: PostgresConnectorOptions,
+): ReturnType<typeof createPostgresConnector> & AsyncDisposable {
+  try {
+    const connector = createPostgresConnector(options);
+    return { ...connector, [Symbol.asyncDispose]: connector.close };
+  } catch (error) {
+    throw new StartupError(error instanceof Error ? error.message : String(error), EXIT.configuration, error);
+  }
+}
+
+function explain(error: unknown, host: string, port: number): StartupError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'EADDRINUSE') {
+    return new StartupError(
+      `port ${port} on ${host} is taken by another program: choose another with --port`,
+      EXIT.start,
+      error,
+    );
+  }
+  if (code === 'EADDRNOTAVAIL') {
+    return new StartupError(
+      `${host} is not an address of this machine: choose another with --host`,
+      EXIT.start,
+      error,
+    );
+  }
+  if (code === 'EACCES') {
+    return new StartupError(
+      `this user may not listen on port ${port}: choose one above 1023 with --port`,
+      EXIT.start,
+      error,
+    );
+  }
+  return new StartupError(message, EXIT.start, error);
+}

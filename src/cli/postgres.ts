@@ -1,0 +1,172 @@
+import type { Readable, Writable } from 'node:stream';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type PostgresSettings, printRole, servePostgres } from '../app/serve-postgres.ts';
+import { EXIT, StartupError } from '../app/startup-error.ts';
+import type { ProgramIo } from './program-io.ts';
+
+/** Default of postgres-mcp, whose place this command takes. */
+const PORT = 8_000;
+const HOST = '127.0.0.1';
+
+/** What commander hands over; what was not given is absent. */
+interface PostgresOptions {
+  readonly transport?: string;
+  readonly host?: string;
+  readonly port?: number;
+  readonly accessMode?: 'restricted' | 'unrestricted';
+  readonly rolePolicy?: 'enforce' | 'warn';
+  readonly allowFunction: readonly string[];
+  readonly allowedHost: readonly string[];
+  readonly printRole?: string | true;
+  readonly schema: string;
+  readonly sseHost?: string;
+  readonly ssePort?: number;
+  readonly streamableHttpHost?: string;
+  readonly streamableHttpPort?: number;
+}
+
+/** Where messages come from and go to over stdio. */
+export interface PostgresStreams {
+  readonly input: Readable;
+  readonly output: Writable;
+}
+
+const HELP = `
+Environment:
+  DATABASE_URI     URL of the database, when it is not given as an argument
+  MCP_TRANSPORT    stdio, http, streamable-http or sse
+  MCP_PORT         TCP port
+  MCP_HOST         address to listen on
+  MCP_ALLOW_WRITE  true adds the tool execute_write
+
+An option wins over its variable. Over HTTP both /mcp and /sse are served, and /health.
+
+Exit code: 0 ended as asked, 2 wrong options or no database, 3 could not listen.
+
+Examples:
+  DATABASE_URI=postgresql://reader:secret@db/shop lanport postgres
+  lanport postgres postgresql://reader@localhost/shop --transport http --port 8686
+  lanport postgres --print-role shop_reader --schema shop postgresql://localhost/shop | psql`;
+
+/** Adds `lanport postgres`, an MCP server of its own for one PostgreSQL database. */
+export function registerPostgresCommand(
+  program: Command,
+  io: ProgramIo,
+  streams: PostgresStreams = { input: process.stdin, output: process.stdout },
+): void {
+  const list = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+  program
+    .command('postgres')
+    .argument('[url]', 'URL of the database: postgresql://user:password@host:5432/database')
+    .description('Serve a PostgreSQL database over MCP, read-only.')
+    .option('-t, --transport <kind>', 'stdio (default), http, streamable-http or sse')
+    .option('-p, --port <number>', `TCP port (${PORT})`, portOf)
+    .option('--host <address>', `address to listen on (${HOST})`)
+    .addOption(
+      new Option(
+        '--access-mode <mode>',
+        'restricted (default), or unrestricted: adds the tool execute_write',
+      ).choices(['restricted', 'unrestricted']),
+    )
+    .addOption(
+      new Option(
+        '--role-policy <policy>',
+        'a role that may do more than read: warn (default), or enforce: refuse it',
+      ).choices(['enforce', 'warn']),
+    )
+    .option(
+      '--allow-function <rule>',
+      'let reads call schema.name, schema.* or extension.* (repeatable)',
+      list,
+      [],
+    )
+    .option(
+      '--allowed-host <name>',
+      'a further name that browsers may use for this server (repeatable)',
+      list,
+      [],
+    )
+    .option('--print-role [name]', 'print SQL that makes a reading role, and end')
+    .option('--schema <name>', 'schema that the printed role may read', 'public')
+    .addOption(new Option('--sse-host <address>').hideHelp())
+    .addOption(new Option('--sse-port <number>').argParser(portOf).hideHelp())
+    .addOption(new Option('--streamable-http-host <address>').hideHelp())
+    .addOption(new Option('--streamable-http-port <number>').argParser(portOf).hideHelp())
+    .addHelpText('after', HELP)
+    .action(async (url: string | undefined, options: PostgresOptions) => {
+      const settings = settingsOf(url, options, io.env);
+      if (options.printRole !== undefined) {
+        const role = options.printRole === true ? 'lanport_reader' : options.printRole;
+        io.stdout.write(printRole(role, options.schema, databaseOf(settings.url)));
+        return;
+      }
+      io.exit(
+        await servePostgres(settings, { ...streams, stderr: io.stderr, stopRequested: io.stopRequested() }),
+      );
+    });
+}
+
+function settingsOf(
+  url: string | undefined,
+  options: PostgresOptions,
+  env: ProgramIo['env'],
+): PostgresSettings {
+  const transport = options.transport ?? (env['MCP_TRANSPORT'] || undefined) ?? 'stdio';
+  if (!['stdio', 'http', 'streamable-http', 'streamable_http', 'sse'].includes(transport)) {
+    throw new StartupError(
+      `transport ${JSON.stringify(transport)} is not known: use stdio, http, streamable-http or sse`,
+      EXIT.configuration,
+    );
+  }
+  const sse = transport === 'sse';
+  const host =
+    options.host ?? (sse ? options.sseHost : options.streamableHttpHost) ?? (env['MCP_HOST'] || undefined);
+  const port =
+    options.port ?? (sse ? options.ssePort : options.streamableHttpPort) ?? portFrom(env['MCP_PORT']);
+  const mode = options.accessMode;
+  return {
+    url: url ?? (env['DATABASE_URI'] || undefined),
+    transport: transport === 'stdio' ? 'stdio' : 'http',
+    host: host ?? HOST,
+    port: port ?? PORT,
+    allowedHosts: options.allowedHost,
+    rolePolicy: options.rolePolicy ?? 'warn',
+    allowFunctions: options.allowFunction,
+    allowWrite: mode === undefined ? isTrue(env['MCP_ALLOW_WRITE']) : mode === 'unrestricted',
+  };
+}
+
+function isTrue(value: string | undefined): boolean {
+  if (value === undefined || /^(?:|0|false|no|off)$/i.test(value)) return false;
+  if (/^(?:1|true|yes|on)$/i.test(value)) return true;
+  throw new StartupError(
+    `MCP_ALLOW_WRITE is ${JSON.stringify(value)}: use true or false`,
+    EXIT.configuration,
+  );
+}
+
+function portFrom(value: string | undefined): number | undefined {
+  if (value === undefined || value === '') return undefined;
+  if (!isPort(value))
+    throw new StartupError(
+      `MCP_PORT is ${JSON.stringify(value)}: a port is a number from 0 to 65535`,
+      EXIT.configuration,
+    );
+  return Number(value);
+}
+
+function portOf(text: string): number {
+  if (!isPort(text)) throw new InvalidArgumentError('A port is a number from 0 to 65535.');
+  return Number(text);
+}
+
+function isPort(text: string): boolean {
+  return /^\d{1,5}$/.test(text) && Number(text) <= 65_535;
+}
+
+/** The name of the database in a URL, for a script that a person reads. */
+function databaseOf(url: string | undefined): string {
+  const name =
+    url !== undefined && URL.canParse(url) ? decodeURIComponent(new URL(url).pathname.slice(1)) : '';
+  return name === '' ? 'postgres' : name;
+}
