@@ -31,6 +31,8 @@ export interface BufferedLog extends Log {
 export function createLog(output: Pick<Writable, 'write'>, level: LogLevel, now: () => number = Date.now): BufferedLog {
   let gathered = '';
   let timer: NodeJS.Timeout | undefined;
+  let lastMs = Number.NaN;
+  let lastTime = '';
   const flush = (): void => {
     clearTimeout(timer);
     timer = undefined;
@@ -40,9 +42,14 @@ export function createLog(output: Pick<Writable, 'write'>, level: LogLevel, now:
   };
   const write = (at: LogLevel, message: string, fields: LogFields | undefined): void => {
     if (RANK[at] < RANK[level]) return;
-    const line = { time: new Date(now()).toISOString(), level: at, message, ...fields };
+    const ms = now();
+    if (ms !== lastMs) {
+      lastMs = ms;
+      lastTime = new Date(ms).toISOString();
+    }
     timer ??= setTimeout(flush, FLUSH_MS).unref();
-    gathered += `${JSON.stringify(line, needsCare(fields) ? printable : undefined)}\n`;
+    const body = fields === undefined ? '}' : JSON.stringify(fields, needsCare(fields) ? printable : undefined).slice(1);
+    gathered += `{"time":"${lastTime}","level":"${at}","message":${JSON.stringify(message)}${body === '}' ? '' : ','}${body}\n`;
     if (RANK[at] >= RANK.warn || gathered.length >= GATHERED_CHARACTERS_MAX) flush();
   };
   return {
