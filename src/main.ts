@@ -3,6 +3,13 @@ import { EXIT, StartupError } from './app/startup-error.ts';
 import { buildProgram } from './cli/program.ts';
 import { errorChain } from './telemetry/log.ts';
 
+// A reader that goes away (`lanport … | head`) is no failure of ours.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
+
 /** A second signal ends the process at once. */
 function stopRequested(): Promise<string> {
   return new Promise((resolve) => {
@@ -14,6 +21,8 @@ function stopRequested(): Promise<string> {
         resolve(signal);
       });
     }
+    // Reloading is not offered yet; the signal that asks for it elsewhere must not end the gateway.
+    process.on('SIGHUP', () => process.stderr.write('lanport: the configuration is read at start only; restart to apply changes\n'));
   });
 }
 

@@ -52,16 +52,22 @@ async function post(context: McpContext, deps: HandleMcpDeps): Promise<void> {
   let inbound: Inbound;
   try {
     inbound = deps.mcp.receive(body, exchange.headers, context.principal.id); // 400, 404
+    deps.mcp.sessions.enter(inbound.session, inbound.messages.length); // 429
   } catch (error) {
     const failure = asGatewayError(error, exchange, deps);
     deps.log.info('refused', { request: exchange.requestId, path: exchange.path, error: failure.code, status: failure.status });
     exchange.send(failure.status, undefined, errorMessage(idIn(body), errorObject(failure)));
     return;
   }
-  const headers = openSession(context, inbound, deps);
-  exchange.mayStream();
-  const answers = await Promise.all(inbound.messages.map((message) => answer(message, inbound, context, deps)));
-  const replies = answers.filter((reply) => reply !== undefined);
+  let headers: Record<string, string> | undefined;
+  let replies: readonly Reply[];
+  try {
+    headers = openSession(context, inbound, deps); // 503
+    exchange.mayStream();
+    replies = (await Promise.all(inbound.messages.map((message) => answer(message, inbound, context, deps)))).filter((reply) => reply !== undefined);
+  } finally {
+    deps.mcp.sessions.leave(inbound.session, inbound.messages.length);
+  }
   if (replies.length === 0) exchange.send(202, headers, undefined);
   else if (inbound.batch) exchange.send(200, headers, batchMessage(replies.map((reply) => reply.message)));
   else exchange.send(replies[0]!.status, headers, replies[0]!.message);

@@ -55,7 +55,7 @@ export class Mcp implements AsyncDisposable {
   constructor(deps: McpDeps) {
     this.#deps = deps;
     this.catalog = new Catalog(deps);
-    this.sessions = new Sessions(createSeal(deps.sessionSecret), deps.bounds.sessionsMax);
+    this.sessions = new Sessions(createSeal(deps.sessionSecret), deps.bounds);
     const transports = createTransports({ http: deps.http, bounds: deps.bounds, inProcess: deps.inProcess, environment: deps.environment });
     for (const config of deps.config.servers) {
       this.#supervisors.set(config.name, new Supervisor(config, { ...deps, catalog: this.catalog, transports }));

@@ -41,12 +41,14 @@ interface Sealed {
 export class Sessions {
   readonly #seal: Seal;
   readonly #max: number;
+  readonly #inFlightMax: number;
   readonly #live = new Map<string, Session>();
   readonly #ended = new Set<string>();
 
-  constructor(seal: Seal, sessionsMax: number) {
+  constructor(seal: Seal, bounds: { readonly sessionsMax: number; readonly inFlightPerSessionMax: number }) {
     this.#seal = seal;
-    this.#max = sessionsMax;
+    this.#max = bounds.sessionsMax;
+    this.#inFlightMax = bounds.inFlightPerSessionMax;
   }
 
   get size(): number {
@@ -63,6 +65,17 @@ export class Sessions {
     const session = this.#live.get(id) ?? this.#restore(id);
     if (session === undefined || session.principalId !== principalId) throw new GatewayError('session-unknown');
     return session;
+  }
+
+  /** Counts requests in. Throws `session-busy` beyond the bound; every count in is counted out with `leave`. */
+  enter(session: Session | undefined, requests: number): void {
+    if (session === undefined) return;
+    if (session.inFlight + requests > this.#inFlightMax) throw new GatewayError('session-busy', { max: this.#inFlightMax });
+    session.inFlight += requests;
+  }
+
+  leave(session: Session | undefined, requests: number): void {
+    if (session !== undefined) session.inFlight -= requests;
   }
 
   end(session: Session): void {
