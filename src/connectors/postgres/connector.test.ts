@@ -258,6 +258,19 @@ describe('execute_write', () => {
       { id: 1, text: 'c' },
       { id: 2, text: 'c' },
     ]);
+    for (const sql of [
+      "ALTER TABLE public.notes ADD COLUMN more text DEFAULT lower('X')",
+      'ALTER TABLE public.notes RENAME COLUMN more TO rest',
+      "COMMENT ON COLUMN public.notes.rest IS 'the rest'",
+      'CREATE INDEX notes_rest ON public.notes (lower(rest))',
+      'CREATE VIEW public.notes_view AS SELECT id FROM public.notes',
+      'DROP VIEW public.notes_view',
+      'DELETE FROM public.notes WHERE id = 2',
+      'TRUNCATE public.notes',
+    ]) {
+      const { isError, text } = await write(sql);
+      expect(isError, text).toBe(false);
+    }
     await write('DROP TABLE public.notes');
     expect(await database.run("SELECT to_regclass('public.notes') AS gone")).toEqual([{ gone: null }]);
   });
@@ -284,6 +297,17 @@ describe('execute_write', () => {
     'DELETE FROM shop.reviews; DELETE FROM shop.customers',
     "CREATE TABLE evil (a text DEFAULT pg_read_file('/etc/passwd'))",
     'ALTER SYSTEM SET fsync = off',
+    'DROP EXTENSION plpgsql',
+    'DROP ROLE demo_reader',
+    'DROP POLICY employees_public ON shop.employees',
+    'ALTER ROLE demo_reader RENAME TO evil',
+    'ALTER DATABASE postgres RENAME TO evil',
+    'ALTER TABLE shop.employees OWNER TO demo_reader',
+    'ALTER TABLE shop.employees DISABLE ROW LEVEL SECURITY',
+    'ALTER TABLE shop.employees DISABLE TRIGGER ALL',
+    "COMMENT ON DATABASE postgres IS 'evil'",
+    'CREATE RULE evil AS ON INSERT TO shop.reviews DO INSTEAD NOTHING',
+    'CREATE TRIGGER evil BEFORE INSERT ON shop.reviews EXECUTE FUNCTION evil()',
   ])('runs only statements on rows, tables, views and indexes, not: %s', async (sql) => {
     await using writer = open(undefined, { allowWrite: true });
     const { isError, text } = await callTool(writer.server, 'execute_write', { sql });
@@ -327,6 +351,23 @@ test('a database that is down at the start makes calls fail with what to do, and
   expect(await connector.health()).toEqual({ ok: true, detail: 'the database answers' });
   await connector.close();
   door.close();
+});
+
+test('closing ends what is under way', async () => {
+  const connector = open(DEMO_ROLE, { allowFunctions: [] });
+  const running = callTool(connector.server, 'execute_sql', {
+    sql: "SELECT count(*), 'closing' FROM generate_series(1, 100000000000)",
+  });
+  for (;;) {
+    const [row] = await database.run(
+      `SELECT count(*)::int AS running FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT count(*), ''closing''%'`,
+    );
+    if (row?.['running'] === 1) break;
+  }
+  await connector.close();
+  const { isError, text } = await running;
+  expect(isError).toBe(true);
+  expect(text).toContain('the connector was closed');
 });
 
 test('a role that may write is refused where the policy says so', async () => {

@@ -1,7 +1,7 @@
 import { Pool, type PoolClient } from 'pg';
 import type { ConnectorLog } from '../connector-log.ts';
 import { type ConnectionTarget, poolConfig } from './connection.ts';
-import { DatabaseUnavailable, describeConnectError, RoleRefused } from './errors.ts';
+import { ConnectionCut, DatabaseUnavailable, describeConnectError, RoleRefused } from './errors.ts';
 import { type FunctionCatalog, loadFunctionCatalog } from './guard/function-catalog.ts';
 import type { AllowRule } from './guard/function-rules.ts';
 import { probeRole, quoteIdentifier, type RoleFacts } from './role.ts';
@@ -35,6 +35,7 @@ const CATALOGUE_MS = 30_000;
 /** After a statement's own timeout, or a cancellation, the server gets this long to end it before the connection is cut. */
 const GRACE_MS = 3_000;
 const CONTROL_SESSIONS = 2;
+const CONTROL_BYTES_MAX = 64 * 1024;
 
 const TYPES = `SELECT oid::text AS oid, pg_catalog.format_type(oid, NULL) AS name FROM pg_catalog.pg_type`;
 
@@ -44,6 +45,7 @@ export class Database implements AsyncDisposable {
   readonly #pool: Pool;
   /** For cancelling and for health, when every session of the pool is busy. */
   readonly #control: Pool;
+  readonly #open = new Set<Session>();
   #facts: { readonly at: number; readonly value: Promise<DatabaseFacts> } | undefined;
   #reportedRole = '';
 
@@ -82,24 +84,17 @@ export class Database implements AsyncDisposable {
   /** One round trip. Never rejects. */
   async health(): Promise<{ readonly ok: boolean; readonly detail: string }> {
     try {
-      const client = await this.#checkout(this.#control);
-      try {
-        await client.query('SELECT 1');
-        client.release();
-      } catch (error) {
-        client.release(true);
-        throw error;
-      }
+      await this.#ask('SELECT 1', []);
       return { ok: true, detail: 'the database answers' };
     } catch (error) {
-      return {
-        ok: false,
-        detail: error instanceof DatabaseUnavailable ? error.message : describeConnectError(error),
-      };
+      const unavailable = error instanceof DatabaseUnavailable || error instanceof ConnectionCut;
+      return { ok: false, detail: unavailable ? error.message : describeConnectError(error) };
     }
   }
 
+  /** Cuts what is under way and ends every session. */
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const session of this.#open) session.cut('the connector was closed');
     await Promise.all([this.#pool.end(), this.#control.end()]);
   }
 
@@ -112,7 +107,7 @@ export class Database implements AsyncDisposable {
     this.#checkRole(facts);
     signal.throwIfAborted();
     const { statementTimeoutMs, wireBytesMax } = this.options;
-    const session = new Session(await this.#checkout(this.#pool), wireBytesMax);
+    const session = this.#hold(await this.#checkout(this.#pool), wireBytesMax);
     const { client } = session;
     const watchdog = setTimeout(
       () => session.cut('the statement did not end in time'),
@@ -143,13 +138,13 @@ export class Database implements AsyncDisposable {
       // Advisory locks, settings, prepared statements and cursors outlive a rollback.
       if (session.broken === undefined)
         await client.query('DISCARD ALL').catch(() => session.cut('it could not be reset'));
-      session.release();
+      this.#release(session);
     }
   }
 
   async #readFacts(): Promise<DatabaseFacts> {
     const client = await this.#checkout(this.#pool);
-    const session = new Session(client, Number.POSITIVE_INFINITY);
+    const session = this.#hold(client, Number.POSITIVE_INFINITY);
     const watchdog = setTimeout(() => session.cut('reading the catalogue took too long'), CATALOGUE_MS);
     try {
       await client.query('BEGIN TRANSACTION READ ONLY');
@@ -167,7 +162,7 @@ export class Database implements AsyncDisposable {
       );
     } finally {
       clearTimeout(watchdog);
-      session.release();
+      this.#release(session);
     }
   }
 
@@ -188,13 +183,31 @@ export class Database implements AsyncDisposable {
 
   async #cancel(client: PoolClient): Promise<void> {
     const { processID } = client as unknown as { readonly processID: number };
-    const control = await this.#checkout(this.#control).catch(() => undefined);
-    if (control === undefined) return;
-    const failed = await control.query('SELECT pg_cancel_backend($1)', [processID]).then(
-      () => false,
-      () => true,
-    );
-    control.release(failed);
+    // When it fails, the deadline cuts the connection.
+    await this.#ask('SELECT pg_cancel_backend($1)', [processID]).catch(() => undefined);
+  }
+
+  /** One question on a control session. Rejects with DatabaseUnavailable, ConnectionCut, or what PostgreSQL says. */
+  async #ask(text: string, values: readonly unknown[]): Promise<void> {
+    const session = this.#hold(await this.#checkout(this.#control), CONTROL_BYTES_MAX);
+    const timer = setTimeout(() => session.cut('the database does not answer'), this.options.sessionWaitMs);
+    try {
+      await Promise.race([session.client.query(text, [...values]), session.gone]);
+    } finally {
+      clearTimeout(timer);
+      this.#release(session);
+    }
+  }
+
+  #hold(client: PoolClient, wireBytesMax: number): Session {
+    const session = new Session(client, wireBytesMax);
+    this.#open.add(session);
+    return session;
+  }
+
+  #release(session: Session): void {
+    this.#open.delete(session);
+    session.release();
   }
 
   async #checkout(pool: Pool): Promise<PoolClient> {

@@ -268,6 +268,7 @@ const ATTACKS: readonly (readonly [reason: RegExp, statements: readonly string[]
     /may not be read here/,
     [
       'SELECT * FROM pg_authid',
+      'SELECT * FROM pg_toast.pg_toast_1260',
       'SELECT rolpassword FROM pg_catalog.pg_authid',
       'TABLE pg_shadow',
       'SELECT * FROM "pg_shadow"',

@@ -60,7 +60,7 @@ export async function judge(
 function problemOf(facts: StatementFacts, mode: Mode, functions: FunctionCatalog): string | undefined {
   if (facts.kind === 'show') return settingProblem(facts.setting);
   for (const [schema, name] of facts.relations) {
-    if (REFUSED_RELATIONS.has(name)) return `relation ${name} may not be read here`;
+    if (REFUSED_RELATIONS.has(name) || schema === 'pg_toast') return `relation ${name} may not be read here`;
     if (mode === 'write' && isOfTheSystem(schema, name))
       return `${name} belongs to the system and is not written here`;
   }

@@ -31,3 +31,11 @@ export const WRITE_NODES: ReadonlySet<string> = names(`
   ReturningClause ReturningOption LockingClause IntoClause Constraint DefElem AlterTableCmd
   PartitionSpec PartitionElem PartitionBoundSpec PartitionRangeDatum PartitionCmd TableLikeClause
 `);
+
+/** What DROP, RENAME, COMMENT and ALTER may be about. No roles, databases, functions, extensions, triggers, policies. */
+export const WRITE_OBJECTS: ReadonlySet<string> = names(`
+  OBJECT_TABLE OBJECT_COLUMN OBJECT_TABCONSTRAINT OBJECT_VIEW OBJECT_MATVIEW OBJECT_INDEX OBJECT_SEQUENCE OBJECT_SCHEMA OBJECT_TYPE
+`);
+
+/** Commands of ALTER TABLE that change who may do what, or what runs on a change. */
+export const REFUSED_ALTER = /^AT_(?:ChangeOwner|.*RowSecurity|(?:Enable|Disable).*(?:Trig|Rule))/;

@@ -1,4 +1,4 @@
-import { READ_NODES, WRITE_NODES, WRITE_STATEMENTS } from './node-tags.ts';
+import { READ_NODES, REFUSED_ALTER, WRITE_NODES, WRITE_OBJECTS, WRITE_STATEMENTS } from './node-tags.ts';
 
 /** What a caller may do: read, or write through the tool made for it. */
 export type Mode = 'read' | 'write';
@@ -152,6 +152,20 @@ class Findings {
       case 'SubLink':
         this.#operator(parts(node['operName']));
         return;
+      case 'DropStmt':
+        this.#object(tag, node['removeType']);
+        return;
+      case 'RenameStmt':
+        this.#object(tag, node['renameType']);
+        return;
+      case 'CommentStmt':
+      case 'AlterTableStmt':
+        this.#object(tag, node['objtype']);
+        return;
+      case 'AlterTableCmd':
+        if (REFUSED_ALTER.test(String(node['subtype'])))
+          this.problem ??= 'ALTER TABLE of owner, row security, triggers or rules is not allowed here';
+        return;
       case 'RangeTableSample': {
         const method = parts(node['method']).at(-1) ?? '';
         if (!SAMPLE_METHODS.has(method)) this.problem ??= `sampling method ${method} is not allowed`;
@@ -164,6 +178,14 @@ class Findings {
   #relation(node: Node): void {
     if (node['catalogname'] !== undefined) this.problem ??= 'a table of another database cannot be used';
     this.relations.push([node['schemaname'] as string | undefined, String(node['relname'])]);
+  }
+
+  /** Checks what kind of object a statement is about. */
+  #object(tag: string, type: unknown): void {
+    const kind = String(type);
+    if (WRITE_OBJECTS.has(kind)) return;
+    const shown = kind.replace('OBJECT_', '').toLowerCase();
+    this.problem ??= `${statementName(tag)} of a ${shown} is not allowed here`;
   }
 
   #operator(name: readonly string[]): void {
