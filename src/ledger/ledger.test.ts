@@ -189,10 +189,15 @@ describe('a store that is down', () => {
 
   it('is asked again by itself', async () => {
     const ledger = await open();
-    store.behaviour = () => (store.appends < 3 ? Promise.reject(new Error('not yet')) : Promise.resolve());
+    const arrived = new Promise<string>((resolve) => {
+      store.behaviour = ([record]) => {
+        if (store.appends < 3) return Promise.reject(new Error('not yet'));
+        if (record?.phase === 'received') resolve(record.start.id);
+        return Promise.resolve();
+      };
+    });
     await ledger.begin(callStart('a'));
-    await ledger.flush();
-    expect(store.starts.has('a')).toBe(true);
+    expect(await arrived).toBe('a');
   });
 
   it('that hangs costs neither calls nor closing more than its deadline', async () => {
@@ -256,6 +261,22 @@ describe('a record that the store refuses', () => {
         .map((line) => (JSON.parse(line) as { start: CallStart }).start.id),
     ).toEqual(['poison']);
     expect(logged.some((message) => message.includes('refused.jsonl'))).toBe(true);
+  });
+
+  it('now and then, is stored later: a store that fails is not a record that is refused', async () => {
+    const ledger = await open();
+    const failed = new Set<number>();
+    store.behaviour = (records) => {
+      const [first] = records;
+      if (records.length === 1 && (first === undefined || first.seq === 1 || failed.has(first.seq)))
+        return Promise.resolve();
+      if (records.length === 1) failed.add(first!.seq);
+      return Promise.reject(new Error('not this time'));
+    };
+    await Promise.all(['a', 'b', 'c'].map((id) => ledger.begin(callStart(id))));
+    await ledger.flush();
+    expect(new Set(store.starts.keys())).toEqual(new Set(['a', 'b', 'c']));
+    expect(ledger.stats()).toMatchObject({ dropped: 0 });
   });
 });
 
