@@ -5,6 +5,7 @@ import { createAuthenticator } from '../auth/authenticate.ts';
 import type { LanportConfig } from '../config/load.ts';
 import { createPostgresConnector } from '../connectors/postgres/connector.ts';
 import { DEMO_DATABASE, DEMO_ROLE } from '../connectors/postgres/demo.ts';
+import { readEnvironment } from '../connectors/postgres/environment.ts';
 import { systemClock } from '../core/clock.ts';
 import { createIdSource } from '../core/ids.ts';
 import { Scope } from '../core/scope.ts';
@@ -205,8 +206,8 @@ function connectors({ embedded }: OpenedStore, log: Log): ReadonlyMap<string, (c
   const postgres = (config: ServerConfig): InProcessServer => {
     const url = config.env['DATABASE_URI'] ?? config.env['DATABASE_URL'];
     if (url === undefined) throw new Error(`mcp_servers.${config.name}.env.DATABASE_URI is missing: the connector needs the address of its database`);
-    const allowWrite = config.env['MCP_ALLOW_WRITE']?.reveal() === 'true';
-    return createPostgresConnector({ connection: { url }, log, version: VERSION, allowWrite, allowFunctions: [] }).server;
+    const options = readEnvironment(Object.fromEntries(Object.entries(config.env).map(([name, value]) => [name, value.reveal()])));
+    return createPostgresConnector({ connection: { url }, log, version: VERSION, ...options }).server;
   };
   const all = new Map([['postgres', postgres]]);
   if (embedded !== undefined) {

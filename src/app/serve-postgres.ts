@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import { createPostgresConnector, type PostgresConnectorOptions } from '../connectors/postgres/connector.ts';
+import { type EnvironmentOptions, readEnvironment } from '../connectors/postgres/environment.ts';
 import { readerRoleScript } from '../connectors/postgres/role.ts';
 import { serve } from '../connectors/serve.ts';
 import { Secret } from '../core/secret.ts';
@@ -78,6 +79,15 @@ export async function servePostgres(settings: PostgresSettings, io: PostgresIo):
   // What still waits on it would keep the process.
   input.destroy();
   return EXIT.ok;
+}
+
+/** What the environment says of the connector. Throws StartupError that names the variable. */
+export function environmentOf(env: Readonly<Record<string, string | undefined>>): EnvironmentOptions {
+  try {
+    return readEnvironment(env);
+  } catch (error) {
+    throw new StartupError(error instanceof Error ? error.message : String(error), EXIT.configuration, error);
+  }
 }
 
 /** The script that makes a role which may read one schema and nothing else. */

@@ -164,6 +164,8 @@ test.each([
   [['mysql://h/db'], {}, /the database URL cannot be read/],
   [['-t', 'carrier-pigeon', 'postgresql://h/db'], {}, /transport "carrier-pigeon" is not known/],
   [['postgresql://h/db'], { MCP_PORT: 'x' }, /MCP_PORT is "x"/],
+  [['postgresql://h/db'], { MCP_ROLE_POLICY: 'trust' }, /MCP_ROLE_POLICY is "trust"/],
+  [['postgresql://h/db'], { MCP_ALLOW_FUNCTIONS: 'all, everything' }, /write schema\.name/],
   [['postgresql://h/db'], { MCP_ALLOW_WRITE: 'perhaps' }, /MCP_ALLOW_WRITE is "perhaps"/],
   [['postgresql://h/db', '--allow-function', 'all'], {}, /write schema\.name/],
   [['postgresql://h/db', '--port', '99999'], {}, /A port is a number/],

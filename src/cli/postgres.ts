@@ -1,6 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type PostgresSettings, printRole, servePostgres } from '../app/serve-postgres.ts';
+import { environmentOf, type PostgresSettings, printRole, servePostgres } from '../app/serve-postgres.ts';
 import { EXIT, StartupError } from '../app/startup-error.ts';
 import type { ProgramIo } from './program-io.ts';
 
@@ -38,6 +38,7 @@ Environment:
   MCP_PORT         TCP port
   MCP_HOST         address to listen on
   MCP_ALLOW_WRITE  true adds the tool execute_write
+  MCP_ALLOW_FUNCTIONS, MCP_ROLE_POLICY  as --allow-function (commas between) and --role-policy
 
 An option wins over its variable. Over HTTP both /mcp and /sse are served, and /health.
 
@@ -124,25 +125,17 @@ function settingsOf(
   const port =
     options.port ?? (sse ? options.ssePort : options.streamableHttpPort) ?? portFrom(env['MCP_PORT']);
   const mode = options.accessMode;
+  const fromEnvironment = environmentOf(env);
   return {
     url: url ?? (env['DATABASE_URI'] || undefined),
     transport: transport === 'stdio' ? 'stdio' : 'http',
     host: host ?? HOST,
     port: port ?? PORT,
     allowedHosts: options.allowedHost,
-    rolePolicy: options.rolePolicy ?? 'warn',
-    allowFunctions: options.allowFunction,
-    allowWrite: mode === undefined ? isTrue(env['MCP_ALLOW_WRITE']) : mode === 'unrestricted',
+    rolePolicy: options.rolePolicy ?? fromEnvironment.rolePolicy,
+    allowFunctions: [...fromEnvironment.allowFunctions, ...options.allowFunction],
+    allowWrite: mode === undefined ? fromEnvironment.allowWrite : mode === 'unrestricted',
   };
-}
-
-function isTrue(value: string | undefined): boolean {
-  if (value === undefined || /^(?:|0|false|no|off)$/i.test(value)) return false;
-  if (/^(?:1|true|yes|on)$/i.test(value)) return true;
-  throw new StartupError(
-    `MCP_ALLOW_WRITE is ${JSON.stringify(value)}: use true or false`,
-    EXIT.configuration,
-  );
 }
 
 function portFrom(value: string | undefined): number | undefined {
