@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { appendFile, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -121,6 +121,20 @@ describe.each(MODES)('the %s store', (_kind, modeOf) => {
     const ids = (await store.ledger.recent({ limit: 100 })).map((row) => row.id);
     expect(ids).toEqual(expect.arrayContaining([past, future]));
   });
+});
+
+it('a ledger file that a crash cut in mid-line loses nothing that comes after', async () => {
+  const mode: StoreMode = { kind: 'none', dataFolder: join(folder, 'torn') };
+  const [before, after] = [newId(), newId()];
+  const first = await openStore(mode, silentLog);
+  await first.store.ledger.append([received(start(before))]);
+  await first.store[Symbol.asyncDispose]();
+  const ledger = join(folder, 'torn', 'ledger');
+  const [file] = await readdir(ledger);
+  await appendFile(join(ledger, file!), '{"phase":"received","writer":"w1","se');
+  const { store } = await openStore(mode, silentLog);
+  await store.ledger.append([received(start(after))]);
+  expect((await store.ledger.recent({ limit: 5 })).map((row) => row.id)).toEqual([after, before]);
 });
 
 it('shows calls in the words of LiteLLM users', async () => {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { appendFileSync, existsSync, fsyncSync, openSync, closeSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, fsyncSync, openSync, closeSync, mkdirSync, readdirSync, readFileSync, readSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CallEnd, CatalogRow, CatalogTable, InstanceSecrets, LedgerRecord, LedgerRow, LedgerStore, Store } from '../store-ports.ts';
 
@@ -70,6 +70,8 @@ function replaceFile(path: string, text: string, mode: number): void {
 class FileLedgerStore implements LedgerStore {
   readonly #folder: string;
   #current: string | undefined;
+  /** Whether the current file is known to end in a whole line. */
+  #whole = false;
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -78,8 +80,11 @@ class FileLedgerStore implements LedgerStore {
 
   append(records: readonly LedgerRecord[]): Promise<void> {
     const path = this.#file();
-    const flag = existsSync(path) ? 'a' : 'ax';
-    appendFileSync(path, `${records.map((record) => JSON.stringify(record)).join('\n')}\n`, { flag, mode: 0o600 });
+    const text = `${records.map((record) => JSON.stringify(record)).join('\n')}\n`;
+    // A crash may have left half a line; what follows must not be glued to it.
+    const torn = !this.#whole && existsSync(path) && !endsWithNewline(path);
+    this.#whole = true;
+    appendFileSync(path, torn ? `\n${text}` : text, { flag: 'a', mode: 0o600 });
     const file = openSync(path, 'r+');
     fsyncSync(file);
     closeSync(file);
@@ -133,6 +138,19 @@ class FileLedgerStore implements LedgerStore {
     this.#current = `ledger-${String(last + 1).padStart(8, '0')}.jsonl`;
     for (const name of names.slice(0, Math.max(0, names.length + 1 - FILES_MAX))) unlinkSync(join(this.#folder, name));
     return join(this.#folder, this.#current);
+  }
+}
+
+function endsWithNewline(path: string): boolean {
+  const { size } = statSync(path);
+  if (size === 0) return true;
+  const file = openSync(path, 'r');
+  try {
+    const last = Buffer.alloc(1);
+    readSync(file, last, 0, 1, size - 1);
+    return last[0] === 0x0a;
+  } finally {
+    closeSync(file);
   }
 }
 
