@@ -62,8 +62,6 @@ export class Spool {
   #closedBytes = 0;
   #count = 0;
   #lastSeq = 0;
-  /** Several callers waited for the last group: the next may wait a moment for more, because each group costs a write to the disk. */
-  #crowded = false;
   /** Failures in a row. */
   #failures = 0;
   /** Set in closing: nothing is written any more. */
@@ -188,15 +186,13 @@ export class Spool {
 
   /** Writes groups while someone waits for one. Never rejects. */
   async #writeGroups(): Promise<void> {
-    let crowded = this.#crowded;
     do {
-      await (crowded ? gather() : turn());
+      await turn();
       this.#rotate();
       const group = this.#waiting;
       this.#group = group;
       this.#waiting = [];
       this.#waitingBytes = 0;
-      crowded = this.#crowded = group.filter((entry) => entry.settle !== undefined).length > 1;
       try {
         await this.#append(group);
         this.#group = [];
@@ -321,14 +317,5 @@ export class Spool {
 function turn(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);
-  });
-}
-
-/** A moment for more records to come, in milliseconds. */
-const GATHER_MS = 1;
-
-function gather(): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, GATHER_MS);
   });
 }
