@@ -5,9 +5,11 @@ import { createIdSource } from './ids.ts';
 import { Scope, withDeadline } from './scope.ts';
 import { createSeal, SEAL_SECRET_BYTES } from './seal.ts';
 import { Secret } from './secret.ts';
+import { verifies } from '../../test/requirements/requirements.ts';
 
 describe('a secret', () => {
   it('is printed by nothing', () => {
+    verifies('core:secrets');
     const secret = new Secret('hunter2');
     const shown = [String(secret), `${secret as unknown as string}`, JSON.stringify({ secret }), inspect({ secret }), inspect(secret, { showHidden: true })].join(' ');
     expect(shown).not.toContain('hunter2');

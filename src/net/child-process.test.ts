@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { INHERITED_VARIABLES } from './child-environment.ts';
 import { type Child, type ChildExit, explainSpawnError, spawnChild } from './child-process.ts';
+import { verifies } from '../../test/requirements/requirements.ts';
 
 interface Started {
   readonly child: Child;
@@ -58,6 +59,7 @@ describe('a child process', () => {
   });
 
   it('that ignores the end of its stdin and SIGTERM is killed, with what it started', async () => {
+    verifies('net:process-trees');
     const grandchild = "require('node:child_process').spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'inherit', detached: true }).pid";
     const { child, exited, line } = start(`process.on('SIGTERM', () => {}); setInterval(() => {}, 1000); console.log(${grandchild})`);
     const pid = Number(await line());

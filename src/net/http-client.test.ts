@@ -2,6 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HttpClient, HttpFailure, type HttpRequest, parseTarget } from './http-client.ts';
+import { verifies } from '../../test/requirements/requirements.ts';
 
 let client: HttpClient;
 let server: Server;
@@ -121,6 +122,7 @@ describe('the outbound HTTP client', () => {
   });
 
   it('never takes bytes after a response for the response to the next request', async () => {
+    verifies('net:strict-http');
     respond = (socket) => socket.write(`${OK}HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged`);
     expect((await send()).body).toBe('ok');
     respond = (socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ntrue');

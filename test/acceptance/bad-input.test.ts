@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { configWith, MASTER_KEY, startGateway, type TestGateway } from '../support/gateway.ts';
 import { http, rpc } from '../support/http.ts';
 import { ROOT } from '../support/process.ts';
+import { verifies } from '../requirements/requirements.ts';
 
 let gateway: TestGateway;
 
@@ -38,6 +39,7 @@ it.each([
   ['an unknown method of a modern client', modern('ping'), { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'ping' }, 404, -32601],
   ['nesting without end', `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":${'['.repeat(100_000)}${']'.repeat(100_000)}}`, {}, 400, -32700],
 ])('%s gets its documented error', async (_name, body, headers, status, code) => {
+    verifies('mcp:error-codes');
   const answer = await send(body, headers);
   expect(answer.status, answer.text).toBe(status);
   expect(answer.json()).toMatchObject({ jsonrpc: '2.0', error: { code, message: expect.stringMatching(/./) } });
@@ -52,6 +54,7 @@ it.each([
   ['/mcp/nobody', 'POST', 404],
   ['/messages?sessionId=x', 'POST', 404],
 ])('%s %s answers JSON with status %i', async (path, method, status) => {
+    verifies('mcp:no-redirects');
   const answer = await http(`${gateway.url}${path}`, { method, headers: { authorization: `Bearer ${MASTER_KEY}`, 'content-type': 'application/json', accept: 'application/json' }, ...(method === 'POST' ? { body: '{"jsonrpc":"2.0","id":1,"method":"ping"}' } : {}) });
   expect(answer.status).toBe(status);
   expect(answer.headers['content-type']).toContain('json');
@@ -59,6 +62,7 @@ it.each([
 });
 
 it('refuses keys that are missing or wrong, and pages of other origins', async () => {
+    verifies('edge:keys');
   const message = '{"jsonrpc":"2.0","id":1,"method":"ping"}';
   expect((await http(`${gateway.url}/mcp`, { method: 'POST', body: message, headers: { 'content-type': 'application/json' } })).status).toBe(401);
   expect((await rpc(`${gateway.url}/mcp`, 'sk-wrong', message)).status).toBe(401);
@@ -67,6 +71,7 @@ it('refuses keys that are missing or wrong, and pages of other origins', async (
 });
 
 it('takes a message of 20 MB whole and gives it back, and refuses one beyond its bound', async () => {
+    verifies('edge:bodies');
   const text = 'x'.repeat(20_000_000);
   const answer = await send(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'echo', arguments: { text } } }));
   expect(answer.status).toBe(200);
@@ -78,6 +83,7 @@ it('takes a message of 20 MB whole and gives it back, and refuses one beyond its
 });
 
 it('big numbers, unknown fields and unknown kinds of content pass byte for byte', async () => {
+    verifies('mcp:fidelity');
   const { text } = await send('{"jsonrpc":"2.0","id":900719925474099301,"method":"tools/call","params":{"name":"structured","arguments":{}}}');
   expect(text).toBe('{"jsonrpc":"2.0","id":900719925474099301,"result":{"content":[{"type":"hologram","depth":12345678901234567890123},{"type":"text","text":"{}"}],"structuredContent":{"rows":[9007199254740993,1e400,-0.10]},"_meta":{"example.com/trace":"kept"},"unknownField":[1,{"a":null}]}}');
 });

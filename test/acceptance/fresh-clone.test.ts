@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLIENT_KINDS, connect } from '../support/clients/clients.ts';
 import { http } from '../support/http.ts';
 import { ROOT } from '../support/process.ts';
+import { verifies } from '../requirements/requirements.ts';
 
 const run = promisify(execFile);
 const START_MS = 240_000;
@@ -76,6 +77,7 @@ interface Rows {
 
 describe('a fresh clone after npm start', () => {
   it('is ready, tells how to connect, and shows the key nowhere', async () => {
+    verifies('run:fresh-clone');
     expect((await http(`http://127.0.0.1:${port}/health/readiness`)).status).toBe(200);
     expect(printed.join('\n')).toContain(`claude mcp add --transport http lanport http://127.0.0.1:${port}/mcp`);
     expect(key).toMatch(/^sk-/);
@@ -101,6 +103,7 @@ describe('a fresh clone after npm start', () => {
   }, 90_000);
 
   it('stops on Ctrl-C, leaves nothing running, and is ready again on the same key at a second start', async () => {
+    verifies('run:second-start', 'run:clean-stop');
     expect(await stop()).toBe(0);
     await expect(http(`http://127.0.0.1:${port}/health`)).rejects.toThrow(/ECONNREFUSED/);
     const { stdout } = await run('ps', ['-eo', 'args']);

@@ -8,6 +8,7 @@ import { http } from '../support/http.ts';
 import { lanport } from '../support/lanport.ts';
 import { startTestPostgres, type TestPostgres } from '../support/postgres.ts';
 import { ROOT, startProgram, type TestProcess } from '../support/process.ts';
+import { verifies } from '../requirements/requirements.ts';
 
 const TEAM_KEY = 'sk-team-0123456789abcdef';
 const LITELLM_MASTER_KEY = 'sk-master-0123456789abcdef';
@@ -64,6 +65,7 @@ async function usesTools(gateway: TestGateway, shape: Shape): Promise<void> {
 
 describe.each(SHAPES)('a LiteLLM configuration of the shape $file', (shape) => {
   it('lists and calls the tools of its server with the virtual key, as it stands', async () => {
+    verifies('config:litellm-shapes');
     await using gateway = await start(shape, shape.declared());
     await usesTools(gateway, shape);
     expect(gateway.log.filter((line) => line['code'] === 'transport-mismatch')).toEqual([]);
@@ -72,6 +74,7 @@ describe.each(SHAPES)('a LiteLLM configuration of the shape $file', (shape) => {
 
 describe.each(SHAPES.filter((shape) => shape.other !== undefined))('a LiteLLM configuration of the shape $file with the wrong transport in it', (shape) => {
   it('works, and says in the log, in "servers show" and in /health which line to change', async () => {
+    verifies('config:transport-mismatch');
     await using gateway = await start(shape, shape.other?.());
     await usesTools(gateway, shape);
     const logged = await gateway.logged((line) => line['code'] === 'transport-mismatch');

@@ -4,6 +4,7 @@ import { connect } from '../support/clients/clients.ts';
 import { configWith, MASTER_KEY, startGateway } from '../support/gateway.ts';
 import { rpc } from '../support/http.ts';
 import { ROOT, startProgram } from '../support/process.ts';
+import { verifies } from '../requirements/requirements.ts';
 
 const program = (file: string, ...args: string[]) => ({ command: process.execPath, args: [join(ROOT, 'test/support/upstreams', file), ...args] });
 const LIST = { jsonrpc: '2.0', id: 1, method: 'tools/list' };
@@ -15,6 +16,7 @@ interface ToolAnswer {
 
 describe('servers that fail', () => {
   it('do not keep the tools of a good one beside them from being listed and called', async () => {
+    verifies('mcp:isolation-of-failure');
     await using refusing = await startProgram('test/support/upstreams/broken.ts', ['refuse']);
     await using gateway = await startGateway({
       config: configWith({
@@ -33,6 +35,7 @@ describe('servers that fail', () => {
   });
 
   it('keep their tools in the list after a restart with all of them down, and say of a call what is wrong', async () => {
+    verifies('mcp:stored-catalogue');
     const upstream = await startProgram('test/support/upstreams/http-stateless.ts');
     await using gateway = await startGateway({ config: configWith({ one: { transport: 'http', url: `http://127.0.0.1:${upstream.ready}/mcp` } }) });
     const before = (await rpc(`${gateway.url}/mcp`, MASTER_KEY, LIST)).json();
@@ -47,6 +50,7 @@ describe('servers that fail', () => {
   });
 
   it('that are killed between two calls are back for the second, without the client doing anything', async () => {
+    verifies('mcp:restart-of-a-server');
     await using gateway = await startGateway({ config: configWith({ one: program('stdio-2025.ts') }) });
     await using client = await connect('2025-11-25', gateway.url, MASTER_KEY);
     const pidOf = async (): Promise<number> => Number(((await client.call('pid', {})) as { content: { text: string }[] }).content[0]?.text);
@@ -59,6 +63,7 @@ describe('servers that fail', () => {
   });
 
   it('that lose a session are given a new one, and the call goes through', async () => {
+    verifies('mcp:lost-session');
     let upstream = await startProgram('test/support/upstreams/http-sessions.ts');
     const port = upstream.ready;
     await using gateway = await startGateway({ config: configWith({ one: { transport: 'http', url: `http://127.0.0.1:${port}/mcp` } }) });
@@ -72,6 +77,7 @@ describe('servers that fail', () => {
 
 describe('the gateway itself', () => {
   it('continues a client\'s session after it was killed and started again', async () => {
+    verifies('mcp:sealed-sessions');
     await using gateway = await startGateway({ config: configWith({ one: program('stdio-2025.ts') }) });
     await using client = await connect('2025-11-25', gateway.url, MASTER_KEY);
     expect(await client.call('echo', { text: 'before' })).toMatchObject({ content: [{ text: 'before' }] });
@@ -81,6 +87,7 @@ describe('the gateway itself', () => {
   });
 
   it('leaves no process behind when it is told to stop', async () => {
+    verifies('run:clean-stop');
     await using gateway = await startGateway({ config: configWith({ one: program('stdio-2025.ts'), two: program('stdio-2024.ts') }) });
     const pids = await Promise.all(['one', 'two'].map(async (name) => Number((await rpc(`${gateway.url}/${name}/mcp`, MASTER_KEY, call('pid'))).json<ToolAnswer>().result.content[0]?.text)));
     expect(pids.every((pid) => pid > 0)).toBe(true);
@@ -89,6 +96,7 @@ describe('the gateway itself', () => {
   });
 
   it('refuses a data folder that another one uses, and names its process', async () => {
+    verifies('run:one-owner');
     await using gateway = await startGateway({ config: configWith({}) });
     await expect(startGateway({ config: configWith({}), args: ['--data', join(gateway.folder, 'data')] })).rejects.toThrow(new RegExp(`in use by process ${gateway.pid}`));
   });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { ROOT, startProgram, type TestProcess } from '../support/process.ts';
+import { verifies } from '../requirements/requirements.ts';
 
 const SUITE = join(ROOT, 'node_modules/@modelcontextprotocol/conformance/dist/index.js');
 const SUITE_MS = 120_000;
@@ -37,6 +38,7 @@ function suite(revision: string, baseline: string): Promise<{ code: number; outp
 it.each(['2025-11-25', '2026-07-28'])(
   'the official conformance suite for %s passes but for the listed scenarios, each of which still fails',
   async (revision) => {
+    verifies('mcp:conformance');
     const { code, output } = await suite(revision, join(import.meta.dirname, `expected-failures-${revision}.yml`));
     const summary = output.slice(output.indexOf('=== SUMMARY ==='));
     expect(summary).toMatch(/✓ tools-list: [1-9]/);

@@ -8,6 +8,7 @@ import { expect, it } from 'vitest';
 import { configWith, MASTER_KEY } from '../support/gateway.ts';
 import { http, rpc } from '../support/http.ts';
 import { ROOT } from '../support/process.ts';
+import { verifies } from '../requirements/requirements.ts';
 
 const MOMENTS = 50;
 const READY_MS = 60_000;
@@ -23,6 +24,7 @@ interface Row {
  * must succeed, and every call that was answered must be in the ledger, ended.
  */
 it(`a gateway killed at ${MOMENTS} random moments starts again each time and has lost no call that it answered`, async () => {
+    verifies('run:survives-kill');
   const folder = await mkdtemp(join(tmpdir(), 'lanport-kill-'));
   const file = join(folder, 'config.yaml');
   const server = { command: process.execPath, args: [join(ROOT, 'test/support/upstreams/stdio-2024.ts')] };

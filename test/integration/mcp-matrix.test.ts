@@ -4,6 +4,7 @@ import { CLIENT_KINDS, connect } from '../support/clients/clients.ts';
 import { configWith, startGateway, type TestGateway } from '../support/gateway.ts';
 import { ROOT, startProgram, type TestProcess } from '../support/process.ts';
 import { STRUCTURED } from '../support/upstreams/tools.ts';
+import { verifies } from '../requirements/requirements.ts';
 
 const UPSTREAMS = join('test', 'support', 'upstreams');
 const stdio = (file: string) => ({ command: process.execPath, args: [join(ROOT, UPSTREAMS, file)] });
@@ -42,6 +43,7 @@ describe.each(CLIENT_KINDS)('a client that speaks %s', (client) => {
   });
 
   it.each(KINDS)('calls tools of a %s server, prefixed and in a scope of one, without loss', async (kind) => {
+    verifies('mcp:matrix');
     await using all = await connect(client, gateway.url, gateway.key);
     expect(await all.call(`${kind}-echo`, { text: 'grüße, 世界' })).toMatchObject({ content: [{ type: 'text', text: 'grüße, 世界' }] });
     await using one = await connect(client, gateway.url, gateway.key, `/${kind}/mcp`);

@@ -2,6 +2,7 @@ import { Pool } from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { MIGRATIONS_FOLDER, type Migration, migrate, readMigrations } from '../../src/store/pg/migrate.ts';
 import { startTestPostgres, type TestPostgres } from '../support/postgres.ts';
+import { verifies } from '../requirements/requirements.ts';
 
 let postgres: TestPostgres;
 
@@ -33,6 +34,7 @@ it('runs every migration on an empty database, once', async () => {
 });
 
 it('brings a database of each earlier version to the newest, and keeps what is in it', async () => {
+    verifies('store:migrations');
   const migrations = [...(await readMigrations(MIGRATIONS_FOLDER)), extra];
   for (let version = 1; version < migrations.length; version++) {
     await withPool(async (pool) => {

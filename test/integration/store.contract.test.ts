@@ -8,6 +8,7 @@ import { openStore, type StoreMode } from '../../src/store/open-store.ts';
 import type { CallEnd, CallStart, LedgerRecord, Store } from '../../src/store/store-ports.ts';
 import { silentLog } from '../../src/telemetry/log.ts';
 import { startTestPostgres, type TestPostgres } from '../support/postgres.ts';
+import { verifies } from '../requirements/requirements.ts';
 
 const newId = createIdSource();
 const DAY_MS = 86_400_000;
@@ -59,6 +60,7 @@ describe.each(MODES)('the %s store', (_kind, modeOf) => {
   afterAll(() => store?.[Symbol.asyncDispose]());
 
   it('is healthy and says what it is', async () => {
+    verifies('store:contract');
     expect(store.kind).toBe(mode.kind);
     expect(await store.health()).toMatchObject({ ok: true });
   });
@@ -138,6 +140,7 @@ it('a ledger file that a crash cut in mid-line loses nothing that comes after', 
 });
 
 it('shows calls in the words of LiteLLM users', async () => {
+    verifies('store:litellm-views');
   const url = await postgres.createDatabase();
   const { store } = await openStore({ kind: 'external', url: new Secret(url) }, silentLog);
   const id = newId();

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { exposedName, NAME_CHARACTERS_MAX } from './names.ts';
 import { readTool, type ToolEntry } from './tool-entry.ts';
 import { buildView } from './view.ts';
+import { verifies } from '../../../test/requirements/requirements.ts';
 
 function tool(server: string, definition: Record<string, unknown> | string): ToolEntry {
   const read = readTool(server, Buffer.from(typeof definition === 'string' ? definition : JSON.stringify(definition)));
@@ -14,6 +15,7 @@ const namesIn = (list: Buffer): string[] => (JSON.parse(list.toString()) as { to
 
 describe('the name of a tool', () => {
   it('is its prefix and itself where that fits, and keeps to the characters and the length that clients allow', () => {
+    verifies('mcp:names');
     expect(exposedName('db', '-', 'list_tables')).toBe('db-list_tables');
     expect(exposedName(undefined, '-', 'list_tables')).toBe('list_tables');
     const odd = exposedName('db', '-', 'files.read/all');
@@ -46,6 +48,7 @@ describe('a view', () => {
   });
 
   it('finds tools by their names, prefixed or, where only one server has them, not', () => {
+    verifies('mcp:routing');
     const view = buildView([server('a', { name: 'x' }, { name: 'only' }), server('b', { name: 'x' })], '-');
     expect(view.resolve('a-x')).toMatchObject({ kind: 'found', tool: { server: 'a', originalName: 'x' } });
     expect(view.resolve('only')).toMatchObject({ kind: 'found', tool: { server: 'a' } });
