@@ -15,8 +15,14 @@ interface Job {
 }
 
 const job = JSON.parse(process.argv[2]!) as Job;
-const head = Object.entries({ ...job.headers, host: `127.0.0.1:${job.port}`, ...(job.body === '' ? {} : { 'content-length': String(Buffer.byteLength(job.body)) }) });
-const request = Buffer.from(`${job.method} ${job.path} HTTP/1.1\r\n${head.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${job.body}`);
+const head = Object.entries({
+  ...job.headers,
+  host: `127.0.0.1:${job.port}`,
+  ...(job.body === '' ? {} : { 'content-length': String(Buffer.byteLength(job.body)) }),
+});
+const request = Buffer.from(
+  `${job.method} ${job.path} HTTP/1.1\r\n${head.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${job.body}`,
+);
 const wanted = Buffer.from(job.expect);
 const latencies: number[] = [];
 let failures = 0;
@@ -83,4 +89,6 @@ await Promise.all(Array.from({ length: job.connections }, run));
 const seconds = (performance.now() - startedAt) / 1_000;
 latencies.sort((a, b) => a - b);
 const us = (share: number): number => (latencies.length === 0 ? 0 : percentile(latencies, share) * 1_000);
-process.stdout.write(JSON.stringify({ requests: latencies.length, failures, seconds, p50Us: us(0.5), p99Us: us(0.99) }));
+process.stdout.write(
+  JSON.stringify({ requests: latencies.length, failures, seconds, p50Us: us(0.5), p99Us: us(0.99) }),
+);

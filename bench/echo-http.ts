@@ -8,8 +8,14 @@ const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) =>
   request.on('data', (chunk: Buffer) => chunks.push(chunk));
   request.on('end', () => {
     const text = request.method === 'POST' ? answer(Buffer.concat(chunks).toString()) : undefined;
-    if (text === undefined) response.writeHead(request.method === 'POST' ? 202 : 405, { 'content-length': 0 }).end();
-    else response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }).end(text);
+    if (text === undefined)
+      response.writeHead(request.method === 'POST' ? 202 : 405, { 'content-length': 0 }).end();
+    else
+      response
+        .writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) })
+        .end(text);
   });
 });
-server.listen(0, '127.0.0.1', () => process.stdout.write(`ready ${(server.address() as AddressInfo).port}\n`));
+server.listen(0, '127.0.0.1', () =>
+  process.stdout.write(`ready ${(server.address() as AddressInfo).port}\n`),
+);

@@ -1,8 +1,13 @@
 /** The upstream of the benchmark: one tool that gives its text back, and as many others as a list shall have. */
 const tools = Array.from({ length: Number(process.env['BENCH_TOOLS'] ?? 1) }, (_value, at) => ({
   name: at === 0 ? 'echo' : `tool_${String(at).padStart(4, '0')}`,
-  description: 'Gives back its text. The description is about as long as those that tools usually have, so that a list has a natural size.',
-  inputSchema: { type: 'object', properties: { text: { type: 'string', description: 'What to give back.' } }, required: ['text'] },
+  description:
+    'Gives back its text. The description is about as long as those that tools usually have, so that a list has a natural size.',
+  inputSchema: {
+    type: 'object',
+    properties: { text: { type: 'string', description: 'What to give back.' } },
+    required: ['text'],
+  },
   annotations: { readOnlyHint: true },
 }));
 
@@ -23,7 +28,11 @@ export function answer(text: string): string | undefined {
     case 'tools/list':
       return reply({ tools });
     case 'initialize':
-      return reply({ protocolVersion: '2025-06-18', capabilities: { tools: {} }, serverInfo: { name: 'echo', version: '1' } });
+      return reply({
+        protocolVersion: '2025-06-18',
+        capabilities: { tools: {} },
+        serverInfo: { name: 'echo', version: '1' },
+      });
     default:
       return JSON.stringify({ jsonrpc: '2.0', id, error: { code: -32601, message: 'unknown' } });
   }

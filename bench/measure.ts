@@ -22,7 +22,12 @@ export interface Measurement {
 export function measured(name: string, load: Load, cpuUs: number): Measurement {
   if (load.requests === 0) throw new Error(`${name}: no request was answered`);
   if (load.failures > 0) throw new Error(`${name}: ${load.failures} wrong answers`);
-  return { requestsPerSecond: load.requests / load.seconds, cpuUs: cpuUs / load.requests, p50Us: load.p50Us, p99Us: load.p99Us };
+  return {
+    requestsPerSecond: load.requests / load.seconds,
+    cpuUs: cpuUs / load.requests,
+    p50Us: load.p50Us,
+    p99Us: load.p99Us,
+  };
 }
 
 const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));

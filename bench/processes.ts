@@ -29,9 +29,17 @@ export interface Started extends AsyncDisposable {
 }
 
 /** Starts a program and waits for the port that `portOf` finds in a line of its output. */
-export async function startProcess(processor: string, args: readonly string[], portOf: (line: string) => number | undefined, env: Readonly<Record<string, string>> = {}): Promise<Started> {
+export async function startProcess(
+  processor: string,
+  args: readonly string[],
+  portOf: (line: string) => number | undefined,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Started> {
   const [command, all] = pinned(processor, args);
-  const child: ChildProcess = spawn(command, all, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+  const child: ChildProcess = spawn(command, all, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
   const lines: string[] = [];
   const port = await new Promise<number>((resolve, reject) => {
     for (const stream of [child.stdout!, child.stderr!]) {
@@ -41,7 +49,9 @@ export async function startProcess(processor: string, args: readonly string[], p
         if (found !== undefined) resolve(found);
       });
     }
-    child.once('exit', (code) => reject(new Error(`${args.join(' ')} ended with ${code}:\n${lines.join('\n')}`)));
+    child.once('exit', (code) =>
+      reject(new Error(`${args.join(' ')} ended with ${code}:\n${lines.join('\n')}`)),
+    );
   });
   return {
     pid: child.pid!,
@@ -54,12 +64,17 @@ export async function startProcess(processor: string, args: readonly string[], p
   };
 }
 
-export const readyLine = (line: string): number | undefined => (line.startsWith('ready ') ? Number(line.slice(6)) : undefined);
+export const readyLine = (line: string): number | undefined =>
+  line.startsWith('ready ') ? Number(line.slice(6)) : undefined;
 
 /** Runs the load driver to its end. */
 export function drive(file: string, job: Readonly<Record<string, unknown>>): Promise<Load> {
   const [command, args] = pinned(LOAD, [file, JSON.stringify(job)]);
   return new Promise((resolve, reject) => {
-    execFile(command, args, { maxBuffer: 1024 * 1024 }, (error, stdout, stderr) => (error === null ? resolve(JSON.parse(stdout) as Load) : reject(new Error(`the load driver failed: ${stderr}`, { cause: error }))));
+    execFile(command, args, { maxBuffer: 1024 * 1024 }, (error, stdout, stderr) =>
+      error === null
+        ? resolve(JSON.parse(stdout) as Load)
+        : reject(new Error(`the load driver failed: ${stderr}`, { cause: error })),
+    );
   });
 }

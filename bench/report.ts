@@ -26,8 +26,13 @@ const NOISE = 0.3;
 
 /** The table as Markdown, with what one must know to read it. */
 export function report(rows: readonly Row[], circumstances: Circumstances): string {
-  const lines = rows.map((row) => `| ${row.name.trim()} | ${row.requestsPerSecond.toFixed(0)} | ${row.cpuUs.toFixed(0)} (${row.cpuUsMin.toFixed(0)}) | ${row.p50Us.toFixed(0)} | ${row.p99Us.toFixed(0)} | ${row.peakMib.toFixed(0)} | ${row.ratio === undefined ? '' : row.ratio.toFixed(2)} |`);
-  const noisy = rows.filter((row) => row.name.startsWith('(a)') && spread(row.rates) > NOISE).map((row) => row.name.trim());
+  const lines = rows.map(
+    (row) =>
+      `| ${row.name.trim()} | ${row.requestsPerSecond.toFixed(0)} | ${row.cpuUs.toFixed(0)} (${row.cpuUsMin.toFixed(0)}) | ${row.p50Us.toFixed(0)} | ${row.p99Us.toFixed(0)} | ${row.peakMib.toFixed(0)} | ${row.ratio === undefined ? '' : row.ratio.toFixed(2)} |`,
+  );
+  const noisy = rows
+    .filter((row) => row.name.startsWith('(a)') && spread(row.rates) > NOISE)
+    .map((row) => row.name.trim());
   return [
     `# Benchmark of ${circumstances.date}`,
     '',
@@ -40,6 +45,11 @@ export function report(rows: readonly Row[], circumstances: Circumstances): stri
     '| --- | ---: | ---: | ---: | ---: | ---: | ---: |',
     ...lines,
     '',
-    ...(noisy.length === 0 ? [] : [`The direct figure varied by more than ${NOISE * 100} % in: ${noisy.join('; ')}. The machine was not quiet.`, '']),
+    ...(noisy.length === 0
+      ? []
+      : [
+          `The direct figure varied by more than ${NOISE * 100} % in: ${noisy.join('; ')}. The machine was not quiet.`,
+          '',
+        ]),
   ].join('\n');
 }

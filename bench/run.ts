@@ -16,8 +16,23 @@ const CONNECTIONS = [1, 16, 64] as const;
 const LIST_TOOLS = 200;
 const KEY = 'sk-bench-0123456789abcdef';
 
-const CALL = { method: 'POST', path: '/mcp', headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream', authorization: `Bearer ${KEY}` }, expect: 'ready to be given back' };
-const callBody = (name: string): string => JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name, arguments: { text: `${'x'.repeat(180)} ready to be given back` } } });
+const CALL = {
+  method: 'POST',
+  path: '/mcp',
+  headers: {
+    'content-type': 'application/json',
+    accept: 'application/json, text/event-stream',
+    authorization: `Bearer ${KEY}`,
+  },
+  expect: 'ready to be given back',
+};
+const callBody = (name: string): string =>
+  JSON.stringify({
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'tools/call',
+    params: { name, arguments: { text: `${'x'.repeat(180)} ready to be given back` } },
+  });
 const LIST_BODY = '{"jsonrpc":"2.0","id":1,"method":"tools/list"}';
 
 interface Case {
@@ -32,7 +47,12 @@ interface Case {
 
 const folder = await mkdtemp(join(tmpdir(), 'lanport-bench-'));
 const started: Started[] = [];
-const start = async (processor: string, args: readonly string[], portOf = readyLine, env: Readonly<Record<string, string>> = {}): Promise<Started> => {
+const start = async (
+  processor: string,
+  args: readonly string[],
+  portOf = readyLine,
+  env: Readonly<Record<string, string>> = {},
+): Promise<Started> => {
   const one = await startProcess(processor, args, portOf, env);
   started.push(one);
   return one;
@@ -40,7 +60,9 @@ const start = async (processor: string, args: readonly string[], portOf = readyL
 
 try {
   const upstream = await start(LOAD, [join(HERE, 'echo-http.ts')]);
-  const listUpstream = await start(LOAD, [join(HERE, 'echo-http.ts')], readyLine, { BENCH_TOOLS: String(LIST_TOOLS) });
+  const listUpstream = await start(LOAD, [join(HERE, 'echo-http.ts')], readyLine, {
+    BENCH_TOOLS: String(LIST_TOOLS),
+  });
   const config = join(folder, 'config.yaml');
   await writeFile(
     config,
@@ -54,10 +76,30 @@ try {
       },
     }),
   );
-  const gateway = await start(UNDER_TEST, [join(HERE, '..', 'src/main.ts'), 'serve', '--config', config, '--port', '0', '--data', join(folder, 'data')], (line) => (line.includes('"message":"ready"') ? Number(new URL((JSON.parse(line) as { url: string }).url).port) : undefined));
+  const gateway = await start(
+    UNDER_TEST,
+    [
+      join(HERE, '..', 'src/main.ts'),
+      'serve',
+      '--config',
+      config,
+      '--port',
+      '0',
+      '--data',
+      join(folder, 'data'),
+    ],
+    (line) =>
+      line.includes('"message":"ready"')
+        ? Number(new URL((JSON.parse(line) as { url: string }).url).port)
+        : undefined,
+  );
   const proxy = await start(UNDER_TEST, [join(HERE, 'baselines/bare-proxy.ts'), String(upstream.port)]);
   const mux = await start(UNDER_TEST, [join(HERE, 'baselines/stdio-mux.ts')]);
-  const listed = await fetch(`http://127.0.0.1:${gateway.port}/list/mcp`, { method: 'POST', headers: CALL.headers, body: LIST_BODY });
+  const listed = await fetch(`http://127.0.0.1:${gateway.port}/list/mcp`, {
+    method: 'POST',
+    headers: CALL.headers,
+    body: LIST_BODY,
+  });
   const listFile = join(folder, 'list.json');
   await writeFile(listFile, await listed.text());
   const files = await start(UNDER_TEST, [join(HERE, 'baselines/static-file.ts'), listFile]);
@@ -65,8 +107,20 @@ try {
 
   const cases: Case[] = [];
   for (const connections of CONNECTIONS) {
-    const add = (name: string, target: Started, against: string | undefined, more: Readonly<Record<string, unknown>>): void => {
-      cases.push({ name: `${name}, ${connections} conn.`, target, connections, against: against === undefined ? undefined : `${against}, ${connections} conn.`, job: { ...CALL, ...more, port: target.port, connections }, results: [] });
+    const add = (
+      name: string,
+      target: Started,
+      against: string | undefined,
+      more: Readonly<Record<string, unknown>>,
+    ): void => {
+      cases.push({
+        name: `${name}, ${connections} conn.`,
+        target,
+        connections,
+        against: against === undefined ? undefined : `${against}, ${connections} conn.`,
+        job: { ...CALL, ...more, port: target.port, connections },
+        results: [],
+      });
     };
     add('(a) direct to the upstream', upstream, undefined, { body: callBody('echo') });
     add('(b) bare proxy', proxy, undefined, { body: callBody('echo') });
@@ -74,9 +128,28 @@ try {
     add('    stdio multiplexer', mux, undefined, { body: callBody('echo') });
     add('(d) Lanport, stdio upstream', gateway, '    stdio multiplexer', { body: callBody('stdio-echo') });
   }
-  const list = { expect: `tool_${String(LIST_TOOLS - 1).padStart(4, '0')}`, body: LIST_BODY, path: '/list/mcp', connections: 16 };
-  cases.push({ name: '    static file', target: files, connections: 16, against: undefined, job: { ...CALL, ...list, port: files.port }, results: [] });
-  cases.push({ name: `(e) Lanport, tools/list of ${LIST_TOOLS}`, target: gateway, connections: 16, against: '    static file', job: { ...CALL, ...list, port: gateway.port }, results: [] });
+  const list = {
+    expect: `tool_${String(LIST_TOOLS - 1).padStart(4, '0')}`,
+    body: LIST_BODY,
+    path: '/list/mcp',
+    connections: 16,
+  };
+  cases.push({
+    name: '    static file',
+    target: files,
+    connections: 16,
+    against: undefined,
+    job: { ...CALL, ...list, port: files.port },
+    results: [],
+  });
+  cases.push({
+    name: `(e) Lanport, tools/list of ${LIST_TOOLS}`,
+    target: gateway,
+    connections: 16,
+    against: '    static file',
+    job: { ...CALL, ...list, port: gateway.port },
+    results: [],
+  });
 
   const loadBefore = loadavg()[0] ?? 0;
   for (const one of cases) await drive(join(HERE, 'driver.ts'), { ...one.job, seconds: WARM_UP_SECONDS });
@@ -100,7 +173,10 @@ try {
       p50Us: middle((result) => result.p50Us),
       p99Us: middle((result) => result.p99Us),
       peakMib: peakMemoryMib(one.target.pid),
-      ratio: baseline === undefined ? undefined : middle((result) => result.cpuUs) / middle((result) => result.cpuUs, baseline),
+      ratio:
+        baseline === undefined
+          ? undefined
+          : middle((result) => result.cpuUs) / middle((result) => result.cpuUs, baseline),
       rates: one.results.map((result) => result.requestsPerSecond),
     };
   });

@@ -22,7 +22,9 @@ function stopRequested(): Promise<string> {
       });
     }
     // Reloading is not offered yet; the signal that asks for it elsewhere must not end the gateway.
-    process.on('SIGHUP', () => process.stderr.write('lanport: the configuration is read at start only; restart to apply changes\n'));
+    process.on('SIGHUP', () =>
+      process.stderr.write('lanport: the configuration is read at start only; restart to apply changes\n'),
+    );
   });
 }
 

@@ -28,7 +28,8 @@ class Upstream {
       const headEnd = all.indexOf('\r\n\r\n');
       if (headEnd < 0) return;
       this.#bodyStart = headEnd + 4;
-      this.#needed = this.#bodyStart + Number(/content-length: (\d+)/i.exec(all.toString('latin1', 0, headEnd))?.[1]);
+      this.#needed =
+        this.#bodyStart + Number(/content-length: (\d+)/i.exec(all.toString('latin1', 0, headEnd))?.[1]);
       if (this.#bytes < this.#needed) return;
     }
     const body = all.subarray(this.#bodyStart);
@@ -52,8 +53,13 @@ const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) =>
     const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
     const connection = idle.pop() ?? new Upstream();
     connection.response = response;
-    const head = Buffer.from(`POST ${request.url} HTTP/1.1\r\nHost: 127.0.0.1:${upstream}\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\nContent-Length: ${body.length}\r\n\r\n`, 'latin1');
+    const head = Buffer.from(
+      `POST ${request.url} HTTP/1.1\r\nHost: 127.0.0.1:${upstream}\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\nContent-Length: ${body.length}\r\n\r\n`,
+      'latin1',
+    );
     connection.socket.write(Buffer.concat([head, body]));
   });
 });
-server.listen(0, '127.0.0.1', () => process.stdout.write(`ready ${(server.address() as AddressInfo).port}\n`));
+server.listen(0, '127.0.0.1', () =>
+  process.stdout.write(`ready ${(server.address() as AddressInfo).port}\n`),
+);

@@ -11,4 +11,6 @@ const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) =>
     response.end(body);
   });
 });
-server.listen(0, '127.0.0.1', () => process.stdout.write(`ready ${(server.address() as AddressInfo).port}\n`));
+server.listen(0, '127.0.0.1', () =>
+  process.stdout.write(`ready ${(server.address() as AddressInfo).port}\n`),
+);

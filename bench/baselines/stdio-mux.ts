@@ -5,7 +5,9 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 
-const child = spawn(process.execPath, [join(import.meta.dirname, '..', 'echo-stdio.ts')], { stdio: ['pipe', 'pipe', 'inherit'] });
+const child = spawn(process.execPath, [join(import.meta.dirname, '..', 'echo-stdio.ts')], {
+  stdio: ['pipe', 'pipe', 'inherit'],
+});
 const waiting = new Map<number, { readonly id: unknown; readonly response: ServerResponse }>();
 let nextId = 0;
 let rest = '';
@@ -20,7 +22,10 @@ child.stdout.on('data', (chunk: string) => {
     if (one === undefined) continue;
     waiting.delete(message.id);
     const body = JSON.stringify({ ...message, id: one.id });
-    one.response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) });
+    one.response.writeHead(200, {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+    });
     one.response.end(body);
   }
 });
@@ -35,4 +40,6 @@ const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) =>
     child.stdin.write(`${JSON.stringify({ ...message, id })}\n`);
   });
 });
-server.listen(0, '127.0.0.1', () => process.stdout.write(`ready ${(server.address() as AddressInfo).port}\n`));
+server.listen(0, '127.0.0.1', () =>
+  process.stdout.write(`ready ${(server.address() as AddressInfo).port}\n`),
+);

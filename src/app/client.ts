@@ -25,22 +25,44 @@ const STANDARD_URL = 'http://127.0.0.1:4000';
 /** Connects the command line to a running gateway; the key is the one given, of the environment, or of the data folder. */
 export function connectGateway(options: GatewayClientOptions): GatewayClient {
   const base = (options.url ?? options.env['LANPORT_URL'] ?? STANDARD_URL).replace(/\/+$/, '');
-  const key = options.key ?? options.env['LANPORT_KEY'] ?? options.env['LANPORT_MASTER_KEY'] ?? options.env['LITELLM_MASTER_KEY'] ?? keyInFolder(options.dataFolder);
+  const key =
+    options.key ??
+    options.env['LANPORT_KEY'] ??
+    options.env['LANPORT_MASTER_KEY'] ??
+    options.env['LITELLM_MASTER_KEY'] ??
+    keyInFolder(options.dataFolder);
   const http = new HttpClient();
   const send = async (method: 'GET' | 'POST', path: string, body: unknown): Promise<unknown> => {
     const headers: [string, string][] = [['Accept', 'application/json']];
     if (key !== undefined) headers.push(['Authorization', `Bearer ${key}`]);
     if (body !== undefined) headers.push(['Content-Type', 'application/json']);
-    const { status, text } = await exchange(http, method, `${base}${path}`, headers, body === undefined ? undefined : Buffer.from(JSON.stringify(body)));
+    const { status, text } = await exchange(
+      http,
+      method,
+      `${base}${path}`,
+      headers,
+      body === undefined ? undefined : Buffer.from(JSON.stringify(body)),
+    );
     const value = parse(text);
-    if (status >= 400 && !isRpc(value)) throw new StartupError(`the gateway at ${base} answered ${status}: ${messageOf(value) ?? text.slice(0, 200)}`, EXIT.failed);
+    if (status >= 400 && !isRpc(value))
+      throw new StartupError(
+        `the gateway at ${base} answered ${status}: ${messageOf(value) ?? text.slice(0, 200)}`,
+        EXIT.failed,
+      );
     return value;
   };
   return {
     get: (path) => send('GET', path, undefined),
     rpc: async (method, params) => {
-      const answer = (await send('POST', '/mcp', { jsonrpc: '2.0', id: 1, method, params })) as { readonly result?: unknown; readonly error?: { readonly message?: string } };
-      if (answer.error !== undefined) throw new StartupError(`the gateway refused ${method}: ${answer.error.message ?? 'without a reason'}`, EXIT.failed);
+      const answer = (await send('POST', '/mcp', { jsonrpc: '2.0', id: 1, method, params })) as {
+        readonly result?: unknown;
+        readonly error?: { readonly message?: string };
+      };
+      if (answer.error !== undefined)
+        throw new StartupError(
+          `the gateway refused ${method}: ${answer.error.message ?? 'without a reason'}`,
+          EXIT.failed,
+        );
       return answer.result;
     },
     [Symbol.asyncDispose]: () => http[Symbol.asyncDispose](),
@@ -56,19 +78,41 @@ function keyInFolder(folder: string): string | undefined {
   }
 }
 
-function exchange(http: HttpClient, method: 'GET' | 'POST', url: string, headers: readonly [string, string][], body: Buffer | undefined): Promise<{ status: number; text: string }> {
+function exchange(
+  http: HttpClient,
+  method: 'GET' | 'POST',
+  url: string,
+  headers: readonly [string, string][],
+  body: Buffer | undefined,
+): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     let status = 0;
     const chunks: Buffer[] = [];
     http.send(
-      { target: parseTarget(url), method, headers, body, headTimeoutMs: TIMEOUT_MS, idleTimeoutMs: undefined, totalTimeoutMs: TIMEOUT_MS, bodyBytesMax: BODY_BYTES_MAX },
+      {
+        target: parseTarget(url),
+        method,
+        headers,
+        body,
+        headTimeoutMs: TIMEOUT_MS,
+        idleTimeoutMs: undefined,
+        totalTimeoutMs: TIMEOUT_MS,
+        bodyBytesMax: BODY_BYTES_MAX,
+      },
       {
         onHead: (head) => {
           status = head.status;
         },
         onData: (chunk) => chunks.push(chunk),
         onEnd: () => resolve({ status, text: Buffer.concat(chunks).toString('utf8') }),
-        onError: (failure: HttpFailure) => reject(new StartupError(`no gateway answers at ${new URL(url).origin}: ${failure.message}. Start it with: npm start (or give --url)`, EXIT.unreachable, failure)),
+        onError: (failure: HttpFailure) =>
+          reject(
+            new StartupError(
+              `no gateway answers at ${new URL(url).origin}: ${failure.message}. Start it with: npm start (or give --url)`,
+              EXIT.unreachable,
+              failure,
+            ),
+          ),
       },
     );
   });

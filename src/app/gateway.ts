@@ -61,7 +61,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { log } = options;
   const scope = new Scope();
   const stop = async (): Promise<void> => {
-    for (const failure of await scope.close()) log.warn('something did not close', { what: failure.name, reason: errorChain(failure.error) });
+    for (const failure of await scope.close())
+      log.warn('something did not close', { what: failure.name, reason: errorChain(failure.error) });
   };
   try {
     return await build(options, scope, stop);
@@ -81,7 +82,10 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
 
   const { masterKey, masterKeyPath } = keyOf(options);
   if (masterKey === undefined && config.keys.keys.length === 0 && !LOOPBACK.test(config.edge.host)) {
-    throw new StartupError(`no key is configured, and ${config.edge.host} can be reached from other machines: set general_settings.master_key, or listen on 127.0.0.1`, EXIT.configuration);
+    throw new StartupError(
+      `no key is configured, and ${config.edge.host} can be reached from other machines: set general_settings.master_key, or listen on 127.0.0.1`,
+      EXIT.configuration,
+    );
   }
   const opened = await openStore(storeMode(options), log);
   scope.add('store', () => opened.store[Symbol.asyncDispose](), 30_000);
@@ -93,7 +97,10 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     writer: `${Date.now().toString(36)}-${randomUUID().slice(0, 8)}`,
     clock,
     log,
-    bounds: { memoryRowsMax: config.limits.ledgerMemoryRowsMax, diskBytesMax: config.limits.ledgerDiskBytesMax },
+    bounds: {
+      memoryRowsMax: config.limits.ledgerMemoryRowsMax,
+      diskBytesMax: config.limits.ledgerDiskBytesMax,
+    },
   });
   scope.add('ledger', () => ledger[Symbol.asyncDispose]());
 
@@ -115,12 +122,39 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   scope.add('servers', () => mcp[Symbol.asyncDispose](), 20_000);
 
   const ring = createKeyRing({ masterKey, keys: config.keys.keys });
-  const authenticator = createAuthenticator({ ring, headerName: config.edge.keyHeaderName, allowedIps: config.edge.allowedIps, useXForwardedFor: config.edge.useXForwardedFor, trustLoopbackWithoutKeys: true, clock });
-  const authenticate = (routeKind: 'mcp' | 'admin' | 'health') => (exchange: Exchange) => authenticator.authenticate({ headers: exchange.headers, query: exchange.query, remoteAddress: exchange.remoteAddress, routeKind });
-  const policy = createPolicy({ servers, defaultAccess: config.keys.defaultAccess, keyHeaderOf: authenticator.keyHeaderOf });
+  const authenticator = createAuthenticator({
+    ring,
+    headerName: config.edge.keyHeaderName,
+    allowedIps: config.edge.allowedIps,
+    useXForwardedFor: config.edge.useXForwardedFor,
+    trustLoopbackWithoutKeys: true,
+    clock,
+  });
+  const authenticate = (routeKind: 'mcp' | 'admin' | 'health') => (exchange: Exchange) =>
+    authenticator.authenticate({
+      headers: exchange.headers,
+      query: exchange.query,
+      remoteAddress: exchange.remoteAddress,
+      routeKind,
+    });
+  const policy = createPolicy({
+    servers,
+    defaultAccess: config.keys.defaultAccess,
+    keyHeaderOf: authenticator.keyHeaderOf,
+  });
   let draining = false;
   const sse = new SseSessions(config.limits);
-  const deps: HandleMcpDeps = { mcp, policy, ledger, log, clock, newId, authenticate: authenticate('mcp'), addressOf: (exchange) => authenticator.addressOf(exchange), version: VERSION };
+  const deps: HandleMcpDeps = {
+    mcp,
+    policy,
+    ledger,
+    log,
+    clock,
+    newId,
+    authenticate: authenticate('mcp'),
+    addressOf: (exchange) => authenticator.addressOf(exchange),
+    version: VERSION,
+  };
   const startedAt = clock.now();
   const edge = new Edge({
     bounds: config.limits,
@@ -166,10 +200,14 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   scope.add('listener', () => edge[Symbol.asyncDispose]());
   await mcp.start();
   const { port } = await edge.listen(config.edge.host, config.edge.port);
-  scope.add('requests under way', () => {
-    draining = true;
-    return edge.drain(config.limits.shutdownDrainMs);
-  }, config.limits.shutdownDrainMs + 2_000);
+  scope.add(
+    'requests under way',
+    () => {
+      draining = true;
+      return edge.drain(config.limits.shutdownDrainMs);
+    },
+    config.limits.shutdownDrainMs + 2_000,
+  );
   const host = config.edge.host === '0.0.0.0' || config.edge.host === '::' ? '127.0.0.1' : config.edge.host;
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
@@ -182,8 +220,12 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
 }
 
 /** The master key: the configured one; else, where there is no file or only virtual keys, a generated one that is kept. */
-function keyOf({ config, hasFile, dataFolder, log }: GatewayOptions): { masterKey: Secret | undefined; masterKeyPath: string | undefined } {
-  if (config.keys.masterKey !== undefined) return { masterKey: config.keys.masterKey, masterKeyPath: undefined };
+function keyOf({ config, hasFile, dataFolder, log }: GatewayOptions): {
+  masterKey: Secret | undefined;
+  masterKeyPath: string | undefined;
+} {
+  if (config.keys.masterKey !== undefined)
+    return { masterKey: config.keys.masterKey, masterKeyPath: undefined };
   if (hasFile && config.keys.keys.length === 0) return { masterKey: undefined, masterKeyPath: undefined };
   const file = masterKeyFile(join(dataFolder, 'master.key'));
   if (file.warning !== undefined) log.warn('the master key is not private', { fix: file.warning });
@@ -192,26 +234,51 @@ function keyOf({ config, hasFile, dataFolder, log }: GatewayOptions): { masterKe
 
 function storeMode({ config, dataFolder }: GatewayOptions): StoreMode {
   if (config.store.disabled) return { kind: 'none', dataFolder };
-  return config.store.databaseUrl === undefined ? { kind: 'embedded', dataFolder } : { kind: 'external', url: config.store.databaseUrl };
+  return config.store.databaseUrl === undefined
+    ? { kind: 'embedded', dataFolder }
+    : { kind: 'external', url: config.store.databaseUrl };
 }
 
 /** The configured servers; without a file, the demo, where there is an embedded database to put it in. */
-async function serversOf({ config, hasFile, log }: GatewayOptions, opened: OpenedStore): Promise<readonly ServerConfig[]> {
+async function serversOf(
+  { config, hasFile, log }: GatewayOptions,
+  opened: OpenedStore,
+): Promise<readonly ServerConfig[]> {
   if (hasFile || config.mcp.servers.length > 0 || opened.embedded === undefined) return config.mcp.servers;
   await prepareDemo(opened.embedded, log);
-  return [demoServer(config.limits.serverStartMs, config.limits.callTotalMs, config.limits.inFlightPerServerMax)];
+  return [
+    demoServer(config.limits.serverStartMs, config.limits.callTotalMs, config.limits.inFlightPerServerMax),
+  ];
 }
 
-function connectors({ embedded }: OpenedStore, log: Log): ReadonlyMap<string, (config: ServerConfig) => InProcessServer> {
+function connectors(
+  { embedded }: OpenedStore,
+  log: Log,
+): ReadonlyMap<string, (config: ServerConfig) => InProcessServer> {
   const postgres = (config: ServerConfig): InProcessServer => {
     const url = config.env['DATABASE_URI'] ?? config.env['DATABASE_URL'];
-    if (url === undefined) throw new Error(`mcp_servers.${config.name}.env.DATABASE_URI is missing: the connector needs the address of its database`);
-    const options = readEnvironment(Object.fromEntries(Object.entries(config.env).map(([name, value]) => [name, value.reveal()])));
+    if (url === undefined)
+      throw new Error(
+        `mcp_servers.${config.name}.env.DATABASE_URI is missing: the connector needs the address of its database`,
+      );
+    const options = readEnvironment(
+      Object.fromEntries(Object.entries(config.env).map(([name, value]) => [name, value.reveal()])),
+    );
     return createPostgresConnector({ connection: { url }, log, version: VERSION, ...options }).server;
   };
   const all = new Map([['postgres', postgres]]);
   if (embedded !== undefined) {
-    all.set('demo', () => createPostgresConnector({ connection: embedded.connection(DEMO_DATABASE, DEMO_ROLE), log, version: VERSION, allowWrite: false, allowFunctions: [] }).server);
+    all.set(
+      'demo',
+      () =>
+        createPostgresConnector({
+          connection: embedded.connection(DEMO_DATABASE, DEMO_ROLE),
+          log,
+          version: VERSION,
+          allowWrite: false,
+          allowFunctions: [],
+        }).server,
+    );
   }
   return all;
 }

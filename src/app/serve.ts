@@ -36,13 +36,25 @@ export async function serve(options: ServeOptions, io: ServeIo): Promise<number>
   for (const warning of warnings) log.warn('configuration', { problem: formatProblem(warning) });
   let gateway: Gateway;
   try {
-    gateway = await startGateway({ config, hasFile: options.config !== undefined, dataFolder, environment: io.env, log });
+    gateway = await startGateway({
+      config,
+      hasFile: options.config !== undefined,
+      dataFolder,
+      environment: io.env,
+      log,
+    });
   } catch (error) {
     log.flush();
     throw explainStartup(error, { host: config.edge.host, port: config.edge.port, dataFolder });
   }
   io.stdout.write(banner(gateway, config.edge.host));
-  log.info('ready', { url: gateway.url, version: VERSION, servers: gateway.servers, store: gateway.storeKind, pid: process.pid });
+  log.info('ready', {
+    url: gateway.url,
+    version: VERSION,
+    servers: gateway.servers,
+    store: gateway.storeKind,
+    pid: process.pid,
+  });
   const signal = await io.stopRequested;
   log.info('stopping', { signal });
   await gateway.stop();
@@ -60,7 +72,12 @@ async function load(options: ServeOptions, io: ServeIo): ReturnType<typeof loadC
       overrides: { 'general_settings.host': options.host, 'general_settings.port': options.port },
     });
   } catch (error) {
-    if (error instanceof ConfigError) throw new StartupError(`${error.message}\nThe gateway was not started: correct the configuration (lanport config check shows all problems).`, EXIT.configuration, error);
+    if (error instanceof ConfigError)
+      throw new StartupError(
+        `${error.message}\nThe gateway was not started: correct the configuration (lanport config check shows all problems).`,
+        EXIT.configuration,
+        error,
+      );
     throw error;
   }
 }
@@ -68,7 +85,12 @@ async function load(options: ServeOptions, io: ServeIo): ReturnType<typeof loadC
 /** What a person needs to connect a client. The key itself is shown nowhere: the lines read it from its file. */
 function banner(gateway: Gateway, host: string): string {
   const { url, masterKeyPath } = gateway;
-  const key = gateway.masterKey === undefined ? undefined : masterKeyPath === undefined ? 'YOUR_KEY' : `$(cat ${quote(masterKeyPath)})`;
+  const key =
+    gateway.masterKey === undefined
+      ? undefined
+      : masterKeyPath === undefined
+        ? 'YOUR_KEY'
+        : `$(cat ${quote(masterKeyPath)})`;
   const header = key === undefined ? '' : ` --header "Authorization: Bearer ${key}"`;
   const lines = [
     '',
@@ -77,8 +99,14 @@ function banner(gateway: Gateway, host: string): string {
     `  MCP, streamable HTTP   ${url}/mcp`,
     `  MCP, HTTP+SSE          ${url}/sse`,
     `  Servers                ${gateway.servers.join(', ') || 'none: add mcp_servers to a configuration file'}`,
-    key === undefined ? '  Key                    none is configured: only this machine is served' : masterKeyPath === undefined ? '  Key                    general_settings.master_key, or a virtual key' : `  Key                    in ${masterKeyPath}`,
-    ...(host === '127.0.0.1' ? ['  Reachable              from this machine only; other machines: --host 0.0.0.0'] : []),
+    key === undefined
+      ? '  Key                    none is configured: only this machine is served'
+      : masterKeyPath === undefined
+        ? '  Key                    general_settings.master_key, or a virtual key'
+        : `  Key                    in ${masterKeyPath}`,
+    ...(host === '127.0.0.1'
+      ? ['  Reachable              from this machine only; other machines: --host 0.0.0.0']
+      : []),
     '',
     'Connect a client:',
     '',
@@ -97,4 +125,3 @@ function banner(gateway: Gateway, host: string): string {
 function quote(path: string): string {
   return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 }
-

@@ -22,5 +22,10 @@ export function withClientOptions(command: Command): Command {
 }
 
 export function clientOf(options: ClientOptions, io: ProgramIo): GatewayClient {
-  return connectGateway({ url: options.url, key: options.key, dataFolder: dataFolderOf(options), env: io.env });
+  return connectGateway({
+    url: options.url,
+    key: options.key,
+    dataFolder: dataFolderOf(options),
+    env: io.env,
+  });
 }

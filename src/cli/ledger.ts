@@ -17,18 +17,34 @@ interface Row {
 /** Adds `lanport ledger tail`. */
 export function registerLedgerCommands(program: Command, io: ProgramIo): void {
   const ledger = program.command('ledger').description('The record of every call.');
-  withClientOptions(ledger.command('tail').description('The newest calls, oldest of them first.').option('-n, --lines <number>', 'how many', countOf, 20))
+  withClientOptions(
+    ledger
+      .command('tail')
+      .description('The newest calls, oldest of them first.')
+      .option('-n, --lines <number>', 'how many', countOf, 20),
+  )
     .addHelpText('after', '\nExample:\n  lanport ledger tail -n 5 --json')
     .action(async (options: ClientOptions & { readonly lines: number }) => {
       await using client = clientOf(options, io);
-      const rows = [...((await client.get(`/spend/logs?limit=${options.lines}`)) as readonly Row[])].reverse();
+      const rows = [
+        ...((await client.get(`/spend/logs?limit=${options.lines}`)) as readonly Row[]),
+      ].reverse();
       if (options.json === true) for (const row of rows) io.stdout.write(`${JSON.stringify(row)}\n`);
-      else io.stdout.write(table(['TIME', 'KEY', 'SERVER', 'TOOL', 'STATUS', 'MS', 'ERROR'], rows.map(cells)));
+      else
+        io.stdout.write(table(['TIME', 'KEY', 'SERVER', 'TOOL', 'STATUS', 'MS', 'ERROR'], rows.map(cells)));
     });
 }
 
 function cells(row: Row): string[] {
-  return [row.startedAt, row.keyAlias ?? row.keyId, row.server ?? '-', row.toolName ?? '-', row.status ?? 'received', row.totalMs?.toFixed(1) ?? '-', row.errorCode ?? ''];
+  return [
+    row.startedAt,
+    row.keyAlias ?? row.keyId,
+    row.server ?? '-',
+    row.toolName ?? '-',
+    row.status ?? 'received',
+    row.totalMs?.toFixed(1) ?? '-',
+    row.errorCode ?? '',
+  ];
 }
 
 function countOf(text: string): number {

@@ -12,7 +12,10 @@ import { registerToolsCommands } from './tools.ts';
 export function buildProgram(io: ProgramIo): Command {
   const program = new Command('lanport')
     .description('One port on your LAN for every MCP tool and every model.')
-    .configureOutput({ writeOut: (text) => void io.stdout.write(text), writeErr: (text) => void io.stderr.write(text) })
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void io.stderr.write(text),
+    })
     .showHelpAfterError('(add --help for the options)')
     .exitOverride();
   registerServeCommand(program, io);
@@ -26,7 +29,11 @@ export function buildProgram(io: ProgramIo): Command {
     .description('Print the version.')
     .option('--json', 'print JSON')
     .action((options: { readonly json?: boolean }) => {
-      io.stdout.write(options.json === true ? `${JSON.stringify({ version: VERSION, node: process.version })}\n` : `${VERSION}\n`);
+      io.stdout.write(
+        options.json === true
+          ? `${JSON.stringify({ version: VERSION, node: process.version })}\n`
+          : `${VERSION}\n`,
+      );
     });
   return program;
 }

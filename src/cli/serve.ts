@@ -12,14 +12,25 @@ export function registerServeCommand(program: Command, io: ProgramIo): void {
     .option('--host <address>', 'address to listen on (127.0.0.1)')
     .option('-d, --data <folder>', 'folder for all state (.lanport beside the configuration file)')
     .option('--env-file <file>', 'file of NAME=value lines with further variables')
-    .addHelpText('after', '\nExit code: 0 stopped as asked, 2 the configuration has errors, 3 could not start.\n\nExamples:\n  lanport serve\n  lanport serve --config config.yaml --host 0.0.0.0')
+    .addHelpText(
+      'after',
+      '\nExit code: 0 stopped as asked, 2 the configuration has errors, 3 could not start.\n\nExamples:\n  lanport serve\n  lanport serve --config config.yaml --host 0.0.0.0',
+    )
     .action(async (options: ServeOptions) => {
-      io.exit(await serve(options, { stdout: io.stdout, stderr: io.stderr, env: io.env, stopRequested: io.stopRequested() }));
+      io.exit(
+        await serve(options, {
+          stdout: io.stdout,
+          stderr: io.stderr,
+          env: io.env,
+          stopRequested: io.stopRequested(),
+        }),
+      );
     });
 }
 
 function portOf(text: string): number {
   const port = Number(text);
-  if (!/^\d+$/.test(text) || port > 65_535) throw new InvalidArgumentError('A port is a number from 0 to 65535.');
+  if (!/^\d+$/.test(text) || port > 65_535)
+    throw new InvalidArgumentError('A port is a number from 0 to 65535.');
   return port;
 }

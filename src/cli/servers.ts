@@ -32,9 +32,22 @@ export function registerServersCommands(program: Command, io: ProgramIo): void {
       await using client = clientOf(options, io);
       const list = (await client.get('/v1/mcp/server')) as readonly Server[];
       if (options.json === true) io.stdout.write(`${JSON.stringify(list, null, 2)}\n`);
-      else io.stdout.write(table(['NAME', 'STATE', 'FOR', 'TRANSPORT', 'REVISION', 'TOOLS', 'NOTES'], list.map((server) => row(server, io.now()))));
+      else
+        io.stdout.write(
+          table(
+            ['NAME', 'STATE', 'FOR', 'TRANSPORT', 'REVISION', 'TOOLS', 'NOTES'],
+            list.map((server) => row(server, io.now())),
+          ),
+        );
     });
-  withClientOptions(servers.command('show').argument('<name>', 'name or alias').description('Everything about one server: state, transport found, findings with the line to change, last words on stderr.'))
+  withClientOptions(
+    servers
+      .command('show')
+      .argument('<name>', 'name or alias')
+      .description(
+        'Everything about one server: state, transport found, findings with the line to change, last words on stderr.',
+      ),
+  )
     .addHelpText('after', '\nExample:\n  lanport servers show db')
     .action(async (name: string, options: ClientOptions) => {
       await using client = clientOf(options, io);
@@ -44,8 +57,18 @@ export function registerServersCommands(program: Command, io: ProgramIo): void {
 }
 
 function row(server: Server, now: number): string[] {
-  const notes = [server.reason, ...server.findings.map((finding) => finding.fix ?? finding.code)].filter((note) => note !== undefined).join('; ');
-  return [server.name, server.state, ago(server.since, now), server.transport ?? server.declaredTransport, server.revision ?? '-', String(server.tools), notes.slice(0, 120)];
+  const notes = [server.reason, ...server.findings.map((finding) => finding.fix ?? finding.code)]
+    .filter((note) => note !== undefined)
+    .join('; ');
+  return [
+    server.name,
+    server.state,
+    ago(server.since, now),
+    server.transport ?? server.declaredTransport,
+    server.revision ?? '-',
+    String(server.tools),
+    notes.slice(0, 120),
+  ];
 }
 
 function describe(server: Server): string {
@@ -54,7 +77,12 @@ function describe(server: Server): string {
     ['State', `${server.state} since ${server.since}`],
     ['Reason', server.reason],
     ['Declared', server.declaredTransport],
-    ['Found', server.transport === undefined ? undefined : `${server.transport}${server.revision === undefined ? '' : `, protocol ${server.revision}`}`],
+    [
+      'Found',
+      server.transport === undefined
+        ? undefined
+        : `${server.transport}${server.revision === undefined ? '' : `, protocol ${server.revision}`}`,
+    ],
     ['Address', server.url],
     ['Process', server.pid === undefined ? undefined : String(server.pid)],
     ['Starts', String(server.starts)],
@@ -62,7 +90,15 @@ function describe(server: Server): string {
     ['Tools', `${server.tools}${server.toolsReadAt === undefined ? '' : `, read ${server.toolsReadAt}`}`],
     ...(server.toolNames ?? []).map((name): [string, string] => ['', name]),
   ];
-  const text = lines.filter(([, value]) => value !== undefined).map(([name, value]) => `${name.padEnd(10)} ${value}\n`).join('');
-  const findings = server.findings.map((finding) => `\nFinding: ${finding.code}\n  ${finding.text}\n${finding.fix === undefined ? '' : `  Change: ${finding.fix}\n`}`).join('');
+  const text = lines
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => `${name.padEnd(10)} ${value}\n`)
+    .join('');
+  const findings = server.findings
+    .map(
+      (finding) =>
+        `\nFinding: ${finding.code}\n  ${finding.text}\n${finding.fix === undefined ? '' : `  Change: ${finding.fix}\n`}`,
+    )
+    .join('');
   return `${text}${findings}${server.stderr === undefined ? '' : `\nLast words on stderr:\n${server.stderr}\n`}`;
 }

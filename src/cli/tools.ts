@@ -24,17 +24,40 @@ export function registerToolsCommands(program: Command, io: ProgramIo): void {
       await using client = clientOf(options, io);
       const list = ((await client.get('/v1/mcp/tools')) as { readonly tools: readonly Tool[] }).tools;
       if (options.json === true) io.stdout.write(`${JSON.stringify(list, null, 2)}\n`);
-      else io.stdout.write(table(['TOOL', 'SERVER', 'DESCRIPTION'], list.map((tool) => [tool.name, tool.server, (tool.description ?? '').replaceAll(/\s+/g, ' ').slice(0, 80)])));
+      else
+        io.stdout.write(
+          table(
+            ['TOOL', 'SERVER', 'DESCRIPTION'],
+            list.map((tool) => [
+              tool.name,
+              tool.server,
+              (tool.description ?? '').replaceAll(/\s+/g, ' ').slice(0, 80),
+            ]),
+          ),
+        );
     });
-  withClientOptions(tools.command('call').argument('<tool>', 'name of the tool').argument('[arguments]', 'arguments as a JSON object', objectOf).description('Call a tool and print its result.'))
-    .addHelpText('after', `\nExit code: 0 the tool succeeded, 1 it reported an error.\n\nExample:\n  lanport tools call execute_sql '{"sql": "SELECT count(*) FROM shop.orders"}'`)
-    .action(async (name: string, args: Readonly<Record<string, unknown>> | undefined, options: ClientOptions) => {
-      await using client = clientOf(options, io);
-      const result = (await client.rpc('tools/call', { name, arguments: args ?? {} })) as Result;
-      if (options.json === true) io.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
-      else for (const item of result.content ?? []) io.stdout.write(`${item.type === 'text' ? item.text : JSON.stringify(item)}\n`);
-      io.exit(result.isError === true ? EXIT.failed : EXIT.ok);
-    });
+  withClientOptions(
+    tools
+      .command('call')
+      .argument('<tool>', 'name of the tool')
+      .argument('[arguments]', 'arguments as a JSON object', objectOf)
+      .description('Call a tool and print its result.'),
+  )
+    .addHelpText(
+      'after',
+      `\nExit code: 0 the tool succeeded, 1 it reported an error.\n\nExample:\n  lanport tools call execute_sql '{"sql": "SELECT count(*) FROM shop.orders"}'`,
+    )
+    .action(
+      async (name: string, args: Readonly<Record<string, unknown>> | undefined, options: ClientOptions) => {
+        await using client = clientOf(options, io);
+        const result = (await client.rpc('tools/call', { name, arguments: args ?? {} })) as Result;
+        if (options.json === true) io.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+        else
+          for (const item of result.content ?? [])
+            io.stdout.write(`${item.type === 'text' ? item.text : JSON.stringify(item)}\n`);
+        io.exit(result.isError === true ? EXIT.failed : EXIT.ok);
+      },
+    );
 }
 
 function objectOf(text: string): unknown {
@@ -44,6 +67,7 @@ function objectOf(text: string): unknown {
   } catch (error) {
     throw new InvalidArgumentError(`Arguments must be a JSON object: ${(error as Error).message}.`);
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new InvalidArgumentError('Arguments must be a JSON object, for example \'{"sql": "SELECT 1"}\'.');
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new InvalidArgumentError('Arguments must be a JSON object, for example \'{"sql": "SELECT 1"}\'.');
   return value;
 }

@@ -11,7 +11,13 @@ describe('a secret', () => {
   it('is printed by nothing', () => {
     verifies('core:secrets');
     const secret = new Secret('hunter2');
-    const shown = [String(secret), `${secret as unknown as string}`, JSON.stringify({ secret }), inspect({ secret }), inspect(secret, { showHidden: true })].join(' ');
+    const shown = [
+      String(secret),
+      `${secret as unknown as string}`,
+      JSON.stringify({ secret }),
+      inspect({ secret }),
+      inspect(secret, { showHidden: true }),
+    ].join(' ');
     expect(shown).not.toContain('hunter2');
     expect(secret.reveal()).toBe('hunter2');
   });
@@ -26,7 +32,8 @@ describe('ids', () => {
       if (at === 4_000) now += 2_000;
       return newId();
     });
-    for (const id of ids) expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    for (const id of ids)
+      expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
     expect(new Set(ids).size).toBe(ids.length);
     const order = ids.map((id) => id.slice(0, 18));
     expect([...order].sort()).toEqual(order);
@@ -50,7 +57,9 @@ describe('a scope', () => {
 
   it('a deadline passes on what came in time', async () => {
     expect(await withDeadline(Promise.resolve(7), 1_000, 'x')).toBe(7);
-    await expect(withDeadline(new Promise(() => undefined), 10, 'waiting')).rejects.toThrow('waiting took longer than 10 ms');
+    await expect(withDeadline(new Promise(() => undefined), 10, 'waiting')).rejects.toThrow(
+      'waiting took longer than 10 ms',
+    );
   });
 });
 
@@ -62,7 +71,10 @@ describe('a seal', () => {
     expect(seal.open(token)).toBe('{"p":"key"}');
     expect(seal.seal('{"p":"key"}')).not.toBe(token);
     expect(createSeal(Buffer.alloc(SEAL_SECRET_BYTES, 2)).open(token)).toBeUndefined();
-    for (let at = 0; at < token.length; at++) expect(seal.open(`${token.slice(0, at)}${token[at] === 'A' ? 'B' : 'A'}${token.slice(at + 1)}`)).toBeUndefined();
+    for (let at = 0; at < token.length; at++)
+      expect(
+        seal.open(`${token.slice(0, at)}${token[at] === 'A' ? 'B' : 'A'}${token.slice(at + 1)}`),
+      ).toBeUndefined();
     expect(seal.open('')).toBeUndefined();
     expect(() => createSeal(Buffer.alloc(5))).toThrow(/32 bytes/);
   });
@@ -70,9 +82,15 @@ describe('a seal', () => {
 
 describe('errors', () => {
   it('fill their texts, and leave visible what was not given', () => {
-    expect(publicText('server-unknown', { name: 'x', known: 'a, b' })).toBe('There is no MCP server, alias or access group named "x" for this key. It may use: a, b.');
+    expect(publicText('server-unknown', { name: 'x', known: 'a, b' })).toBe(
+      'There is no MCP server, alias or access group named "x" for this key. It may use: a, b.',
+    );
     expect(publicText('server-unknown')).toContain('{name}');
-    expect(new GatewayError('server-busy', { server: 's', max: 3 })).toMatchObject({ status: 200, rpcCode: 1442, retryable: true });
+    expect(new GatewayError('server-busy', { server: 's', max: 3 })).toMatchObject({
+      status: 200,
+      rpcCode: 1442,
+      retryable: true,
+    });
   });
 
   it('have texts that end, and own codes outside the range of the specification', () => {

@@ -21,7 +21,34 @@ const parses = (text: string): boolean => {
 };
 
 describe('the byte scanner', () => {
-  const pieces = ['{', '}', '[', ']', ',', ':', '"a"', '"\\u00e9"', '"\\x"', '"', '1', '-', '0', '01', '1.', '1e5', '1E+', 'true', 'nul', 'null', ' ', '\n', '\t', '\u0001', '"\n"', 'é'];
+  const pieces = [
+    '{',
+    '}',
+    '[',
+    ']',
+    ',',
+    ':',
+    '"a"',
+    '"\\u00e9"',
+    '"\\x"',
+    '"',
+    '1',
+    '-',
+    '0',
+    '01',
+    '1.',
+    '1e5',
+    '1E+',
+    'true',
+    'nul',
+    'null',
+    ' ',
+    '\n',
+    '\t',
+    '\u0001',
+    '"\n"',
+    'é',
+  ];
 
   it('accepts exactly what JSON.parse accepts, over 60,000 seeded random texts', () => {
     let seed = 12345;
@@ -40,7 +67,10 @@ describe('the byte scanner', () => {
   });
 
   it('finds members, their bytes and their children', () => {
-    const object = scanObject(Buffer.from(' {"id": 12345678901234567890, "params":{"name":"a\\u0062","x":[1,{}]}, "e\\u0066":null} '), 2);
+    const object = scanObject(
+      Buffer.from(' {"id": 12345678901234567890, "params":{"name":"a\\u0062","x":[1,{}]}, "e\\u0066":null} '),
+      2,
+    );
     expect(object.keys).toEqual(['id', 'params', 'ef']);
     expect(object.slice('id')?.toString()).toBe('12345678901234567890');
     expect(object.child('params')?.string('name')).toBe('ab');

@@ -63,7 +63,9 @@ export class JsonObject {
   /** The member's value when it is a string. */
   string(key: string): string | undefined {
     const at = this.indexOf(key);
-    return at >= 0 && this.bytes[this.starts[at]!] === QUOTE ? stringAt(this.bytes, this.starts[at]!, this.ends[at]!) : undefined;
+    return at >= 0 && this.bytes[this.starts[at]!] === QUOTE
+      ? stringAt(this.bytes, this.starts[at]!, this.ends[at]!)
+      : undefined;
   }
 
   /** Whether a later member repeats this key, which makes the one at `at` void. */
@@ -164,7 +166,8 @@ class Scanner {
         const key = stringAt(bytes, keyStart, this.at);
         this.colon();
         const start = this.at;
-        const child = scanDepth > 1 && bytes[start] === OPEN_OBJECT ? this.object(scanDepth - 1, depth + 1) : undefined;
+        const child =
+          scanDepth > 1 && bytes[start] === OPEN_OBJECT ? this.object(scanDepth - 1, depth + 1) : undefined;
         if (child === undefined) this.value(depth + 1);
         object.keys.push(key);
         object.starts.push(start);
@@ -278,7 +281,8 @@ class Scanner {
   escape(): number {
     const kind = this.bytes[this.at + 1];
     if (kind === 0x75) {
-      for (let i = this.at + 2; i < this.at + 6; i++) if (!isHex(this.bytes[i])) throw this.fail('bad \\u escape');
+      for (let i = this.at + 2; i < this.at + 6; i++)
+        if (!isHex(this.bytes[i])) throw this.fail('bad \\u escape');
       return this.at + 6;
     }
     if (kind === undefined || !ESCAPES.has(kind)) throw this.fail('bad escape');
@@ -322,5 +326,7 @@ function isDigit(byte: number | undefined): boolean {
 }
 
 function isHex(byte: number | undefined): boolean {
-  return byte !== undefined && (isDigit(byte) || (byte >= 0x41 && byte <= 0x46) || (byte >= 0x61 && byte <= 0x66));
+  return (
+    byte !== undefined && (isDigit(byte) || (byte >= 0x41 && byte <= 0x46) || (byte >= 0x61 && byte <= 0x66))
+  );
 }

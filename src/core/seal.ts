@@ -16,12 +16,15 @@ export interface Seal {
 
 /** Seals small texts so that whoever carries them can neither read nor change them (AES-256-GCM, NIST SP 800-38D). */
 export function createSeal(secret: Uint8Array): Seal {
-  if (secret.length !== SEAL_SECRET_BYTES) throw new Error(`a seal needs ${SEAL_SECRET_BYTES} bytes, not ${secret.length}`);
+  if (secret.length !== SEAL_SECRET_BYTES)
+    throw new Error(`a seal needs ${SEAL_SECRET_BYTES} bytes, not ${secret.length}`);
   return {
     seal(text) {
       const iv = randomBytes(IV_BYTES);
       const cipher = createCipheriv(ALGORITHM, secret, iv);
-      return Buffer.concat([iv, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]).toString('base64url');
+      return Buffer.concat([iv, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]).toString(
+        'base64url',
+      );
     },
     open(token) {
       if (token.length > TOKEN_CHARACTERS_MAX) return undefined;
@@ -30,7 +33,9 @@ export function createSeal(secret: Uint8Array): Seal {
       try {
         const decipher = createDecipheriv(ALGORITHM, secret, bytes.subarray(0, IV_BYTES));
         decipher.setAuthTag(bytes.subarray(-TAG_BYTES));
-        return decipher.update(bytes.subarray(IV_BYTES, -TAG_BYTES), undefined, 'utf8') + decipher.final('utf8');
+        return (
+          decipher.update(bytes.subarray(IV_BYTES, -TAG_BYTES), undefined, 'utf8') + decipher.final('utf8')
+        );
       } catch {
         return undefined;
       }

@@ -15,13 +15,20 @@ const LOOPBACK: readonly string[] = ['localhost', '127.0.0.1', '[::1]', '::1'];
  * from this machine or an allowed host. Throws `origin-forbidden` or `host-forbidden`.
  */
 export function createBrowserGuard(options: BrowserGuardOptions): (headers: IncomingHttpHeaders) => void {
-  const own = new Set([...LOOPBACK, ...machineNames(), ...options.allowedHosts].map((name) => name.toLowerCase()));
+  const own = new Set(
+    [...LOOPBACK, ...machineNames(), ...options.allowedHosts].map((name) => name.toLowerCase()),
+  );
   return (headers) => {
     const { origin, host } = headers;
-    if (origin !== undefined && !own.has(hostOf(origin) ?? '') && hostOf(origin) !== undefinedIfNoKeys(options, host)) {
+    if (
+      origin !== undefined &&
+      !own.has(hostOf(origin) ?? '') &&
+      hostOf(origin) !== undefinedIfNoKeys(options, host)
+    ) {
       throw new GatewayError('origin-forbidden', { origin: origin.slice(0, 200) });
     }
-    if (options.checkHost && host !== undefined && !own.has(nameOf(host))) throw new GatewayError('host-forbidden', { host: host.slice(0, 200) });
+    if (options.checkHost && host !== undefined && !own.has(nameOf(host)))
+      throw new GatewayError('host-forbidden', { host: host.slice(0, 200) });
   };
 }
 
@@ -45,6 +52,8 @@ function nameOf(host: string): string {
 function machineNames(): string[] {
   const name = hostname();
   const short = name.split('.')[0]!;
-  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []).map(({ address, family }) => (family === 'IPv6' ? `[${address}]` : address));
+  const addresses = Object.values(networkInterfaces())
+    .flatMap((list) => list ?? [])
+    .map(({ address, family }) => (family === 'IPv6' ? `[${address}]` : address));
   return [name, short, `${short}.local`, `${short}.lan`, ...addresses];
 }

@@ -16,9 +16,23 @@ function isMcp(path: string): boolean {
 }
 
 function rpcBody(error: GatewayError): Buffer {
-  return Buffer.from(JSON.stringify({ jsonrpc: '2.0', id: null, error: { code: error.rpcCode, message: error.message, data: { ...error.data, lanport: error.code, retryable: error.retryable } } }));
+  return Buffer.from(
+    JSON.stringify({
+      jsonrpc: '2.0',
+      id: null,
+      error: {
+        code: error.rpcCode,
+        message: error.message,
+        data: { ...error.data, lanport: error.code, retryable: error.retryable },
+      },
+    }),
+  );
 }
 
 function plainBody(error: GatewayError, status: number): Buffer {
-  return Buffer.from(JSON.stringify({ error: { message: error.message, type: error.code, param: null, code: String(status) } }));
+  return Buffer.from(
+    JSON.stringify({
+      error: { message: error.message, type: error.code, param: null, code: String(status) },
+    }),
+  );
 }

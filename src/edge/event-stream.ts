@@ -16,7 +16,10 @@ export const STREAM_HEADERS = {
 
 /** One event as text. JSON has no raw line breaks in strings, so those around it may become spaces. */
 export function eventText(event: string | undefined, data: Buffer): Buffer {
-  const line = data.includes(0x0a) || data.includes(0x0d) ? Buffer.from(data.map((byte) => (byte === 0x0a || byte === 0x0d ? 0x20 : byte))) : data;
+  const line =
+    data.includes(0x0a) || data.includes(0x0d)
+      ? Buffer.from(data.map((byte) => (byte === 0x0a || byte === 0x0d ? 0x20 : byte)))
+      : data;
   const head = event === undefined ? [] : [Buffer.from(`event: ${event}\n`)];
   return Buffer.concat([...head, DATA, line, END]);
 }
@@ -80,7 +83,8 @@ class HeldStream implements EventStream {
   }
 
   comment(text: string): void {
-    if (!this.#closed && this.#response.writableLength < BUFFERED_BYTES_MAX) this.#response.write(`: ${text}\n\n`);
+    if (!this.#closed && this.#response.writableLength < BUFFERED_BYTES_MAX)
+      this.#response.write(`: ${text}\n\n`);
   }
 
   close(): void {

@@ -26,7 +26,13 @@ export class HttpExchange implements Exchange {
   #streaming = false;
   #answered = false;
 
-  constructor(request: IncomingMessage, response: ServerResponse, requestId: string, startedMs: number, deps: ExchangeDeps) {
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    requestId: string,
+    startedMs: number,
+    deps: ExchangeDeps,
+  ) {
     this.#request = request;
     this.#response = response;
     this.#deps = deps;
@@ -76,9 +82,11 @@ export class HttpExchange implements Exchange {
     const request = this.#request;
     const max = this.#deps.bodyBytesMax;
     const type = request.headers['content-type'];
-    if (type !== undefined && !isJson(type)) return Promise.reject(new GatewayError('body-type', { type: type.slice(0, 80) }));
+    if (type !== undefined && !isJson(type))
+      return Promise.reject(new GatewayError('body-type', { type: type.slice(0, 80) }));
     const declared = request.headers['content-length'];
-    if (declared !== undefined && Number(declared) > max) return Promise.reject(new GatewayError('body-too-large', { max }));
+    if (declared !== undefined && Number(declared) > max)
+      return Promise.reject(new GatewayError('body-too-large', { max }));
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
@@ -92,13 +100,20 @@ export class HttpExchange implements Exchange {
       });
       request.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
       request.on('close', () => {
-        if (!request.complete) reject(new GatewayError('body-cut', { received: bytes, expected: declared ?? 'more' }));
+        if (!request.complete)
+          reject(new GatewayError('body-cut', { received: bytes, expected: declared ?? 'more' }));
       });
-      request.on('error', () => reject(new GatewayError('body-cut', { received: bytes, expected: declared ?? 'more' })));
+      request.on('error', () =>
+        reject(new GatewayError('body-cut', { received: bytes, expected: declared ?? 'more' })),
+      );
     });
   }
 
-  send(status: number, headers: Readonly<Record<string, string>> | undefined, body: Buffer | undefined): void {
+  send(
+    status: number,
+    headers: Readonly<Record<string, string>> | undefined,
+    body: Buffer | undefined,
+  ): void {
     if (this.#answered) return;
     this.#answered = true;
     this.#deps.slow.delete(this);
@@ -111,10 +126,15 @@ export class HttpExchange implements Exchange {
       response.end();
       return;
     }
-    const head: Record<string, string | number> = { ...headers, 'x-request-id': this.requestId, 'content-length': body?.length ?? 0 };
+    const head: Record<string, string | number> = {
+      ...headers,
+      'x-request-id': this.requestId,
+      'content-length': body?.length ?? 0,
+    };
     if (body !== undefined && head['content-type'] === undefined) head['content-type'] = 'application/json';
     // What is left of a body that was refused would be taken for the next request.
-    if (!this.#request.complete && this.#request.headers['content-length'] !== undefined) head['connection'] = 'close';
+    if (!this.#request.complete && this.#request.headers['content-length'] !== undefined)
+      head['connection'] = 'close';
     response.writeHead(status, head);
     response.end(this.method === 'HEAD' ? undefined : body);
   }

@@ -34,16 +34,21 @@ export function routeOf(path: string): Route {
   if (fixed !== undefined) return fixed;
   if (trimmed.startsWith('/.well-known/') || trimmed === '/register') return { kind: 'oauth' };
   const parts = trimmed.slice(1).split('/');
-  if (parts[0] === 'mcp' && parts[1] === 'sse' && parts.length === 2) return { kind: 'sse', names: undefined };
+  if (parts[0] === 'mcp' && parts[1] === 'sse' && parts.length === 2)
+    return { kind: 'sse', names: undefined };
   if (parts[0] === 'mcp' && parts.length >= 2) return scoped('mcp', parts[1]!);
   if (parts.length === 2 && parts[1] === 'mcp') return scoped('mcp', parts[0]!);
   if (parts.length === 2 && parts[1] === 'sse') return scoped('sse', parts[0]!);
-  if (trimmed.startsWith('/v1/mcp/server/') && parts.length === 4) return { kind: 'admin', operation: 'server', argument: decode(parts[3]!) };
+  if (trimmed.startsWith('/v1/mcp/server/') && parts.length === 4)
+    return { kind: 'admin', operation: 'server', argument: decode(parts[3]!) };
   return UNKNOWN;
 }
 
 function scoped(kind: 'mcp' | 'sse', text: string): Route {
-  const names = decode(text).split(',').map((name) => name.trim()).filter((name) => name !== '');
+  const names = decode(text)
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
   return names.length === 0 ? UNKNOWN : { kind, names };
 }
 

@@ -11,7 +11,10 @@ import { EventStreams } from './event-stream.ts';
 import { HttpExchange } from './http-exchange.ts';
 import { type Route, routeOf } from './routes.ts';
 
-export type Handler<Kind extends Route['kind']> = (exchange: Exchange, route: Extract<Route, { kind: Kind }>) => Promise<void> | void;
+export type Handler<Kind extends Route['kind']> = (
+  exchange: Exchange,
+  route: Extract<Route, { kind: Kind }>,
+) => Promise<void> | void;
 
 export type Handlers = { readonly [Kind in Exclude<Route['kind'], 'unknown' | 'oauth'>]: Handler<Kind> };
 
@@ -44,7 +47,16 @@ export class Edge implements AsyncDisposable {
     this.#deps = deps;
     this.#streams = new EventStreams(deps.bounds.keepAliveMs);
     this.#guard = createBrowserGuard(deps.browser);
-    this.#server = createServer({ keepAliveTimeout: KEEP_ALIVE_SOCKET_MS, headersTimeout: HEADERS_MS, requestTimeout: deps.bounds.bodyReadMs, maxHeaderSize: HEADER_BYTES_MAX, noDelay: true }, (request, response) => void this.#handle(request, response));
+    this.#server = createServer(
+      {
+        keepAliveTimeout: KEEP_ALIVE_SOCKET_MS,
+        headersTimeout: HEADERS_MS,
+        requestTimeout: deps.bounds.bodyReadMs,
+        maxHeaderSize: HEADER_BYTES_MAX,
+        noDelay: true,
+      },
+      (request, response) => void this.#handle(request, response),
+    );
     this.#server.on('upgrade', (_request, socket) => {
       socket.end('HTTP/1.1 426 Upgrade Required\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
     });
@@ -91,7 +103,11 @@ export class Edge implements AsyncDisposable {
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { clock, newId, bounds } = this.#deps;
-    const exchange = new HttpExchange(request, response, newId(), clock.monotonicMs(), { bodyBytesMax: bounds.bodyBytesMax, streams: this.#streams, slow: this.#slow });
+    const exchange = new HttpExchange(request, response, newId(), clock.monotonicMs(), {
+      bodyBytesMax: bounds.bodyBytesMax,
+      streams: this.#streams,
+      slow: this.#slow,
+    });
     this.#inFlight++;
     try {
       const route = routeOf(exchange.path);
@@ -127,9 +143,26 @@ export class Edge implements AsyncDisposable {
   }
 
   #fail(exchange: HttpExchange, error: unknown): void {
-    const failure = error instanceof GatewayError ? error : new GatewayError('internal', { request: exchange.requestId }, { cause: error });
-    if (failure.code === 'internal') this.#deps.log.error('a request broke', { request: exchange.requestId, path: exchange.path, error, stack: error instanceof Error ? error.stack : undefined });
-    else this.#deps.log.info('refused', { request: exchange.requestId, method: exchange.method, path: exchange.path, address: exchange.remoteAddress, error: failure.code, status: failure.status });
+    const failure =
+      error instanceof GatewayError
+        ? error
+        : new GatewayError('internal', { request: exchange.requestId }, { cause: error });
+    if (failure.code === 'internal')
+      this.#deps.log.error('a request broke', {
+        request: exchange.requestId,
+        path: exchange.path,
+        error,
+        stack: error instanceof Error ? error.stack : undefined,
+      });
+    else
+      this.#deps.log.info('refused', {
+        request: exchange.requestId,
+        method: exchange.method,
+        path: exchange.path,
+        address: exchange.remoteAddress,
+        error: failure.code,
+        status: failure.status,
+      });
     if (exchange.isGone) return;
     sendError(exchange, failure);
   }
@@ -138,7 +171,8 @@ export class Edge implements AsyncDisposable {
     const now = this.#deps.clock.monotonicMs();
     for (const exchange of this.#slow) {
       const waited = now - exchange.startedMs;
-      if (waited >= this.#deps.bounds.keepAliveMs && waited % this.#deps.bounds.keepAliveMs < SWEEP_MS) exchange.keepAlive();
+      if (waited >= this.#deps.bounds.keepAliveMs && waited % this.#deps.bounds.keepAliveMs < SWEEP_MS)
+        exchange.keepAlive();
     }
   }
 }

@@ -2,7 +2,14 @@ import type { Clock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { CallStatus, Ledger } from '../ledger/ledger-ports.ts';
 import type { Mcp } from '../mcp/mcp.ts';
-import { type Inbound, type RpcReply, type RpcRequest, replyMessage, resultMessage, toolErrorResult } from '../mcp/mcp-wire.ts';
+import {
+  type Inbound,
+  type RpcReply,
+  type RpcRequest,
+  replyMessage,
+  resultMessage,
+  toolErrorResult,
+} from '../mcp/mcp-wire.ts';
 import type { ToolEntry } from '../mcp/mcp-view.ts';
 import type { McpPolicy } from '../policy/visibility.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -32,7 +39,12 @@ interface Outcome {
  * The way of one `tools/call`: what the name stands for, the verdict, the record, the call, the answer. Whatever happens after the
  * record was made, exactly one end follows it.
  */
-export async function callTool(request: RpcRequest, inbound: Inbound, context: McpContext, deps: CallDeps): Promise<Reply> {
+export async function callTool(
+  request: RpcRequest,
+  inbound: Inbound,
+  context: McpContext,
+  deps: CallDeps,
+): Promise<Reply> {
   const { exchange, visibility } = context;
   const name = request.params?.string('name');
   if (name === undefined) throw new GatewayError('rpc-params', { reason: 'params.name must be a string' });
@@ -55,7 +67,10 @@ export async function callTool(request: RpcRequest, inbound: Inbound, context: M
     outcome.status = statusOf(failure);
     outcome.errorCode = failure.code;
     if (!isToolTrouble(failure)) throw failure;
-    const message = resultMessage(request.idBytes, toolErrorResult(failure.message, failure.code, inbound.era));
+    const message = resultMessage(
+      request.idBytes,
+      toolErrorResult(failure.message, failure.code, inbound.era),
+    );
     outcome.bytesOut = message.length;
     return { status: 200, message };
   } finally {
@@ -63,7 +78,14 @@ export async function callTool(request: RpcRequest, inbound: Inbound, context: M
   }
 }
 
-async function callUpstream(tool: ToolEntry, request: RpcRequest, inbound: Inbound, context: McpContext, outcome: Outcome, deps: CallDeps): Promise<RpcReply> {
+async function callUpstream(
+  tool: ToolEntry,
+  request: RpcRequest,
+  inbound: Inbound,
+  context: McpContext,
+  outcome: Outcome,
+  deps: CallDeps,
+): Promise<RpcReply> {
   const { exchange } = context;
   const startedMs = deps.clock.monotonicMs();
   try {
@@ -77,7 +99,16 @@ async function callUpstream(tool: ToolEntry, request: RpcRequest, inbound: Inbou
   }
 }
 
-function record(id: string, request: RpcRequest, name: string, tool: ToolEntry | undefined, context: McpContext, inbound: Inbound, deps: CallDeps, denied?: string): Promise<void> {
+function record(
+  id: string,
+  request: RpcRequest,
+  name: string,
+  tool: ToolEntry | undefined,
+  context: McpContext,
+  inbound: Inbound,
+  deps: CallDeps,
+  denied?: string,
+): Promise<void> {
   const { principal, exchange } = context;
   return deps.ledger.begin({
     id,
@@ -102,20 +133,64 @@ function record(id: string, request: RpcRequest, name: string, tool: ToolEntry |
 }
 
 /** Answers a name that stands for nothing here. What another key could call is recorded as denied, and looks unknown all the same. */
-async function refuse(request: RpcRequest, name: string, resolved: { kind: 'unknown' } | { kind: 'ambiguous'; candidates: readonly string[] }, context: McpContext, inbound: Inbound, deps: CallDeps): Promise<never> {
+async function refuse(
+  request: RpcRequest,
+  name: string,
+  resolved: { kind: 'unknown' } | { kind: 'ambiguous'; candidates: readonly string[] },
+  context: McpContext,
+  inbound: Inbound,
+  deps: CallDeps,
+): Promise<never> {
   const denied = resolved.kind === 'unknown' && deps.mcp.isHidden(context.visibility, name);
   const id = deps.newId();
   const code = resolved.kind === 'ambiguous' ? 'tool-ambiguous' : 'tool-unknown';
-  await record(id, request, name, undefined, context, inbound, deps, denied ? 'not visible to this key' : `no such tool (${resolved.kind})`);
-  finish(id, { status: denied ? 'denied' : 'error', errorCode: code, upstreamMs: undefined, bytesOut: 0 }, name, undefined, context, deps);
-  throw new GatewayError(code, { name: name.slice(0, 100), candidates: resolved.kind === 'ambiguous' ? resolved.candidates.join(', ') : '' });
+  await record(
+    id,
+    request,
+    name,
+    undefined,
+    context,
+    inbound,
+    deps,
+    denied ? 'not visible to this key' : `no such tool (${resolved.kind})`,
+  );
+  finish(
+    id,
+    { status: denied ? 'denied' : 'error', errorCode: code, upstreamMs: undefined, bytesOut: 0 },
+    name,
+    undefined,
+    context,
+    deps,
+  );
+  throw new GatewayError(code, {
+    name: name.slice(0, 100),
+    candidates: resolved.kind === 'ambiguous' ? resolved.candidates.join(', ') : '',
+  });
 }
 
-function finish(id: string, outcome: Outcome, name: string, tool: ToolEntry | undefined, context: McpContext, deps: CallDeps): void {
+function finish(
+  id: string,
+  outcome: Outcome,
+  name: string,
+  tool: ToolEntry | undefined,
+  context: McpContext,
+  deps: CallDeps,
+): void {
   const totalMs = deps.clock.monotonicMs() - context.exchange.startedMs;
   const endedAt = deps.clock.now();
   const { status, errorCode, upstreamMs, bytesOut } = outcome;
-  deps.ledger.end({ id, endedAt, status, errorCode, totalMs, upstreamMs, bytesOut, promptTokens: undefined, completionTokens: undefined, cost: undefined });
+  deps.ledger.end({
+    id,
+    endedAt,
+    status,
+    errorCode,
+    totalMs,
+    upstreamMs,
+    bytesOut,
+    promptTokens: undefined,
+    completionTokens: undefined,
+    cost: undefined,
+  });
   deps.log.info('call', {
     call: id,
     request: context.exchange.requestId,

@@ -10,15 +10,24 @@ export interface AdminDeps {
   readonly mcp: Mcp;
   readonly policy: McpPolicy;
   readonly authenticate: (exchange: Exchange) => Principal;
-  readonly recentCalls: (query: { readonly limit: number; readonly beforeId?: string }) => Promise<readonly LedgerRow[]>;
+  readonly recentCalls: (query: {
+    readonly limit: number;
+    readonly beforeId?: string;
+  }) => Promise<readonly LedgerRow[]>;
   readonly accessGroups: readonly string[];
 }
 
 const LEDGER_LIMIT = { standard: 50, max: 1_000 } as const;
 
 /** The operator's read-only routes. Listing tools takes any key and shows what that key sees; the rest takes the master key. */
-export async function handleAdmin(exchange: Exchange, operation: string, argument: string | undefined, deps: AdminDeps): Promise<void> {
-  if (exchange.method !== 'GET') throw new GatewayError('method-not-allowed', { method: exchange.method, path: exchange.path });
+export async function handleAdmin(
+  exchange: Exchange,
+  operation: string,
+  argument: string | undefined,
+  deps: AdminDeps,
+): Promise<void> {
+  if (exchange.method !== 'GET')
+    throw new GatewayError('method-not-allowed', { method: exchange.method, path: exchange.path });
   const principal = deps.authenticate(exchange); // 401, 403
   if (operation === 'tools') {
     await tools(exchange, principal, deps);
@@ -30,9 +39,21 @@ export async function handleAdmin(exchange: Exchange, operation: string, argumen
       json(exchange, 200, deps.mcp.status().map(publicStatus));
       return;
     case 'server': {
-      const status = deps.mcp.status().find((server) => server.name === argument || server.alias === argument);
-      if (status === undefined) throw new GatewayError('server-unknown', { name: (argument ?? '').slice(0, 100), known: deps.mcp.status().map((server) => server.name).join(', ') });
-      json(exchange, 200, { ...publicStatus(status), toolNames: deps.mcp.catalog.get(status.name)?.tools.map((tool) => tool.originalName) ?? [] });
+      const status = deps.mcp
+        .status()
+        .find((server) => server.name === argument || server.alias === argument);
+      if (status === undefined)
+        throw new GatewayError('server-unknown', {
+          name: (argument ?? '').slice(0, 100),
+          known: deps.mcp
+            .status()
+            .map((server) => server.name)
+            .join(', '),
+        });
+      json(exchange, 200, {
+        ...publicStatus(status),
+        toolNames: deps.mcp.catalog.get(status.name)?.tools.map((tool) => tool.originalName) ?? [],
+      });
       return;
     }
     case 'access-groups':
@@ -61,11 +82,16 @@ async function tools(exchange: Exchange, principal: Principal, deps: AdminDeps):
 function ledgerQuery(exchange: Exchange): { limit: number; beforeId?: string } {
   const query = new URLSearchParams(exchange.query ?? '');
   const limit = Number(query.get('limit') ?? LEDGER_LIMIT.standard);
-  if (!Number.isInteger(limit) || limit < 1) throw new GatewayError('rpc-params', { reason: 'limit must be a whole number from 1' });
+  if (!Number.isInteger(limit) || limit < 1)
+    throw new GatewayError('rpc-params', { reason: 'limit must be a whole number from 1' });
   const before = query.get('before');
   return { limit: Math.min(limit, LEDGER_LIMIT.max), ...(before === null ? {} : { beforeId: before }) };
 }
 
 function publicRow(row: LedgerRow): Record<string, unknown> {
-  return { ...row, startedAt: new Date(row.startedAt).toISOString(), endedAt: row.endedAt === undefined ? undefined : new Date(row.endedAt).toISOString() };
+  return {
+    ...row,
+    startedAt: new Date(row.startedAt).toISOString(),
+    endedAt: row.endedAt === undefined ? undefined : new Date(row.endedAt).toISOString(),
+  };
 }

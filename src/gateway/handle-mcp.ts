@@ -30,7 +30,8 @@ export interface HandleMcpDeps extends CallDeps {
 
 /** The way of a request to `/mcp`: a step per line, each of which may end it with an error. */
 export async function handleMcp(exchange: Exchange, deps: HandleMcpDeps): Promise<void> {
-  if (exchange.method === 'GET' && exchange.headers.accept?.includes('text/html') === true) return sendStatusPage(exchange, deps.version);
+  if (exchange.method === 'GET' && exchange.headers.accept?.includes('text/html') === true)
+    return sendStatusPage(exchange, deps.version);
   const principal = deps.authenticate(exchange); // 401, 403
   const visibility = deps.policy.visibility(principal, deps.policy.narrowing(exchange)); // 404
   const context: McpContext = { exchange, principal, visibility, scopeName: exchange.names?.join('-') };
@@ -55,7 +56,12 @@ async function post(context: McpContext, deps: HandleMcpDeps): Promise<void> {
     deps.mcp.sessions.enter(inbound.session, inbound.messages.length); // 429
   } catch (error) {
     const failure = asGatewayError(error, exchange, deps);
-    deps.log.info('refused', { request: exchange.requestId, path: exchange.path, error: failure.code, status: failure.status });
+    deps.log.info('refused', {
+      request: exchange.requestId,
+      path: exchange.path,
+      error: failure.code,
+      status: failure.status,
+    });
     exchange.send(failure.status, undefined, errorMessage(idIn(body), errorObject(failure)));
     return;
   }
@@ -64,7 +70,9 @@ async function post(context: McpContext, deps: HandleMcpDeps): Promise<void> {
   try {
     headers = openSession(context, inbound, deps); // 503
     exchange.mayStream();
-    replies = (await Promise.all(inbound.messages.map((message) => answer(message, inbound, context, deps)))).filter((reply) => reply !== undefined);
+    replies = (
+      await Promise.all(inbound.messages.map((message) => answer(message, inbound, context, deps)))
+    ).filter((reply) => reply !== undefined);
   } finally {
     deps.mcp.sessions.leave(inbound.session, inbound.messages.length);
   }
@@ -74,7 +82,12 @@ async function post(context: McpContext, deps: HandleMcpDeps): Promise<void> {
 }
 
 /** The reply to one message; `undefined` when it wants none. Never rejects: a failure becomes the reply. */
-export async function answer(message: RpcMessage, inbound: Inbound, context: McpContext, deps: HandleMcpDeps): Promise<Reply | undefined> {
+export async function answer(
+  message: RpcMessage,
+  inbound: Inbound,
+  context: McpContext,
+  deps: HandleMcpDeps,
+): Promise<Reply | undefined> {
   if (message.kind !== 'request') return undefined;
   try {
     const reply = await route(message, inbound, context, deps);
@@ -86,7 +99,12 @@ export async function answer(message: RpcMessage, inbound: Inbound, context: Mcp
   }
 }
 
-async function route(request: RpcRequest, inbound: Inbound, context: McpContext, deps: HandleMcpDeps): Promise<Buffer | Reply> {
+async function route(
+  request: RpcRequest,
+  inbound: Inbound,
+  context: McpContext,
+  deps: HandleMcpDeps,
+): Promise<Buffer | Reply> {
   const { mcp } = deps;
   const { visibility } = context;
   switch (`${inbound.era} ${request.method}`) {
@@ -95,12 +113,19 @@ async function route(request: RpcRequest, inbound: Inbound, context: McpContext,
       return callTool(request, inbound, context, deps);
     case 'legacy tools/list':
     case 'modern tools/list':
-      if (request.params?.has('cursor') === true) throw new GatewayError('rpc-params', { reason: 'this list has one page and no cursor' });
+      if (request.params?.has('cursor') === true)
+        throw new GatewayError('rpc-params', { reason: 'this list has one page and no cursor' });
       return resultMessage(request.idBytes, await mcp.listTools(visibility, inbound.era));
     case 'legacy initialize':
-      return resultMessage(request.idBytes, mcp.describe(visibility, 'legacy', initializeRevision(request), context.scopeName));
+      return resultMessage(
+        request.idBytes,
+        mcp.describe(visibility, 'legacy', initializeRevision(request), context.scopeName),
+      );
     case 'modern server/discover':
-      return resultMessage(request.idBytes, mcp.describe(visibility, 'modern', LATEST_MODERN, context.scopeName));
+      return resultMessage(
+        request.idBytes,
+        mcp.describe(visibility, 'modern', LATEST_MODERN, context.scopeName),
+      );
     case 'legacy ping':
       return resultMessage(request.idBytes, Buffer.from('{}'));
     default:
@@ -109,9 +134,14 @@ async function route(request: RpcRequest, inbound: Inbound, context: McpContext,
 }
 
 /** `initialize` opens a session, whose id goes into the answer's headers. */
-function openSession(context: McpContext, inbound: Inbound, deps: HandleMcpDeps): Record<string, string> | undefined {
+function openSession(
+  context: McpContext,
+  inbound: Inbound,
+  deps: HandleMcpDeps,
+): Record<string, string> | undefined {
   const first = inbound.messages[0];
-  if (inbound.era === 'modern' || first?.kind !== 'request' || first.method !== 'initialize') return undefined;
+  if (inbound.era === 'modern' || first?.kind !== 'request' || first.method !== 'initialize')
+    return undefined;
   const session = deps.mcp.sessions.open(context.principal.id, initializeRevision(first), clientOf(first));
   return { 'mcp-session-id': session.id };
 }
@@ -134,7 +164,8 @@ function listen(context: McpContext, deps: HandleMcpDeps): void {
 function endSession(context: McpContext, deps: HandleMcpDeps): void {
   const { exchange, principal } = context;
   const id = exchange.headers['mcp-session-id'];
-  if (typeof id !== 'string') throw new GatewayError('method-not-allowed', { method: 'DELETE', path: exchange.path });
+  if (typeof id !== 'string')
+    throw new GatewayError('method-not-allowed', { method: 'DELETE', path: exchange.path });
   deps.mcp.sessions.end(deps.mcp.sessions.find(id, principal.id)); // 404
   exchange.send(200, undefined, undefined);
 }

@@ -22,32 +22,46 @@ export class SseSessions {
 
   /** `GET /sse`: opens the stream and names the endpoint. */
   open(exchange: Exchange, deps: HandleMcpDeps): void {
-    if (exchange.method !== 'GET') throw new GatewayError('method-not-allowed', { method: exchange.method, path: exchange.path });
+    if (exchange.method !== 'GET')
+      throw new GatewayError('method-not-allowed', { method: exchange.method, path: exchange.path });
     const principal = deps.authenticate(exchange); // 401, 403
     const visibility = deps.policy.visibility(principal, deps.policy.narrowing(exchange)); // 404
-    if (this.#sessions.size >= this.#bounds.sessionsMax) throw new GatewayError('session-limit', { max: this.#bounds.sessionsMax });
+    if (this.#sessions.size >= this.#bounds.sessionsMax)
+      throw new GatewayError('session-limit', { max: this.#bounds.sessionsMax });
     const id = randomBytes(24).toString('base64url');
     const stream = exchange.openStream();
-    this.#sessions.set(id, { stream, context: { exchange, principal, visibility, scopeName: exchange.names?.join('-') }, inFlight: 0 });
+    this.#sessions.set(id, {
+      stream,
+      context: { exchange, principal, visibility, scopeName: exchange.names?.join('-') },
+      inFlight: 0,
+    });
     stream.onClose(() => this.#sessions.delete(id));
     stream.send('endpoint', Buffer.from(`/messages?sessionId=${id}`));
   }
 
   /** `POST /messages`: accepts a message; its answer goes to the stream. */
   async post(exchange: Exchange, deps: HandleMcpDeps): Promise<void> {
-    if (exchange.method !== 'POST') throw new GatewayError('method-not-allowed', { method: exchange.method, path: exchange.path });
+    if (exchange.method !== 'POST')
+      throw new GatewayError('method-not-allowed', { method: exchange.method, path: exchange.path });
     const principal = deps.authenticate(exchange); // 401, 403
     const id = new URLSearchParams(exchange.query ?? '').get('sessionId');
     if (id === null) throw new GatewayError('session-missing');
     const session = this.#sessions.get(id);
-    if (session === undefined || session.context.principal.id !== principal.id) throw new GatewayError('session-unknown'); // 404
+    if (session === undefined || session.context.principal.id !== principal.id)
+      throw new GatewayError('session-unknown'); // 404
     const { batch, messages } = readMessages(await exchange.body()); // 400, 413
-    if (session.inFlight + messages.length > this.#bounds.inFlightPerSessionMax) throw new GatewayError('session-busy', { max: this.#bounds.inFlightPerSessionMax }); // 429
+    if (session.inFlight + messages.length > this.#bounds.inFlightPerSessionMax)
+      throw new GatewayError('session-busy', { max: this.#bounds.inFlightPerSessionMax }); // 429
     exchange.send(202, undefined, undefined);
     const context: McpContext = { ...session.context, exchange };
     for (const message of messages) {
       session.inFlight++;
-      const reply = await answer(message, { era: 'legacy', revision: ASSUMED_LEGACY, session: undefined, batch, messages }, context, deps);
+      const reply = await answer(
+        message,
+        { era: 'legacy', revision: ASSUMED_LEGACY, session: undefined, batch, messages },
+        context,
+        deps,
+      );
       session.inFlight--;
       if (reply !== undefined) session.stream.send('message', reply.message);
     }

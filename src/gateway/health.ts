@@ -17,7 +17,11 @@ export interface HealthDeps {
 }
 
 /** `GET /health*`. Without a key: status only. With the master key: every server, its findings, the store and the ledger. */
-export async function handleHealth(exchange: Exchange, probe: 'all' | 'liveness' | 'readiness', deps: HealthDeps): Promise<void> {
+export async function handleHealth(
+  exchange: Exchange,
+  probe: 'all' | 'liveness' | 'readiness',
+  deps: HealthDeps,
+): Promise<void> {
   if (probe === 'liveness') {
     json(exchange, 200, "I'm alive!");
     return;
@@ -25,13 +29,21 @@ export async function handleHealth(exchange: Exchange, probe: 'all' | 'liveness'
   const store = await deps.storeHealth();
   const ready = !deps.isDraining() && (store.ok || probe === 'all');
   if (probe === 'readiness') {
-    json(exchange, ready ? 200 : 503, { status: ready ? 'healthy' : 'unhealthy', db: store.ok && deps.storeKind !== 'none' ? 'connected' : 'Not connected', version: deps.version });
+    json(exchange, ready ? 200 : 503, {
+      status: ready ? 'healthy' : 'unhealthy',
+      db: store.ok && deps.storeKind !== 'none' ? 'connected' : 'Not connected',
+      version: deps.version,
+    });
     return;
   }
   const principal = deps.identify(exchange);
   const servers = deps.mcp.status();
   const healthy = servers.filter((server) => server.state === 'ready').length;
-  const status = deps.isDraining() ? 'stopping' : store.ok && healthy === servers.length ? 'healthy' : 'degraded';
+  const status = deps.isDraining()
+    ? 'stopping'
+    : store.ok && healthy === servers.length
+      ? 'healthy'
+      : 'degraded';
   const detail = {
     version: deps.version,
     startedAt: new Date(deps.startedAt).toISOString(),
@@ -42,7 +54,11 @@ export async function handleHealth(exchange: Exchange, probe: 'all' | 'liveness'
     unhealthy_count: servers.length - healthy,
     servers: servers.map(publicStatus),
   };
-  json(exchange, 200, principal?.kind === 'master' || principal?.kind === 'anonymous' ? { status, ...detail } : { status });
+  json(
+    exchange,
+    200,
+    principal?.kind === 'master' || principal?.kind === 'anonymous' ? { status, ...detail } : { status },
+  );
 }
 
 /** A server's status as the admin API shows it: times as RFC 3339. */

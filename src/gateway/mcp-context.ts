@@ -20,9 +20,18 @@ export interface Reply {
 }
 
 /** Any failure as one that may be shown; what was not foreseen is logged and answered as `internal`. */
-export function asGatewayError(error: unknown, exchange: Exchange, deps: { readonly log: Log }): GatewayError {
+export function asGatewayError(
+  error: unknown,
+  exchange: Exchange,
+  deps: { readonly log: Log },
+): GatewayError {
   if (error instanceof GatewayError) return error;
-  deps.log.error('a request broke', { request: exchange.requestId, path: exchange.path, error, stack: error instanceof Error ? error.stack : undefined });
+  deps.log.error('a request broke', {
+    request: exchange.requestId,
+    path: exchange.path,
+    error,
+    stack: error instanceof Error ? error.stack : undefined,
+  });
   return new GatewayError('internal', { request: exchange.requestId }, { cause: error });
 }
 

@@ -14,7 +14,15 @@ export function sendStatusPage(exchange: Exchange, version: string): void {
 <p>Health: <a href="/health">/health</a></p>
 </html>
 `;
-  exchange.send(200, { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'", 'x-content-type-options': 'nosniff' }, Buffer.from(page));
+  exchange.send(
+    200,
+    {
+      'content-type': 'text/html; charset=utf-8',
+      'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
+      'x-content-type-options': 'nosniff',
+    },
+    Buffer.from(page),
+  );
 }
 
 function escape(text: string): string {

@@ -38,7 +38,11 @@ export interface ServerConfig {
   readonly isolation: 'shared' | 'session' | 'key';
   readonly idleShutdownMs: number | undefined;
   /** Where the entry stands, for findings: file, line (1-based) and the line of each key that a finding may name. */
-  readonly source: { readonly file: string; readonly line: number; readonly keyLines: Readonly<Record<string, number>> };
+  readonly source: {
+    readonly file: string;
+    readonly line: number;
+    readonly keyLines: Readonly<Record<string, number>>;
+  };
 }
 
 /** The engine's slice of the configuration. */

@@ -1,5 +1,10 @@
 import type { ErrorCode } from '../core/errors.ts';
-import { resultMessage, toolErrorResult as legacyToolError, withMember, withoutMembers } from './wire/compose.ts';
+import {
+  resultMessage,
+  toolErrorResult as legacyToolError,
+  withMember,
+  withoutMembers,
+} from './wire/compose.ts';
 import { errorMessage } from './wire/compose.ts';
 import type { RpcReply, RpcRequest } from './wire/message.ts';
 import { type Era, negotiateLegacy } from './wire/revisions.ts';
@@ -27,23 +32,43 @@ const MISSING_CAPABILITY = -32021;
 const MODERN_ONLY: ReadonlySet<string> = new Set(['resultType', 'ttlMs', 'cacheScope']);
 
 /** A server's reply as the client's own: its id, its era, every other byte as the server sent it. */
-export function replyMessage(idBytes: Buffer, reply: RpcReply, era: Era): { readonly status: number; readonly message: Buffer; readonly isError: boolean } {
+export function replyMessage(
+  idBytes: Buffer,
+  reply: RpcReply,
+  era: Era,
+): { readonly status: number; readonly message: Buffer; readonly isError: boolean } {
   if (reply.kind === 'error') {
     const code = reply.error.value('code');
     const status = era === 'modern' && code === MISSING_CAPABILITY ? 400 : 200;
-    return { status, message: errorMessage(idBytes, reply.error.bytes.subarray(reply.error.start, reply.error.end)), isError: true };
+    return {
+      status,
+      message: errorMessage(idBytes, reply.error.bytes.subarray(reply.error.start, reply.error.end)),
+      isError: true,
+    };
   }
   const { result } = reply;
   const isError = result.slice('isError')?.[0] === 0x74;
-  if (era === 'legacy') return { message: resultMessage(idBytes, withoutMembers(result, (key) => MODERN_ONLY.has(key))), isError, status: 200 };
-  const body = result.has('resultType') ? result.bytes.subarray(result.start, result.end) : withMember(result, '"resultType":"complete"');
+  if (era === 'legacy')
+    return {
+      message: resultMessage(
+        idBytes,
+        withoutMembers(result, (key) => MODERN_ONLY.has(key)),
+      ),
+      isError,
+      status: 200,
+    };
+  const body = result.has('resultType')
+    ? result.bytes.subarray(result.start, result.end)
+    : withMember(result, '"resultType":"complete"');
   return { status: 200, message: resultMessage(idBytes, body), isError };
 }
 
 /** JSON text of a tool result that tells the model what went wrong, in the client's era. */
 export function toolErrorResult(text: string, code: ErrorCode, era: Era): Buffer {
   const result = legacyToolError(text, code);
-  return era === 'legacy' ? result : Buffer.concat([Buffer.from('{"resultType":"complete",'), result.subarray(1)]);
+  return era === 'legacy'
+    ? result
+    : Buffer.concat([Buffer.from('{"resultType":"complete",'), result.subarray(1)]);
 }
 
 /** The revision in which a legacy client is answered. */
@@ -60,5 +85,10 @@ export function clientOf(request: RpcRequest): string | undefined {
 
 /** Whether an `Accept` header admits an event stream; one that is absent admits anything. */
 export function acceptsSse(accept: string | undefined): boolean {
-  return accept === undefined || accept.includes('text/event-stream') || accept.includes('*/*') || accept.includes('text/*');
+  return (
+    accept === undefined ||
+    accept.includes('text/event-stream') ||
+    accept.includes('*/*') ||
+    accept.includes('text/*')
+  );
 }

@@ -56,9 +56,17 @@ export class Mcp implements AsyncDisposable {
     this.#deps = deps;
     this.catalog = new Catalog(deps);
     this.sessions = new Sessions(createSeal(deps.sessionSecret), deps.bounds);
-    const transports = createTransports({ http: deps.http, bounds: deps.bounds, inProcess: deps.inProcess, environment: deps.environment });
+    const transports = createTransports({
+      http: deps.http,
+      bounds: deps.bounds,
+      inProcess: deps.inProcess,
+      environment: deps.environment,
+    });
     for (const config of deps.config.servers) {
-      this.#supervisors.set(config.name, new Supervisor(config, { ...deps, catalog: this.catalog, transports }));
+      this.#supervisors.set(
+        config.name,
+        new Supervisor(config, { ...deps, catalog: this.catalog, transports }),
+      );
     }
     this.catalog.onChange(() => this.#announceLater());
   }
@@ -76,7 +84,9 @@ export class Mcp implements AsyncDisposable {
 
   /** JSON text of the answer to `initialize` (legacy) or `server/discover` (modern). */
   describe(visibility: Visibility, era: Era, revision: string, scopeName: string | undefined): Buffer {
-    const offers = visibility.servers.map((name) => this.catalog.get(name)).filter((offer) => offer !== undefined);
+    const offers = visibility.servers
+      .map((name) => this.catalog.get(name))
+      .filter((offer) => offer !== undefined);
     return describeGateway({ era, revision, scopeName, identity: this.#deps.identity, offers });
   }
 
@@ -102,19 +112,32 @@ export class Mcp implements AsyncDisposable {
 
   /** Whether some server has a tool of that name that this visibility hides. For the ledger alone: it must not be told to the caller. */
   isHidden(visibility: Visibility, name: string): boolean {
-    const all: Visibility = { key: '*', servers: this.#deps.config.servers.map((server) => server.name), allowsTool: () => true };
-    return this.#view(visibility).resolve(name).kind === 'unknown' && this.#view(all).resolve(name).kind !== 'unknown';
+    const all: Visibility = {
+      key: '*',
+      servers: this.#deps.config.servers.map((server) => server.name),
+      allowsTool: () => true,
+    };
+    return (
+      this.#view(visibility).resolve(name).kind === 'unknown' &&
+      this.#view(all).resolve(name).kind !== 'unknown'
+    );
   }
 
   /** Throws `header-mismatch` when a modern call's `Mcp-Param-*` headers contradict its arguments. */
   checkCallHeaders(tool: ToolEntry, params: JsonObject | undefined, headers: IncomingHttpHeaders): void {
-    if (tool.paramHeaders.length > 0) validateParamHeaders(tool.paramHeaders, params?.value('arguments'), headers);
+    if (tool.paramHeaders.length > 0)
+      validateParamHeaders(tool.paramHeaders, params?.value('arguments'), headers);
   }
 
   /** Sends one call to its server. Rejects with GatewayError. */
-  call(tool: ToolEntry, params: JsonObject | undefined, options: Omit<CallOptions, 'timeoutMs'>): Promise<RpcReply> {
+  call(
+    tool: ToolEntry,
+    params: JsonObject | undefined,
+    options: Omit<CallOptions, 'timeoutMs'>,
+  ): Promise<RpcReply> {
     const supervisor = this.#supervisors.get(tool.server);
-    if (supervisor === undefined) return Promise.reject(new GatewayError('tool-unknown', { name: tool.originalName }));
+    if (supervisor === undefined)
+      return Promise.reject(new GatewayError('tool-unknown', { name: tool.originalName }));
     return supervisor.call(tool, params, { ...options, timeoutMs: supervisor.config.callTimeoutMs });
   }
 
@@ -144,7 +167,8 @@ export class Mcp implements AsyncDisposable {
     if (known?.version === this.catalog.version) return known.view;
     const servers = visibility.servers.map((name) => {
       const config = this.#supervisors.get(name)?.config;
-      const tools = this.catalog.get(name)?.tools.filter((tool) => visibility.allowsTool(name, tool.originalName)) ?? [];
+      const tools =
+        this.catalog.get(name)?.tools.filter((tool) => visibility.allowsTool(name, tool.originalName)) ?? [];
       return { name, prefix: config?.alias ?? name, tools };
     });
     const view = buildView(servers, this.#deps.config.separator);
@@ -156,7 +180,9 @@ export class Mcp implements AsyncDisposable {
 
   /** Waits until each never-seen server in scope has answered or failed once, at most `firstListWaitMs`. Tells whether it waited. */
   async #firstSight(visibility: Visibility): Promise<boolean> {
-    const unseen = visibility.servers.filter((name) => this.catalog.get(name) === undefined).map((name) => this.#supervisors.get(name)!.firstStart());
+    const unseen = visibility.servers
+      .filter((name) => this.catalog.get(name) === undefined)
+      .map((name) => this.#supervisors.get(name)!.firstStart());
     const pending = unseen.filter((start) => start !== undefined);
     if (pending.length === 0) return false;
     let timer: NodeJS.Timeout | undefined;

@@ -27,7 +27,10 @@ export const INHERITED_VARIABLES = [
 ] as const;
 
 /** The child's environment: the inherited variables, then the entry's own. Values that define shell functions are left out. */
-export function childEnvironment(from: Readonly<Record<string, string | undefined>>, own: Readonly<Record<string, string>>): Record<string, string> {
+export function childEnvironment(
+  from: Readonly<Record<string, string | undefined>>,
+  own: Readonly<Record<string, string>>,
+): Record<string, string> {
   const result: Record<string, string> = {};
   for (const name of INHERITED_VARIABLES) {
     const value = from[name];

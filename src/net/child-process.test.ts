@@ -35,7 +35,12 @@ function start(code: string, more: Partial<Parameters<typeof spawnChild>[0]> = {
     onExit: exit,
     ...more,
   });
-  return { child, exited, line: () => (lines.length > 0 ? Promise.resolve(lines.shift()!) : new Promise((resolve) => waiting.push(resolve))) };
+  return {
+    child,
+    exited,
+    line: () =>
+      lines.length > 0 ? Promise.resolve(lines.shift()!) : new Promise((resolve) => waiting.push(resolve)),
+  };
 }
 
 /** Whether a process runs. One that has ended and that nobody has waited for (state Z) does not. */
@@ -50,7 +55,9 @@ const isAlive = (pid: number): boolean => {
 
 describe('a child process', () => {
   it('gets lines, gives lines, and ends with its stdin', async () => {
-    const { child, exited, line } = start("process.stdin.on('data', (d) => process.stdout.write('got ' + d))");
+    const { child, exited, line } = start(
+      "process.stdin.on('data', (d) => process.stdout.write('got ' + d))",
+    );
     expect(child.write(Buffer.from('hello\n'))).toBe(true);
     expect(await line()).toBe('got hello');
     await child.stop({ graceMs: 5_000 });
@@ -60,8 +67,11 @@ describe('a child process', () => {
 
   it('that ignores the end of its stdin and SIGTERM is killed, with what it started', async () => {
     verifies('net:process-trees');
-    const grandchild = "require('node:child_process').spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'inherit', detached: true }).pid";
-    const { child, exited, line } = start(`process.on('SIGTERM', () => {}); setInterval(() => {}, 1000); console.log(${grandchild})`);
+    const grandchild =
+      "require('node:child_process').spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'inherit', detached: true }).pid";
+    const { child, exited, line } = start(
+      `process.on('SIGTERM', () => {}); setInterval(() => {}, 1000); console.log(${grandchild})`,
+    );
     const pid = Number(await line());
     expect(isAlive(pid)).toBe(true);
     await child.stop({ graceMs: 50 });
@@ -70,7 +80,9 @@ describe('a child process', () => {
   });
 
   it('that dies tells so although a grandchild still holds its pipes, and the grandchild goes, too', async () => {
-    const { exited, line } = start("const c = require('node:child_process').spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'inherit' }); console.log(c.pid); setTimeout(() => process.exit(7), 50)");
+    const { exited, line } = start(
+      "const c = require('node:child_process').spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'inherit' }); console.log(c.pid); setTimeout(() => process.exit(7), 50)",
+    );
     const pid = Number(await line());
     expect(await exited).toMatchObject({ code: 7, text: 'its process exited with code 7' });
     const { child } = start("process.stdin.on('data', () => {})");
@@ -79,14 +91,24 @@ describe('a child process', () => {
   });
 
   it('that floods stderr costs no more than the ring', async () => {
-    const { child, exited } = start("process.stderr.write('x'.repeat(1000000) + 'the end', () => process.exit(0))");
+    const { child, exited } = start(
+      "process.stderr.write('x'.repeat(1000000) + 'the end', () => process.exit(0))",
+    );
     await exited;
     expect(child.stderrTail()).toHaveLength(1_000);
     expect(child.stderrTail()).toMatch(/the end$/);
   });
 
   it('sees of the environment only what programs need, and its own variables', async () => {
-    const { line } = start('console.log(JSON.stringify(process.env))', { env: { OWN: 'yes' }, inheritedEnvironment: { PATH: process.env['PATH'], HOME: '/home/x', AWS_SECRET_ACCESS_KEY: 'secret', LC_ALL: '() { evil; }' } });
+    const { line } = start('console.log(JSON.stringify(process.env))', {
+      env: { OWN: 'yes' },
+      inheritedEnvironment: {
+        PATH: process.env['PATH'],
+        HOME: '/home/x',
+        AWS_SECRET_ACCESS_KEY: 'secret',
+        LC_ALL: '() { evil; }',
+      },
+    });
     const environment = JSON.parse(await line()) as Record<string, string>;
     expect(environment).toMatchObject({ OWN: 'yes', HOME: '/home/x', PATH: process.env['PATH'] });
     expect(Object.keys(environment)).not.toContain('AWS_SECRET_ACCESS_KEY');
@@ -94,12 +116,30 @@ describe('a child process', () => {
   });
 
   it('that cannot be started says which command, and where it was looked for', async () => {
-    const { child, exited } = start('', { command: 'no-such-program', inheritedEnvironment: { PATH: '/usr/bin:/bin' } });
-    expect(await exited).toMatchObject({ code: null, text: 'the command "no-such-program" was not found: it is in none of the folders of PATH (/usr/bin:/bin).' });
+    const { child, exited } = start('', {
+      command: 'no-such-program',
+      inheritedEnvironment: { PATH: '/usr/bin:/bin' },
+    });
+    expect(await exited).toMatchObject({
+      code: null,
+      text: 'the command "no-such-program" was not found: it is in none of the folders of PATH (/usr/bin:/bin).',
+    });
     expect(child.write(Buffer.from('x'))).toBe(false);
     await child.stop({ graceMs: 10 });
-    expect(explainSpawnError({ name: 'Error', message: '', code: 'ENOENT' }, { command: 'docker', cwd: undefined }, '/bin')).toMatch(/three ways/);
-    expect(explainSpawnError({ name: 'Error', message: '', code: 'EACCES' }, { command: './x', cwd: undefined }, '/bin')).toMatch(/may not be executed/);
+    expect(
+      explainSpawnError(
+        { name: 'Error', message: '', code: 'ENOENT' },
+        { command: 'docker', cwd: undefined },
+        '/bin',
+      ),
+    ).toMatch(/three ways/);
+    expect(
+      explainSpawnError(
+        { name: 'Error', message: '', code: 'EACCES' },
+        { command: './x', cwd: undefined },
+        '/bin',
+      ),
+    ).toMatch(/may not be executed/);
   });
 
   it('is not fed a line that overflows its bound', async () => {
@@ -107,7 +147,9 @@ describe('a child process', () => {
     const overflow = new Promise<void>((resolve) => {
       overflowed = resolve;
     });
-    const { child } = start("process.stdout.write('x'.repeat(20000)); process.stdin.resume()", { onStdoutOverflow: () => overflowed() });
+    const { child } = start("process.stdout.write('x'.repeat(20000)); process.stdin.resume()", {
+      onStdoutOverflow: () => overflowed(),
+    });
     await overflow;
     await child.stop({ graceMs: 1_000 });
   });
@@ -115,8 +157,31 @@ describe('a child process', () => {
 
 it('the inherited variables are these and no others', () => {
   expect(INHERITED_VARIABLES).toEqual([
-    ...['HOME', 'LANG', 'LANGUAGE', 'LC_ALL', 'LC_CTYPE', 'LOGNAME', 'NPM_CONFIG_CACHE', 'NVM_DIR', 'PATH', 'SHELL', 'SYSTEMROOT'],
-    ...['TEMP', 'TERM', 'TMP', 'TMPDIR', 'TZ', 'USER', 'UV_CACHE_DIR', 'XDG_CACHE_HOME', 'XDG_CONFIG_HOME', 'XDG_DATA_HOME'],
+    ...[
+      'HOME',
+      'LANG',
+      'LANGUAGE',
+      'LC_ALL',
+      'LC_CTYPE',
+      'LOGNAME',
+      'NPM_CONFIG_CACHE',
+      'NVM_DIR',
+      'PATH',
+      'SHELL',
+      'SYSTEMROOT',
+    ],
+    ...[
+      'TEMP',
+      'TERM',
+      'TMP',
+      'TMPDIR',
+      'TZ',
+      'USER',
+      'UV_CACHE_DIR',
+      'XDG_CACHE_HOME',
+      'XDG_CONFIG_HOME',
+      'XDG_DATA_HOME',
+    ],
   ]);
 });
 

@@ -52,9 +52,18 @@ export function spawnChild(options: ChildOptions): Child {
   };
   let child: ChildProcessWithoutNullStreams;
   try {
-    child = spawn(options.command, options.args, { cwd: options.cwd, env, detached: true, stdio: ['pipe', 'pipe', 'pipe'], shell: false, windowsHide: true });
+    child = spawn(options.command, options.args, {
+      cwd: options.cwd,
+      env,
+      detached: true,
+      stdio: ['pipe', 'pipe', 'pipe'],
+      shell: false,
+      windowsHide: true,
+    });
   } catch (error) {
-    queueMicrotask(() => exit(null, null, explainSpawnError(error as NodeJS.ErrnoException, options, env['PATH'])));
+    queueMicrotask(() =>
+      exit(null, null, explainSpawnError(error as NodeJS.ErrnoException, options, env['PATH'])),
+    );
     return { pid: undefined, write: () => false, stderrTail: () => '', stop: () => gone };
   }
   const splitter = new LineSplitter(options.lineBytesMax, options.onLine, options.onStdoutOverflow);
@@ -70,7 +79,11 @@ export function spawnChild(options: ChildOptions): Child {
     const { pid } = child;
     // What it last wrote may still be in the pipe.
     setImmediate(() => {
-      exit(code, signal, signal === null ? `its process exited with code ${code}` : `its process was ended by ${signal}`);
+      exit(
+        code,
+        signal,
+        signal === null ? `its process exited with code ${code}` : `its process was ended by ${signal}`,
+      );
       if (pid !== undefined) signalGroup(pid, 'SIGKILL');
     });
   });
@@ -101,11 +114,17 @@ export function spawnChild(options: ChildOptions): Child {
 }
 
 /** What a failed start means and what to do about it. */
-export function explainSpawnError(error: NodeJS.ErrnoException, options: { readonly command: string; readonly cwd: string | undefined }, path: string | undefined): string {
+export function explainSpawnError(
+  error: NodeJS.ErrnoException,
+  options: { readonly command: string; readonly cwd: string | undefined },
+  path: string | undefined,
+): string {
   const { command, cwd } = options;
   if (error.code === 'ENOENT') {
     const docker = command === 'docker' || command.endsWith('/docker');
-    const where = command.includes('/') ? 'there is no such file' : `it is in none of the folders of PATH (${path ?? 'not set'})`;
+    const where = command.includes('/')
+      ? 'there is no such file'
+      : `it is in none of the folders of PATH (${path ?? 'not set'})`;
     const folder = cwd === undefined ? '' : ` (or the folder ${cwd} does not exist)`;
     const hint = docker
       ? ' A containerised stdio server can be run in three ways: install the docker client here; run the server as its own container with an HTTP transport and give its url; or install the server without a container (npx, uvx) and give that command.'
@@ -140,7 +159,8 @@ class Ring {
   push(chunk: Buffer): void {
     this.#parts.push(chunk.length > this.#max ? Buffer.from(chunk.subarray(-this.#max)) : chunk);
     this.#bytes += Math.min(chunk.length, this.#max);
-    while (this.#parts.length > 1 && this.#bytes - this.#parts[0]!.length >= this.#max) this.#bytes -= this.#parts.shift()!.length;
+    while (this.#parts.length > 1 && this.#bytes - this.#parts[0]!.length >= this.#max)
+      this.#bytes -= this.#parts.shift()!.length;
   }
 
   text(): string {

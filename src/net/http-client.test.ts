@@ -51,8 +51,23 @@ function send(more: Partial<HttpRequest> = {}, onHandle?: (abort: () => void) =>
     let head = { status: 0, headers: {} as Readonly<Record<string, string | undefined>> };
     const chunks: Buffer[] = [];
     const handle = client.send(
-      { target: parseTarget(`http://127.0.0.1:${port}/x?y=1`), method: 'POST', headers: [['Content-Type', 'text/plain']], body: Buffer.from('hello'), headTimeoutMs: 5_000, idleTimeoutMs: undefined, totalTimeoutMs: undefined, bodyBytesMax: 1_000_000, ...more },
-      { onHead: (received) => void (head = received), onData: (chunk) => chunks.push(Buffer.from(chunk)), onEnd: () => resolve({ ...head, body: Buffer.concat(chunks).toString() }), onError: reject },
+      {
+        target: parseTarget(`http://127.0.0.1:${port}/x?y=1`),
+        method: 'POST',
+        headers: [['Content-Type', 'text/plain']],
+        body: Buffer.from('hello'),
+        headTimeoutMs: 5_000,
+        idleTimeoutMs: undefined,
+        totalTimeoutMs: undefined,
+        bodyBytesMax: 1_000_000,
+        ...more,
+      },
+      {
+        onHead: (received) => void (head = received),
+        onData: (chunk) => chunks.push(Buffer.from(chunk)),
+        onEnd: () => resolve({ ...head, body: Buffer.concat(chunks).toString() }),
+        onError: reject,
+      },
     );
     onHandle?.(() => handle.abort());
   });
@@ -79,14 +94,22 @@ describe('the outbound HTTP client', () => {
     expect((await send()).body).toBe('ok');
     expect((await send({ method: 'GET', body: undefined })).body).toBe('ok');
     expect(connections).toHaveLength(1);
-    expect(seen[0]).toBe(`POST /x?y=1 HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello`);
+    expect(seen[0]).toBe(
+      `POST /x?y=1 HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello`,
+    );
     expect(seen[1]).not.toMatch(/content-length/i);
   });
 
   it.each([
     ['a length', 'HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nhello world'],
-    ['chunks', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n6\r\n world\r\n0\r\nTrailer: t\r\n\r\n'],
-    ['an interim response before it', 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nhello world'],
+    [
+      'chunks',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n6\r\n world\r\n0\r\nTrailer: t\r\n\r\n',
+    ],
+    [
+      'an interim response before it',
+      'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nhello world',
+    ],
   ])('reads a body framed by %s, dribbled byte by byte', async (_name, text) => {
     respond = (socket) => {
       let at = 0;
@@ -107,15 +130,39 @@ describe('the outbound HTTP client', () => {
   });
 
   it.each([
-    ['both a length and chunks', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', 'malformed'],
-    ['two different lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nokk', 'malformed'],
-    ['a chunk size that is no number', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n', 'malformed'],
-    ['a chunk longer than it says', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nokk\r\n0\r\n\r\n', 'malformed'],
+    [
+      'both a length and chunks',
+      'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+      'malformed',
+    ],
+    [
+      'two different lengths',
+      'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nokk',
+      'malformed',
+    ],
+    [
+      'a chunk size that is no number',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n',
+      'malformed',
+    ],
+    [
+      'a chunk longer than it says',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nokk\r\n0\r\n\r\n',
+      'malformed',
+    ],
     ['a folded header', 'HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 0\r\n\r\n', 'malformed'],
     ['another protocol', 'SSH-2.0-OpenSSH\r\n\r\n', 'malformed'],
-    ['compression that nobody asked for', 'HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nok', 'malformed'],
+    [
+      'compression that nobody asked for',
+      'HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nok',
+      'malformed',
+    ],
     ['a body beyond the bound', 'HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\nx', 'too-large'],
-    ['chunks beyond the bound', `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1e8480\r\n${'x'.repeat(1_100_000)}`, 'too-large'],
+    [
+      'chunks beyond the bound',
+      `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1e8480\r\n${'x'.repeat(1_100_000)}`,
+      'too-large',
+    ],
   ])('refuses a response with %s', async (_name, text, kind) => {
     respond = (socket) => socket.write(text);
     expect(await failure(send())).toMatchObject({ kind, delivered: 'unknown' });
@@ -136,15 +183,28 @@ describe('the outbound HTTP client', () => {
     respond = (socket) => socket.destroy();
     expect(await failure(send())).toMatchObject({ kind: 'reset', delivered: 'unknown' });
     const refused = await failure(send({ target: parseTarget('http://127.0.0.1:1/') }));
-    expect(refused).toMatchObject({ kind: 'connect', delivered: 'no', message: 'nothing listens at 127.0.0.1:1 (connection refused)' });
-    expect(await failure(send({ target: parseTarget('http://name.invalid/') }))).toMatchObject({ kind: 'connect', delivered: 'no' });
+    expect(refused).toMatchObject({
+      kind: 'connect',
+      delivered: 'no',
+      message: 'nothing listens at 127.0.0.1:1 (connection refused)',
+    });
+    expect(await failure(send({ target: parseTarget('http://name.invalid/') }))).toMatchObject({
+      kind: 'connect',
+      delivered: 'no',
+    });
   });
 
   it('gives up on a server that does not answer, and on one that stops half-way', async () => {
     respond = () => undefined;
-    expect(await failure(send({ headTimeoutMs: 1 }))).toMatchObject({ kind: 'timeout', message: 'no response in time' });
+    expect(await failure(send({ headTimeoutMs: 1 }))).toMatchObject({
+      kind: 'timeout',
+      message: 'no response in time',
+    });
     respond = (socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf');
-    expect(await failure(send({ totalTimeoutMs: 50 }))).toMatchObject({ kind: 'timeout', message: 'the response stopped half-way' });
+    expect(await failure(send({ totalTimeoutMs: 50 }))).toMatchObject({
+      kind: 'timeout',
+      message: 'the response stopped half-way',
+    });
   });
 
   it('closes the connection of a request that is given up', async () => {
@@ -163,9 +223,16 @@ describe('the outbound HTTP client', () => {
     expect(settled).toBe(false);
   });
 
-  it.each([['a line break', 'a\r\nX-Forged: 1'], ['a NUL', 'a\0b'], ['a character beyond Latin-1', 'ü世']])('sends no header with %s in it', async (_name, value) => {
+  it.each([
+    ['a line break', 'a\r\nX-Forged: 1'],
+    ['a NUL', 'a\0b'],
+    ['a character beyond Latin-1', 'ü世'],
+  ])('sends no header with %s in it', async (_name, value) => {
     respond = (socket) => socket.write(OK);
-    expect(await failure(send({ headers: [['X-Value', value]] }))).toMatchObject({ kind: 'malformed', delivered: 'no' });
+    expect(await failure(send({ headers: [['X-Value', value]] }))).toMatchObject({
+      kind: 'malformed',
+      delivered: 'no',
+    });
   });
 
   it('fails what is under way when it is closed, and everything after', async () => {
@@ -178,8 +245,19 @@ describe('the outbound HTTP client', () => {
   });
 
   it('takes URLs apart once, and none with credentials or of another kind', () => {
-    expect(parseTarget('http://[::1]:81/a?b')).toMatchObject({ host: '::1', port: 81, authority: '[::1]:81', path: '/a?b', secure: false });
-    expect(parseTarget('https://example.com')).toMatchObject({ port: 443, authority: 'example.com', path: '/', secure: true });
+    expect(parseTarget('http://[::1]:81/a?b')).toMatchObject({
+      host: '::1',
+      port: 81,
+      authority: '[::1]:81',
+      path: '/a?b',
+      secure: false,
+    });
+    expect(parseTarget('https://example.com')).toMatchObject({
+      port: 443,
+      authority: 'example.com',
+      path: '/',
+      secure: true,
+    });
     expect(() => parseTarget('http://user:pass@example.com')).toThrow(/credentials/);
     expect(() => parseTarget('file:///etc/passwd')).toThrow(/not http/);
   });

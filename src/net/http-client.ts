@@ -3,7 +3,14 @@ import { HttpFailure } from './http-failure.ts';
 import type { HttpRequest, RequestHandle, ResponseSink, Target } from './http-request.ts';
 
 export { HttpFailure } from './http-failure.ts';
-export type { HeaderLine, HttpRequest, RequestHandle, ResponseHead, ResponseSink, Target } from './http-request.ts';
+export type {
+  HeaderLine,
+  HttpRequest,
+  RequestHandle,
+  ResponseHead,
+  ResponseSink,
+  Target,
+} from './http-request.ts';
 
 export interface HttpClientOptions {
   readonly connectTimeoutMs?: number;
@@ -77,7 +84,8 @@ export class HttpClient implements AsyncDisposable {
     const waiting = new Pending(request, sink, performance.now() + request.headTimeoutMs, origin);
     const connection = takeIdle(origin);
     if (connection !== undefined) this.#assign(connection, waiting);
-    else if (origin.open < this.#options.socketsPerOriginMax) this.#assign(this.#open(request.target, origin), waiting);
+    else if (origin.open < this.#options.socketsPerOriginMax)
+      this.#assign(this.#open(request.target, origin), waiting);
     else origin.waiting.push(waiting);
     this.#sweep ??= setInterval(() => this.#tick(), SWEEP_MS).unref();
     return waiting;
@@ -88,9 +96,11 @@ export class HttpClient implements AsyncDisposable {
     this.#closed = true;
     clearInterval(this.#sweep);
     for (const origin of this.#origins.values()) {
-      for (const { sink } of origin.waiting.splice(0)) sink.onError(new HttpFailure('aborted', 'the client is closed', 'no'));
+      for (const { sink } of origin.waiting.splice(0))
+        sink.onError(new HttpFailure('aborted', 'the client is closed', 'no'));
     }
-    for (const connection of [...this.#connections]) connection.destroy(new HttpFailure('aborted', 'the client is closed', 'unknown'));
+    for (const connection of [...this.#connections])
+      connection.destroy(new HttpFailure('aborted', 'the client is closed', 'unknown'));
     return Promise.resolve();
   }
 
@@ -135,7 +145,9 @@ export class HttpClient implements AsyncDisposable {
     for (const connection of [...this.#connections]) connection.check(now);
     for (const origin of this.#origins.values()) {
       while (origin.waiting[0] !== undefined && origin.waiting[0].deadline <= now) {
-        origin.waiting.shift()!.sink.onError(new HttpFailure('timeout', 'no connection became free in time', 'no'));
+        origin.waiting
+          .shift()!
+          .sink.onError(new HttpFailure('timeout', 'no connection became free in time', 'no'));
       }
     }
     if (this.#connections.size === 0) {
@@ -155,8 +167,10 @@ function takeIdle(origin: Origin): Connection | undefined {
 /** Takes a URL apart once. Throws when it is not http or https, or carries credentials. */
 export function parseTarget(text: string): Target {
   const url = new URL(text);
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new Error(`${url.protocol}// is not http:// or https://`);
-  if (url.username !== '' || url.password !== '') throw new Error('a URL must not carry credentials; use auth_type and auth_value');
+  if (url.protocol !== 'http:' && url.protocol !== 'https:')
+    throw new Error(`${url.protocol}// is not http:// or https://`);
+  if (url.username !== '' || url.password !== '')
+    throw new Error('a URL must not carry credentials; use auth_type and auth_value');
   const secure = url.protocol === 'https:';
   const host = url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname;
   return {

@@ -55,11 +55,21 @@ export class Connection {
     });
     const { host, port } = target;
     this.#socket = target.secure
-      ? connectTls({ host, port, ALPNProtocols: ['http/1.1'], ...(/^[\d.]+$|:/.test(host) ? {} : { servername: host }) }, () => this.#onConnect())
+      ? connectTls(
+          {
+            host,
+            port,
+            ALPNProtocols: ['http/1.1'],
+            ...(/^[\d.]+$|:/.test(host) ? {} : { servername: host }),
+          },
+          () => this.#onConnect(),
+        )
       : connect({ host, port, noDelay: true }, () => this.#onConnect());
     this.#socket.setNoDelay(true);
     this.#socket.on('data', (chunk: Buffer) => this.#onData(chunk));
-    this.#socket.on('error', (error) => this.#fail(this.#connected ? 'reset' : 'connect', describe(error, target), error));
+    this.#socket.on('error', (error) =>
+      this.#fail(this.#connected ? 'reset' : 'connect', describe(error, target), error),
+    );
     this.#socket.on('end', () => this.#onEnd());
     this.#socket.on('close', () => this.#fail('reset', `${target.authority} closed the connection`));
   }
@@ -70,8 +80,17 @@ export class Connection {
   }
 
   start(request: HttpRequest, sink: ResponseSink, deadline: number): void {
-    const totalDeadline = request.totalTimeoutMs === undefined ? Number.POSITIVE_INFINITY : performance.now() + request.totalTimeoutMs;
-    this.#current = { request, sink, deadline: Math.min(deadline, totalDeadline), totalDeadline, headSeen: false };
+    const totalDeadline =
+      request.totalTimeoutMs === undefined
+        ? Number.POSITIVE_INFINITY
+        : performance.now() + request.totalTimeoutMs;
+    this.#current = {
+      request,
+      sink,
+      deadline: Math.min(deadline, totalDeadline),
+      totalDeadline,
+      headSeen: false,
+    };
     this.#socket.ref();
     const head = requestHead(request);
     if (head instanceof HttpFailure) {
@@ -109,7 +128,11 @@ export class Connection {
   /** Enforces deadlines; called a few times a second. */
   check(now: number): void {
     const current = this.#current;
-    if (!this.#connected && now > this.#connectDeadline) this.#fail('connect', `${this.#target.authority} did not accept a connection within ${this.#options.connectTimeoutMs / 1000} s`);
+    if (!this.#connected && now > this.#connectDeadline)
+      this.#fail(
+        'connect',
+        `${this.#target.authority} did not accept a connection within ${this.#options.connectTimeoutMs / 1000} s`,
+      );
     else if (current !== undefined && now > current.deadline) {
       if (this.#socket.isPaused()) return;
       this.#fail('timeout', current.headSeen ? 'the response stopped half-way' : 'no response in time');
@@ -130,19 +153,27 @@ export class Connection {
     if (problem !== undefined) this.#fail(problem.kind, `${this.#target.authority}: ${problem.reason}`);
     else if (this.#current === current && current.headSeen) {
       const { idleTimeoutMs } = current.request;
-      current.deadline = idleTimeoutMs === undefined ? current.totalDeadline : Math.min(current.totalDeadline, performance.now() + idleTimeoutMs);
+      current.deadline =
+        idleTimeoutMs === undefined
+          ? current.totalDeadline
+          : Math.min(current.totalDeadline, performance.now() + idleTimeoutMs);
     }
   }
 
   #onEnd(): void {
     if (this.#current !== undefined && this.#parser.endsWithConnection()) this.#finish(false, undefined);
-    else this.#fail('reset', `${this.#target.authority} ended the connection ${this.#current?.headSeen === true ? 'in the middle of its response' : 'without a response'}`);
+    else
+      this.#fail(
+        'reset',
+        `${this.#target.authority} ended the connection ${this.#current?.headSeen === true ? 'in the middle of its response' : 'without a response'}`,
+      );
   }
 
   #finish(reusable: boolean, keepAliveMs: number | undefined): void {
     const sink = this.#current?.sink;
     this.#current = undefined;
-    if (keepAliveMs !== undefined) this.#keepAliveMs = Math.min(this.#options.idleSocketMs, Math.max(0, keepAliveMs - 1_000));
+    if (keepAliveMs !== undefined)
+      this.#keepAliveMs = Math.min(this.#options.idleSocketMs, Math.max(0, keepAliveMs - 1_000));
     if (reusable && !this.#gone) {
       this.#idleUntil = performance.now() + this.#keepAliveMs;
       this.#socket.unref();
@@ -175,7 +206,12 @@ const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 function requestHead(request: HttpRequest): Buffer | HttpFailure {
   let head = `${request.method} ${request.target.path} HTTP/1.1\r\nHost: ${request.target.authority}\r\n`;
   for (const [name, value] of request.headers) {
-    if (!TOKEN.test(name) || !FIELD_VALUE.test(value)) return new HttpFailure('malformed', `header ${JSON.stringify(name.slice(0, 60))} cannot be sent: it has characters that HTTP does not allow`, 'no');
+    if (!TOKEN.test(name) || !FIELD_VALUE.test(value))
+      return new HttpFailure(
+        'malformed',
+        `header ${JSON.stringify(name.slice(0, 60))} cannot be sent: it has characters that HTTP does not allow`,
+        'no',
+      );
     head += `${name}: ${value}\r\n`;
   }
   if (request.body !== undefined) head += `Content-Length: ${request.body.length}\r\n`;

@@ -18,7 +18,15 @@ export interface ParserProblem {
   readonly reason: string;
 }
 
-type State = 'idle' | 'head' | 'length' | 'chunk-line' | 'chunk-data' | 'chunk-end' | 'trailers' | 'until-close';
+type State =
+  | 'idle'
+  | 'head'
+  | 'length'
+  | 'chunk-line'
+  | 'chunk-data'
+  | 'chunk-end'
+  | 'trailers'
+  | 'until-close';
 
 /** A strict HTTP/1.1 response parser (RFC 9112): whatever two readers could read in two ways is refused. One response at a time. */
 export class ResponseParser {
@@ -118,21 +126,27 @@ export class ResponseParser {
 
   #head(bytes: Buffer): number | ParserProblem {
     const end = bytes.indexOf(HEAD_END);
-    if (end < 0 || end > HEAD_BYTES_MAX) return bytes.length > HEAD_BYTES_MAX ? malformed('its response head is too long') : 0;
+    if (end < 0 || end > HEAD_BYTES_MAX)
+      return bytes.length > HEAD_BYTES_MAX ? malformed('its response head is too long') : 0;
     const lines = bytes.toString('latin1', 0, end).split('\r\n');
     const statusLine = /^HTTP\/1\.([01]) (\d{3})(?: [\t\x20-\x7e\x80-\xff]*)?$/.exec(lines[0]!);
     if (statusLine === null) return malformed('it does not speak HTTP/1.1');
     const status = Number(statusLine[2]);
-    const headers: Record<string, string | undefined> = Object.create(null) as Record<string, string | undefined>;
+    const headers: Record<string, string | undefined> = Object.create(null) as Record<
+      string,
+      string | undefined
+    >;
     for (let i = 1; i < lines.length; i++) {
       const line = lines[i]!;
       const colon = line.indexOf(':');
-      if (colon <= 0 || !/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(line.slice(0, colon))) return malformed('a response header has no proper name');
+      if (colon <= 0 || !/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(line.slice(0, colon)))
+        return malformed('a response header has no proper name');
       const name = line.slice(0, colon).toLowerCase();
       const value = line.slice(colon + 1).trim();
       if (/[\0\r\n]/.test(value)) return malformed('a response header has a control character');
       const before = headers[name];
-      if (before !== undefined && name === 'content-length' && before !== value) return malformed('it says two different Content-Lengths');
+      if (before !== undefined && name === 'content-length' && before !== value)
+        return malformed('it says two different Content-Lengths');
       headers[name] = before === undefined || name === 'content-length' ? value : `${before}, ${value}`;
     }
     if (status === 101) return malformed('it switched protocols unasked');
@@ -146,7 +160,11 @@ export class ResponseParser {
   }
 
   /** Decides how the body is framed (RFC 9112, section 6.3). */
-  #frame(status: number, headers: Readonly<Record<string, string | undefined>>, http10: boolean): ParserProblem | undefined {
+  #frame(
+    status: number,
+    headers: Readonly<Record<string, string | undefined>>,
+    http10: boolean,
+  ): ParserProblem | undefined {
     const connection = headers['connection']?.toLowerCase() ?? '';
     this.#reusable = http10 ? connection.includes('keep-alive') : !connection.includes('close');
     const timeout = /timeout=(\d{1,6})/i.exec(headers['keep-alive'] ?? '');
@@ -154,14 +172,17 @@ export class ResponseParser {
     const length = headers['content-length'];
     const transfer = headers['transfer-encoding'];
     const coding = headers['content-encoding'];
-    if (coding !== undefined && coding.toLowerCase() !== 'identity') return malformed(`it compresses (${coding.slice(0, 40)}) although nobody asked`);
-    if (length !== undefined && transfer !== undefined) return malformed('it says both Content-Length and Transfer-Encoding');
+    if (coding !== undefined && coding.toLowerCase() !== 'identity')
+      return malformed(`it compresses (${coding.slice(0, 40)}) although nobody asked`);
+    if (length !== undefined && transfer !== undefined)
+      return malformed('it says both Content-Length and Transfer-Encoding');
     if (this.#noBody || status === 204 || status === 304) {
       this.#state = 'idle';
       return undefined;
     }
     if (transfer !== undefined) {
-      if (transfer.toLowerCase() !== 'chunked') return malformed(`its Transfer-Encoding ${transfer.slice(0, 40)} is not known`);
+      if (transfer.toLowerCase() !== 'chunked')
+        return malformed(`its Transfer-Encoding ${transfer.slice(0, 40)} is not known`);
       this.#state = 'chunk-line';
       return undefined;
     }
@@ -179,7 +200,8 @@ export class ResponseParser {
 
   #chunkLine(bytes: Buffer): number | ParserProblem {
     const end = bytes.indexOf(CRLF);
-    if (end < 0 || end > CHUNK_LINE_BYTES_MAX) return bytes.length > CHUNK_LINE_BYTES_MAX ? malformed('a chunk line is too long') : 0;
+    if (end < 0 || end > CHUNK_LINE_BYTES_MAX)
+      return bytes.length > CHUNK_LINE_BYTES_MAX ? malformed('a chunk line is too long') : 0;
     const size = /^([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n\0]*)?$/.exec(bytes.toString('latin1', 0, end));
     if (size === null) return malformed('a chunk size is no number');
     this.#left = Number.parseInt(size[1]!, 16);

@@ -34,7 +34,11 @@ export function signalOne(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH' && (error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
+    if (
+      (error as NodeJS.ErrnoException).code !== 'ESRCH' &&
+      (error as NodeJS.ErrnoException).code !== 'EPERM'
+    )
+      throw error;
   }
 }
 

@@ -69,7 +69,8 @@ export class SseParser {
 
   #keep(part: Buffer): void {
     this.#restBytes += part.length;
-    if (this.#restBytes + this.#dataBytes > this.#options.eventBytesMax) throw new SseTooLargeError(this.#options.eventBytesMax);
+    if (this.#restBytes + this.#dataBytes > this.#options.eventBytesMax)
+      throw new SseTooLargeError(this.#options.eventBytesMax);
     this.#rest.push(Buffer.from(part));
   }
 
@@ -99,7 +100,8 @@ export class SseParser {
     switch (field) {
       case 'data':
         this.#dataBytes += value.length + 1;
-        if (this.#dataBytes > this.#options.eventBytesMax) throw new SseTooLargeError(this.#options.eventBytesMax);
+        if (this.#dataBytes > this.#options.eventBytesMax)
+          throw new SseTooLargeError(this.#options.eventBytesMax);
         if (this.#data.length > 0) this.#data.push(NEWLINE);
         this.#data.push(Buffer.from(value));
         return;

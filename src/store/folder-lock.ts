@@ -13,7 +13,9 @@ export class FolderInUseError extends Error {
   readonly pid: number;
 
   constructor(folder: string, pid: number) {
-    super(`the data folder ${folder} is in use by process ${pid}: stop that one, or choose another folder with --data`);
+    super(
+      `the data folder ${folder} is in use by process ${pid}: stop that one, or choose another folder with --data`,
+    );
     this.name = 'FolderInUseError';
     this.pid = pid;
   }

@@ -24,12 +24,23 @@ export async function openStore(mode: StoreMode, log: Log): Promise<OpenedStore>
     case 'external': {
       const url = mode.url.reveal();
       const { host, pathname } = new URL(url);
-      const store = await openPgStore({ kind: 'external', describe: `PostgreSQL at ${host}${pathname}`, connection: { connectionString: url }, log });
+      const store = await openPgStore({
+        kind: 'external',
+        describe: `PostgreSQL at ${host}${pathname}`,
+        connection: { connectionString: url },
+        log,
+      });
       return { store, embedded: undefined };
     }
     case 'embedded': {
       const embedded = await startEmbedded(mode.dataFolder, log);
-      const store = await openPgStore({ kind: 'embedded', describe: 'embedded PostgreSQL', connection: embedded.connection('postgres'), log, owner: embedded });
+      const store = await openPgStore({
+        kind: 'embedded',
+        describe: 'embedded PostgreSQL',
+        connection: embedded.connection('postgres'),
+        log,
+        owner: embedded,
+      });
       return { store, embedded };
     }
   }

@@ -96,4 +96,3 @@ export interface LedgerStore {
   /** Closes every call of these writers that has no end, with status `unknown`; returns how many. Called at start for dead writers. */
   closeOrphans(exceptWriter: string, endedAt: number): Promise<number>;
 }
-

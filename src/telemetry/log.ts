@@ -28,7 +28,11 @@ export interface BufferedLog extends Log {
  * One JSON object a line: `time` (RFC 3339), `level`, `message`, then the fields. Errors are written with their causes' messages.
  * Warnings and errors are written at once.
  */
-export function createLog(output: Pick<Writable, 'write'>, level: LogLevel, now: () => number = Date.now): BufferedLog {
+export function createLog(
+  output: Pick<Writable, 'write'>,
+  level: LogLevel,
+  now: () => number = Date.now,
+): BufferedLog {
   let gathered = '';
   let timer: NodeJS.Timeout | undefined;
   let lastMs = Number.NaN;
@@ -48,7 +52,8 @@ export function createLog(output: Pick<Writable, 'write'>, level: LogLevel, now:
       lastTime = new Date(ms).toISOString();
     }
     timer ??= setTimeout(flush, FLUSH_MS).unref();
-    const body = fields === undefined ? '}' : JSON.stringify(fields, needsCare(fields) ? printable : undefined).slice(1);
+    const body =
+      fields === undefined ? '}' : JSON.stringify(fields, needsCare(fields) ? printable : undefined).slice(1);
     gathered += `{"time":"${lastTime}","level":"${at}","message":${JSON.stringify(message)}${body === '}' ? '' : ','}${body}\n`;
     if (RANK[at] >= RANK.warn || gathered.length >= GATHERED_CHARACTERS_MAX) flush();
   };

@@ -34,7 +34,11 @@ async function freePort(): Promise<number> {
 
 /** `npm start` in the clone, up to the line that says it is ready. */
 async function npmStart(): Promise<void> {
-  const child = spawn('npm', ['start', '--', '--port', String(port)], { cwd: clone, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const child = spawn('npm', ['start', '--', '--port', String(port)], {
+    cwd: clone,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
   printed = [];
   const ready = new Promise<void>((resolve, reject) => {
     for (const stream of [child.stdout, child.stderr]) {
@@ -79,37 +83,79 @@ describe('a fresh clone after npm start', () => {
   it('is ready, tells how to connect, and shows the key nowhere', async () => {
     verifies('run:fresh-clone');
     expect((await http(`http://127.0.0.1:${port}/health/readiness`)).status).toBe(200);
-    expect(printed.join('\n')).toContain(`claude mcp add --transport http lanport http://127.0.0.1:${port}/mcp`);
+    expect(printed.join('\n')).toContain(
+      `claude mcp add --transport http lanport http://127.0.0.1:${port}/mcp`,
+    );
     expect(key).toMatch(/^sk-/);
     expect(printed.join('\n')).not.toContain(key);
   });
 
   it.each(CLIENT_KINDS)('gives the tables and rows of the demo to a %s client', async (kind) => {
     await using client = await connect(kind, `http://127.0.0.1:${port}`, key);
-    expect(await client.list()).toEqual(expect.arrayContaining(['list_schemas', 'list_objects', 'get_object_details', 'execute_sql', 'explain_query']));
+    expect(await client.list()).toEqual(
+      expect.arrayContaining([
+        'list_schemas',
+        'list_objects',
+        'get_object_details',
+        'execute_sql',
+        'explain_query',
+      ]),
+    );
     const tables = (await client.call('list_objects', {})) as unknown as Rows;
-    expect(tables.structuredContent.objects.map((object) => object.name)).toEqual(expect.arrayContaining(['customers', 'orders', 'products']));
-    const counted = (await client.call('execute_sql', { sql: 'SELECT count(*)::int FROM shop.orders' })) as unknown as Rows;
+    expect(tables.structuredContent.objects.map((object) => object.name)).toEqual(
+      expect.arrayContaining(['customers', 'orders', 'products']),
+    );
+    const counted = (await client.call('execute_sql', {
+      sql: 'SELECT count(*)::int FROM shop.orders',
+    })) as unknown as Rows;
     expect(counted.structuredContent.rows).toEqual([[4500]]);
-    expect(await client.call('execute_sql', { sql: 'DELETE FROM shop.orders' })).toMatchObject({ isError: true });
+    expect(await client.call('execute_sql', { sql: 'DELETE FROM shop.orders' })).toMatchObject({
+      isError: true,
+    });
   });
 
   it('answers the MCP inspector on the command line', async () => {
-    const { bin } = (await import(join(INSPECTOR, 'package.json'), { with: { type: 'json' } })).default as { bin: Record<string, string> };
+    const { bin } = (await import(join(INSPECTOR, 'package.json'), { with: { type: 'json' } })).default as {
+      bin: Record<string, string>;
+    };
     const program = join(INSPECTOR, bin['mcp-inspector'] ?? Object.values(bin)[0]!);
-    const args = ['--cli', `http://127.0.0.1:${port}/mcp`, '--transport', 'http', '--header', `Authorization: Bearer ${key}`];
-    const { stdout } = await run(process.execPath, [program, ...args, '--method', 'tools/call', '--tool-name', 'execute_sql', '--tool-arg', 'sql=SELECT 6 * 7 AS answer'], { timeout: 60_000 });
+    const args = [
+      '--cli',
+      `http://127.0.0.1:${port}/mcp`,
+      '--transport',
+      'http',
+      '--header',
+      `Authorization: Bearer ${key}`,
+    ];
+    const { stdout } = await run(
+      process.execPath,
+      [
+        program,
+        ...args,
+        '--method',
+        'tools/call',
+        '--tool-name',
+        'execute_sql',
+        '--tool-arg',
+        'sql=SELECT 6 * 7 AS answer',
+      ],
+      { timeout: 60_000 },
+    );
     expect(stdout).toMatch(/42/);
   }, 90_000);
 
-  it('stops on Ctrl-C, leaves nothing running, and is ready again on the same key at a second start', async () => {
-    verifies('run:second-start', 'run:clean-stop');
-    expect(await stop()).toBe(0);
-    await expect(http(`http://127.0.0.1:${port}/health`)).rejects.toThrow(/ECONNREFUSED/);
-    const { stdout } = await run('ps', ['-eo', 'args']);
-    expect(stdout.split('\n').filter((line) => line.includes(clone))).toEqual([]);
-    await npmStart();
-    await using client = await connect('2025-11-25', `http://127.0.0.1:${port}`, key);
-    expect(await client.list()).toContain('execute_sql');
-  }, START_MS);
+  it(
+    'stops on Ctrl-C, leaves nothing running, and is ready again on the same key at a second start',
+    async () => {
+      verifies('run:second-start', 'run:clean-stop');
+      expect(await stop()).toBe(0);
+      await expect(http(`http://127.0.0.1:${port}/health`)).rejects.toThrow(/ECONNREFUSED/);
+      const { stdout } = await run('ps', ['-eo', 'args']);
+      expect(stdout.split('\n').filter((line) => line.includes(clone))).toEqual([]);
+      await npmStart();
+      await using client = await connect('2025-11-25', `http://127.0.0.1:${port}`, key);
+      expect(await client.list()).toContain('execute_sql');
+    },
+    START_MS,
+  );
 });

@@ -6,12 +6,24 @@ import { rpc } from '../support/http.ts';
 import { ROOT, startProgram } from '../support/process.ts';
 import { verifies } from '../requirements/requirements.ts';
 
-const program = (file: string, ...args: string[]) => ({ command: process.execPath, args: [join(ROOT, 'test/support/upstreams', file), ...args] });
+const program = (file: string, ...args: string[]) => ({
+  command: process.execPath,
+  args: [join(ROOT, 'test/support/upstreams', file), ...args],
+});
 const LIST = { jsonrpc: '2.0', id: 1, method: 'tools/list' };
-const call = (name: string, args: Record<string, unknown> = {}) => ({ jsonrpc: '2.0', id: 2, method: 'tools/call', params: { name, arguments: args } });
+const call = (name: string, args: Record<string, unknown> = {}) => ({
+  jsonrpc: '2.0',
+  id: 2,
+  method: 'tools/call',
+  params: { name, arguments: args },
+});
 
 interface ToolAnswer {
-  readonly result: { readonly isError?: boolean; readonly content: readonly { readonly text: string }[]; readonly _meta?: Record<string, unknown> };
+  readonly result: {
+    readonly isError?: boolean;
+    readonly content: readonly { readonly text: string }[];
+    readonly _meta?: Record<string, unknown>;
+  };
 }
 
 describe('servers that fail', () => {
@@ -26,10 +38,18 @@ describe('servers that fail', () => {
         good: program('stdio-2025.ts'),
       }),
     });
-    const { result } = (await rpc(`${gateway.url}/mcp`, MASTER_KEY, LIST)).json<{ result: { tools: { name: string }[] } }>();
+    const { result } = (await rpc(`${gateway.url}/mcp`, MASTER_KEY, LIST)).json<{
+      result: { tools: { name: string }[] };
+    }>();
     expect(result.tools.map((tool) => tool.name)).toContain('good-echo');
-    expect((await rpc(`${gateway.url}/mcp`, MASTER_KEY, call('good-echo', { text: 'still here' }))).json()).toMatchObject({ result: { content: [{ text: 'still here' }] } });
-    const reasons = await Promise.all(['dying', 'refusing'].map((server) => gateway.logged((line) => line['server'] === server && line.level !== 'debug')));
+    expect(
+      (await rpc(`${gateway.url}/mcp`, MASTER_KEY, call('good-echo', { text: 'still here' }))).json(),
+    ).toMatchObject({ result: { content: [{ text: 'still here' }] } });
+    const reasons = await Promise.all(
+      ['dying', 'refusing'].map((server) =>
+        gateway.logged((line) => line['server'] === server && line.level !== 'debug'),
+      ),
+    );
     expect(reasons[0]).toMatchObject({ reason: expect.stringContaining('cannot find my database') });
     expect(reasons[1]).toMatchObject({ status: 401, fix: expect.stringContaining('auth_value') });
   });
@@ -37,23 +57,35 @@ describe('servers that fail', () => {
   it('keep their tools in the list after a restart with all of them down, and say of a call what is wrong', async () => {
     verifies('mcp:stored-catalogue');
     const upstream = await startProgram('test/support/upstreams/http-stateless.ts');
-    await using gateway = await startGateway({ config: configWith({ one: { transport: 'http', url: `http://127.0.0.1:${upstream.ready}/mcp` } }) });
+    await using gateway = await startGateway({
+      config: configWith({ one: { transport: 'http', url: `http://127.0.0.1:${upstream.ready}/mcp` } }),
+    });
     const before = (await rpc(`${gateway.url}/mcp`, MASTER_KEY, LIST)).json();
-    expect(before).toMatchObject({ result: { tools: [{ name: 'echo' }, { name: 'structured' }, { name: 'fail' }, { name: 'pid' }] } });
+    expect(before).toMatchObject({
+      result: { tools: [{ name: 'echo' }, { name: 'structured' }, { name: 'fail' }, { name: 'pid' }] },
+    });
     await gateway.stop();
     await upstream[Symbol.asyncDispose]();
     await gateway.restart();
     expect((await rpc(`${gateway.url}/mcp`, MASTER_KEY, LIST)).json()).toEqual(before);
-    const answer = (await rpc(`${gateway.url}/mcp`, MASTER_KEY, call('echo', { text: 'x' }))).json<ToolAnswer>();
-    expect(answer.result).toMatchObject({ isError: true, _meta: { 'lanport/error': 'server-down', 'lanport/retryable': true } });
-    expect(answer.result.content[0]?.text).toMatch(/Server "one" is down since .*nothing listens at 127\.0\.0\.1/);
+    const answer = (
+      await rpc(`${gateway.url}/mcp`, MASTER_KEY, call('echo', { text: 'x' }))
+    ).json<ToolAnswer>();
+    expect(answer.result).toMatchObject({
+      isError: true,
+      _meta: { 'lanport/error': 'server-down', 'lanport/retryable': true },
+    });
+    expect(answer.result.content[0]?.text).toMatch(
+      /Server "one" is down since .*nothing listens at 127\.0\.0\.1/,
+    );
   });
 
   it('that are killed between two calls are back for the second, without the client doing anything', async () => {
     verifies('mcp:restart-of-a-server');
     await using gateway = await startGateway({ config: configWith({ one: program('stdio-2025.ts') }) });
     await using client = await connect('2025-11-25', gateway.url, MASTER_KEY);
-    const pidOf = async (): Promise<number> => Number(((await client.call('pid', {})) as { content: { text: string }[] }).content[0]?.text);
+    const pidOf = async (): Promise<number> =>
+      Number(((await client.call('pid', {})) as { content: { text: string }[] }).content[0]?.text);
     const first = await pidOf();
     process.kill(first, 'SIGKILL');
     await gateway.logged((line) => line.message === 'a server went away');
@@ -66,17 +98,23 @@ describe('servers that fail', () => {
     verifies('mcp:lost-session');
     let upstream = await startProgram('test/support/upstreams/http-sessions.ts');
     const port = upstream.ready;
-    await using gateway = await startGateway({ config: configWith({ one: { transport: 'http', url: `http://127.0.0.1:${port}/mcp` } }) });
-    expect((await rpc(`${gateway.url}/mcp`, MASTER_KEY, call('echo', { text: 'a' }))).json()).toMatchObject({ result: { content: [{ text: 'a' }] } });
+    await using gateway = await startGateway({
+      config: configWith({ one: { transport: 'http', url: `http://127.0.0.1:${port}/mcp` } }),
+    });
+    expect((await rpc(`${gateway.url}/mcp`, MASTER_KEY, call('echo', { text: 'a' }))).json()).toMatchObject({
+      result: { content: [{ text: 'a' }] },
+    });
     await upstream[Symbol.asyncDispose]();
     upstream = await startProgram('test/support/upstreams/http-sessions.ts', [], { PORT: port });
-    expect((await rpc(`${gateway.url}/mcp`, MASTER_KEY, call('fail'))).json()).toMatchObject({ result: { isError: true, content: [{ text: 'it went wrong on purpose' }] } });
+    expect((await rpc(`${gateway.url}/mcp`, MASTER_KEY, call('fail'))).json()).toMatchObject({
+      result: { isError: true, content: [{ text: 'it went wrong on purpose' }] },
+    });
     await upstream[Symbol.asyncDispose]();
   });
 });
 
 describe('the gateway itself', () => {
-  it('continues a client\'s session after it was killed and started again', async () => {
+  it("continues a client's session after it was killed and started again", async () => {
     verifies('mcp:sealed-sessions');
     await using gateway = await startGateway({ config: configWith({ one: program('stdio-2025.ts') }) });
     await using client = await connect('2025-11-25', gateway.url, MASTER_KEY);
@@ -88,8 +126,17 @@ describe('the gateway itself', () => {
 
   it('leaves no process behind when it is told to stop', async () => {
     verifies('run:clean-stop');
-    await using gateway = await startGateway({ config: configWith({ one: program('stdio-2025.ts'), two: program('stdio-2024.ts') }) });
-    const pids = await Promise.all(['one', 'two'].map(async (name) => Number((await rpc(`${gateway.url}/${name}/mcp`, MASTER_KEY, call('pid'))).json<ToolAnswer>().result.content[0]?.text)));
+    await using gateway = await startGateway({
+      config: configWith({ one: program('stdio-2025.ts'), two: program('stdio-2024.ts') }),
+    });
+    const pids = await Promise.all(
+      ['one', 'two'].map(async (name) =>
+        Number(
+          (await rpc(`${gateway.url}/${name}/mcp`, MASTER_KEY, call('pid'))).json<ToolAnswer>().result
+            .content[0]?.text,
+        ),
+      ),
+    );
     expect(pids.every((pid) => pid > 0)).toBe(true);
     expect(await gateway.stop()).toBe(0);
     for (const pid of pids) expect(() => process.kill(pid, 0), `process ${pid}`).toThrow(/ESRCH/);
@@ -98,6 +145,8 @@ describe('the gateway itself', () => {
   it('refuses a data folder that another one uses, and names its process', async () => {
     verifies('run:one-owner');
     await using gateway = await startGateway({ config: configWith({}) });
-    await expect(startGateway({ config: configWith({}), args: ['--data', join(gateway.folder, 'data')] })).rejects.toThrow(new RegExp(`in use by process ${gateway.pid}`));
+    await expect(
+      startGateway({ config: configWith({}), args: ['--data', join(gateway.folder, 'data')] }),
+    ).rejects.toThrow(new RegExp(`in use by process ${gateway.pid}`));
   });
 });

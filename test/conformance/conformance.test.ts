@@ -15,7 +15,10 @@ beforeAll(async () => {
   fixture = await startProgram('test/support/upstreams/conformance-fixture.ts');
   // The suite sends no key: a gateway without any key serves this machine.
   gateway = await startGateway({
-    config: { general_settings: { disable_database: true }, mcp_servers: { fixture: { transport: 'http', url: `http://127.0.0.1:${fixture.ready}/mcp` } } },
+    config: {
+      general_settings: { disable_database: true },
+      mcp_servers: { fixture: { transport: 'http', url: `http://127.0.0.1:${fixture.ready}/mcp` } },
+    },
   });
 }, 60_000);
 
@@ -27,11 +30,30 @@ afterAll(async () => {
 /** Runs the official suite against the gateway; its exit code and what it printed. */
 function suite(revision: string, baseline: string): Promise<{ code: number; output: string }> {
   const url = `${gateway.url.replace('127.0.0.1', 'localhost')}/fixture/mcp`;
-  const args = [SUITE, 'server', '--url', url, '--requirements', revision, '--expected-failures', baseline, '-o', join(gateway.folder, revision)];
+  const args = [
+    SUITE,
+    'server',
+    '--url',
+    url,
+    '--requirements',
+    revision,
+    '--expected-failures',
+    baseline,
+    '-o',
+    join(gateway.folder, revision),
+  ];
   return new Promise((resolve) => {
-    execFile(process.execPath, args, { timeout: SUITE_MS, maxBuffer: 64 * 1024 * 1024, cwd: gateway.folder }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : ((error as { code?: number }).code ?? 1), output: `${stdout}\n${stderr}` });
-    });
+    execFile(
+      process.execPath,
+      args,
+      { timeout: SUITE_MS, maxBuffer: 64 * 1024 * 1024, cwd: gateway.folder },
+      (error, stdout, stderr) => {
+        resolve({
+          code: error === null ? 0 : ((error as { code?: number }).code ?? 1),
+          output: `${stdout}\n${stderr}`,
+        });
+      },
+    );
   });
 }
 
@@ -39,7 +61,10 @@ it.each(['2025-11-25', '2026-07-28'])(
   'the official conformance suite for %s passes but for the listed scenarios, each of which still fails',
   async (revision) => {
     verifies('mcp:conformance');
-    const { code, output } = await suite(revision, join(import.meta.dirname, `expected-failures-${revision}.yml`));
+    const { code, output } = await suite(
+      revision,
+      join(import.meta.dirname, `expected-failures-${revision}.yml`),
+    );
     const summary = output.slice(output.indexOf('=== SUMMARY ==='));
     expect(summary).toMatch(/✓ tools-list: [1-9]/);
     expect(summary).toMatch(/✓ tools-call-simple-text: [1-9]/);
@@ -48,8 +73,12 @@ it.each(['2025-11-25', '2026-07-28'])(
   SUITE_MS,
 );
 
-it('a listed scenario that passes makes the suite fail', async () => {
-  const { code, output } = await suite('2025-11-25', join(import.meta.dirname, 'stale-failures.yml'));
-  expect(code).not.toBe(0);
-  expect(output).toMatch(/tools-list/);
-}, SUITE_MS);
+it(
+  'a listed scenario that passes makes the suite fail',
+  async () => {
+    const { code, output } = await suite('2025-11-25', join(import.meta.dirname, 'stale-failures.yml'));
+    expect(code).not.toBe(0);
+    expect(output).toMatch(/tools-list/);
+  },
+  SUITE_MS,
+);

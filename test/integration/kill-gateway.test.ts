@@ -24,11 +24,14 @@ interface Row {
  * must succeed, and every call that was answered must be in the ledger, ended.
  */
 it(`a gateway killed at ${MOMENTS} random moments starts again each time and has lost no call that it answered`, async () => {
-    verifies('run:survives-kill');
+  verifies('run:survives-kill');
   const folder = await mkdtemp(join(tmpdir(), 'lanport-kill-'));
   const file = join(folder, 'config.yaml');
   const server = { command: process.execPath, args: [join(ROOT, 'test/support/upstreams/stdio-2024.ts')] };
-  await writeFile(file, JSON.stringify(configWith({ one: server }, { general_settings: { master_key: MASTER_KEY } })));
+  await writeFile(
+    file,
+    JSON.stringify(configWith({ one: server }, { general_settings: { master_key: MASTER_KEY } })),
+  );
   let seed = 20_260_728;
   const random = (max: number): number => {
     seed = (seed * 1_103_515_245 + 12_345) & 0x7fffffff;
@@ -38,14 +41,20 @@ it(`a gateway killed at ${MOMENTS} random moments starts again each time and has
   let sent = 0;
 
   const start = () => {
-    const child = spawn(process.execPath, [join(ROOT, 'src/main.ts'), 'serve', '--config', file, '--port', '0', '--data', join(folder, 'data')], { stdio: ['ignore', 'ignore', 'pipe'], env: { PATH: process.env['PATH'] ?? '' } });
+    const child = spawn(
+      process.execPath,
+      [join(ROOT, 'src/main.ts'), 'serve', '--config', file, '--port', '0', '--data', join(folder, 'data')],
+      { stdio: ['ignore', 'ignore', 'pipe'], env: { PATH: process.env['PATH'] ?? '' } },
+    );
     const lines: string[] = [];
     const ready = new Promise<string>((resolve, reject) => {
       createInterface({ input: child.stderr }).on('line', (line) => {
         lines.push(line);
         if (line.includes('"message":"ready"')) resolve((JSON.parse(line) as { url: string }).url);
       });
-      child.once('exit', (code, signal) => reject(new Error(`ended with ${signal ?? code}:\n${lines.join('\n')}`)));
+      child.once('exit', (code, signal) =>
+        reject(new Error(`ended with ${signal ?? code}:\n${lines.join('\n')}`)),
+      );
     });
     ready.catch(() => undefined);
     return { child, ready, exited: once(child, 'exit') as Promise<[number | null, string | null]> };
@@ -56,7 +65,12 @@ it(`a gateway killed at ${MOMENTS} random moments starts again each time and has
     for (;;) {
       const text = `call ${++sent}`;
       try {
-        const answer = await rpc(`${url}/mcp`, MASTER_KEY, { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: text } });
+        const answer = await rpc(`${url}/mcp`, MASTER_KEY, {
+          jsonrpc: '2.0',
+          id: 1,
+          method: 'tools/call',
+          params: { name: text },
+        });
         if (answer.status === 200) answered.add(text);
       } catch {
         return;
@@ -94,7 +108,11 @@ it(`a gateway killed at ${MOMENTS} random moments starts again each time and has
     const rows: Row[] = [];
     for (;;) {
       const before = rows.at(-1)?.id;
-      const page = (await http(`${url}/spend/logs?limit=1000${before === undefined ? '' : `&before=${before}`}`, { headers: { authorization: `Bearer ${MASTER_KEY}` } })).json<Row[]>();
+      const page = (
+        await http(`${url}/spend/logs?limit=1000${before === undefined ? '' : `&before=${before}`}`, {
+          headers: { authorization: `Bearer ${MASTER_KEY}` },
+        })
+      ).json<Row[]>();
       rows.push(...page);
       if (page.length < 1_000) break;
     }

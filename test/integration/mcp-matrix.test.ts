@@ -15,7 +15,8 @@ let gateway: TestGateway;
 const servers: TestProcess[] = [];
 
 beforeAll(async () => {
-  for (const file of ['http-sessions.ts', 'http-stateless.ts', 'http-modern.ts', 'http-sse.ts']) servers.push(await startProgram(join(UPSTREAMS, file)));
+  for (const file of ['http-sessions.ts', 'http-stateless.ts', 'http-modern.ts', 'http-sse.ts'])
+    servers.push(await startProgram(join(UPSTREAMS, file)));
   const [sessions, stateless, modern, sse] = servers.map((server) => `http://127.0.0.1:${server.ready}`);
   gateway = await startGateway({
     config: configWith({
@@ -38,18 +39,25 @@ describe.each(CLIENT_KINDS)('a client that speaks %s', (client) => {
   it('sees the tools of all six kinds of server, each under its prefix', async () => {
     await using connected = await connect(client, gateway.url, gateway.key);
     const names = await connected.list();
-    expect(names.sort()).toEqual(KINDS.flatMap((kind) => ['echo', 'fail', 'pid', 'structured'].map((tool) => `${kind}-${tool}`)).sort());
+    expect(names.sort()).toEqual(
+      KINDS.flatMap((kind) => ['echo', 'fail', 'pid', 'structured'].map((tool) => `${kind}-${tool}`)).sort(),
+    );
     if (connected.revision !== undefined) expect(connected.revision).toBe(client);
   });
 
   it.each(KINDS)('calls tools of a %s server, prefixed and in a scope of one, without loss', async (kind) => {
     verifies('mcp:matrix');
     await using all = await connect(client, gateway.url, gateway.key);
-    expect(await all.call(`${kind}-echo`, { text: 'grüße, 世界' })).toMatchObject({ content: [{ type: 'text', text: 'grüße, 世界' }] });
+    expect(await all.call(`${kind}-echo`, { text: 'grüße, 世界' })).toMatchObject({
+      content: [{ type: 'text', text: 'grüße, 世界' }],
+    });
     await using one = await connect(client, gateway.url, gateway.key, `/${kind}/mcp`);
     expect((await one.list()).sort()).toEqual(['echo', 'fail', 'pid', 'structured']);
     if (kind !== 'stdio2024') expect(await one.call('structured', {})).toMatchObject(STRUCTURED);
-    expect(await one.call('fail', {})).toMatchObject({ isError: true, content: [{ text: 'it went wrong on purpose' }] });
+    expect(await one.call('fail', {})).toMatchObject({
+      isError: true,
+      content: [{ text: 'it went wrong on purpose' }],
+    });
     await expect(one.call('no_such_tool', {})).rejects.toThrow(/Unknown tool "no_such_tool"/);
   });
 });

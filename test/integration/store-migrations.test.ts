@@ -22,7 +22,12 @@ async function withPool<T>(work: (pool: Pool, url: string) => Promise<T>): Promi
   }
 }
 
-const extra: Migration = { number: 9_999, name: '9999-later.sql', sql: 'CREATE TABLE later (id int); INSERT INTO later SELECT count(*) FROM catalog', checksum: 'c' };
+const extra: Migration = {
+  number: 9_999,
+  name: '9999-later.sql',
+  sql: 'CREATE TABLE later (id int); INSERT INTO later SELECT count(*) FROM catalog',
+  checksum: 'c',
+};
 
 it('runs every migration on an empty database, once', async () => {
   const migrations = await readMigrations(MIGRATIONS_FOLDER);
@@ -34,13 +39,17 @@ it('runs every migration on an empty database, once', async () => {
 });
 
 it('brings a database of each earlier version to the newest, and keeps what is in it', async () => {
-    verifies('store:migrations');
+  verifies('store:migrations');
   const migrations = [...(await readMigrations(MIGRATIONS_FOLDER)), extra];
   for (let version = 1; version < migrations.length; version++) {
     await withPool(async (pool) => {
       await migrate(pool, migrations.slice(0, version));
-      await pool.query("INSERT INTO catalog (server, fingerprint, payload, updated_at) VALUES ('kept', 'f', '{}', now())");
-      expect(await migrate(pool, migrations)).toEqual(migrations.slice(version).map((migration) => migration.name));
+      await pool.query(
+        "INSERT INTO catalog (server, fingerprint, payload, updated_at) VALUES ('kept', 'f', '{}', now())",
+      );
+      expect(await migrate(pool, migrations)).toEqual(
+        migrations.slice(version).map((migration) => migration.name),
+      );
       expect((await pool.query('SELECT server FROM catalog')).rows).toEqual([{ server: 'kept' }]);
       expect((await pool.query('SELECT id FROM later')).rows).toEqual([{ id: 1 }]);
     });
@@ -61,8 +70,12 @@ it('refuses a file that was changed after it ran, and a database that is newer t
   const migrations = await readMigrations(MIGRATIONS_FOLDER);
   await withPool(async (pool) => {
     await migrate(pool, [...migrations, extra]);
-    await expect(migrate(pool, migrations)).rejects.toThrow(/9999-later\.sql, which this version of Lanport does not know/);
-    await expect(migrate(pool, [{ ...migrations[0]!, checksum: 'other' }, ...migrations.slice(1), extra])).rejects.toThrow(/is not the one that ran/);
+    await expect(migrate(pool, migrations)).rejects.toThrow(
+      /9999-later\.sql, which this version of Lanport does not know/,
+    );
+    await expect(
+      migrate(pool, [{ ...migrations[0]!, checksum: 'other' }, ...migrations.slice(1), extra]),
+    ).rejects.toThrow(/is not the one that ran/);
   });
 });
 

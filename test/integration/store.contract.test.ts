@@ -27,16 +27,56 @@ afterAll(async () => {
 });
 
 function start(id: string, startedAt = Date.now()): CallStart {
-  return { id, startedAt, kind: 'mcp', operation: 'tools/call', keyId: 'k1', keyAlias: 'team', user: undefined, team: undefined, address: '127.0.0.1', client: 'test/1', server: 'db', toolName: 'db-query', originalName: 'query', model: undefined, decision: 'allowed', rule: 'virtual_keys[0].mcp_servers', bytesIn: 123, traceId: undefined };
+  return {
+    id,
+    startedAt,
+    kind: 'mcp',
+    operation: 'tools/call',
+    keyId: 'k1',
+    keyAlias: 'team',
+    user: undefined,
+    team: undefined,
+    address: '127.0.0.1',
+    client: 'test/1',
+    server: 'db',
+    toolName: 'db-query',
+    originalName: 'query',
+    model: undefined,
+    decision: 'allowed',
+    rule: 'virtual_keys[0].mcp_servers',
+    bytesIn: 123,
+    traceId: undefined,
+  };
 }
 
 function end(id: string, status: CallEnd['status'] = 'ok'): CallEnd {
-  return { id, endedAt: Date.now(), status, errorCode: undefined, totalMs: 1.5, upstreamMs: 1.25, bytesOut: 456, promptTokens: undefined, completionTokens: undefined, cost: undefined };
+  return {
+    id,
+    endedAt: Date.now(),
+    status,
+    errorCode: undefined,
+    totalMs: 1.5,
+    upstreamMs: 1.25,
+    bytesOut: 456,
+    promptTokens: undefined,
+    completionTokens: undefined,
+    cost: undefined,
+  };
 }
 
 let seq = 0;
-const received = (call: CallStart, writer = 'w1'): LedgerRecord => ({ phase: 'received', writer, seq: ++seq, start: call });
-const ended = (call: CallEnd, writer = 'w1'): LedgerRecord => ({ phase: 'ended', writer, seq: ++seq, end: call });
+const received = (call: CallStart, writer = 'w1'): LedgerRecord => ({
+  phase: 'received',
+  writer,
+  seq: ++seq,
+  start: call,
+});
+const ended = (call: CallEnd, writer = 'w1'): LedgerRecord => ({
+  phase: 'ended',
+  writer,
+  seq: ++seq,
+  end: call,
+});
 
 const MODES: readonly (readonly [StoreMode['kind'], () => Promise<StoreMode>])[] = [
   ['embedded', () => Promise.resolve({ kind: 'embedded', dataFolder: join(folder, 'embedded') })],
@@ -72,11 +112,16 @@ describe.each(MODES)('the %s store', (_kind, modeOf) => {
     await store.catalog.save({ server: 'two', fingerprint: 'f2', payload: '{}', updatedAt: 3_000 });
     await store.catalog.remove('two');
     await reopen();
-    expect(await store.catalog.loadAll()).toEqual([{ server: 'one', fingerprint: 'f1', payload, updatedAt: 2_000 }]);
+    expect(await store.catalog.loadAll()).toEqual([
+      { server: 'one', fingerprint: 'f1', payload, updatedAt: 2_000 },
+    ]);
   });
 
   it('makes a secret once, and gives the same one to everybody ever after', async () => {
-    const [first, second] = await Promise.all([store.secrets.getOrCreate('seal', 32), store.secrets.getOrCreate('seal', 32)]);
+    const [first, second] = await Promise.all([
+      store.secrets.getOrCreate('seal', 32),
+      store.secrets.getOrCreate('seal', 32),
+    ]);
     expect(first).toHaveLength(32);
     expect(Buffer.from(second)).toEqual(Buffer.from(first));
     expect(Buffer.from(await store.secrets.getOrCreate('other', 32))).not.toEqual(Buffer.from(first));
@@ -84,16 +129,26 @@ describe.each(MODES)('the %s store', (_kind, modeOf) => {
     expect(Buffer.from(await store.secrets.getOrCreate('seal', 32))).toEqual(Buffer.from(first));
   });
 
-  it('joins a call\'s two records, newest call first, page by page', async () => {
+  it("joins a call's two records, newest call first, page by page", async () => {
     const ids = [newId(), newId(), newId()];
     await store.ledger.append(ids.map((id) => received(start(id))));
     await store.ledger.append([ended(end(ids[0]!)), ended(end(ids[1]!, 'tool-error'))]);
     const rows = await store.ledger.recent({ limit: 3 });
     expect(rows.map((row) => row.id)).toEqual([...ids].reverse());
-    expect(rows[2]).toMatchObject({ keyAlias: 'team', originalName: 'query', status: 'ok', totalMs: 1.5, upstreamMs: 1.25, bytesIn: 123, bytesOut: 456 });
+    expect(rows[2]).toMatchObject({
+      keyAlias: 'team',
+      originalName: 'query',
+      status: 'ok',
+      totalMs: 1.5,
+      upstreamMs: 1.25,
+      bytesIn: 123,
+      bytesOut: 456,
+    });
     expect(rows[1]).toMatchObject({ status: 'tool-error' });
     expect(rows[0]?.status).toBeUndefined();
-    expect((await store.ledger.recent({ limit: 1, beforeId: ids[2]! })).map((row) => row.id)).toEqual([ids[1]]);
+    expect((await store.ledger.recent({ limit: 1, beforeId: ids[2]! })).map((row) => row.id)).toEqual([
+      ids[1],
+    ]);
   });
 
   it('takes the same records again without a change, as a replay after a crash gives them', async () => {
@@ -108,7 +163,12 @@ describe.each(MODES)('the %s store', (_kind, modeOf) => {
 
   it('closes what writers that are gone left open, and nothing of the one that lives', async () => {
     const [dead, alive, done] = [newId(), newId(), newId()];
-    await store.ledger.append([received(start(dead), 'dead'), received(start(alive), 'alive'), received(start(done), 'dead'), ended(end(done), 'dead')]);
+    await store.ledger.append([
+      received(start(dead), 'dead'),
+      received(start(alive), 'alive'),
+      received(start(done), 'dead'),
+      ended(end(done), 'dead'),
+    ]);
     expect(await store.ledger.closeOrphans('alive', Date.now())).toBeGreaterThanOrEqual(1);
     expect(await store.ledger.closeOrphans('alive', Date.now())).toBe(0);
     const byId = new Map((await store.ledger.recent({ limit: 50 })).map((row) => [row.id, row]));
@@ -119,7 +179,10 @@ describe.each(MODES)('the %s store', (_kind, modeOf) => {
 
   it('takes calls of days for which nothing was prepared', async () => {
     const [past, future] = [newId(), newId()];
-    await store.ledger.append([received(start(past, Date.now() - 400 * DAY_MS)), received(start(future, Date.now() + 40 * DAY_MS))]);
+    await store.ledger.append([
+      received(start(past, Date.now() - 400 * DAY_MS)),
+      received(start(future, Date.now() + 40 * DAY_MS)),
+    ]);
     const ids = (await store.ledger.recent({ limit: 100 })).map((row) => row.id);
     expect(ids).toEqual(expect.arrayContaining([past, future]));
   });
@@ -140,20 +203,38 @@ it('a ledger file that a crash cut in mid-line loses nothing that comes after', 
 });
 
 it('shows calls in the words of LiteLLM users', async () => {
-    verifies('store:litellm-views');
+  verifies('store:litellm-views');
   const url = await postgres.createDatabase();
   const { store } = await openStore({ kind: 'external', url: new Secret(url) }, silentLog);
   const id = newId();
   await store.ledger.append([received(start(id)), ended(end(id))]);
   await store[Symbol.asyncDispose]();
   const rows = await postgres.query(url, 'SELECT * FROM litellm_logs ORDER BY start_time DESC LIMIT 5');
-  expect(rows).toMatchObject([{ request_id: id, model: 'MCP: query', spend: 0, user: null, api_key: 'k1', total_tokens: '0', status: 'ok', mcp_namespaced_tool_name: 'db/query', call_type: 'call_mcp_tool' }]);
-  const compatible = await postgres.query(url, 'SELECT request_id, "startTime", status FROM "LiteLLM_SpendLogs"');
+  expect(rows).toMatchObject([
+    {
+      request_id: id,
+      model: 'MCP: query',
+      spend: 0,
+      user: null,
+      api_key: 'k1',
+      total_tokens: '0',
+      status: 'ok',
+      mcp_namespaced_tool_name: 'db/query',
+      call_type: 'call_mcp_tool',
+    },
+  ]);
+  const compatible = await postgres.query(
+    url,
+    'SELECT request_id, "startTime", status FROM "LiteLLM_SpendLogs"',
+  );
   expect(compatible).toMatchObject([{ request_id: id, status: 'success' }]);
 });
 
 it('a database that cannot be reached is refused in one line, without its password', async () => {
-  const failure = openStore({ kind: 'external', url: new Secret('postgresql://user:hunter2@127.0.0.1:1/db') }, silentLog).then(
+  const failure = openStore(
+    { kind: 'external', url: new Secret('postgresql://user:hunter2@127.0.0.1:1/db') },
+    silentLog,
+  ).then(
     () => 'opened',
     (error: Error) => error.message,
   );

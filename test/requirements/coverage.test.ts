@@ -30,8 +30,12 @@ it('every promise is cited by a test, and every citation is of a promise', async
 });
 
 it('every source within the project exists', () => {
-  const inside = Object.values(REQUIREMENTS).map((row) => row.source).filter((source) => !source.startsWith('https://'));
+  const inside = Object.values(REQUIREMENTS)
+    .map((row) => row.source)
+    .filter((source) => !source.startsWith('https://'));
   expect(inside.length).toBeGreaterThan(5);
-  const paths = inside.map((source) => source.split(',')[0]!).map((path) => (path === 'README' ? 'README.md' : path));
+  const paths = inside
+    .map((source) => source.split(',')[0]!)
+    .map((path) => (path === 'README' ? 'README.md' : path));
   expect(paths.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
 });

@@ -39,15 +39,25 @@ export interface TestGatewayOptions {
 }
 
 /** A configuration without a database, with the master key of the tests, and these servers. */
-export function configWith(servers: Readonly<Record<string, unknown>>, more: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
-  return { general_settings: { master_key: MASTER_KEY, disable_database: true }, mcp_servers: servers, ...more };
+export function configWith(
+  servers: Readonly<Record<string, unknown>>,
+  more: Readonly<Record<string, unknown>> = {},
+): Record<string, unknown> {
+  return {
+    general_settings: { master_key: MASTER_KEY, disable_database: true },
+    mcp_servers: servers,
+    ...more,
+  };
 }
 
 /** Starts the real gateway as a process in a folder of its own and waits until it says that it is ready. */
 export async function startGateway(options: TestGatewayOptions): Promise<TestGateway> {
   const folder = await mkdtemp(join(tmpdir(), 'lanport-test-'));
   const file = join(folder, 'config.yaml');
-  await writeFile(file, typeof options.config === 'string' ? options.config : JSON.stringify(options.config, null, 2));
+  await writeFile(
+    file,
+    typeof options.config === 'string' ? options.config : JSON.stringify(options.config, null, 2),
+  );
   const log: LogLine[] = [];
   const stdout: string[] = [];
   const waiting = new Set<() => void>();
@@ -57,7 +67,15 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
 
   const logged: TestGateway['logged'] = (fits) =>
     new Promise((resolve, reject) => {
-      const timer = setTimeout(() => finish(() => reject(new Error(`the line was not logged:\n${log.map((line) => JSON.stringify(line)).join('\n')}`))), READY_MS);
+      const timer = setTimeout(
+        () =>
+          finish(() =>
+            reject(
+              new Error(`the line was not logged:\n${log.map((line) => JSON.stringify(line)).join('\n')}`),
+            ),
+          ),
+        READY_MS,
+      );
       const look = (): void => {
         const found = log.find(fits);
         if (found !== undefined) finish(() => resolve(found));
@@ -73,14 +91,34 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
 
   const start = async (): Promise<void> => {
     log.length = 0;
-    child = spawn(process.execPath, [join(ROOT, 'src/main.ts'), 'serve', '--config', file, '--port', port, '--data', join(folder, 'data'), ...(options.args ?? [])], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...options.env } });
+    child = spawn(
+      process.execPath,
+      [
+        join(ROOT, 'src/main.ts'),
+        'serve',
+        '--config',
+        file,
+        '--port',
+        port,
+        '--data',
+        join(folder, 'data'),
+        ...(options.args ?? []),
+      ],
+      {
+        cwd: folder,
+        stdio: ['ignore', 'pipe', 'pipe'],
+        env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', ...options.env },
+      },
+    );
     createInterface({ input: child.stdout! }).on('line', (line) => stdout.push(line));
     createInterface({ input: child.stderr! }).on('line', (line) => {
       log.push(line.startsWith('{') ? (JSON.parse(line) as LogLine) : { level: 'text', message: line });
       for (const look of waiting) look();
     });
     const ended = once(child, 'exit').then(([code]) => {
-      throw new Error(`the gateway ended with ${String(code)}:\n${log.map((line) => JSON.stringify(line)).join('\n')}`);
+      throw new Error(
+        `the gateway ended with ${String(code)}:\n${log.map((line) => JSON.stringify(line)).join('\n')}`,
+      );
     });
     ended.catch(() => undefined);
     const ready = await Promise.race([logged((line) => line.message === 'ready'), ended]);

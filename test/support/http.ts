@@ -8,27 +8,53 @@ export interface HttpAnswer {
 }
 
 /** One HTTP request, exactly as said. */
-export function http(url: string, options: { readonly method?: string; readonly headers?: Readonly<Record<string, string>>; readonly body?: string | Buffer } = {}): Promise<HttpAnswer> {
+export function http(
+  url: string,
+  options: {
+    readonly method?: string;
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly body?: string | Buffer;
+  } = {},
+): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
-    const sent = request(url, { method: options.method ?? 'GET', headers: { ...options.headers }, agent: false }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', reject);
-      response.on('end', () => {
-        const text = Buffer.concat(chunks).toString('utf8');
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json: <T>() => JSON.parse(text) as T });
-      });
-    });
+    const sent = request(
+      url,
+      { method: options.method ?? 'GET', headers: { ...options.headers }, agent: false },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () => {
+          const text = Buffer.concat(chunks).toString('utf8');
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            text,
+            json: <T>() => JSON.parse(text) as T,
+          });
+        });
+      },
+    );
     sent.on('error', reject);
     sent.end(options.body);
   });
 }
 
 /** One JSON-RPC message to an MCP endpoint. */
-export function rpc(url: string, key: string, message: unknown, headers: Readonly<Record<string, string>> = {}): Promise<HttpAnswer> {
+export function rpc(
+  url: string,
+  key: string,
+  message: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<HttpAnswer> {
   return http(url, {
     method: 'POST',
-    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', accept: 'application/json, text/event-stream', ...headers },
+    headers: {
+      authorization: `Bearer ${key}`,
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      ...headers,
+    },
     body: typeof message === 'string' ? message : JSON.stringify(message),
   });
 }

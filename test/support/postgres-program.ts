@@ -6,7 +6,9 @@ import { silentLog } from '../../src/telemetry/log.ts';
 const folder = process.argv[2];
 if (folder === undefined) throw new Error('give a folder');
 const server = await startEmbedded(folder, silentLog);
-process.stdout.write(`ready postgresql://${server.user}@localhost/postgres?host=${encodeURIComponent(server.socketFolder)}&port=${server.port}\n`);
+process.stdout.write(
+  `ready postgresql://${server.user}@localhost/postgres?host=${encodeURIComponent(server.socketFolder)}&port=${server.port}\n`,
+);
 process.stdin.resume();
 await once(process.stdin, 'end');
 await server[Symbol.asyncDispose]();

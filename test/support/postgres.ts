@@ -23,7 +23,9 @@ export async function startTestPostgres(): Promise<TestPostgres> {
     const client = new Client({ connectionString: url });
     await client.connect();
     try {
-      const result = (await client.query(sql)) as unknown as { rows: Record<string, unknown>[] } | { rows: Record<string, unknown>[] }[];
+      const result = (await client.query(sql)) as unknown as
+        | { rows: Record<string, unknown>[] }
+        | { rows: Record<string, unknown>[] }[];
       return Array.isArray(result) ? (result.at(-1)?.rows ?? []) : result.rows;
     } finally {
       await client.end();

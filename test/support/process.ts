@@ -16,13 +16,23 @@ export interface TestProcess extends AsyncDisposable {
 }
 
 /** Starts a test program of ours and waits for the line that says it is ready. Rejects with its output when it ends first. */
-export async function startProgram(file: string, args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Promise<TestProcess> {
-  const child = spawn(process.execPath, [join(ROOT, file), ...args], { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+export async function startProgram(
+  file: string,
+  args: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<TestProcess> {
+  const child = spawn(process.execPath, [join(ROOT, file), ...args], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
   const lines: string[] = [];
   createInterface({ input: child.stderr }).on('line', (line) => lines.push(line));
   const output = createInterface({ input: child.stdout });
   const ready = await new Promise<string>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`${file} was not ready in time:\n${lines.join('\n')}`)), READY_MS);
+    const timer = setTimeout(
+      () => reject(new Error(`${file} was not ready in time:\n${lines.join('\n')}`)),
+      READY_MS,
+    );
     output.on('line', (line) => {
       lines.push(line);
       if (line.startsWith('ready ')) {
@@ -30,7 +40,9 @@ export async function startProgram(file: string, args: readonly string[] = [], e
         resolve(line.slice(6));
       }
     });
-    child.once('exit', (code) => reject(new Error(`${file} ended with ${code} before it was ready:\n${lines.join('\n')}`)));
+    child.once('exit', (code) =>
+      reject(new Error(`${file} ended with ${code} before it was ready:\n${lines.join('\n')}`)),
+    );
   });
   return {
     child,

@@ -53,7 +53,10 @@ export class Catalog {
       const config = byName.get(record.server);
       if (config === undefined || fingerprint(config) !== record.fingerprint) continue;
       const catalog = parseRecord(record);
-      if (catalog === undefined) this.#log.warn('a stored catalogue entry cannot be read and is left aside', { server: record.server });
+      if (catalog === undefined)
+        this.#log.warn('a stored catalogue entry cannot be read and is left aside', {
+          server: record.server,
+        });
       else this.#servers.set(record.server, { catalog, payload: record.payload });
     }
     this.version++;
@@ -73,14 +76,23 @@ export class Catalog {
    * Takes a server's offer as it was just read. Returns the reasons why single tools were refused. The store is written behind, in
    * order; a failure there is logged and costs only the memory of it.
    */
-  replace(config: ServerConfig, offer: { found: Found; serverInfo: Buffer | undefined; instructions: string | undefined; tools: readonly Buffer[] }): readonly string[] {
+  replace(
+    config: ServerConfig,
+    offer: {
+      found: Found;
+      serverInfo: Buffer | undefined;
+      instructions: string | undefined;
+      tools: readonly Buffer[];
+    },
+  ): readonly string[] {
     const tools: ToolEntry[] = [];
     const refused: string[] = [];
     const seen = new Set<string>();
     for (const bytes of offer.tools) {
       const read = readTool(config.name, Buffer.from(bytes));
       if (!read.ok) refused.push(read.reason);
-      else if (seen.has(read.tool.originalName)) refused.push(`tool "${read.tool.originalName}" is listed twice; the first counts`);
+      else if (seen.has(read.tool.originalName))
+        refused.push(`tool "${read.tool.originalName}" is listed twice; the first counts`);
       else {
         seen.add(read.tool.originalName);
         tools.push(read.tool);
@@ -90,7 +102,14 @@ export class Catalog {
     const payload = writePayload(offer.found, offer.serverInfo, offer.instructions, tools);
     const before = this.#servers.get(config.name);
     this.#servers.set(config.name, {
-      catalog: { server: config.name, found: offer.found, serverInfo: offer.serverInfo, instructions: offer.instructions, tools, updatedAt },
+      catalog: {
+        server: config.name,
+        found: offer.found,
+        serverInfo: offer.serverInfo,
+        instructions: offer.instructions,
+        tools,
+        updatedAt,
+      },
       payload,
     });
     if (before?.payload === payload) return refused;
@@ -108,7 +127,9 @@ export class Catalog {
   #save(record: CatalogRecord): void {
     this.#saving = this.#saving
       .then(() => this.#store.save(record))
-      .catch((error: unknown) => this.#log.warn('a catalogue entry could not be stored', { server: record.server, error }));
+      .catch((error: unknown) =>
+        this.#log.warn('a catalogue entry could not be stored', { server: record.server, error }),
+      );
   }
 }
 
@@ -118,8 +139,15 @@ export function fingerprint(config: ServerConfig): string {
   return createHash('sha256').update(JSON.stringify(identity)).digest('hex');
 }
 
-function writePayload(found: Found, serverInfo: Buffer | undefined, instructions: string | undefined, tools: readonly ToolEntry[]): string {
-  const definitions = tools.map((tool) => tool.definition.bytes.toString('utf8', tool.definition.start, tool.definition.end));
+function writePayload(
+  found: Found,
+  serverInfo: Buffer | undefined,
+  instructions: string | undefined,
+  tools: readonly ToolEntry[],
+): string {
+  const definitions = tools.map((tool) =>
+    tool.definition.bytes.toString('utf8', tool.definition.start, tool.definition.end),
+  );
   return objectText([
     ['format', Buffer.from(String(FORMAT))],
     ['found', Buffer.from(JSON.stringify(found))],

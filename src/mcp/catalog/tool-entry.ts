@@ -15,7 +15,9 @@ export interface ToolEntry {
   readonly paramHeaders: readonly ParamHeader[];
 }
 
-export type ReadTool = { readonly ok: true; readonly tool: ToolEntry } | { readonly ok: false; readonly reason: string };
+export type ReadTool =
+  | { readonly ok: true; readonly tool: ToolEntry }
+  | { readonly ok: false; readonly reason: string };
 
 /** Reads one definition out of a server's list. A tool that cannot be offered is refused with the reason; the others go on. */
 export function readTool(server: string, bytes: Buffer): ReadTool {
@@ -23,13 +25,18 @@ export function readTool(server: string, bytes: Buffer): ReadTool {
   try {
     definition = scanObject(bytes, 2);
   } catch (error) {
-    if (error instanceof JsonSyntaxError) return { ok: false, reason: `a tool that is no object (${error.message})` };
+    if (error instanceof JsonSyntaxError)
+      return { ok: false, reason: `a tool that is no object (${error.message})` };
     throw error;
   }
   const originalName = definition.string('name');
-  if (originalName === undefined || originalName === '') return { ok: false, reason: 'a tool without a name' };
-  if (originalName.length > NAME_CHARACTERS_MAX) return { ok: false, reason: `a tool whose name is longer than ${NAME_CHARACTERS_MAX} characters` };
-  const annotated = bytes.includes('x-mcp-header') ? readParamHeaders(definition.value('inputSchema')) : { headers: [] };
+  if (originalName === undefined || originalName === '')
+    return { ok: false, reason: 'a tool without a name' };
+  if (originalName.length > NAME_CHARACTERS_MAX)
+    return { ok: false, reason: `a tool whose name is longer than ${NAME_CHARACTERS_MAX} characters` };
+  const annotated = bytes.includes('x-mcp-header')
+    ? readParamHeaders(definition.value('inputSchema'))
+    : { headers: [] };
   if ('invalid' in annotated) return { ok: false, reason: `tool "${originalName}": ${annotated.invalid}` };
   const hints = definition.child('annotations');
   return {

@@ -5,13 +5,21 @@ import { buildView } from './view.ts';
 import { verifies } from '../../../test/requirements/requirements.ts';
 
 function tool(server: string, definition: Record<string, unknown> | string): ToolEntry {
-  const read = readTool(server, Buffer.from(typeof definition === 'string' ? definition : JSON.stringify(definition)));
+  const read = readTool(
+    server,
+    Buffer.from(typeof definition === 'string' ? definition : JSON.stringify(definition)),
+  );
   if (!read.ok) throw new Error(read.reason);
   return read.tool;
 }
 
-const server = (name: string, ...tools: (Record<string, unknown> | string)[]) => ({ name, prefix: name, tools: tools.map((one) => tool(name, one)) });
-const namesIn = (list: Buffer): string[] => (JSON.parse(list.toString()) as { tools: { name: string }[] }).tools.map((one) => one.name);
+const server = (name: string, ...tools: (Record<string, unknown> | string)[]) => ({
+  name,
+  prefix: name,
+  tools: tools.map((one) => tool(name, one)),
+});
+const namesIn = (list: Buffer): string[] =>
+  (JSON.parse(list.toString()) as { tools: { name: string }[] }).tools.map((one) => one.name);
 
 describe('the name of a tool', () => {
   it('is its prefix and itself where that fits, and keeps to the characters and the length that clients allow', () => {
@@ -20,7 +28,11 @@ describe('the name of a tool', () => {
     expect(exposedName(undefined, '-', 'list_tables')).toBe('list_tables');
     const odd = exposedName('db', '-', 'files.read/all');
     expect(odd).toMatch(/^db-files_read_all_[0-9a-f]{8}$/);
-    const long = exposedName('a-server-with-a-long-name', '-', 'a_tool_with_a_name_that_is_much_too_long_for_most');
+    const long = exposedName(
+      'a-server-with-a-long-name',
+      '-',
+      'a_tool_with_a_name_that_is_much_too_long_for_most',
+    );
     expect(long).toHaveLength(NAME_CHARACTERS_MAX);
     expect(long).toMatch(/^[A-Za-z0-9_-]+$/);
   });
@@ -28,7 +40,9 @@ describe('the name of a tool', () => {
   it('depends on nothing but itself, and differs where the original differs', () => {
     expect(exposedName('db', '-', 'a.b')).toBe(exposedName('db', '-', 'a.b'));
     expect(exposedName('db', '-', 'a.b')).not.toBe(exposedName('db', '-', 'a/b'));
-    expect(exposedName('db', '-', `${'x'.repeat(80)}1`)).not.toBe(exposedName('db', '-', `${'x'.repeat(80)}2`));
+    expect(exposedName('db', '-', `${'x'.repeat(80)}1`)).not.toBe(
+      exposedName('db', '-', `${'x'.repeat(80)}2`),
+    );
   });
 });
 
@@ -42,9 +56,16 @@ describe('a view', () => {
   });
 
   it('changes of a definition nothing but its name', () => {
-    const text = '{ "description":"d", "name":"x","inputSchema":{"type":"object","maximum":12345678901234567890},"future":[1e400] }';
-    expect(buildView([server('a', text), server('b', { name: 'y' })], '-').legacyList.toString()).toContain(text.replace('"name":"x"', '"name":"a-x"'));
-    expect(JSON.parse(buildView([server('a', text)], '-').modernList.toString())).toMatchObject({ resultType: 'complete', cacheScope: 'private', ttlMs: 0 });
+    const text =
+      '{ "description":"d", "name":"x","inputSchema":{"type":"object","maximum":12345678901234567890},"future":[1e400] }';
+    expect(buildView([server('a', text), server('b', { name: 'y' })], '-').legacyList.toString()).toContain(
+      text.replace('"name":"x"', '"name":"a-x"'),
+    );
+    expect(JSON.parse(buildView([server('a', text)], '-').modernList.toString())).toMatchObject({
+      resultType: 'complete',
+      cacheScope: 'private',
+      ttlMs: 0,
+    });
   });
 
   it('finds tools by their names, prefixed or, where only one server has them, not', () => {
@@ -72,9 +93,18 @@ describe('a tool definition', () => {
     ['[]', /no object/],
     ['{"description":"x"}', /without a name/],
     ['{"name":7}', /without a name/],
-    ['{"name":"x","inputSchema":{"type":"object","properties":{"r":{"type":"number","x-mcp-header":"Region"}}}}', /not on a string, integer or boolean/],
-    ['{"name":"x","inputSchema":{"type":"object","properties":{"r":{"type":"string","x-mcp-header":"bad name"}}}}', /not a header name/],
-    ['{"name":"x","inputSchema":{"anyOf":[{"properties":{"r":{"type":"string","x-mcp-header":"Region"}}}]}}', /only "properties" chains/],
+    [
+      '{"name":"x","inputSchema":{"type":"object","properties":{"r":{"type":"number","x-mcp-header":"Region"}}}}',
+      /not on a string, integer or boolean/,
+    ],
+    [
+      '{"name":"x","inputSchema":{"type":"object","properties":{"r":{"type":"string","x-mcp-header":"bad name"}}}}',
+      /not a header name/,
+    ],
+    [
+      '{"name":"x","inputSchema":{"anyOf":[{"properties":{"r":{"type":"string","x-mcp-header":"Region"}}}]}}',
+      /only "properties" chains/,
+    ],
   ])('%s is refused with the reason', (text, reason) => {
     const read = readTool('s', Buffer.from(text));
     expect(read.ok).toBe(false);
@@ -85,6 +115,13 @@ describe('a tool definition', () => {
     expect(tool('s', { name: 'x' }).repeatable).toBe(false);
     expect(tool('s', { name: 'x', annotations: { readOnlyHint: true } }).repeatable).toBe(true);
     expect(tool('s', { name: 'x', annotations: { idempotentHint: true } }).repeatable).toBe(true);
-    expect(tool('s', { name: 'x', inputSchema: { properties: { where: { properties: { region: { type: 'string', 'x-mcp-header': 'Region' } } } } } }).paramHeaders).toEqual([{ name: 'Region', path: ['where', 'region'] }]);
+    expect(
+      tool('s', {
+        name: 'x',
+        inputSchema: {
+          properties: { where: { properties: { region: { type: 'string', 'x-mcp-header': 'Region' } } } },
+        },
+      }).paramHeaders,
+    ).toEqual([{ name: 'Region', path: ['where', 'region'] }]);
   });
 });

@@ -39,14 +39,23 @@ export function buildView(servers: readonly ViewServer[], separator: string): Vi
     for (const tool of server.tools) {
       const name = uniqueName(names, prefixed ? server.prefix : undefined, separator, tool);
       names.set(name, tool);
-      listed.push(name === tool.originalName ? text(tool) : withValue(tool.definition, 'name', Buffer.from(JSON.stringify(name))));
-      for (const other of new Set([tool.originalName, exposedName(server.prefix, separator, tool.originalName), `${server.prefix}${separator}${tool.originalName}`])) {
+      listed.push(
+        name === tool.originalName
+          ? text(tool)
+          : withValue(tool.definition, 'name', Buffer.from(JSON.stringify(name))),
+      );
+      for (const other of new Set([
+        tool.originalName,
+        exposedName(server.prefix, separator, tool.originalName),
+        `${server.prefix}${separator}${tool.originalName}`,
+      ])) {
         if (other !== name) extra.set(other, [...(extra.get(other) ?? []), tool]);
       }
     }
   }
   const tools = joinArray(listed);
-  const exposedOf = (tool: ToolEntry): string => [...names].find(([, entry]) => entry === tool)?.[0] ?? tool.originalName;
+  const exposedOf = (tool: ToolEntry): string =>
+    [...names].find(([, entry]) => entry === tool)?.[0] ?? tool.originalName;
   return {
     names,
     legacyList: Buffer.concat([Buffer.from('{"tools":'), tools, Buffer.from('}')]),
@@ -66,12 +75,18 @@ export function buildView(servers: readonly ViewServer[], separator: string): Vi
   };
 }
 
-function uniqueName(taken: ReadonlyMap<string, ToolEntry>, prefix: string | undefined, separator: string, tool: ToolEntry): string {
+function uniqueName(
+  taken: ReadonlyMap<string, ToolEntry>,
+  prefix: string | undefined,
+  separator: string,
+  tool: ToolEntry,
+): string {
   const name = exposedName(prefix, separator, tool.originalName);
   if (!taken.has(name)) return name;
   const rehashed = hashedName(name, `${tool.server}\u0000${tool.originalName}`);
   let attempt = rehashed;
-  for (let n = 2; taken.has(attempt); n++) attempt = hashedName(name, `${tool.server}\u0000${tool.originalName}\u0000${n}`);
+  for (let n = 2; taken.has(attempt); n++)
+    attempt = hashedName(name, `${tool.server}\u0000${tool.originalName}\u0000${n}`);
   return attempt;
 }
 

@@ -17,11 +17,21 @@ export interface Description {
 /** JSON text of what the gateway says of itself. Only what works is advertised. */
 export function describeGateway(description: Description): Buffer {
   const { era, identity, scopeName } = description;
-  const serverInfo = { ...identity, name: scopeName === undefined ? identity.name : `${identity.name}-${scopeName}`.slice(0, 64) };
+  const serverInfo = {
+    ...identity,
+    name: scopeName === undefined ? identity.name : `${identity.name}-${scopeName}`.slice(0, 64),
+  };
   const instructions = mergeInstructions(description.offers);
   const common = { ...(instructions === undefined ? {} : { instructions }) };
   if (era === 'legacy') {
-    return Buffer.from(JSON.stringify({ protocolVersion: description.revision, capabilities: { tools: { listChanged: true } }, serverInfo, ...common }));
+    return Buffer.from(
+      JSON.stringify({
+        protocolVersion: description.revision,
+        capabilities: { tools: { listChanged: true } },
+        serverInfo,
+        ...common,
+      }),
+    );
   }
   return Buffer.from(
     JSON.stringify({
@@ -38,7 +48,9 @@ export function describeGateway(description: Description): Buffer {
 
 /** The servers' own instructions, one heading each when there are several; bounded. */
 function mergeInstructions(offers: readonly ServerCatalog[]): string | undefined {
-  const speaking = offers.filter((offer) => offer.instructions !== undefined && offer.instructions.trim() !== '');
+  const speaking = offers.filter(
+    (offer) => offer.instructions !== undefined && offer.instructions.trim() !== '',
+  );
   if (speaking.length === 0) return undefined;
   if (offers.length === 1) return speaking[0]!.instructions!.slice(0, INSTRUCTIONS_CHARACTERS_MAX);
   const each = Math.floor(INSTRUCTIONS_CHARACTERS_MAX / speaking.length);

@@ -21,20 +21,33 @@ const BATCH_MESSAGES_MAX = 100;
  * Reads a POST body and places it: era, revision, session. Batches are taken from legacy clients (2025-03-26 has them). A legacy
  * request without a session is served too: some clients never send the id back. Throws GatewayError.
  */
-export function receive(body: Buffer, headers: IncomingHttpHeaders, principalId: string, sessions: Sessions): Inbound {
+export function receive(
+  body: Buffer,
+  headers: IncomingHttpHeaders,
+  principalId: string,
+  sessions: Sessions,
+): Inbound {
   const { batch, messages } = readMessages(body);
-  if (messages.length > BATCH_MESSAGES_MAX) throw new GatewayError('rpc-invalid', { reason: `a batch of more than ${BATCH_MESSAGES_MAX} messages` });
+  if (messages.length > BATCH_MESSAGES_MAX)
+    throw new GatewayError('rpc-invalid', { reason: `a batch of more than ${BATCH_MESSAGES_MAX} messages` });
   const first = messages[0]!;
   const versionHeader = headers['mcp-protocol-version'];
   const { era, revision } = classify(first, typeof versionHeader === 'string' ? versionHeader : undefined);
   if (era === 'modern') {
-    if (batch) throw new GatewayError('rpc-invalid', { reason: 'protocol revision 2026-07-28 has no batches' });
-    if (first.kind === 'result' || first.kind === 'error') throw new GatewayError('rpc-invalid', { reason: 'protocol revision 2026-07-28 has no responses from clients' });
+    if (batch)
+      throw new GatewayError('rpc-invalid', { reason: 'protocol revision 2026-07-28 has no batches' });
+    if (first.kind === 'result' || first.kind === 'error')
+      throw new GatewayError('rpc-invalid', {
+        reason: 'protocol revision 2026-07-28 has no responses from clients',
+      });
     validateModern(first, headers);
     return { era, revision, session: undefined, batch, messages };
   }
   const sessionHeader = headers['mcp-session-id'];
   const isInitialize = first.kind === 'request' && first.method === 'initialize';
-  const session = typeof sessionHeader === 'string' && !isInitialize ? sessions.find(sessionHeader, principalId) : undefined;
+  const session =
+    typeof sessionHeader === 'string' && !isInitialize
+      ? sessions.find(sessionHeader, principalId)
+      : undefined;
   return { era, revision: session?.revision ?? revision, session, batch, messages };
 }

@@ -56,21 +56,36 @@ export class Sessions {
   }
 
   open(principalId: string, revision: string, client: string | undefined): Session {
-    const sealed: Sealed = { v: 1, p: principalId, r: revision, c: client?.slice(0, CLIENT_CHARACTERS_MAX), n: randomBytes(16).toString('base64url') };
-    return this.#keep({ id: this.#seal.seal(JSON.stringify(sealed)), principalId, revision, client: sealed.c, inFlight: 0, stream: undefined });
+    const sealed: Sealed = {
+      v: 1,
+      p: principalId,
+      r: revision,
+      c: client?.slice(0, CLIENT_CHARACTERS_MAX),
+      n: randomBytes(16).toString('base64url'),
+    };
+    return this.#keep({
+      id: this.#seal.seal(JSON.stringify(sealed)),
+      principalId,
+      revision,
+      client: sealed.c,
+      inFlight: 0,
+      stream: undefined,
+    });
   }
 
   /** The session of that id. Throws `session-unknown` when it has ended, was never opened here, or belongs to another principal. */
   find(id: string, principalId: string): Session {
     const session = this.#live.get(id) ?? this.#restore(id);
-    if (session === undefined || session.principalId !== principalId) throw new GatewayError('session-unknown');
+    if (session === undefined || session.principalId !== principalId)
+      throw new GatewayError('session-unknown');
     return session;
   }
 
   /** Counts requests in. Throws `session-busy` beyond the bound; every count in is counted out with `leave`. */
   enter(session: Session | undefined, requests: number): void {
     if (session === undefined) return;
-    if (session.inFlight + requests > this.#inFlightMax) throw new GatewayError('session-busy', { max: this.#inFlightMax });
+    if (session.inFlight + requests > this.#inFlightMax)
+      throw new GatewayError('session-busy', { max: this.#inFlightMax });
     session.inFlight += requests;
   }
 
@@ -95,7 +110,14 @@ export class Sessions {
     if (text === undefined) return undefined;
     const sealed = JSON.parse(text) as Sealed;
     if (sealed.v !== 1 || eraOf(sealed.r) !== 'legacy') return undefined;
-    return this.#keep({ id, principalId: sealed.p, revision: sealed.r, client: sealed.c, inFlight: 0, stream: undefined });
+    return this.#keep({
+      id,
+      principalId: sealed.p,
+      revision: sealed.r,
+      client: sealed.c,
+      inFlight: 0,
+      stream: undefined,
+    });
   }
 
   #keep(session: Session): Session {

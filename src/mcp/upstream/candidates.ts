@@ -19,16 +19,24 @@ export function candidates(config: ServerConfig, remembered: Found | undefined):
   const declared = config.transport === 'sse' ? 'sse' : 'http';
   const list: HttpCandidate[] = [];
   const add = (candidate: HttpCandidate): void => {
-    if (!list.some((other) => other.transport === candidate.transport && other.url === candidate.url)) list.push(candidate);
+    if (!list.some((other) => other.transport === candidate.transport && other.url === candidate.url))
+      list.push(candidate);
   };
   if (remembered?.url !== undefined && (remembered.transport === 'http' || remembered.transport === 'sse')) {
-    add({ transport: remembered.transport, url: remembered.url, remembered: true, ...(remembered.era === 'legacy' ? { era: 'legacy' as const } : {}) });
+    add({
+      transport: remembered.transport,
+      url: remembered.url,
+      remembered: true,
+      ...(remembered.era === 'legacy' ? { era: 'legacy' as const } : {}),
+    });
   }
   add({ transport: declared, url });
-  if (config.transportStrict) return list.filter((candidate) => candidate.transport === declared && candidate.url === url);
+  if (config.transportStrict)
+    return list.filter((candidate) => candidate.transport === declared && candidate.url === url);
   add({ transport: declared === 'http' ? 'sse' : 'http', url });
   for (const path of ['/mcp', '/sse']) {
-    for (const base of bases(url)) add({ transport: path === '/sse' ? 'sse' : 'http', url: `${base}${path}` });
+    for (const base of bases(url))
+      add({ transport: path === '/sse' ? 'sse' : 'http', url: `${base}${path}` });
   }
   return list;
 }

@@ -35,8 +35,14 @@ export interface ConnectDeps {
  * Reaches a server the way it was declared or, when the evidence contradicts that, the way it really speaks. `remembered` is where it
  * was found last. Rejects with UpstreamFailure; then nothing is left open. The whole takes at most `config.startTimeoutMs`.
  */
-export async function connectServer(config: ServerConfig, remembered: Found | undefined, events: TransportEvents, deps: ConnectDeps): Promise<Connected> {
-  if (config.transport === 'stdio' || config.transport === 'in-process') return connectLocal(config, events, deps);
+export async function connectServer(
+  config: ServerConfig,
+  remembered: Found | undefined,
+  events: TransportEvents,
+  deps: ConnectDeps,
+): Promise<Connected> {
+  if (config.transport === 'stdio' || config.transport === 'in-process')
+    return connectLocal(config, events, deps);
   const deadline = performance.now() + config.startTimeoutMs;
   const queue: HttpCandidate[] = candidates(config, remembered);
   const tried: string[] = [];
@@ -47,32 +53,52 @@ export async function connectServer(config: ServerConfig, remembered: Found | un
     if (left <= 0) break;
     try {
       const peer = await probe(config, candidate, Math.min(PROBE_MS, left), events, deps);
-      const found: Found = { transport: candidate.transport, url: candidate.url, era: peer.era, revision: peer.revision };
+      const found: Found = {
+        transport: candidate.transport,
+        url: candidate.url,
+        era: peer.era,
+        revision: peer.revision,
+      };
       return { peer, found, finding: mismatchFinding(config, found) };
     } catch (error) {
       if (!(error instanceof UpstreamFailure)) throw error;
       tried.push(`${candidate.transport} at ${candidate.url}: ${error.message}`);
       first ??= error;
       const location = redirectOf(error);
-      if (location !== undefined && !queue.some((other) => other.url === location && other.transport === candidate.transport)) {
+      if (
+        location !== undefined &&
+        !queue.some((other) => other.url === location && other.transport === candidate.transport)
+      ) {
         queue.splice(at + 1, 0, { transport: candidate.transport, url: location });
       }
       if (!isTransportEvidence(error) && !candidate.remembered) throw error;
     }
   }
-  throw new UpstreamFailure(first?.kind ?? 'timeout', tried.length === 1 ? tried[0]! : `nothing there speaks MCP. Tried ${tried.join('; ')}`, {
-    delivered: 'no',
-    status: first?.status,
-    cause: first,
-  });
+  throw new UpstreamFailure(
+    first?.kind ?? 'timeout',
+    tried.length === 1 ? tried[0]! : `nothing there speaks MCP. Tried ${tried.join('; ')}`,
+    {
+      delivered: 'no',
+      status: first?.status,
+      cause: first,
+    },
+  );
 }
 
-async function connectLocal(config: ServerConfig, events: TransportEvents, deps: ConnectDeps): Promise<Connected> {
+async function connectLocal(
+  config: ServerConfig,
+  events: TransportEvents,
+  deps: ConnectDeps,
+): Promise<Connected> {
   const open = config.transport === 'stdio' ? deps.transports.stdio : deps.transports.inProcess;
   const transport = await open(config, events);
   try {
     const peer = await handshake(transport, deps.identity, config.startTimeoutMs);
-    return { peer, found: { transport: transport.kind, url: undefined, era: peer.era, revision: peer.revision }, finding: undefined };
+    return {
+      peer,
+      found: { transport: transport.kind, url: undefined, era: peer.era, revision: peer.revision },
+      finding: undefined,
+    };
   } catch (error) {
     await transport[Symbol.asyncDispose]();
     throw error;
@@ -93,7 +119,13 @@ async function handshake(transport: Transport, identity: Identity, timeoutMs: nu
   }
 }
 
-async function probe(config: ServerConfig, candidate: HttpCandidate, timeoutMs: number, events: TransportEvents, deps: ConnectDeps): Promise<Peer> {
+async function probe(
+  config: ServerConfig,
+  candidate: HttpCandidate,
+  timeoutMs: number,
+  events: TransportEvents,
+  deps: ConnectDeps,
+): Promise<Peer> {
   if (candidate.transport === 'sse') {
     const transport = await deps.transports.sse(config, candidate.url, events, timeoutMs);
     return closingOnFailure(transport, () => initializePeer(transport, deps.identity, timeoutMs));
@@ -104,7 +136,8 @@ async function probe(config: ServerConfig, candidate: HttpCandidate, timeoutMs: 
     try {
       return await discoverPeer(transport, deps.identity, Math.min(timeoutMs, PROBE_MS / 2));
     } catch (error) {
-      if (!(error instanceof UpstreamFailure) || !(isTransportEvidence(error) || error.kind === 'timeout')) throw error;
+      if (!(error instanceof UpstreamFailure) || !(isTransportEvidence(error) || error.kind === 'timeout'))
+        throw error;
       return initializePeer(transport, deps.identity, timeoutMs);
     }
   });
@@ -119,7 +152,9 @@ async function closingOnFailure(transport: Transport, work: () => Promise<Peer>)
   }
 }
 
-const EVIDENCE_STATUSES: ReadonlySet<number> = new Set([307, 308, 301, 302, 400, 404, 405, 406, 410, 415, 426, 501]);
+const EVIDENCE_STATUSES: ReadonlySet<number> = new Set([
+  307, 308, 301, 302, 400, 404, 405, 406, 410, 415, 426, 501,
+]);
 
 /** Whether a failure says "not this transport here", rather than "not now" or "not you". */
 function isTransportEvidence(failure: UpstreamFailure): boolean {

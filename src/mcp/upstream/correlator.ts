@@ -27,7 +27,11 @@ export class Correlator {
   #sweep: NodeJS.Timeout | undefined;
 
   /** `answer` writes a message to the server; `cancel` tells it that nobody waits for `id` any more. */
-  constructor(events: TransportEvents, answer: (message: Buffer) => void, cancel: (id: number, reason: string) => void) {
+  constructor(
+    events: TransportEvents,
+    answer: (message: Buffer) => void,
+    cancel: (id: number, reason: string) => void,
+  ) {
     this.#events = events;
     this.#answer = answer;
     this.#cancel = cancel;
@@ -41,7 +45,8 @@ export class Correlator {
   expect(request: OutboundRequest): Promise<RpcReply> {
     return new Promise((resolve, reject) => {
       const { signal } = request;
-      const onAbort = signal === undefined ? undefined : () => this.#giveUp(request.id, 'cancelled', 'the caller gave up');
+      const onAbort =
+        signal === undefined ? undefined : () => this.#giveUp(request.id, 'cancelled', 'the caller gave up');
       this.#pending.set(request.id, {
         resolve,
         reject,
@@ -111,7 +116,8 @@ export class Correlator {
   #expire(): void {
     const now = performance.now();
     for (const [id, pending] of this.#pending) {
-      if (pending.deadline <= now) this.#giveUp(id, 'timeout', `no answer within ${pending.timeoutMs / 1000} s`);
+      if (pending.deadline <= now)
+        this.#giveUp(id, 'timeout', `no answer within ${pending.timeoutMs / 1000} s`);
     }
   }
 

@@ -26,7 +26,12 @@ export class UpstreamFailure extends Error {
   constructor(
     kind: FailureKind,
     message: string,
-    options: { delivered?: 'no' | 'unknown'; status?: number | undefined; challenge?: string | undefined; cause?: unknown } = {},
+    options: {
+      delivered?: 'no' | 'unknown';
+      status?: number | undefined;
+      challenge?: string | undefined;
+      cause?: unknown;
+    } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'UpstreamFailure';

@@ -37,18 +37,33 @@ export interface CallOptions {
 }
 
 /** The legacy handshake. Rejects with UpstreamFailure; `refusal` of an error reply is in its message. */
-export async function initializePeer(transport: Transport, identity: Identity, timeoutMs: number): Promise<Peer> {
+export async function initializePeer(
+  transport: Transport,
+  identity: Identity,
+  timeoutMs: number,
+): Promise<Peer> {
   const nextId = idSource();
   const id = nextId();
   const params = Buffer.from(
     JSON.stringify({ protocolVersion: LATEST_LEGACY, capabilities: {}, clientInfo: identity }),
   );
   const message = requestMessage(id, 'initialize', params);
-  const reply = await transport.request({ id, method: 'initialize', message, headers: [], timeoutMs, signal: undefined });
-  if (reply.kind === 'error') throw new UpstreamFailure('protocol', `it refused "initialize": ${errorText(reply)}`);
+  const reply = await transport.request({
+    id,
+    method: 'initialize',
+    message,
+    headers: [],
+    timeoutMs,
+    signal: undefined,
+  });
+  if (reply.kind === 'error')
+    throw new UpstreamFailure('protocol', `it refused "initialize": ${errorText(reply)}`);
   const revision = reply.result.string('protocolVersion');
   if (revision === undefined || eraOf(revision) !== 'legacy') {
-    throw new UpstreamFailure('protocol', `it answered "initialize" with protocol revision ${JSON.stringify(revision ?? null)}`);
+    throw new UpstreamFailure(
+      'protocol',
+      `it answered "initialize" with protocol revision ${JSON.stringify(revision ?? null)}`,
+    );
   }
   const peer = describePeer(transport, identity, nextId, 'legacy', revision, reply.result);
   await transport.notify(notificationMessage('notifications/initialized'), legacyHeaders(revision));
@@ -56,7 +71,11 @@ export async function initializePeer(transport: Transport, identity: Identity, t
 }
 
 /** The modern first contact. Rejects with UpstreamFailure, kind `protocol` when the server is not modern. */
-export async function discoverPeer(transport: Transport, identity: Identity, timeoutMs: number): Promise<Peer> {
+export async function discoverPeer(
+  transport: Transport,
+  identity: Identity,
+  timeoutMs: number,
+): Promise<Peer> {
   const nextId = idSource();
   const id = nextId();
   const envelope = modernEnvelope(LATEST_MODERN, identity);
@@ -68,10 +87,12 @@ export async function discoverPeer(transport: Transport, identity: Identity, tim
     timeoutMs,
     signal: undefined,
   });
-  if (reply.kind === 'error') throw new UpstreamFailure('protocol', `it refused "server/discover": ${errorText(reply)}`);
+  if (reply.kind === 'error')
+    throw new UpstreamFailure('protocol', `it refused "server/discover": ${errorText(reply)}`);
   const supported = reply.result.value('supportedVersions');
   const revision = MODERN_REVISIONS.find((name) => Array.isArray(supported) && supported.includes(name));
-  if (revision === undefined) throw new UpstreamFailure('protocol', 'it supports no modern revision that is known here');
+  if (revision === undefined)
+    throw new UpstreamFailure('protocol', 'it supports no modern revision that is known here');
   return describePeer(transport, identity, nextId, 'modern', revision, reply.result);
 }
 
@@ -95,7 +116,8 @@ export async function listTools(peer: Peer, timeoutMs: number): Promise<Buffer[]
       throw new UpstreamFailure('protocol', `it refused "tools/list": ${errorText(reply)}`);
     }
     const array = reply.result.slice('tools');
-    if (array?.[0] !== 0x5b) throw new UpstreamFailure('protocol', 'its answer to "tools/list" has no array "tools"');
+    if (array?.[0] !== 0x5b)
+      throw new UpstreamFailure('protocol', 'its answer to "tools/list" has no array "tools"');
     tools.push(...scanArray(array));
     cursor = reply.result.slice('nextCursor');
     if (cursor === undefined || cursor[0] !== 0x22) return tools;
@@ -107,14 +129,29 @@ export async function listTools(peer: Peer, timeoutMs: number): Promise<Buffer[]
 }
 
 /** One `tools/call`. Rejects with UpstreamFailure. */
-export function callTool(peer: Peer, tool: ToolEntry, params: JsonObject | undefined, options: CallOptions): Promise<RpcReply> {
+export function callTool(
+  peer: Peer,
+  tool: ToolEntry,
+  params: JsonObject | undefined,
+  options: CallOptions,
+): Promise<RpcReply> {
   const id = peer.nextId();
   const body = callParams(tool.originalName, params, peer.era, peer.envelope);
   let headers: readonly HeaderLine[] = options.headers;
-  if (peer.era === 'legacy') headers = headers.length === 0 ? standardHeaders(peer, 'tools/call') : [...standardHeaders(peer, 'tools/call'), ...headers];
+  if (peer.era === 'legacy')
+    headers =
+      headers.length === 0
+        ? standardHeaders(peer, 'tools/call')
+        : [...standardHeaders(peer, 'tools/call'), ...headers];
   else {
-    const annotated = tool.paramHeaders.length === 0 ? [] : paramHeaders(tool.paramHeaders, params?.value('arguments'));
-    headers = [...modernHeaders(peer.revision, 'tools/call'), ['Mcp-Name', encodeHeaderValue(tool.originalName)], ...annotated, ...headers];
+    const annotated =
+      tool.paramHeaders.length === 0 ? [] : paramHeaders(tool.paramHeaders, params?.value('arguments'));
+    headers = [
+      ...modernHeaders(peer.revision, 'tools/call'),
+      ['Mcp-Name', encodeHeaderValue(tool.originalName)],
+      ...annotated,
+      ...headers,
+    ];
   }
   return peer.transport.request({
     id,
@@ -135,12 +172,20 @@ export function errorText(reply: Extract<RpcReply, { kind: 'error' }>): string {
   return `${String(reply.error.value('code'))} ${reply.error.string('message') ?? ''}`.slice(0, 300);
 }
 
-function describePeer(transport: Transport, identity: Identity, nextId: () => number, era: Era, revision: string, result: JsonObject): Peer {
+function describePeer(
+  transport: Transport,
+  identity: Identity,
+  nextId: () => number,
+  era: Era,
+  revision: string,
+  result: JsonObject,
+): Peer {
   return {
     transport,
     era,
     revision,
-    serverInfo: result.slice('serverInfo') ?? result.child('_meta')?.slice('io.modelcontextprotocol/serverInfo'),
+    serverInfo:
+      result.slice('serverInfo') ?? result.child('_meta')?.slice('io.modelcontextprotocol/serverInfo'),
     capabilities: result.slice('capabilities'),
     instructions: result.string('instructions'),
     identity,

@@ -82,7 +82,8 @@ export class Supervisor implements AsyncDisposable {
 
   /** Sends one call; waits for a start under way, wakes a server that is down, heals a lost session once. Rejects with GatewayError. */
   async call(tool: ToolEntry, params: JsonObject | undefined, options: CallOptions): Promise<RpcReply> {
-    if (this.#inFlight >= this.config.concurrency) throw this.#error('server-busy', { max: this.config.concurrency });
+    if (this.#inFlight >= this.config.concurrency)
+      throw this.#error('server-busy', { max: this.config.concurrency });
     this.#inFlight++;
     try {
       let connected = this.#connected ?? (await this.#usable(options.signal));
@@ -135,7 +136,11 @@ export class Supervisor implements AsyncDisposable {
     this.#connected = undefined;
     this.#enter('stopped', 'the gateway is stopping');
     this.#stop.abort();
-    await Promise.allSettled([connected?.peer.transport[Symbol.asyncDispose](), this.#starting, ...this.#closing]);
+    await Promise.allSettled([
+      connected?.peer.transport[Symbol.asyncDispose](),
+      this.#starting,
+      ...this.#closing,
+    ]);
   }
 
   /** The connection, started or waited for. Rejects with GatewayError. */
@@ -143,9 +148,12 @@ export class Supervisor implements AsyncDisposable {
     if (this.#disposed) throw new GatewayError('shutting-down');
     const sinceFailure = this.#deps.clock.monotonicMs() - this.#lastFailedStart;
     const rest = this.#authRefusal === undefined ? WAKE_MS : AUTH_RETRY_MS;
-    if (this.#starting === undefined && this.#connected === undefined && sinceFailure < rest) throw this.#downError();
+    if (this.#starting === undefined && this.#connected === undefined && sinceFailure < rest)
+      throw this.#downError();
     const patience = this.#failedStarts === 0 ? this.config.startTimeoutMs : COMEBACK_MS;
-    const waiting = withDeadline(this.start(), patience, `starting ${this.config.name}`).catch(() => undefined);
+    const waiting = withDeadline(this.start(), patience, `starting ${this.config.name}`).catch(
+      () => undefined,
+    );
     await (signal === undefined ? waiting : Promise.race([waiting, aborted(signal)]));
     if (signal?.aborted === true) throw new GatewayError('client-gone');
     if (this.#connected === undefined) throw this.#downError();
@@ -164,12 +172,18 @@ export class Supervisor implements AsyncDisposable {
         {
           signal: this.#stop.signal,
           onNotification: (notification) => {
-            if (notification.method === 'notifications/tools/list_changed' && this.#connected === mine) this.#refreshLater();
+            if (notification.method === 'notifications/tools/list_changed' && this.#connected === mine)
+              this.#refreshLater();
           },
           onClosed: (reason) => {
             if (mine !== undefined) this.#lose(mine, new UpstreamFailure('closed', reason));
           },
-          onOddity: (text) => this.#find({ code: 'stdout-noise', text: `Server "${this.config.name}" writes text that is no message where messages belong: ${JSON.stringify(text)}`, fix: undefined }),
+          onOddity: (text) =>
+            this.#find({
+              code: 'stdout-noise',
+              text: `Server "${this.config.name}" writes text that is no message where messages belong: ${JSON.stringify(text)}`,
+              fix: undefined,
+            }),
         },
         this.#deps,
       );
@@ -191,8 +205,17 @@ export class Supervisor implements AsyncDisposable {
   async #read(connected: Connected): Promise<void> {
     const tools = await listTools(connected.peer, this.config.startTimeoutMs);
     const { serverInfo, instructions } = connected.peer;
-    for (const reason of this.#deps.catalog.replace(this.config, { found: connected.found, serverInfo, instructions, tools })) {
-      this.#find({ code: 'tool-refused', text: `Server "${this.config.name}" lists ${reason}.`, fix: undefined });
+    for (const reason of this.#deps.catalog.replace(this.config, {
+      found: connected.found,
+      serverInfo,
+      instructions,
+      tools,
+    })) {
+      this.#find({
+        code: 'tool-refused',
+        text: `Server "${this.config.name}" lists ${reason}.`,
+        fix: undefined,
+      });
     }
   }
 
@@ -205,7 +228,9 @@ export class Supervisor implements AsyncDisposable {
     const connected = this.#connected;
     if (connected === undefined) return;
     this.#refreshing = this.#read(connected)
-      .catch((error: unknown) => this.#deps.log.warn('the tool list could not be read again', { server: this.config.name, error }))
+      .catch((error: unknown) =>
+        this.#deps.log.warn('the tool list could not be read again', { server: this.config.name, error }),
+      )
       .finally(() => {
         this.#refreshing = undefined;
         if (this.#refreshAgain) {
@@ -232,8 +257,14 @@ export class Supervisor implements AsyncDisposable {
   }
 
   #closeLater(connected: Connected): void {
-    const closing = withDeadline(Promise.resolve(connected.peer.transport[Symbol.asyncDispose]()), CLOSE_MS, 'closing')
-      .catch((error: unknown) => this.#deps.log.warn('a lost connection did not close', { server: this.config.name, error }))
+    const closing = withDeadline(
+      Promise.resolve(connected.peer.transport[Symbol.asyncDispose]()),
+      CLOSE_MS,
+      'closing',
+    )
+      .catch((error: unknown) =>
+        this.#deps.log.warn('a lost connection did not close', { server: this.config.name, error }),
+      )
       .finally(() => this.#closing.delete(closing));
     this.#closing.add(closing);
   }
@@ -243,15 +274,24 @@ export class Supervisor implements AsyncDisposable {
     this.#failedStarts++;
     this.#lastFailedStart = this.#deps.clock.monotonicMs();
     const reason = errorChain(error);
-    const status = error instanceof UpstreamFailure && error.kind === 'auth' ? (error.status ?? 401) : undefined;
+    const status =
+      error instanceof UpstreamFailure && error.kind === 'auth' ? (error.status ?? 401) : undefined;
     this.#authRefusal = status;
     if (status !== undefined) {
       this.#enter('parked', `it refuses the gateway's credentials (HTTP ${status})`);
-      this.#deps.log.error('a server refuses the credentials it is called with', { server: this.config.name, status, fix: `${this.config.source.file}:${this.config.source.line}: correct auth_type and auth_value` });
+      this.#deps.log.error('a server refuses the credentials it is called with', {
+        server: this.config.name,
+        status,
+        fix: `${this.config.source.file}:${this.config.source.line}: correct auth_type and auth_value`,
+      });
       return;
     }
     const parked = this.#failures >= BACKOFF_MS.length;
-    this.#deps.log.warn('a server could not be started', { server: this.config.name, failures: this.#failures, reason });
+    this.#deps.log.warn('a server could not be started', {
+      server: this.config.name,
+      failures: this.#failures,
+      reason,
+    });
     this.#enter(parked ? 'parked' : 'down', reason);
     this.#schedule(parked ? PARKED_RETRY_MS : this.#backoff());
   }
@@ -289,23 +329,37 @@ export class Supervisor implements AsyncDisposable {
       case 'protocol':
         return this.#error('server-protocol', { reason: failure.message }, options);
       case 'closed':
-        return failure.delivered === 'no' ? this.#downError() : this.#error('call-lost', { reason: failure.message }, options);
+        return failure.delivered === 'no'
+          ? this.#downError()
+          : this.#error('call-lost', { reason: failure.message }, options);
       case 'status':
         return this.#error('server-protocol', { reason: failure.message }, options);
       case 'connect':
       case 'spawn':
       case 'session-lost':
-        return this.#error('server-down', { state: 'unreachable', since: new Date(this.#since).toISOString(), reason: `${failure.message}.` }, options);
+        return this.#error(
+          'server-down',
+          { state: 'unreachable', since: new Date(this.#since).toISOString(), reason: `${failure.message}.` },
+          options,
+        );
     }
   }
 
   #downError(): GatewayError {
     if (this.#authRefusal !== undefined) return this.#error('server-auth', { status: this.#authRefusal });
     const state = this.#state === 'starting' ? 'starting' : 'down';
-    return this.#error('server-down', { state, since: new Date(this.#since).toISOString(), reason: this.#reason === undefined ? '' : sentence(this.#reason) });
+    return this.#error('server-down', {
+      state,
+      since: new Date(this.#since).toISOString(),
+      reason: this.#reason === undefined ? '' : sentence(this.#reason),
+    });
   }
 
-  #error(code: ErrorCode, facts: Facts, options: { cause?: unknown; operatorText?: string } = {}): GatewayError {
+  #error(
+    code: ErrorCode,
+    facts: Facts,
+    options: { cause?: unknown; operatorText?: string } = {},
+  ): GatewayError {
     return new GatewayError(code, { server: this.config.name, ...facts }, options);
   }
 
@@ -313,7 +367,12 @@ export class Supervisor implements AsyncDisposable {
     const key = `${finding.code} ${finding.text}`;
     if (this.#findings.has(key) || this.#findings.size >= FINDINGS_MAX) return;
     this.#findings.set(key, finding);
-    this.#deps.log.warn('a server needs attention', { server: this.config.name, code: finding.code, finding: finding.text, fix: finding.fix });
+    this.#deps.log.warn('a server needs attention', {
+      server: this.config.name,
+      code: finding.code,
+      finding: finding.text,
+      fix: finding.fix,
+    });
   }
 
   #enter(state: StateName, reason: string | undefined): void {

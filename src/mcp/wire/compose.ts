@@ -25,12 +25,16 @@ const NULL = Buffer.from('null');
 /** A request with our own numeric id. `params` is JSON text or absent. */
 export function requestMessage(id: number, method: string, params: Buffer | undefined): Buffer {
   const head = `{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)}`;
-  return params === undefined ? Buffer.from(`${head}}`) : Buffer.concat([Buffer.from(`${head},"params":`), params, CLOSE]);
+  return params === undefined
+    ? Buffer.from(`${head}}`)
+    : Buffer.concat([Buffer.from(`${head},"params":`), params, CLOSE]);
 }
 
 export function notificationMessage(method: string, params?: Buffer): Buffer {
   const head = `{"jsonrpc":"2.0","method":${JSON.stringify(method)}`;
-  return params === undefined ? Buffer.from(`${head}}`) : Buffer.concat([Buffer.from(`${head},"params":`), params, CLOSE]);
+  return params === undefined
+    ? Buffer.from(`${head}}`)
+    : Buffer.concat([Buffer.from(`${head},"params":`), params, CLOSE]);
 }
 
 /** The JSON text of an error object for a GatewayError. */
@@ -75,7 +79,10 @@ export function withoutMembers(object: JsonObject, drop: (key: string) => boolea
   for (let at = 0; at < object.keys.length; at++) {
     if (drop(object.keys[at]!) || object.isVoid(at)) continue;
     if (parts.length > 1) parts.push(COMMA);
-    parts.push(Buffer.from(`${JSON.stringify(object.keys[at])}:`), object.bytes.subarray(object.starts[at], object.ends[at]));
+    parts.push(
+      Buffer.from(`${JSON.stringify(object.keys[at])}:`),
+      object.bytes.subarray(object.starts[at], object.ends[at]),
+    );
   }
   parts.push(CLOSE);
   return Buffer.concat(parts);

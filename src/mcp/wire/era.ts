@@ -21,7 +21,11 @@ export function classify(message: RpcMessage, versionHeader: string | undefined)
   const claimed = claimOf(message);
   if (claimed !== undefined) {
     if (eraOf(claimed) === 'modern') return { era: 'modern', revision: claimed };
-    if (versionHeader !== undefined && versionHeader !== claimed) throw new GatewayError('header-mismatch', { header: 'MCP-Protocol-Version', reason: 'it differs from params._meta' });
+    if (versionHeader !== undefined && versionHeader !== claimed)
+      throw new GatewayError('header-mismatch', {
+        header: 'MCP-Protocol-Version',
+        reason: 'it differs from params._meta',
+      });
     throw unsupported(claimed);
   }
   if (message.kind === 'request' && message.method === 'initialize') {

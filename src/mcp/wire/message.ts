@@ -13,8 +13,18 @@ interface Common {
 
 /** One JSON-RPC 2.0 message, checked, its parts left as bytes. https://www.jsonrpc.org/specification */
 export type RpcMessage =
-  | (Common & { readonly kind: 'request'; readonly method: string; readonly id: RpcId; readonly idBytes: Buffer; readonly params: JsonObject | undefined })
-  | (Common & { readonly kind: 'notification'; readonly method: string; readonly params: JsonObject | undefined })
+  | (Common & {
+      readonly kind: 'request';
+      readonly method: string;
+      readonly id: RpcId;
+      readonly idBytes: Buffer;
+      readonly params: JsonObject | undefined;
+    })
+  | (Common & {
+      readonly kind: 'notification';
+      readonly method: string;
+      readonly params: JsonObject | undefined;
+    })
   | (Common & { readonly kind: 'result'; readonly id: RpcId; readonly result: JsonObject })
   | (Common & { readonly kind: 'error'; readonly id: RpcId | undefined; readonly error: JsonObject });
 
@@ -45,7 +55,10 @@ export function idIn(bytes: Buffer): Buffer | undefined {
 }
 
 /** Reads one message, or the messages of a batch (2025-03-26 only; the caller decides whether it takes them). */
-export function readMessages(bytes: Buffer): { readonly batch: boolean; readonly messages: readonly RpcMessage[] } {
+export function readMessages(bytes: Buffer): {
+  readonly batch: boolean;
+  readonly messages: readonly RpcMessage[];
+} {
   if (firstByte(bytes) !== 0x5b) return { batch: false, messages: [readMessage(bytes)] };
   if (!isUtf8(bytes)) throw new GatewayError('json-parse', { reason: 'bytes that are not UTF-8', offset: 0 });
   let elements: Buffer[];
@@ -66,17 +79,20 @@ function syntaxError(error: unknown): unknown {
 }
 
 function interpret(object: JsonObject): RpcMessage {
-  if (object.string('jsonrpc') !== '2.0') throw new GatewayError('rpc-invalid', { reason: '"jsonrpc" must be "2.0"' });
+  if (object.string('jsonrpc') !== '2.0')
+    throw new GatewayError('rpc-invalid', { reason: '"jsonrpc" must be "2.0"' });
   const method = object.string('method');
   if (method === undefined) {
     if (object.has('method')) throw new GatewayError('rpc-invalid', { reason: '"method" must be a string' });
     return reply(object);
   }
   const params = object.child('params');
-  if (params === undefined && object.has('params')) throw new GatewayError('rpc-invalid', { reason: '"params" must be an object' });
+  if (params === undefined && object.has('params'))
+    throw new GatewayError('rpc-invalid', { reason: '"params" must be an object' });
   if (!object.has('id')) return { kind: 'notification', object, method, params };
   const id = readId(object);
-  if (id === undefined) throw new GatewayError('rpc-invalid', { reason: '"id" must be a string or an integer' });
+  if (id === undefined)
+    throw new GatewayError('rpc-invalid', { reason: '"id" must be a string or an integer' });
   return { kind: 'request', object, method, id, idBytes: object.slice('id')!, params };
 }
 
@@ -88,7 +104,8 @@ function reply(object: JsonObject): RpcReply {
     return { kind: 'result', object, id, result };
   }
   const error = object.child('error');
-  if (error === undefined) throw new GatewayError('rpc-invalid', { reason: 'neither "method" nor an object "result" or "error"' });
+  if (error === undefined)
+    throw new GatewayError('rpc-invalid', { reason: 'neither "method" nor an object "result" or "error"' });
   return { kind: 'error', object, id, error };
 }
 

@@ -10,10 +10,17 @@ export interface Identity {
 }
 
 /** Members of a client's `_meta` that hold for its own hop only. */
-const HOP_META: ReadonlySet<string> = new Set([META_VERSION, META_CAPABILITIES, META_CLIENT, META_LOG_LEVEL, 'progressToken']);
+const HOP_META: ReadonlySet<string> = new Set([
+  META_VERSION,
+  META_CAPABILITIES,
+  META_CLIENT,
+  META_LOG_LEVEL,
+  'progressToken',
+]);
 
 const isHopMeta = (key: string): boolean => HOP_META.has(key);
-const isRebuilt = (key: string): boolean => key === 'name' || key === '_meta' || key === 'inputResponses' || key === 'requestState';
+const isRebuilt = (key: string): boolean =>
+  key === 'name' || key === '_meta' || key === 'inputResponses' || key === 'requestState';
 
 const COMMA = Buffer.from(',');
 const META = Buffer.from('"_meta":');
@@ -28,14 +35,22 @@ export function modernEnvelope(revision: string, identity: Identity): string {
  * The params of a `tools/call` for a server: the server's own name of the tool, the client's arguments and unknown members byte for
  * byte, and its `_meta` without what belongs to the client's hop; for a modern server with our envelope in it.
  */
-export function callParams(originalName: string, params: JsonObject | undefined, era: Era, envelope: string): Buffer {
+export function callParams(
+  originalName: string,
+  params: JsonObject | undefined,
+  era: Era,
+  envelope: string,
+): Buffer {
   const parts: Buffer[] = [Buffer.from(`{"name":${JSON.stringify(originalName)}`)];
   let metaText: Buffer | undefined;
   if (params !== undefined) {
     for (let at = 0; at < params.keys.length; at++) {
       const key = params.keys[at]!;
       if (isRebuilt(key) || params.isVoid(at)) continue;
-      parts.push(Buffer.from(`,${JSON.stringify(key)}:`), params.bytes.subarray(params.starts[at], params.ends[at]));
+      parts.push(
+        Buffer.from(`,${JSON.stringify(key)}:`),
+        params.bytes.subarray(params.starts[at], params.ends[at]),
+      );
     }
     const meta = params.child('_meta');
     if (meta !== undefined) metaText = withoutMembers(meta, isHopMeta);

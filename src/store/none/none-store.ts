@@ -1,7 +1,30 @@
 import { randomBytes } from 'node:crypto';
-import { appendFileSync, existsSync, fsyncSync, openSync, closeSync, mkdirSync, readdirSync, readFileSync, readSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  closeSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import type { CallEnd, CatalogRow, CatalogTable, InstanceSecrets, LedgerRecord, LedgerRow, LedgerStore, Store } from '../store-ports.ts';
+import type {
+  CallEnd,
+  CatalogRow,
+  CatalogTable,
+  InstanceSecrets,
+  LedgerRecord,
+  LedgerRow,
+  LedgerStore,
+  Store,
+} from '../store-ports.ts';
 
 const FILE_BYTES_MAX = 16 * 1024 * 1024;
 const FILES_MAX = 64;
@@ -23,7 +46,8 @@ function catalogFile(path: string): CatalogTable {
   const rows = new Map<string, CatalogRow>();
   const read = (): void => {
     if (rows.size > 0 || !existsSync(path)) return;
-    for (const row of JSON.parse(readFileSync(path, 'utf8')) as readonly CatalogRow[]) rows.set(row.server, row);
+    for (const row of JSON.parse(readFileSync(path, 'utf8')) as readonly CatalogRow[])
+      rows.set(row.server, row);
   };
   const write = (): void => replaceFile(path, JSON.stringify([...rows.values()]), 0o644);
   return {
@@ -48,7 +72,9 @@ function catalogFile(path: string): CatalogTable {
 function secretsFile(path: string): InstanceSecrets {
   return {
     getOrCreate: (name, bytes) => {
-      const known: Record<string, string> = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Record<string, string>) : {};
+      const known: Record<string, string> = existsSync(path)
+        ? (JSON.parse(readFileSync(path, 'utf8')) as Record<string, string>)
+        : {};
       const value = known[name] ?? randomBytes(bytes).toString('base64');
       if (known[name] === undefined) replaceFile(path, JSON.stringify({ ...known, [name]: value }), 0o600);
       return Promise.resolve(Buffer.from(value, 'base64'));
@@ -100,8 +126,28 @@ class FileLedgerStore implements LedgerStore {
   async closeOrphans(exceptWriter: string, endedAt: number): Promise<number> {
     const writers = new Map<string, string>();
     const rows = this.#rows(writers);
-    const open = [...rows.values()].filter((row) => row.status === undefined && writers.get(row.id) !== exceptWriter);
-    const ends = open.map(({ id }, seq): LedgerRecord => ({ phase: 'ended', writer: exceptWriter, seq: -seq - 1, end: { id, endedAt, status: 'unknown', errorCode: 'gateway-died', totalMs: 0, upstreamMs: undefined, bytesOut: 0, promptTokens: undefined, completionTokens: undefined, cost: undefined } }));
+    const open = [...rows.values()].filter(
+      (row) => row.status === undefined && writers.get(row.id) !== exceptWriter,
+    );
+    const ends = open.map(
+      ({ id }, seq): LedgerRecord => ({
+        phase: 'ended',
+        writer: exceptWriter,
+        seq: -seq - 1,
+        end: {
+          id,
+          endedAt,
+          status: 'unknown',
+          errorCode: 'gateway-died',
+          totalMs: 0,
+          upstreamMs: undefined,
+          bytesOut: 0,
+          promptTokens: undefined,
+          completionTokens: undefined,
+          cost: undefined,
+        },
+      }),
+    );
     if (ends.length > 0) await this.append(ends);
     return open.length;
   }
@@ -115,7 +161,8 @@ class FileLedgerStore implements LedgerStore {
         if (record?.phase === 'received') {
           rows.set(record.start.id, record.start);
           writers.set(record.start.id, record.writer);
-        } else if (record?.phase === 'ended' && (ends.get(record.end.id)?.status ?? 'unknown') === 'unknown') ends.set(record.end.id, record.end);
+        } else if (record?.phase === 'ended' && (ends.get(record.end.id)?.status ?? 'unknown') === 'unknown')
+          ends.set(record.end.id, record.end);
       }
     }
     for (const [id, end] of ends) {
@@ -126,7 +173,9 @@ class FileLedgerStore implements LedgerStore {
   }
 
   #names(): string[] {
-    return readdirSync(this.#folder).filter((name) => name.endsWith('.jsonl')).sort();
+    return readdirSync(this.#folder)
+      .filter((name) => name.endsWith('.jsonl'))
+      .sort();
   }
 
   #file(): string {
@@ -136,7 +185,8 @@ class FileLedgerStore implements LedgerStore {
     if (path !== undefined && existsSync(path) && statSync(path).size < FILE_BYTES_MAX) return path;
     const last = Number(names.at(-1)?.slice(7, 15) ?? 0);
     this.#current = `ledger-${String(last + 1).padStart(8, '0')}.jsonl`;
-    for (const name of names.slice(0, Math.max(0, names.length + 1 - FILES_MAX))) unlinkSync(join(this.#folder, name));
+    for (const name of names.slice(0, Math.max(0, names.length + 1 - FILES_MAX)))
+      unlinkSync(join(this.#folder, name));
     return join(this.#folder, this.#current);
   }
 }

@@ -7,7 +7,8 @@ export type RunSql = (sql: string) => Promise<readonly Readonly<Record<string, u
 export async function ensureDatabase(connection: ClientConfig, name: string): Promise<void> {
   await withClient(connection, async (run) => {
     const rows = await run(`SELECT 1 FROM pg_database WHERE datname = '${name.replaceAll("'", "''")}'`);
-    if (rows.length === 0) await run(`CREATE DATABASE "${name.replaceAll('"', '""')}" ENCODING 'UTF8' TEMPLATE template0`);
+    if (rows.length === 0)
+      await run(`CREATE DATABASE "${name.replaceAll('"', '""')}" ENCODING 'UTF8' TEMPLATE template0`);
   });
 }
 
@@ -18,7 +19,9 @@ export async function withClient<T>(connection: ClientConfig, work: (run: RunSql
   try {
     return await work(async (sql) => {
       const result = (await client.query(sql)) as unknown;
-      const last = Array.isArray(result) ? (result.at(-1) as { rows: Record<string, unknown>[] }) : (result as { rows: Record<string, unknown>[] });
+      const last = Array.isArray(result)
+        ? (result.at(-1) as { rows: Record<string, unknown>[] })
+        : (result as { rows: Record<string, unknown>[] });
       return last.rows;
     });
   } finally {

@@ -18,7 +18,10 @@ export function findBinaries(): PostgresBinaries {
   try {
     root = dirname(dirname(createRequire(wrapper).resolve(name)));
   } catch (error) {
-    throw new Error(`there is no embedded PostgreSQL for ${platform}-${process.arch}: set DATABASE_URL to a PostgreSQL server, or general_settings.disable_database: true`, { cause: error });
+    throw new Error(
+      `there is no embedded PostgreSQL for ${platform}-${process.arch}: set DATABASE_URL to a PostgreSQL server, or general_settings.disable_database: true`,
+      { cause: error },
+    );
   }
   makeLinks(root);
   const bin = join(root, 'native', 'bin');
@@ -29,7 +32,10 @@ export function findBinaries(): PostgresBinaries {
 function makeLinks(root: string): void {
   const list = join(root, 'native', 'pg-symlinks.json');
   if (!existsSync(list)) return;
-  const links = JSON.parse(readFileSync(list, 'utf8')) as readonly { readonly source: string; readonly target: string }[];
+  const links = JSON.parse(readFileSync(list, 'utf8')) as readonly {
+    readonly source: string;
+    readonly target: string;
+  }[];
   for (const { source, target } of links) {
     const path = join(root, target);
     if (existsSync(path)) continue;

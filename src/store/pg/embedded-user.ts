@@ -21,18 +21,32 @@ const USERS = ['postgres', 'nobody'] as const;
 export function runAs(paths: readonly string[]): RunAs {
   if (process.getuid?.() !== 0) return SELF;
   const user = findUser();
-  if (user === undefined) throw new Error('PostgreSQL does not run as root, and there is neither a user "postgres" nor "nobody": start Lanport as an ordinary user, or set DATABASE_URL');
+  if (user === undefined)
+    throw new Error(
+      'PostgreSQL does not run as root, and there is neither a user "postgres" nor "nobody": start Lanport as an ordinary user, or set DATABASE_URL',
+    );
   const { uid, gid } = user;
   const drop = ['--reuid', String(uid), '--regid', String(gid), '--clear-groups'];
   if (paths.every((path) => isReachable(path))) {
     return { uid, gid, wrap: (command, args) => ['setpriv', [...drop, '--', command, ...args]] };
   }
   // Without no_setuid_fixup, access(2), by which PostgreSQL checks its own binaries, would not count the capability.
-  const capable = [...drop, '--inh-caps', '+dac_override', '--ambient-caps', '+dac_override', '--securebits', '+no_setuid_fixup'];
+  const capable = [
+    ...drop,
+    '--inh-caps',
+    '+dac_override',
+    '--ambient-caps',
+    '+dac_override',
+    '--securebits',
+    '+no_setuid_fixup',
+  ];
   try {
     execFileSync('setpriv', [...capable, '--', 'true'], { stdio: 'ignore' });
   } catch (error) {
-    throw new Error(`PostgreSQL does not run as root, and the user it would run as cannot reach ${paths.find((path) => !isReachable(path))}: use --data with a folder that every user can reach, start Lanport as an ordinary user, or set DATABASE_URL`, { cause: error });
+    throw new Error(
+      `PostgreSQL does not run as root, and the user it would run as cannot reach ${paths.find((path) => !isReachable(path))}: use --data with a folder that every user can reach, start Lanport as an ordinary user, or set DATABASE_URL`,
+      { cause: error },
+    );
   }
   return { uid, gid, wrap: (command, args) => ['setpriv', [...capable, '--', command, ...args]] };
 }
@@ -41,7 +55,8 @@ function findUser(): { uid: number; gid: number } | undefined {
   const lines = readFileSync('/etc/passwd', 'utf8').split('\n');
   for (const name of USERS) {
     const fields = lines.find((line) => line.startsWith(`${name}:`))?.split(':');
-    if (fields?.[2] !== undefined && fields[3] !== undefined) return { uid: Number(fields[2]), gid: Number(fields[3]) };
+    if (fields?.[2] !== undefined && fields[3] !== undefined)
+      return { uid: Number(fields[2]), gid: Number(fields[3]) };
   }
   return undefined;
 }

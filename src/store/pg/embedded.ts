@@ -1,6 +1,15 @@
 // The one place outside net/ that starts processes: the database server belongs to the store, which must not know net/.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -52,26 +61,57 @@ export async function startEmbedded(dataFolder: string, log: Log): Promise<Embed
   mkdirSync(dataFolder, { recursive: true });
   const cluster = join(dataFolder, 'postgres');
   const user = runAs([cluster, binaries.postgres]);
-  for (const name of readdirSync(dataFolder)) if (name.startsWith('postgres.init-')) rmSync(join(dataFolder, name), { recursive: true, force: true });
+  for (const name of readdirSync(dataFolder))
+    if (name.startsWith('postgres.init-')) rmSync(join(dataFolder, name), { recursive: true, force: true });
   if (existsSync(cluster)) await stopOrphan(cluster, log);
   else await initialise(dataFolder, cluster, binaries.initdb, user);
   const socketFolder = makeSocketFolder(dataFolder, user);
-  const args = ['-D', cluster, '-k', socketFolder, '-p', String(PORT), ...Object.entries(SETTINGS).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
+  const args = [
+    '-D',
+    cluster,
+    '-k',
+    socketFolder,
+    '-p',
+    String(PORT),
+    ...Object.entries(SETTINGS).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+  ];
   const [command, commandArgs] = user.wrap(binaries.postgres, args);
   const output = new Output();
-  const child = spawn(command, commandArgs, { cwd: '/', detached: true, stdio: ['ignore', 'ignore', 'pipe'], env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', PG_OOM_ADJUST_FILE: '' } });
+  const child = spawn(command, commandArgs, {
+    cwd: '/',
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: {
+      PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+      LC_ALL: 'C',
+      PG_OOM_ADJUST_FILE: '',
+    },
+  });
   child.stderr.setEncoding('utf8');
   child.stderr.on('data', (text: string) => output.push(text));
   child.unref();
   (child.stderr as unknown as { unref(): void }).unref();
   const gone = new Promise<never>((_resolve, reject) => {
-    child.once('error', (error) => reject(new Error(`the embedded PostgreSQL could not be started: ${error.message}`)));
-    child.once('exit', (code, signal) => reject(new Error(`the embedded PostgreSQL ended while starting (${signal ?? `code ${code}`}): ${output.tail()}. Its folder is ${cluster}`)));
+    child.once('error', (error) =>
+      reject(new Error(`the embedded PostgreSQL could not be started: ${error.message}`)),
+    );
+    child.once('exit', (code, signal) =>
+      reject(
+        new Error(
+          `the embedded PostgreSQL ended while starting (${signal ?? `code ${code}`}): ${output.tail()}. Its folder is ${cluster}`,
+        ),
+      ),
+    );
   });
   gone.catch(() => undefined);
   await Promise.race([waitReady(cluster, child), gone]);
   child.once('exit', (code) => log.debug('the embedded PostgreSQL ended', { code }));
-  const connection: EmbeddedPostgres['connection'] = (database, role) => ({ host: socketFolder, port: PORT, user: role ?? SUPERUSER, database });
+  const connection: EmbeddedPostgres['connection'] = (database, role) => ({
+    host: socketFolder,
+    port: PORT,
+    user: role ?? SUPERUSER,
+    database,
+  });
   return {
     socketFolder,
     port: PORT,
@@ -91,9 +131,24 @@ async function initialise(dataFolder: string, cluster: string, initdb: string, u
   const draft = join(dataFolder, `postgres.init-${process.pid}`);
   mkdirSync(draft, { mode: 0o700 });
   if (user.uid !== undefined && user.gid !== undefined) chownSync(draft, user.uid, user.gid);
-  const [command, args] = user.wrap(initdb, ['-D', draft, '-U', SUPERUSER, '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-instructions']);
+  const [command, args] = user.wrap(initdb, [
+    '-D',
+    draft,
+    '-U',
+    SUPERUSER,
+    '-A',
+    'trust',
+    '-E',
+    'UTF8',
+    '--locale=C',
+    '--no-instructions',
+  ]);
   const output = new Output();
-  const child = spawn(command, args, { cwd: '/', stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' } });
+  const child = spawn(command, args, {
+    cwd: '/',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' },
+  });
   child.stdout.setEncoding('utf8').on('data', (text: string) => output.push(text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => output.push(text));
   const code = await new Promise<number | string>((resolve) => {
@@ -102,7 +157,9 @@ async function initialise(dataFolder: string, cluster: string, initdb: string, u
   });
   if (code !== 0) {
     rmSync(draft, { recursive: true, force: true });
-    throw new Error(`the embedded PostgreSQL could not make its folder in ${dataFolder} (${code}): ${output.tail()}. Check free space and permissions there, use another folder with --data, or set DATABASE_URL`);
+    throw new Error(
+      `the embedded PostgreSQL could not make its folder in ${dataFolder} (${code}): ${output.tail()}. Check free space and permissions there, use another folder with --data, or set DATABASE_URL`,
+    );
   }
   renameSync(draft, cluster);
 }

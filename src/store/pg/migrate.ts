@@ -20,7 +20,12 @@ export async function readMigrations(folder: string): Promise<Migration[]> {
   const migrations: Migration[] = [];
   for (const name of names) {
     const sql = await readFile(join(folder, name), 'utf8');
-    migrations.push({ number: Number(name.slice(0, 4)), name, sql, checksum: createHash('sha256').update(sql).digest('hex') });
+    migrations.push({
+      number: Number(name.slice(0, 4)),
+      name,
+      sql,
+      checksum: createHash('sha256').update(sql).digest('hex'),
+    });
   }
   return migrations;
 }
@@ -44,13 +49,23 @@ export async function migrate(pool: Pool, migrations: readonly Migration[]): Pro
 }
 
 async function run(client: PoolClient, migrations: readonly Migration[]): Promise<string[]> {
-  await client.query('CREATE TABLE IF NOT EXISTS schema_migrations (number int PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, ran_at timestamptz NOT NULL DEFAULT now())');
-  const done = await client.query<{ number: number; name: string; checksum: string }>('SELECT number, name, checksum FROM schema_migrations ORDER BY number');
+  await client.query(
+    'CREATE TABLE IF NOT EXISTS schema_migrations (number int PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, ran_at timestamptz NOT NULL DEFAULT now())',
+  );
+  const done = await client.query<{ number: number; name: string; checksum: string }>(
+    'SELECT number, name, checksum FROM schema_migrations ORDER BY number',
+  );
   const known = new Map(migrations.map((migration) => [migration.number, migration]));
   for (const row of done.rows) {
     const migration = known.get(row.number);
-    if (migration === undefined) throw new Error(`the database has migration ${row.name}, which this version of Lanport does not know: it was used by a newer version; update Lanport or use another database`);
-    if (migration.checksum !== row.checksum) throw new Error(`migration ${row.name} is not the one that ran on this database: the file was changed afterwards`);
+    if (migration === undefined)
+      throw new Error(
+        `the database has migration ${row.name}, which this version of Lanport does not know: it was used by a newer version; update Lanport or use another database`,
+      );
+    if (migration.checksum !== row.checksum)
+      throw new Error(
+        `migration ${row.name} is not the one that ran on this database: the file was changed afterwards`,
+      );
   }
   const ran = new Set(done.rows.map((row) => row.number));
   const names: string[] = [];
@@ -59,7 +74,11 @@ async function run(client: PoolClient, migrations: readonly Migration[]): Promis
     await client.query('BEGIN');
     try {
       await client.query(migration.sql);
-      await client.query('INSERT INTO schema_migrations (number, name, checksum) VALUES ($1, $2, $3)', [migration.number, migration.name, migration.checksum]);
+      await client.query('INSERT INTO schema_migrations (number, name, checksum) VALUES ($1, $2, $3)', [
+        migration.number,
+        migration.name,
+        migration.checksum,
+      ]);
       await client.query('COMMIT');
     } catch (error) {
       await client.query('ROLLBACK');

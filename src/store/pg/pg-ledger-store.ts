@@ -40,8 +40,10 @@ const END_COLUMNS: readonly (readonly [string, string, keyof CallEnd])[] = [
 ];
 
 /** Records travel as one JSON text and are taken apart by the server: that costs this process a fraction of arrays, element by element. */
-const fieldsOf = (columns: readonly (readonly [string, string, string])[]): string => columns.map(([, type, field]) => `"${field}" ${type === 'moment' ? 'double precision' : type}`).join(', ');
-const valueOf = (alias: string, [, type, field]: readonly [string, string, string]): string => (type === 'moment' ? `to_timestamp(${alias}."${field}" / 1000)` : `${alias}."${field}"`);
+const fieldsOf = (columns: readonly (readonly [string, string, string])[]): string =>
+  columns.map(([, type, field]) => `"${field}" ${type === 'moment' ? 'double precision' : type}`).join(', ');
+const valueOf = (alias: string, [, type, field]: readonly [string, string, string]): string =>
+  type === 'moment' ? `to_timestamp(${alias}."${field}" / 1000)` : `${alias}."${field}"`;
 
 const INSERT = {
   name: 'ledger-insert',
@@ -53,7 +55,9 @@ const INSERT = {
 
 const UPDATE = {
   name: 'ledger-update',
-  text: `UPDATE ledger_calls AS c SET ${END_COLUMNS.slice(1).map((column) => `${column[0]} = ${valueOf('e', column)}`).join(', ')}
+  text: `UPDATE ledger_calls AS c SET ${END_COLUMNS.slice(1)
+    .map((column) => `${column[0]} = ${valueOf('e', column)}`)
+    .join(', ')}
     FROM jsonb_array_elements($1::jsonb) AS r, jsonb_to_record(r->'end') AS e(${fieldsOf(END_COLUMNS)})
     WHERE c.id = e.id AND (c.ended_at IS NULL OR c.status = 'unknown')`,
 };
@@ -91,12 +95,18 @@ export class PgLedgerStore implements LedgerStore {
   }
 
   async recent(query: { readonly limit: number; readonly beforeId?: string }): Promise<readonly LedgerRow[]> {
-    const { rows } = await this.#pool.query<Row>('SELECT * FROM ledger_calls WHERE $2::uuid IS NULL OR id < $2::uuid ORDER BY started_at DESC, id DESC LIMIT $1', [query.limit, query.beforeId ?? null]);
+    const { rows } = await this.#pool.query<Row>(
+      'SELECT * FROM ledger_calls WHERE $2::uuid IS NULL OR id < $2::uuid ORDER BY started_at DESC, id DESC LIMIT $1',
+      [query.limit, query.beforeId ?? null],
+    );
     return rows.map(toRow);
   }
 
   async closeOrphans(exceptWriter: string, endedAt: number): Promise<number> {
-    const { rowCount } = await this.#pool.query("UPDATE ledger_calls SET ended_at = $2, status = 'unknown', error_code = 'gateway-died' WHERE ended_at IS NULL AND writer <> $1", [exceptWriter, new Date(endedAt)]);
+    const { rowCount } = await this.#pool.query(
+      "UPDATE ledger_calls SET ended_at = $2, status = 'unknown', error_code = 'gateway-died' WHERE ended_at IS NULL AND writer <> $1",
+      [exceptWriter, new Date(endedAt)],
+    );
     return rowCount ?? 0;
   }
 
@@ -106,7 +116,9 @@ export class PgLedgerStore implements LedgerStore {
     for (let ahead = 0; ahead <= PARTITIONS_AHEAD; ahead++) {
       const from = new Date(today + ahead * DAY_MS).toISOString().slice(0, 10);
       const to = new Date(today + (ahead + 1) * DAY_MS).toISOString().slice(0, 10);
-      await this.#pool.query(`CREATE TABLE IF NOT EXISTS ledger_calls_${from.replaceAll('-', '')} PARTITION OF ledger_calls FOR VALUES FROM ('${from} 00:00+00') TO ('${to} 00:00+00')`);
+      await this.#pool.query(
+        `CREATE TABLE IF NOT EXISTS ledger_calls_${from.replaceAll('-', '')} PARTITION OF ledger_calls FOR VALUES FROM ('${from} 00:00+00') TO ('${to} 00:00+00')`,
+      );
     }
     this.#partitionsUntil = today + (PARTITIONS_AHEAD + 1) * DAY_MS;
   }
@@ -115,7 +127,8 @@ export class PgLedgerStore implements LedgerStore {
 function toRow(row: Row): LedgerRow {
   const text = (name: string): string | undefined => (row[name] === null ? undefined : String(row[name]));
   const number = (name: string): number | undefined => (row[name] === null ? undefined : Number(row[name]));
-  const time = (name: string): number | undefined => (row[name] instanceof Date ? row[name].getTime() : undefined);
+  const time = (name: string): number | undefined =>
+    row[name] instanceof Date ? row[name].getTime() : undefined;
   const ended = time('ended_at');
   return {
     id: row.id,

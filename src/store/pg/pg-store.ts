@@ -15,7 +15,9 @@ export interface PgStoreOptions {
   readonly kind: 'embedded' | 'external';
   /** Printable: never has a password in it. */
   readonly describe: string;
-  readonly connection: { readonly connectionString: string } | { readonly host: string; readonly port: number; readonly user: string; readonly database: string };
+  readonly connection:
+    | { readonly connectionString: string }
+    | { readonly host: string; readonly port: number; readonly user: string; readonly database: string };
   readonly log: Log;
   /** Closed after the pool. */
   readonly owner?: AsyncDisposable;
@@ -33,7 +35,9 @@ export async function openPgStore(options: PgStoreOptions): Promise<Store> {
     allowExitOnIdle: true,
   });
   // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
-  pool.on('error', (error) => options.log.warn('an idle database connection broke', { reason: errorChain(error) }));
+  pool.on('error', (error) =>
+    options.log.warn('an idle database connection broke', { reason: errorChain(error) }),
+  );
   try {
     await pool.query('SELECT 1');
     const ran = await migrate(pool, await readMigrations(options.migrationsFolder ?? MIGRATIONS_FOLDER));
@@ -61,15 +65,27 @@ export async function openPgStore(options: PgStoreOptions): Promise<Store> {
   } catch (error) {
     await pool.end();
     await options.owner?.[Symbol.asyncDispose]();
-    throw new Error(`the database (${options.describe}) cannot be used: ${errorChain(error)}`, { cause: error });
+    throw new Error(`the database (${options.describe}) cannot be used: ${errorChain(error)}`, {
+      cause: error,
+    });
   }
 }
 
 function catalogTable(pool: Pool): CatalogTable {
   return {
     loadAll: async () => {
-      const { rows } = await pool.query<{ server: string; fingerprint: string; payload: string; updated_at: Date }>('SELECT server, fingerprint, payload, updated_at FROM catalog ORDER BY server');
-      return rows.map((row) => ({ server: row.server, fingerprint: row.fingerprint, payload: row.payload, updatedAt: row.updated_at.getTime() }));
+      const { rows } = await pool.query<{
+        server: string;
+        fingerprint: string;
+        payload: string;
+        updated_at: Date;
+      }>('SELECT server, fingerprint, payload, updated_at FROM catalog ORDER BY server');
+      return rows.map((row) => ({
+        server: row.server,
+        fingerprint: row.fingerprint,
+        payload: row.payload,
+        updatedAt: row.updated_at.getTime(),
+      }));
     },
     save: async (row) => {
       await pool.query(
@@ -87,8 +103,14 @@ function catalogTable(pool: Pool): CatalogTable {
 function secretsTable(pool: Pool): InstanceSecrets {
   return {
     getOrCreate: async (name, bytes) => {
-      await pool.query('INSERT INTO instance_secrets (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING', [name, randomBytes(bytes)]);
-      const { rows } = await pool.query<{ value: Buffer }>('SELECT value FROM instance_secrets WHERE name = $1', [name]);
+      await pool.query(
+        'INSERT INTO instance_secrets (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING',
+        [name, randomBytes(bytes)],
+      );
+      const { rows } = await pool.query<{ value: Buffer }>(
+        'SELECT value FROM instance_secrets WHERE name = $1',
+        [name],
+      );
       return rows[0]!.value;
     },
   };

@@ -1,4 +1,7 @@
-import { Client as ModernClient, StreamableHTTPClientTransport as ModernTransport } from '@modelcontextprotocol/client';
+import {
+  Client as ModernClient,
+  StreamableHTTPClientTransport as ModernTransport,
+} from '@modelcontextprotocol/client';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
@@ -14,12 +17,23 @@ export interface TestClient extends AsyncDisposable {
 
 export type ClientKind = '2025-03-26' | '2025-06-18' | '2025-11-25' | '2026-07-28' | 'http+sse';
 
-export const CLIENT_KINDS: readonly ClientKind[] = ['2025-03-26', '2025-06-18', '2025-11-25', '2026-07-28', 'http+sse'];
+export const CLIENT_KINDS: readonly ClientKind[] = [
+  '2025-03-26',
+  '2025-06-18',
+  '2025-11-25',
+  '2026-07-28',
+  'http+sse',
+];
 
 const INFO = { name: 'lanport-test', version: '1.0.0' };
 
 /** Connects an official SDK client of that kind. `base` is the gateway's address, `scope` a path such as `/mcp` or `/a/mcp`. */
-export async function connect(kind: ClientKind, base: string, key: string, scope = '/mcp'): Promise<TestClient> {
+export async function connect(
+  kind: ClientKind,
+  base: string,
+  key: string,
+  scope = '/mcp',
+): Promise<TestClient> {
   const requestInit = { headers: { Authorization: `Bearer ${key}` } };
   if (kind === '2026-07-28') {
     const client = new ModernClient(INFO, { versionNegotiation: { mode: { pin: '2026-07-28' } } });
@@ -29,7 +43,18 @@ export async function connect(kind: ClientKind, base: string, key: string, scope
   const client = new Client(INFO);
   if (kind === 'http+sse') {
     const url = new URL(scope.replace(/mcp$/, 'sse'), base);
-    await client.connect(new SSEClientTransport(url, { requestInit, eventSourceInit: { fetch: (input, init) => fetch(input, { ...init, headers: { ...(init.headers as Record<string, string>), ...requestInit.headers } }) } }));
+    await client.connect(
+      new SSEClientTransport(url, {
+        requestInit,
+        eventSourceInit: {
+          fetch: (input, init) =>
+            fetch(input, {
+              ...init,
+              headers: { ...(init.headers as Record<string, string>), ...requestInit.headers },
+            }),
+        },
+      }),
+    );
     return wrap(client, undefined);
   }
   const transport = new StreamableHTTPClientTransport(new URL(scope, base), { requestInit });
@@ -48,7 +73,7 @@ function wrap(client: Client, revision: string | undefined): TestClient {
   return {
     revision,
     list: async () => (await client.listTools()).tools.map((tool) => tool.name),
-    call: async (name, args) => (await client.callTool({ name, arguments: args })),
+    call: async (name, args) => await client.callTool({ name, arguments: args }),
     [Symbol.asyncDispose]: () => client.close(),
   };
 }

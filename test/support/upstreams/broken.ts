@@ -6,7 +6,9 @@ const serve = (status: number | undefined, headers: Record<string, string>, body
   const server = createServer((_request, response) => {
     if (status !== undefined) response.writeHead(status, headers).end(body);
   });
-  server.listen(Number(process.env['PORT'] ?? 0), '127.0.0.1', () => process.stdout.write(`ready ${(server.address() as AddressInfo).port}\n`));
+  server.listen(Number(process.env['PORT'] ?? 0), '127.0.0.1', () =>
+    process.stdout.write(`ready ${(server.address() as AddressInfo).port}\n`),
+  );
 };
 
 switch (process.argv[2]) {

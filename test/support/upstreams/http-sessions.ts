@@ -10,11 +10,16 @@ listen(async (request, response) => {
   const id = request.headers['mcp-session-id'];
   let transport = typeof id === 'string' ? sessions.get(id) : undefined;
   if (transport === undefined && id !== undefined) {
-    response.writeHead(404, { 'content-type': 'application/json' }).end('{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"Session not found"}}');
+    response
+      .writeHead(404, { 'content-type': 'application/json' })
+      .end('{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"Session not found"}}');
     return;
   }
   if (transport === undefined) {
-    const created = new StreamableHTTPServerTransport({ sessionIdGenerator: () => randomUUID(), onsessioninitialized: (sessionId) => void sessions.set(sessionId, created) });
+    const created = new StreamableHTTPServerTransport({
+      sessionIdGenerator: () => randomUUID(),
+      onsessioninitialized: (sessionId) => void sessions.set(sessionId, created),
+    });
     await sdkServer('http-sessions').connect(created);
     transport = created;
   }

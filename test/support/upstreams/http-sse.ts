@@ -15,6 +15,7 @@ listen(async (request, response) => {
     return;
   }
   const transport = transports.get(url.searchParams.get('sessionId') ?? '');
-  if (request.method === 'POST' && url.pathname === '/messages' && transport !== undefined) await transport.handlePostMessage(request, response);
+  if (request.method === 'POST' && url.pathname === '/messages' && transport !== undefined)
+    await transport.handlePostMessage(request, response);
   else response.writeHead(url.pathname === '/sse' ? 405 : 404).end();
 });

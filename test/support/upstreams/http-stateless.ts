@@ -8,7 +8,10 @@ listen(async (request, response) => {
     response.writeHead(405, { allow: 'POST' }).end();
     return;
   }
-  const transport = new StreamableHTTPServerTransport({ enableJsonResponse: true, sessionIdGenerator: undefined } as unknown as ConstructorParameters<typeof StreamableHTTPServerTransport>[0]);
+  const transport = new StreamableHTTPServerTransport({
+    enableJsonResponse: true,
+    sessionIdGenerator: undefined,
+  } as unknown as ConstructorParameters<typeof StreamableHTTPServerTransport>[0]);
   const server = sdkServer('http-stateless');
   await server.connect(transport);
   response.on('close', () => void server.close());

@@ -4,7 +4,9 @@ import type { AddressInfo } from 'node:net';
 /** Listens on a free port of the loopback address (or `PORT`) and prints `ready <port>`, which is what tests wait for. */
 export function listen(handle: RequestListener): void {
   const server = createServer(handle);
-  server.listen(Number(process.env['PORT'] ?? 0), '127.0.0.1', () => process.stdout.write(`ready ${(server.address() as AddressInfo).port}\n`));
+  server.listen(Number(process.env['PORT'] ?? 0), '127.0.0.1', () =>
+    process.stdout.write(`ready ${(server.address() as AddressInfo).port}\n`),
+  );
 }
 
 export async function bodyOf(request: IncomingMessage): Promise<string> {

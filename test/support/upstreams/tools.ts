@@ -14,8 +14,16 @@ export const TOOLS = [
     outputSchema: { type: 'object' as const, properties: { rows: { type: 'array' } }, required: ['rows'] },
     annotations: { readOnlyHint: true },
   },
-  { name: 'fail', description: 'Reports an error.', inputSchema: { type: 'object' as const, properties: {} } },
-  { name: 'pid', description: 'Tells its process.', inputSchema: { type: 'object' as const, properties: {} } },
+  {
+    name: 'fail',
+    description: 'Reports an error.',
+    inputSchema: { type: 'object' as const, properties: {} },
+  },
+  {
+    name: 'pid',
+    description: 'Tells its process.',
+    inputSchema: { type: 'object' as const, properties: {} },
+  },
 ];
 
 export const STRUCTURED = {

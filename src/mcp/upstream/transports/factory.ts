@@ -22,16 +22,39 @@ export interface TransportDeps {
 export function createTransports(deps: TransportDeps): TransportFactory {
   const { bounds, http } = deps;
   return {
-    stdio: (config, events) => Promise.resolve(new StdioTransport(config, events, { lineBytesMax: bounds.stdioLineBytesMax, environment: deps.environment })),
+    stdio: (config, events) =>
+      Promise.resolve(
+        new StdioTransport(config, events, {
+          lineBytesMax: bounds.stdioLineBytesMax,
+          environment: deps.environment,
+        }),
+      ),
     inProcess: (config, events) => {
-      const name = config.command?.startsWith(CONNECTOR_PREFIX) === true ? config.command.slice(CONNECTOR_PREFIX.length) : config.name;
+      const name =
+        config.command?.startsWith(CONNECTOR_PREFIX) === true
+          ? config.command.slice(CONNECTOR_PREFIX.length)
+          : config.name;
       const create = deps.inProcess.get(name);
-      if (create === undefined) return Promise.reject(new UpstreamFailure('spawn', `there is no connector "${name}" (known: ${[...deps.inProcess.keys()].join(', ')})`, { delivered: 'no' }));
+      if (create === undefined)
+        return Promise.reject(
+          new UpstreamFailure(
+            'spawn',
+            `there is no connector "${name}" (known: ${[...deps.inProcess.keys()].join(', ')})`,
+            { delivered: 'no' },
+          ),
+        );
       return Promise.resolve(new InProcessTransport(create(config), events));
     },
-    http: (config, url, events) => new HttpTransport({ client: http, url, headers: headersOf(config), responseBytesMax: bounds.upstreamResponseBytesMax }, events),
+    http: (config, url, events) =>
+      new HttpTransport(
+        { client: http, url, headers: headersOf(config), responseBytesMax: bounds.upstreamResponseBytesMax },
+        events,
+      ),
     sse: async (config, url, events, timeoutMs) => {
-      const transport = new SseTransport({ client: http, url, headers: headersOf(config), messageBytesMax: bounds.upstreamResponseBytesMax }, events);
+      const transport = new SseTransport(
+        { client: http, url, headers: headersOf(config), messageBytesMax: bounds.upstreamResponseBytesMax },
+        events,
+      );
       await transport.open(timeoutMs);
       return transport;
     },

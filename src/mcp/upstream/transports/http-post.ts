@@ -1,5 +1,12 @@
 import { GatewayError } from '../../../core/errors.ts';
-import type { HttpFailure, HttpRequest, RequestHandle, ResponseHead, ResponseSink, Target } from '../../../net/http-client.ts';
+import type {
+  HttpFailure,
+  HttpRequest,
+  RequestHandle,
+  ResponseHead,
+  ResponseSink,
+  Target,
+} from '../../../net/http-client.ts';
 import { SseParser, SseTooLargeError } from '../../../net/sse-parser.ts';
 import { type RpcMessage, type RpcReply, readMessage } from '../../wire/message.ts';
 import { UpstreamFailure } from '../failure.ts';
@@ -39,7 +46,12 @@ export class HttpPost implements ResponseSink {
   #bytes = 0;
   #sse: SseParser | undefined;
 
-  constructor(owner: PostOwner, request: HttpRequest, expected: OutboundRequest | undefined, hadSession: boolean) {
+  constructor(
+    owner: PostOwner,
+    request: HttpRequest,
+    expected: OutboundRequest | undefined,
+    hadSession: boolean,
+  ) {
     this.#owner = owner;
     this.#expected = expected;
     this.#hadSession = hadSession;
@@ -68,7 +80,10 @@ export class HttpPost implements ResponseSink {
     const session = head.headers['mcp-session-id'];
     if (session !== undefined && this.#expected?.method === 'initialize') this.#owner.openSession(session);
     if (head.headers['content-type']?.toLowerCase().includes('text/event-stream') === true) {
-      this.#sse = new SseParser({ eventBytesMax: this.#owner.responseBytesMax, onEvent: (event) => this.#deliver(event.data) });
+      this.#sse = new SseParser({
+        eventBytesMax: this.#owner.responseBytesMax,
+        onEvent: (event) => this.#deliver(event.data),
+      });
     }
   }
 
@@ -95,11 +110,15 @@ export class HttpPost implements ResponseSink {
     this.#chunks = [];
     if (status >= 300) this.#refused(status, body);
     else if (this.#expected === undefined) this.#settle(undefined);
-    else if (this.#sse !== undefined) this.#fail(new UpstreamFailure('closed', 'the event stream ended before the answer came'));
+    else if (this.#sse !== undefined)
+      this.#fail(new UpstreamFailure('closed', 'the event stream ended before the answer came'));
     else if (body.length === 0) this.#fail(new UpstreamFailure('protocol', `HTTP ${status} without a body`));
     else {
       this.#deliver(body);
-      if (!this.#settled) this.#fail(new UpstreamFailure('protocol', 'it answered with a message that is no answer to the request'));
+      if (!this.#settled)
+        this.#fail(
+          new UpstreamFailure('protocol', 'it answered with a message that is no answer to the request'),
+        );
     }
   }
 
@@ -111,7 +130,8 @@ export class HttpPost implements ResponseSink {
   /** A status of 300 or more: a JSON-RPC error in the body is the reply, unless the status itself means something. */
   #refused(status: number, body: Buffer): void {
     const sessionLost = this.#hadSession && isSessionLoss(status, body);
-    const reply = status === 401 || status === 403 || sessionLost ? undefined : errorReplyIn(body, this.#expected?.id);
+    const reply =
+      status === 401 || status === 403 || sessionLost ? undefined : errorReplyIn(body, this.#expected?.id);
     if (reply === undefined) this.#fail(refusal(this.#head!, body, this.#owner.target, sessionLost));
     else this.#settle(reply);
   }
@@ -124,7 +144,12 @@ export class HttpPost implements ResponseSink {
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
       this.#handle.abort();
-      this.#fail(new UpstreamFailure('protocol', `${error.message} It begins with ${JSON.stringify(bytes.toString('utf8', 0, 80))}`));
+      this.#fail(
+        new UpstreamFailure(
+          'protocol',
+          `${error.message} It begins with ${JSON.stringify(bytes.toString('utf8', 0, 80))}`,
+        ),
+      );
       return;
     }
     if (message.kind === 'notification') this.#owner.events.onNotification(message);
@@ -155,7 +180,10 @@ export class HttpPost implements ResponseSink {
 }
 
 function isReplyTo(message: RpcReply, id: number | undefined): boolean {
-  return id !== undefined && (message.id === id || Number(message.id) === id || (message.kind === 'error' && message.id === undefined));
+  return (
+    id !== undefined &&
+    (message.id === id || Number(message.id) === id || (message.kind === 'error' && message.id === undefined))
+  );
 }
 
 function errorReplyIn(body: Buffer, id: number | undefined): RpcReply | undefined {

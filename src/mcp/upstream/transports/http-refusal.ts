@@ -4,17 +4,38 @@ import { UpstreamFailure } from '../failure.ts';
 const EXCERPT_CHARACTERS = 160;
 
 /** What an HTTP answer of 300 or above means. */
-export function refusal(head: ResponseHead, body: Buffer, target: Target, sessionLost: boolean): UpstreamFailure {
+export function refusal(
+  head: ResponseHead,
+  body: Buffer,
+  target: Target,
+  sessionLost: boolean,
+): UpstreamFailure {
   const { status, headers } = head;
-  if (sessionLost) return new UpstreamFailure('session-lost', `it no longer knows the session (HTTP ${status})`, { delivered: 'no', status });
+  if (sessionLost)
+    return new UpstreamFailure('session-lost', `it no longer knows the session (HTTP ${status})`, {
+      delivered: 'no',
+      status,
+    });
   if (status === 401 || status === 403) {
     const challenge = headers['www-authenticate'];
-    return new UpstreamFailure('auth', `HTTP ${status}${challenge === undefined ? '' : `, asking for ${challenge.slice(0, EXCERPT_CHARACTERS)}`}`, { status, challenge });
+    return new UpstreamFailure(
+      'auth',
+      `HTTP ${status}${challenge === undefined ? '' : `, asking for ${challenge.slice(0, EXCERPT_CHARACTERS)}`}`,
+      { status, challenge },
+    );
   }
   const location = headers['location'];
-  const excerpt = body.toString('utf8', 0, 400).replaceAll(/<[^>]*>|\s+/g, ' ').trim().slice(0, EXCERPT_CHARACTERS);
+  const excerpt = body
+    .toString('utf8', 0, 400)
+    .replaceAll(/<[^>]*>|\s+/g, ' ')
+    .trim()
+    .slice(0, EXCERPT_CHARACTERS);
   const text = `HTTP ${status}${location === undefined ? '' : ` to ${location}`}${excerpt === '' ? '' : ` (${JSON.stringify(excerpt)})`}`;
-  return new UpstreamFailure('status', text, { status, challenge: sameOrigin(location, target), delivered: status === 503 || status === 429 ? 'no' : 'unknown' });
+  return new UpstreamFailure('status', text, {
+    status,
+    challenge: sameOrigin(location, target),
+    delivered: status === 503 || status === 429 ? 'no' : 'unknown',
+  });
 }
 
 export function fromHttpFailure(failure: HttpFailure): UpstreamFailure {

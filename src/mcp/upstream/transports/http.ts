@@ -33,7 +33,11 @@ export class HttpTransport implements Transport {
   constructor(options: HttpTransportOptions, events: TransportEvents) {
     this.#options = options;
     this.#target = parseTarget(options.url);
-    this.#headers = [['Content-Type', 'application/json'], ['Accept', 'application/json, text/event-stream'], ...options.headers];
+    this.#headers = [
+      ['Content-Type', 'application/json'],
+      ['Accept', 'application/json, text/event-stream'],
+      ...options.headers,
+    ];
     this.#owner = {
       target: this.#target,
       responseBytesMax: options.responseBytesMax,
@@ -65,8 +69,16 @@ export class HttpTransport implements Transport {
     if (this.#sessionId !== undefined) await this.#endSession();
   }
 
-  #post(body: Buffer, headers: readonly HeaderLine[], timeoutMs: number, expected: OutboundRequest | undefined): Promise<RpcReply | undefined> {
-    if (this.#closed) return Promise.reject(new UpstreamFailure('cancelled', 'the connection was closed', { delivered: 'no' }));
+  #post(
+    body: Buffer,
+    headers: readonly HeaderLine[],
+    timeoutMs: number,
+    expected: OutboundRequest | undefined,
+  ): Promise<RpcReply | undefined> {
+    if (this.#closed)
+      return Promise.reject(
+        new UpstreamFailure('cancelled', 'the connection was closed', { delivered: 'no' }),
+      );
     const request: HttpRequest = {
       target: this.#target,
       method: 'POST',
@@ -90,15 +102,33 @@ export class HttpTransport implements Transport {
 
   /** Legacy servers are told; a modern one has seen the connection close. */
   #cancel(request: OutboundRequest): void {
-    if (this.#closed || request.method !== 'tools/call' || request.headers.some(([name]) => name === 'Mcp-Method')) return;
-    const params = Buffer.from(JSON.stringify({ requestId: request.id, reason: 'nobody waits for the answer' }));
-    this.notify(notificationMessage('notifications/cancelled', params), request.headers).catch(() => undefined);
+    if (
+      this.#closed ||
+      request.method !== 'tools/call' ||
+      request.headers.some(([name]) => name === 'Mcp-Method')
+    )
+      return;
+    const params = Buffer.from(
+      JSON.stringify({ requestId: request.id, reason: 'nobody waits for the answer' }),
+    );
+    this.notify(notificationMessage('notifications/cancelled', params), request.headers).catch(
+      () => undefined,
+    );
   }
 
   #endSession(): Promise<void> {
     return new Promise((resolve) => {
       this.#options.client.send(
-        { target: this.#target, method: 'DELETE', headers: this.#headers, body: undefined, headTimeoutMs: CLOSE_MS, idleTimeoutMs: undefined, totalTimeoutMs: CLOSE_MS, bodyBytesMax: CLOSE_BYTES_MAX },
+        {
+          target: this.#target,
+          method: 'DELETE',
+          headers: this.#headers,
+          body: undefined,
+          headTimeoutMs: CLOSE_MS,
+          idleTimeoutMs: undefined,
+          totalTimeoutMs: CLOSE_MS,
+          bodyBytesMax: CLOSE_BYTES_MAX,
+        },
         { onHead() {}, onData() {}, onEnd: resolve, onError: () => resolve() },
       );
     });

@@ -29,7 +29,10 @@ export class InProcessTransport implements Transport {
       else signal.addEventListener('abort', fail, { once: true });
     });
     const bytes = await Promise.race([this.#server.handle(request.message, signal), gone]);
-    const message = bytes === undefined ? undefined : readMessage(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    const message =
+      bytes === undefined
+        ? undefined
+        : readMessage(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
     if (message?.kind === 'result' || message?.kind === 'error') return message;
     throw new UpstreamFailure('protocol', 'the connector gave no answer');
   }
@@ -45,6 +48,9 @@ export class InProcessTransport implements Transport {
 
   #failure(timedOut: boolean, timeoutMs: number): UpstreamFailure {
     if (timedOut) return new UpstreamFailure('timeout', `no answer within ${timeoutMs / 1_000} s`);
-    return new UpstreamFailure('cancelled', this.#stop.signal.aborted ? 'the connector was stopped' : 'the caller gave up');
+    return new UpstreamFailure(
+      'cancelled',
+      this.#stop.signal.aborted ? 'the connector was stopped' : 'the caller gave up',
+    );
   }
 }

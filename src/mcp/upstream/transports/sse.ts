@@ -1,4 +1,11 @@
-import { type HttpClient, type HttpFailure, parseTarget, type RequestHandle, type ResponseHead, type Target } from '../../../net/http-client.ts';
+import {
+  type HttpClient,
+  type HttpFailure,
+  parseTarget,
+  type RequestHandle,
+  type ResponseHead,
+  type Target,
+} from '../../../net/http-client.ts';
 import { SseParser } from '../../../net/sse-parser.ts';
 import { notificationMessage } from '../../wire/compose.ts';
 import type { RpcReply } from '../../wire/message.ts';
@@ -34,7 +41,14 @@ export class SseTransport implements Transport {
     this.#events = events;
     this.#target = parseTarget(options.url);
     const post = (message: Buffer): void => void this.notify(message, []).catch(() => undefined);
-    this.#correlator = new Correlator(events, post, (id, reason) => post(notificationMessage('notifications/cancelled', Buffer.from(JSON.stringify({ requestId: id, reason })))));
+    this.#correlator = new Correlator(events, post, (id, reason) =>
+      post(
+        notificationMessage(
+          'notifications/cancelled',
+          Buffer.from(JSON.stringify({ requestId: id, reason })),
+        ),
+      ),
+    );
     events.signal.addEventListener('abort', () => void this[Symbol.asyncDispose](), { once: true });
   }
 
@@ -47,7 +61,17 @@ export class SseTransport implements Transport {
     return new Promise((resolve, reject) => {
       let head: ResponseHead | undefined;
       let body: Buffer = Buffer.alloc(0);
-      const timer = setTimeout(() => end(new UpstreamFailure('protocol', `it opened no HTTP+SSE stream with an endpoint within ${timeoutMs / 1000} s`, { delivered: 'no' })), timeoutMs);
+      const timer = setTimeout(
+        () =>
+          end(
+            new UpstreamFailure(
+              'protocol',
+              `it opened no HTTP+SSE stream with an endpoint within ${timeoutMs / 1000} s`,
+              { delivered: 'no' },
+            ),
+          ),
+        timeoutMs,
+      );
       const end = (failure: UpstreamFailure): void => {
         clearTimeout(timer);
         reject(failure);
@@ -71,12 +95,29 @@ export class SseTransport implements Transport {
         },
       });
       this.#stream = this.#options.client.send(
-        { target: this.#target, method: 'GET', headers: [['Accept', 'text/event-stream'], ...this.#options.headers], body: undefined, headTimeoutMs: timeoutMs, idleTimeoutMs: undefined, totalTimeoutMs: undefined, bodyBytesMax: undefined },
+        {
+          target: this.#target,
+          method: 'GET',
+          headers: [['Accept', 'text/event-stream'], ...this.#options.headers],
+          body: undefined,
+          headTimeoutMs: timeoutMs,
+          idleTimeoutMs: undefined,
+          totalTimeoutMs: undefined,
+          bodyBytesMax: undefined,
+        },
         {
           onHead: (received) => {
             head = received;
-            if (received.status < 300 && !(received.headers['content-type'] ?? '').includes('text/event-stream')) {
-              end(new UpstreamFailure('protocol', `its answer to GET is ${received.headers['content-type'] ?? 'of no type'}, not an event stream`));
+            if (
+              received.status < 300 &&
+              !(received.headers['content-type'] ?? '').includes('text/event-stream')
+            ) {
+              end(
+                new UpstreamFailure(
+                  'protocol',
+                  `its answer to GET is ${received.headers['content-type'] ?? 'of no type'}, not an event stream`,
+                ),
+              );
             }
           },
           onData: (chunk) => {
@@ -90,7 +131,12 @@ export class SseTransport implements Transport {
               end(new UpstreamFailure('too-large', (error as Error).message));
             }
           },
-          onEnd: () => end(head!.status >= 300 ? refusal(head!, body, this.#target, false) : new UpstreamFailure('closed', 'the server ended the event stream')),
+          onEnd: () =>
+            end(
+              head!.status >= 300
+                ? refusal(head!, body, this.#target, false)
+                : new UpstreamFailure('closed', 'the server ended the event stream'),
+            ),
           onError: (failure: HttpFailure) => end(fromHttpFailure(failure)),
         },
       );
@@ -100,24 +146,39 @@ export class SseTransport implements Transport {
   async request(request: OutboundRequest): Promise<RpcReply> {
     if (this.#gone !== undefined) throw new UpstreamFailure('closed', this.#gone, { delivered: 'no' });
     const reply = this.#correlator.expect(request);
-    this.notify(request.message, request.headers).catch((error: unknown) => this.#correlator.fail(request.id, error as UpstreamFailure));
+    this.notify(request.message, request.headers).catch((error: unknown) =>
+      this.#correlator.fail(request.id, error as UpstreamFailure),
+    );
     return reply;
   }
 
   notify(message: Buffer, headers: readonly HeaderLine[]): Promise<void> {
     const endpoint = this.#endpoint;
-    if (endpoint === undefined || this.#gone !== undefined) return Promise.reject(new UpstreamFailure('closed', this.#gone ?? 'no endpoint', { delivered: 'no' }));
+    if (endpoint === undefined || this.#gone !== undefined)
+      return Promise.reject(new UpstreamFailure('closed', this.#gone ?? 'no endpoint', { delivered: 'no' }));
     return new Promise((resolve, reject) => {
       let head: ResponseHead | undefined;
       const body: Buffer[] = [];
       this.#options.client.send(
-        { target: endpoint, method: 'POST', headers: [['Content-Type', 'application/json'], ...this.#options.headers, ...headers], body: message, headTimeoutMs: POST_MS, idleTimeoutMs: POST_MS, totalTimeoutMs: POST_MS, bodyBytesMax: BODY_BYTES_MAX },
+        {
+          target: endpoint,
+          method: 'POST',
+          headers: [['Content-Type', 'application/json'], ...this.#options.headers, ...headers],
+          body: message,
+          headTimeoutMs: POST_MS,
+          idleTimeoutMs: POST_MS,
+          totalTimeoutMs: POST_MS,
+          bodyBytesMax: BODY_BYTES_MAX,
+        },
         {
           onHead: (received) => {
             head = received;
           },
           onData: (chunk) => body.push(chunk),
-          onEnd: () => (head!.status < 300 ? resolve() : reject(refusal(head!, Buffer.concat(body), endpoint, head!.status === 404))),
+          onEnd: () =>
+            head!.status < 300
+              ? resolve()
+              : reject(refusal(head!, Buffer.concat(body), endpoint, head!.status === 404)),
           onError: (failure: HttpFailure) => reject(fromHttpFailure(failure)),
         },
       );

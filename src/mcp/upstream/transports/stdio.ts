@@ -19,7 +19,11 @@ export class StdioTransport implements Transport {
   #gone: string | undefined;
   #closing = false;
 
-  constructor(config: ServerConfig, events: TransportEvents, options: { lineBytesMax: number; environment: Readonly<Record<string, string | undefined>> }) {
+  constructor(
+    config: ServerConfig,
+    events: TransportEvents,
+    options: { lineBytesMax: number; environment: Readonly<Record<string, string | undefined>> },
+  ) {
     this.#name = config.name;
     this.#correlator = new Correlator(
       events,
@@ -72,7 +76,10 @@ export class StdioTransport implements Transport {
   /** Line breaks can only be white space in a message that was checked; a raw one would end the frame. */
   #write(message: Buffer): boolean {
     if (this.#gone !== undefined) return false;
-    const line = message.includes(0x0a) || message.includes(0x0d) ? Buffer.from(message.map((byte) => (byte === 0x0a || byte === 0x0d ? 0x20 : byte))) : message;
+    const line =
+      message.includes(0x0a) || message.includes(0x0d)
+        ? Buffer.from(message.map((byte) => (byte === 0x0a || byte === 0x0d ? 0x20 : byte)))
+        : message;
     return this.#child.write(Buffer.concat([line, NEWLINE]));
   }
 
@@ -90,5 +97,8 @@ export class StdioTransport implements Transport {
 }
 
 function cancelled(id: number, reason: string): Buffer {
-  return notificationMessage('notifications/cancelled', Buffer.from(JSON.stringify({ requestId: id, reason })));
+  return notificationMessage(
+    'notifications/cancelled',
+    Buffer.from(JSON.stringify({ requestId: id, reason })),
+  );
 }

@@ -12,7 +12,12 @@ export function encodeHeaderValue(value: string): string {
 /** The value that a header carries, or `undefined` when its Base64 is broken. */
 export function decodeHeaderValue(text: string): string | undefined {
   const trimmed = text.trim();
-  if (!trimmed.startsWith(PREFIX) || !trimmed.endsWith(SUFFIX) || trimmed.length < PREFIX.length + SUFFIX.length) return trimmed;
+  if (
+    !trimmed.startsWith(PREFIX) ||
+    !trimmed.endsWith(SUFFIX) ||
+    trimmed.length < PREFIX.length + SUFFIX.length
+  )
+    return trimmed;
   const encoded = trimmed.slice(PREFIX.length, -SUFFIX.length);
   if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(encoded)) return undefined;
   return Buffer.from(encoded, 'base64').toString('utf8');

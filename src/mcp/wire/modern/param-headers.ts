@@ -15,7 +15,9 @@ const DEPTH_MAX = 16;
  * rules (not a token, not unique, not on a string, integer or boolean, not reachable through `properties`) make the tool invalid:
  * the reason is returned.
  */
-export function readParamHeaders(inputSchema: unknown): { headers: readonly ParamHeader[] } | { invalid: string } {
+export function readParamHeaders(
+  inputSchema: unknown,
+): { headers: readonly ParamHeader[] } | { invalid: string } {
   const headers: ParamHeader[] = [];
   const seen = new Set<string>();
   let invalid: string | undefined;
@@ -27,9 +29,11 @@ export function readParamHeaders(inputSchema: unknown): { headers: readonly Para
       const name = property['x-mcp-header'];
       if (name !== undefined) {
         annotations++;
-        if (typeof name !== 'string' || !TOKEN.test(name)) invalid ??= `x-mcp-header of "${key}" is not a header name`;
+        if (typeof name !== 'string' || !TOKEN.test(name))
+          invalid ??= `x-mcp-header of "${key}" is not a header name`;
         else if (seen.has(name.toLowerCase())) invalid ??= `x-mcp-header "${name}" is used twice`;
-        else if (!['string', 'integer', 'boolean'].includes(String(property['type']))) invalid ??= `x-mcp-header "${name}" is not on a string, integer or boolean`;
+        else if (!['string', 'integer', 'boolean'].includes(String(property['type'])))
+          invalid ??= `x-mcp-header "${name}" is not on a string, integer or boolean`;
         else {
           seen.add(name.toLowerCase());
           headers.push({ name, path: [...path, key] });
@@ -40,7 +44,8 @@ export function readParamHeaders(inputSchema: unknown): { headers: readonly Para
   };
   walk(inputSchema, []);
   const mentioned = countAnnotations(inputSchema, 0);
-  if (invalid === undefined && mentioned > annotations) invalid = 'x-mcp-header stands where only "properties" chains may lead';
+  if (invalid === undefined && mentioned > annotations)
+    invalid = 'x-mcp-header stands where only "properties" chains may lead';
   return invalid === undefined ? { headers } : { invalid };
 }
 
@@ -59,7 +64,8 @@ export function paramHeaders(annotated: readonly ParamHeader[], args: unknown): 
 
 function countAnnotations(value: unknown, depth: number): number {
   if (depth > 64 || typeof value !== 'object' || value === null) return 0;
-  if (Array.isArray(value)) return value.reduce<number>((sum, item) => sum + countAnnotations(item, depth + 1), 0);
+  if (Array.isArray(value))
+    return value.reduce<number>((sum, item) => sum + countAnnotations(item, depth + 1), 0);
   let count = 0;
   for (const [key, item] of Object.entries(value)) {
     if (key === 'x-mcp-header' && typeof item === 'string') count++;
