@@ -5,7 +5,7 @@ import { createIdSource } from './ids.ts';
 import { Scope, withDeadline } from './scope.ts';
 import { createSeal, SEAL_SECRET_BYTES } from './seal.ts';
 import { Secret } from './secret.ts';
-import { verifies } from '../../test/requirements/requirements.ts';
+import { verifies } from '../../test/support/verifies.ts';
 
 describe('a secret', () => {
   it('is printed by nothing', () => {
@@ -13,7 +13,7 @@ describe('a secret', () => {
     const secret = new Secret('hunter2');
     const shown = [
       String(secret),
-      `${secret as unknown as string}`,
+      ['', secret].join(''),
       JSON.stringify({ secret }),
       inspect({ secret }),
       inspect(secret, { showHidden: true }),

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { INHERITED_VARIABLES } from './child-environment.ts';
 import { type Child, type ChildExit, explainSpawnError, spawnChild } from './child-process.ts';
-import { verifies } from '../../test/requirements/requirements.ts';
+import { verifies } from '../../test/support/verifies.ts';
 
 interface Started {
   readonly child: Child;
@@ -142,15 +142,15 @@ describe('a child process', () => {
     ).toMatch(/may not be executed/);
   });
 
-  it('is not fed a line that overflows its bound', async () => {
-    let overflowed: () => void = () => undefined;
-    const overflow = new Promise<void>((resolve) => {
+  it('that writes a line beyond its bound is reported', async () => {
+    let overflowed: (what: string) => void = () => undefined;
+    const overflow = new Promise<string>((resolve) => {
       overflowed = resolve;
     });
     const { child } = start("process.stdout.write('x'.repeat(20000)); process.stdin.resume()", {
-      onStdoutOverflow: () => overflowed(),
+      onStdoutOverflow: () => overflowed('reported'),
     });
-    await overflow;
+    expect(await overflow).toBe('reported');
     await child.stop({ graceMs: 1_000 });
   });
 });

@@ -2,7 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HttpClient, HttpFailure, type HttpRequest, parseTarget } from './http-client.ts';
-import { verifies } from '../../test/requirements/requirements.ts';
+import { verifies } from '../../test/support/verifies.ts';
 
 let client: HttpClient;
 let server: Server;

@@ -4,7 +4,6 @@ import type { HttpRequest, RequestHandle, ResponseSink, Target } from './http-re
 
 export { HttpFailure } from './http-failure.ts';
 export type {
-  HeaderLine,
   HttpRequest,
   RequestHandle,
   ResponseHead,

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { configWith, MASTER_KEY, startGateway, type TestGateway } from '../support/gateway.ts';
 import { http, rpc } from '../support/http.ts';
 import { ROOT } from '../support/process.ts';
-import { verifies } from '../requirements/requirements.ts';
+import { verifies } from '../support/verifies.ts';
 
 let gateway: TestGateway;
 

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLIENT_KINDS, connect } from '../support/clients/clients.ts';
 import { http } from '../support/http.ts';
 import { ROOT } from '../support/process.ts';
-import { verifies } from '../requirements/requirements.ts';
+import { verifies } from '../support/verifies.ts';
 
 const run = promisify(execFile);
 const START_MS = 240_000;

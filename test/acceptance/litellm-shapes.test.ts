@@ -8,7 +8,7 @@ import { http } from '../support/http.ts';
 import { lanport } from '../support/lanport.ts';
 import { startTestPostgres, type TestPostgres } from '../support/postgres.ts';
 import { ROOT, startProgram, type TestProcess } from '../support/process.ts';
-import { verifies } from '../requirements/requirements.ts';
+import { verifies } from '../support/verifies.ts';
 
 const TEAM_KEY = 'sk-team-0123456789abcdef';
 const LITELLM_MASTER_KEY = 'sk-master-0123456789abcdef';

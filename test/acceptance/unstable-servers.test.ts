@@ -4,7 +4,7 @@ import { connect } from '../support/clients/clients.ts';
 import { configWith, MASTER_KEY, startGateway } from '../support/gateway.ts';
 import { rpc } from '../support/http.ts';
 import { ROOT, startProgram } from '../support/process.ts';
-import { verifies } from '../requirements/requirements.ts';
+import { verifies } from '../support/verifies.ts';
 
 const program = (file: string, ...args: string[]) => ({
   command: process.execPath,

@@ -8,7 +8,7 @@ import { expect, it } from 'vitest';
 import { configWith, MASTER_KEY } from '../support/gateway.ts';
 import { http, rpc } from '../support/http.ts';
 import { ROOT } from '../support/process.ts';
-import { verifies } from '../requirements/requirements.ts';
+import { verifies } from '../support/verifies.ts';
 
 const MOMENTS = 50;
 const READY_MS = 60_000;

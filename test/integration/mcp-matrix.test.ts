@@ -4,7 +4,7 @@ import { CLIENT_KINDS, connect } from '../support/clients/clients.ts';
 import { configWith, startGateway, type TestGateway } from '../support/gateway.ts';
 import { ROOT, startProgram, type TestProcess } from '../support/process.ts';
 import { STRUCTURED } from '../support/upstreams/tools.ts';
-import { verifies } from '../requirements/requirements.ts';
+import { verifies } from '../support/verifies.ts';
 
 const UPSTREAMS = join('test', 'support', 'upstreams');
 const stdio = (file: string) => ({ command: process.execPath, args: [join(ROOT, UPSTREAMS, file)] });

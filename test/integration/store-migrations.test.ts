@@ -2,7 +2,7 @@ import { Pool } from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { MIGRATIONS_FOLDER, type Migration, migrate, readMigrations } from '../../src/store/pg/migrate.ts';
 import { startTestPostgres, type TestPostgres } from '../support/postgres.ts';
-import { verifies } from '../requirements/requirements.ts';
+import { verifies } from '../support/verifies.ts';
 
 let postgres: TestPostgres;
 

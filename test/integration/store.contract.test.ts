@@ -8,7 +8,7 @@ import { openStore, type StoreMode } from '../../src/store/open-store.ts';
 import type { CallEnd, CallStart, LedgerRecord, Store } from '../../src/store/store-ports.ts';
 import { silentLog } from '../../src/telemetry/log.ts';
 import { startTestPostgres, type TestPostgres } from '../support/postgres.ts';
-import { verifies } from '../requirements/requirements.ts';
+import { verifies } from '../support/verifies.ts';
 
 const newId = createIdSource();
 const DAY_MS = 86_400_000;

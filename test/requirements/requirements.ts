@@ -122,8 +122,3 @@ export const REQUIREMENTS = {
 } as const satisfies Record<string, Requirement>;
 
 export type RequirementId = keyof typeof REQUIREMENTS;
-
-/** Says that the test that calls it verifies these promises. Throws for one that is not on the list. */
-export function verifies(...ids: readonly RequirementId[]): void {
-  for (const id of ids) if (!(id in REQUIREMENTS)) throw new Error(`there is no requirement ${id}`);
-}

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { exposedName, NAME_CHARACTERS_MAX } from './names.ts';
 import { readTool, type ToolEntry } from './tool-entry.ts';
 import { buildView } from './view.ts';
-import { verifies } from '../../../test/requirements/requirements.ts';
+import { verifies } from '../../../test/support/verifies.ts';
 
 function tool(server: string, definition: Record<string, unknown> | string): ToolEntry {
   const read = readTool(

@@ -10,11 +10,6 @@ export const ASSUMED_LEGACY = '2025-03-26';
 /** `legacy` has a handshake and sessions, `modern` carries everything in each request. */
 export type Era = 'legacy' | 'modern';
 
-export interface Revision {
-  readonly era: Era;
-  readonly name: string;
-}
-
 export function eraOf(revision: string): Era | undefined {
   if ((LEGACY_REVISIONS as readonly string[]).includes(revision)) return 'legacy';
   if ((MODERN_REVISIONS as readonly string[]).includes(revision)) return 'modern';
