@@ -78,3 +78,20 @@ export function drive(file: string, job: Readonly<Record<string, unknown>>): Pro
     );
   });
 }
+
+/** Moves the processes that `pid` has started, and theirs, to another processor. */
+export function moveChildren(pid: number, processor: string): void {
+  if (!canPin) return;
+  const children = execFileSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' })
+    .split('\n')
+    .map(Number)
+    .filter((child) => child > 0);
+  for (const child of children) {
+    execFileSync('taskset', ['-a', '-p', '-c', processor, String(child)], { stdio: 'ignore' });
+    try {
+      moveChildren(child, processor);
+    } catch {
+      // It has no children: ps says so with its exit code.
+    }
+  }
+}

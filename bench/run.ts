@@ -3,7 +3,16 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { cpus, loadavg, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { cpuTimeUs, type Measurement, measured, peakMemoryMib } from './measure.ts';
-import { drive, PINNED, readyLine, type Started, startProcess, LOAD, UNDER_TEST } from './processes.ts';
+import {
+  drive,
+  PINNED,
+  readyLine,
+  type Started,
+  startProcess,
+  LOAD,
+  UNDER_TEST,
+  moveChildren,
+} from './processes.ts';
 import { report, type Row } from './report.ts';
 import { median } from './statistics.ts';
 
@@ -93,6 +102,8 @@ try {
         ? Number(new URL((JSON.parse(line) as { url: string }).url).port)
         : undefined,
   );
+  // The database is not the process under test; left where it was started, it would take that processor from it.
+  moveChildren(gateway.pid, LOAD);
   const proxy = await start(UNDER_TEST, [join(HERE, 'baselines/bare-proxy.ts'), String(upstream.port)]);
   const mux = await start(UNDER_TEST, [join(HERE, 'baselines/stdio-mux.ts')]);
   const listed = await fetch(`http://127.0.0.1:${gateway.port}/list/mcp`, {

@@ -32,6 +32,8 @@ export interface SpoolOptions {
 
 /** Of failures in a row the first is logged, and then every so many. */
 const FAILURES_LOGGED = 100;
+/** Turns of the event loop that a group may grow for. */
+const GATHER_TURNS_MAX = 16;
 
 interface Entry {
   readonly record: LedgerRecord;
@@ -187,7 +189,7 @@ export class Spool {
   /** Writes groups while someone waits for one. Never rejects. */
   async #writeGroups(): Promise<void> {
     do {
-      await turn();
+      await this.#gather();
       this.#rotate();
       const group = this.#waiting;
       this.#group = group;
@@ -206,6 +208,15 @@ export class Spool {
     // In the same step as the look at what waits: whoever comes now starts the next round.
     this.#writing = undefined;
     this.#rotate();
+  }
+
+  /** Lets a group grow while each turn of the event loop brings more: a group costs one write to the disk, however large it is. */
+  async #gather(): Promise<void> {
+    for (let turns = 0; turns < GATHER_TURNS_MAX; turns++) {
+      const before = this.#waiting.length;
+      await turn();
+      if (this.#waiting.length === before) return;
+    }
   }
 
   async #append(group: readonly Entry[]): Promise<void> {

@@ -45,12 +45,21 @@ const fieldsOf = (columns: readonly (readonly [string, string, string])[]): stri
 const valueOf = (alias: string, [, type, field]: readonly [string, string, string]): string =>
   type === 'moment' ? `to_timestamp(${alias}."${field}" / 1000)` : `${alias}."${field}"`;
 
+/** A start with, where it is known already, its end: one row written once. */
 const INSERT = {
   name: 'ledger-insert',
-  text: `INSERT INTO ledger_calls (writer, seq, ${START_COLUMNS.map(([name]) => name).join(', ')})
-    SELECT r->>'writer', (r->>'seq')::bigint, ${START_COLUMNS.map((column) => valueOf('s', column)).join(', ')}
-    FROM jsonb_array_elements($1::jsonb) AS r, jsonb_to_record(r->'start') AS s(${fieldsOf(START_COLUMNS)})
-    ON CONFLICT (started_at, id) DO NOTHING`,
+  text: `INSERT INTO ledger_calls (writer, seq, ${[...START_COLUMNS, ...END_COLUMNS.slice(1)].map(([name]) => name).join(', ')})
+    SELECT r->>'writer', (r->>'seq')::bigint, ${START_COLUMNS.map((column) => valueOf('s', column)).join(', ')}, ${END_COLUMNS.slice(
+      1,
+    )
+      .map((column) => valueOf('e', column))
+      .join(', ')}
+    FROM jsonb_array_elements($1::jsonb) AS r, jsonb_to_record(r->'start') AS s(${fieldsOf(START_COLUMNS)}),
+      jsonb_to_record(coalesce(r->'end', '{}')) AS e(${fieldsOf(END_COLUMNS)})
+    ON CONFLICT (started_at, id) DO UPDATE SET ${END_COLUMNS.slice(1)
+      .map(([name]) => `${name} = EXCLUDED.${name}`)
+      .join(', ')}
+    WHERE EXCLUDED.ended_at IS NOT NULL AND (ledger_calls.ended_at IS NULL OR ledger_calls.status = 'unknown')`,
 };
 
 const UPDATE = {
@@ -76,8 +85,7 @@ export class PgLedgerStore implements LedgerStore {
   }
 
   async append(records: readonly LedgerRecord[]): Promise<void> {
-    const starts = records.filter((record) => record.phase === 'received');
-    const ends = records.filter((record) => record.phase === 'ended');
+    const { starts, ends } = pair(records);
     const newest = starts.reduce((max, record) => Math.max(max, record.start.startedAt), 0);
     if (newest > this.#partitionsUntil - DAY_MS) await this.ensurePartitions(newest);
     const client = await this.#pool.connect();
@@ -122,6 +130,25 @@ export class PgLedgerStore implements LedgerStore {
     }
     this.#partitionsUntil = today + (PARTITIONS_AHEAD + 1) * DAY_MS;
   }
+}
+
+type Received = Extract<LedgerRecord, { phase: 'received' }> & { end?: CallEnd };
+type Ended = Extract<LedgerRecord, { phase: 'ended' }>;
+
+/** Puts ends to the starts that come with them; the first end of a call counts. */
+function pair(records: readonly LedgerRecord[]): { starts: Received[]; ends: Ended[] } {
+  const starts = new Map<string, Received>();
+  const ends: Ended[] = [];
+  for (const record of records) {
+    if (record.phase === 'received') {
+      if (!starts.has(record.start.id)) starts.set(record.start.id, { ...record });
+      continue;
+    }
+    const start = starts.get(record.end.id);
+    if (start === undefined) ends.push(record);
+    else start.end ??= record.end;
+  }
+  return { starts: [...starts.values()], ends };
 }
 
 function toRow(row: Row): LedgerRow {
