@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { GatewayError } from '../core/errors.ts';
-import type { EventStream, Exchange } from '../gateway/exchange.ts';
+import { type Body, type EventStream, type Exchange, whole } from '../gateway/exchange.ts';
 import { type EventStreams, eventText, STREAM_HEADERS } from './event-stream.ts';
 
 export interface ExchangeDeps {
@@ -109,34 +109,36 @@ export class HttpExchange implements Exchange {
     });
   }
 
-  send(
-    status: number,
-    headers: Readonly<Record<string, string>> | undefined,
-    body: Buffer | undefined,
-  ): void {
+  send(status: number, headers: Readonly<Record<string, string>> | undefined, body: Body | undefined): void {
     if (this.#answered) return;
     this.#answered = true;
     this.#deps.slow.delete(this);
     this.status = status;
-    this.bytesOut = body?.length ?? 0;
+    this.bytesOut = bytesOf(body);
     const response = this.#response;
     if (response.destroyed) return;
     if (this.#streaming) {
-      if (body !== undefined) response.write(eventText('message', body));
+      if (body !== undefined) response.write(eventText('message', whole(body)));
       response.end();
       return;
     }
     const head: Record<string, string | number> = {
       ...headers,
       'x-request-id': this.requestId,
-      'content-length': body?.length ?? 0,
+      'content-length': this.bytesOut,
     };
     if (body !== undefined && head['content-type'] === undefined) head['content-type'] = 'application/json';
     // What is left of a body that was refused would be taken for the next request.
     if (!this.#request.complete && this.#request.headers['content-length'] !== undefined)
       head['connection'] = 'close';
     response.writeHead(status, head);
-    response.end(this.method === 'HEAD' ? undefined : body);
+    if (body === undefined || this.method === 'HEAD') response.end();
+    else if (Buffer.isBuffer(body)) response.end(body);
+    else {
+      response.cork();
+      for (const part of body) response.write(part);
+      response.end();
+    }
   }
 
   openStream(headers: Readonly<Record<string, string>> = {}): EventStream {
@@ -164,6 +166,11 @@ export class HttpExchange implements Exchange {
     }
     this.#response.write(': working\n\n');
   }
+}
+
+function bytesOf(body: Body | undefined): number {
+  if (body === undefined) return 0;
+  return Buffer.isBuffer(body) ? body.length : body.reduce((sum, part) => sum + part.length, 0);
 }
 
 function isJson(type: string): boolean {

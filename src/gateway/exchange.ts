@@ -1,5 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
+/** Bytes in one piece or in several that follow each other. */
+export type Body = Buffer | readonly Buffer[];
+
+/** The body in one piece. */
+export function whole(body: Body): Buffer {
+  return Buffer.isBuffer(body) ? body : Buffer.concat(body);
+}
+
 /** An open stream of server-sent events (WHATWG HTML, "Server-sent events"). */
 export interface EventStream {
   /** Writes one event. `false`: the reader is too slow, its buffer is full, the event was left out. */
@@ -28,7 +36,7 @@ export interface Exchange {
   /** The whole body. Rejects with GatewayError `body-…`. */
   body(): Promise<Buffer>;
   /** Sends the answer; once. */
-  send(status: number, headers: Readonly<Record<string, string>> | undefined, body: Buffer | undefined): void;
+  send(status: number, headers: Readonly<Record<string, string>> | undefined, body: Body | undefined): void;
   /** Answers with an event stream that stays open. */
   openStream(headers?: Readonly<Record<string, string>>): EventStream;
   /** From now on, an answer that is slow to come keeps the connection alive as an event stream, when the client accepts one. */

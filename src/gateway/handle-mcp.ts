@@ -15,8 +15,9 @@ import {
   type RpcMessage,
   type RpcRequest,
   resultMessage,
+  resultParts,
 } from '../mcp/mcp-wire.ts';
-import type { Exchange } from './exchange.ts';
+import { type Exchange, whole } from './exchange.ts';
 import { type CallDeps, callTool } from './call-tool.ts';
 import { asGatewayError, type McpContext, type Reply } from './mcp-context.ts';
 import { sendStatusPage } from './status-page.ts';
@@ -77,7 +78,8 @@ async function post(context: McpContext, deps: HandleMcpDeps): Promise<void> {
     deps.mcp.sessions.leave(inbound.session, inbound.messages.length);
   }
   if (replies.length === 0) exchange.send(202, headers, undefined);
-  else if (inbound.batch) exchange.send(200, headers, batchMessage(replies.map((reply) => reply.message)));
+  else if (inbound.batch)
+    exchange.send(200, headers, batchMessage(replies.map((reply) => whole(reply.message))));
   else exchange.send(replies[0]!.status, headers, replies[0]!.message);
 }
 
@@ -115,7 +117,10 @@ async function route(
     case 'modern tools/list':
       if (request.params?.has('cursor') === true)
         throw new GatewayError('rpc-params', { reason: 'this list has one page and no cursor' });
-      return resultMessage(request.idBytes, await mcp.listTools(visibility, inbound.era));
+      return {
+        status: 200,
+        message: resultParts(request.idBytes, await mcp.listTools(visibility, inbound.era)),
+      };
     case 'legacy initialize':
       return resultMessage(
         request.idBytes,

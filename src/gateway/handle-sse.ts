@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { GatewayError } from '../core/errors.ts';
 import { ASSUMED_LEGACY, readMessages } from '../mcp/mcp-wire.ts';
-import type { EventStream, Exchange } from './exchange.ts';
+import { type EventStream, type Exchange, whole } from './exchange.ts';
 import { answer, type HandleMcpDeps } from './handle-mcp.ts';
 import type { McpContext } from './mcp-context.ts';
 
@@ -63,7 +63,7 @@ export class SseSessions {
         deps,
       );
       session.inFlight--;
-      if (reply !== undefined) session.stream.send('message', reply.message);
+      if (reply !== undefined) session.stream.send('message', whole(reply.message));
     }
   }
 }

@@ -2,7 +2,7 @@ import type { Principal } from '../auth/authenticate.ts';
 import { ERRORS, GatewayError } from '../core/errors.ts';
 import type { Visibility } from '../policy/visibility.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { Exchange } from './exchange.ts';
+import type { Body, Exchange } from './exchange.ts';
 
 /** Who asks, over what, and what they may see: fixed before the first message is looked at. */
 export interface McpContext {
@@ -16,7 +16,7 @@ export interface McpContext {
 /** The answer to one message: HTTP status and JSON-RPC message. */
 export interface Reply {
   readonly status: number;
-  readonly message: Buffer;
+  readonly message: Body;
 }
 
 /** Any failure as one that may be shown; what was not foreseen is logged and answered as `internal`. */

@@ -10,7 +10,7 @@ import type { RpcReply, RpcRequest } from './wire/message.ts';
 import { type Era, negotiateLegacy } from './wire/revisions.ts';
 
 export type { Inbound } from './downstream/receive.ts';
-export { errorMessage, errorObject, resultMessage } from './wire/compose.ts';
+export { errorMessage, errorObject, resultMessage, resultParts } from './wire/compose.ts';
 export { idIn, readMessages, type RpcMessage, type RpcReply, type RpcRequest } from './wire/message.ts';
 export { ASSUMED_LEGACY, type Era, LATEST_MODERN } from './wire/revisions.ts';
 

@@ -15,6 +15,11 @@ export function resultMessage(idBytes: Buffer, result: Buffer): Buffer {
   return Buffer.concat([RESULT_HEAD, idBytes, RESULT_MIDDLE, result, CLOSE]);
 }
 
+/** The same in parts, for results so large that copying them would cost more than all else. */
+export function resultParts(idBytes: Buffer, result: Buffer): readonly Buffer[] {
+  return [RESULT_HEAD, idBytes, RESULT_MIDDLE, result, CLOSE];
+}
+
 /** An error response; without an id when the request's id is not known. `error` is the JSON text of the error object. */
 export function errorMessage(idBytes: Buffer | undefined, error: Buffer): Buffer {
   return Buffer.concat([RESULT_HEAD, idBytes ?? NULL, ERROR_MIDDLE, error, CLOSE]);
