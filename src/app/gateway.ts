@@ -144,6 +144,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   });
   let draining = false;
   const sse = new SseSessions(config.limits);
+  mcp.onAnnouncement((message) => sse.announce(message));
   const deps: HandleMcpDeps = {
     mcp,
     policy,

@@ -39,6 +39,11 @@ export class SseSessions {
     stream.send('endpoint', Buffer.from(`/messages?sessionId=${id}`));
   }
 
+  /** Sends a notification to every client. */
+  announce(message: Buffer): void {
+    for (const { stream } of this.#sessions.values()) stream.send('message', message);
+  }
+
   /** `POST /messages`: accepts a message; its answer goes to the stream. */
   async post(exchange: Exchange, deps: HandleMcpDeps): Promise<void> {
     if (exchange.method !== 'POST')

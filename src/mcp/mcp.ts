@@ -50,7 +50,9 @@ export class Mcp implements AsyncDisposable {
   readonly #deps: McpDeps;
   readonly #supervisors = new Map<string, Supervisor>();
   readonly #views = new Map<string, { readonly version: number; readonly view: View }>();
+  readonly #announcements = new Set<(message: Buffer) => void>();
   #announcing: NodeJS.Timeout | undefined;
+  #startedMs = 0;
 
   constructor(deps: McpDeps) {
     this.#deps = deps;
@@ -74,6 +76,7 @@ export class Mcp implements AsyncDisposable {
   /** Reads the stored catalogue, then starts every server without waiting for any. */
   async start(): Promise<void> {
     await this.catalog.load(this.#deps.config.servers);
+    this.#startedMs = this.#deps.clock.monotonicMs();
     for (const supervisor of this.#supervisors.values()) void supervisor.start();
   }
 
@@ -141,8 +144,9 @@ export class Mcp implements AsyncDisposable {
     return supervisor.call(tool, params, { ...options, timeoutMs: supervisor.config.callTimeoutMs });
   }
 
-  serverConfig(name: string): ServerConfig | undefined {
-    return this.#supervisors.get(name)?.config;
+  /** Calls `listener` with each notification that goes to every legacy client, for those whose streams are held elsewhere. */
+  onAnnouncement(listener: (message: Buffer) => void): void {
+    this.#announcements.add(listener);
   }
 
   status(): ServerStatus[] {
@@ -178,16 +182,18 @@ export class Mcp implements AsyncDisposable {
     return view;
   }
 
-  /** Waits until each never-seen server in scope has answered or failed once, at most `firstListWaitMs`. Tells whether it waited. */
+  /** Waits until each never-seen server in scope has answered or failed once, at most until `firstListWaitMs` after the start: a server
+   * that takes longer delays no list after the first. Tells whether it waited. */
   async #firstSight(visibility: Visibility): Promise<boolean> {
     const unseen = visibility.servers
       .filter((name) => this.catalog.get(name) === undefined)
       .map((name) => this.#supervisors.get(name)!.firstStart());
     const pending = unseen.filter((start) => start !== undefined);
-    if (pending.length === 0) return false;
+    const leftMs = this.#startedMs + this.#deps.bounds.firstListWaitMs - this.#deps.clock.monotonicMs();
+    if (pending.length === 0 || leftMs <= 0) return false;
     let timer: NodeJS.Timeout | undefined;
     const patience = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, this.#deps.bounds.firstListWaitMs);
+      timer = setTimeout(resolve, leftMs);
     });
     await Promise.race([Promise.all(pending), patience]);
     clearTimeout(timer);
@@ -199,6 +205,7 @@ export class Mcp implements AsyncDisposable {
     this.#announcing ??= setTimeout(() => {
       this.#announcing = undefined;
       for (const stream of this.sessions.streams()) stream.send(undefined, LIST_CHANGED);
+      for (const listener of this.#announcements) listener(LIST_CHANGED);
     }, LIST_CHANGED_DELAY_MS).unref();
   }
 }

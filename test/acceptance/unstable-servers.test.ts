@@ -150,3 +150,29 @@ describe('the gateway itself', () => {
     ).rejects.toThrow(new RegExp(`in use by process ${gateway.pid}`));
   });
 });
+
+describe('a change of the tools', () => {
+  it('is told to a client that listens, over a GET stream and over HTTP+SSE', async () => {
+    const upstream = await startProgram('test/support/upstreams/http-stateless.ts');
+    const port = upstream.ready;
+    await upstream[Symbol.asyncDispose]();
+    await using gateway = await startGateway({
+      config: configWith({ late: { transport: 'http', url: `http://127.0.0.1:${port}/mcp` } }),
+    });
+    await gateway.logged((line) => line.message === 'a server could not be started');
+    const told = await Promise.all(
+      (['2025-11-25', 'http+sse'] as const).map(async (kind) => {
+        const client = await connect(kind, gateway.url, MASTER_KEY);
+        expect(await client.list()).toEqual([]);
+        return { client, changed: client.listChanged() };
+      }),
+    );
+    await using again = await startProgram('test/support/upstreams/http-stateless.ts', [], { PORT: port });
+    expect(again.ready).toBe(port);
+    for (const { client, changed } of told) {
+      await changed;
+      expect(await client.list()).toContain('echo');
+      await client[Symbol.asyncDispose]();
+    }
+  });
+});

@@ -5,12 +5,15 @@ import {
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { ToolListChangedNotificationSchema } from '@modelcontextprotocol/sdk/types.js';
 
 /** What tests ask of any client. */
 export interface TestClient extends AsyncDisposable {
   /** Names of all tools. */
   list(): Promise<string[]>;
   call(name: string, args: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>>;
+  /** Resolves when the server says that its tools have changed. Legacy clients only. */
+  listChanged(): Promise<void>;
   /** The protocol revision that was agreed. */
   readonly revision: string | undefined;
 }
@@ -74,6 +77,10 @@ function wrap(client: Client, revision: string | undefined): TestClient {
     revision,
     list: async () => (await client.listTools()).tools.map((tool) => tool.name),
     call: async (name, args) => await client.callTool({ name, arguments: args }),
+    listChanged: () =>
+      new Promise((resolve) => {
+        client.setNotificationHandler(ToolListChangedNotificationSchema, () => resolve());
+      }),
     [Symbol.asyncDispose]: () => client.close(),
   };
 }
