@@ -44,7 +44,10 @@ describe('virtual keys', () => {
     const { config } = await load(
       `${SERVERS}virtual_keys: [{api_key: sk-1, mcp_servers: ["*"]}, {api_key: sk-2, mcp_servers: [no-mcp-servers]}]`,
     );
-    expect(config.keys.keys.map(({ mcpServers }) => mcpServers).slice(0, 2)).toEqual([['pg', 'web'], []]);
+    expect(config.keys.keys.map(({ mcpServers }) => mcpServers).slice(0, 2)).toEqual([
+      ['pg', 'web'],
+      ['no-mcp-servers'],
+    ]);
   });
 
   it('api_keys of a server join the key of that value, or make a further one; the master key needs none', async () => {

@@ -217,10 +217,11 @@ function serverNames(
   report: ConfigReport,
 ): readonly string[] {
   if (names.some((name) => EVERY_SERVER.has(name))) return input.serverNames;
-  const wanted = names.filter((name) => name !== NO_SERVER);
-  if (input.knownNames === undefined) return wanted;
+  if (input.knownNames === undefined) return names;
   const known = new Map(input.knownNames.map((name) => [name.toLowerCase(), name]));
-  return wanted.map((name) => {
+  return names.map((name) => {
+    // Kept: it stands for no server, and a list that is not empty is no reason for the default access.
+    if (name === NO_SERVER) return name;
     const match = known.get(name.toLowerCase());
     if (match !== undefined) return match;
     report.error(

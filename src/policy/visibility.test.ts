@@ -71,6 +71,7 @@ describe('servers', () => {
     const open = build({ defaultAccess: 'all' });
     expect(sees(key([]), undefined, open)).toEqual(['postgres', 'files', 'github', 'clock']);
     expect(sees(key(['files']), undefined, open)).toEqual(['files', 'clock']);
+    expect(sees(key(['no-mcp-servers']), undefined, open)).toEqual(['clock']);
   });
 
   it.each([
