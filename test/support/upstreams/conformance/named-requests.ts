@@ -31,14 +31,11 @@ export function nameRequests(transport: Transport): Transport {
       const name = count === 1 ? key : `${key}-${count}`;
       names.set(message.id, name);
       numbers.set(name, message.id);
-      return send({ ...message, id: name, params } as JSONRPCMessage, options);
+      return send({ ...message, id: name, params }, options);
     }
     const cancelled = message.method === 'notifications/cancelled' ? message.params?.requestId : undefined;
     if (cancelled !== undefined && names.has(cancelled))
-      return send(
-        { ...message, params: { ...message.params, requestId: names.get(cancelled) } } as JSONRPCMessage,
-        options,
-      );
+      return send({ ...message, params: { ...message.params, requestId: names.get(cancelled) } }, options);
     return send(sent, options);
   };
 
@@ -46,16 +43,15 @@ export function nameRequests(transport: Transport): Transport {
     // The SDK sets its handler when it connects; answers pass through here on their way to it.
     set(target, property, value) {
       if (property !== 'onmessage' || value === undefined) return Reflect.set(target, property, value);
-      target.onmessage = (received, extra) => {
+      return Reflect.set(target, property, ((received, extra) => {
         const message = received as Message;
         const number =
           message.method === undefined && message.id !== undefined ? numbers.get(message.id) : undefined;
         (value as NonNullable<Transport['onmessage']>)(
-          number === undefined ? received : ({ ...message, id: number } as JSONRPCMessage),
+          number === undefined ? received : { ...message, id: number },
           extra,
         );
-      };
-      return true;
+      }) satisfies Transport['onmessage']);
     },
     get(target, property) {
       const value: unknown = Reflect.get(target, property);

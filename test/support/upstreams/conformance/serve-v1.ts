@@ -68,7 +68,7 @@ export async function serveV1(features: Features, transport: Transport): Promise
       if (watched.has(uri)) server.sendResourceUpdated({ uri }).catch(gone);
     },
   );
-  server.onclose = unwatch;
+  Object.assign(server, { onclose: unwatch });
   await server.connect(nameRequests(transport));
 }
 

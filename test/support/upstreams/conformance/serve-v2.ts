@@ -44,7 +44,7 @@ export function factoryV2(features: Features, lasting = false): McpServerFactory
         } as never;
       });
     if (era === 'legacy') serveSubscriptions(features, server);
-    else if (lasting) server.onclose = tellChanges(features, server, () => true);
+    else if (lasting) tellChanges(features, server, () => true);
     return server;
   };
 }
@@ -74,15 +74,15 @@ function serveSubscriptions(features: Features, server: Server): void {
     watched.delete(params.uri);
     return {};
   });
-  server.onclose = tellChanges(features, server, (uri) => watched.has(uri));
+  tellChanges(features, server, (uri) => watched.has(uri));
 }
 
-/** Sends every change to the client of this server. Returns what ends that. */
-function tellChanges(features: Features, server: Server, wants: (uri: string) => boolean): () => void {
+/** Sends changes to the client of this server until it closes. */
+function tellChanges(features: Features, server: Server, wants: (uri: string) => boolean): void {
   const failed = (error: unknown): void => {
     process.stderr.write(`a change was not sent: ${String(error)}\n`);
   };
-  return features.changes.watch(
+  const onclose = features.changes.watch(
     (kind) => {
       const send = {
         tools: () => server.sendToolListChanged(),
@@ -95,6 +95,7 @@ function tellChanges(features: Features, server: Server, wants: (uri: string) =>
       if (wants(uri)) server.sendResourceUpdated({ uri }).catch(failed);
     },
   );
+  Object.assign(server, { onclose });
 }
 
 async function translated<T>(act: () => T | Promise<T>): Promise<T> {
