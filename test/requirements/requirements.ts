@@ -46,7 +46,7 @@ export const REQUIREMENTS = {
   'mcp:conformance': {
     source: 'https://github.com/modelcontextprotocol/conformance',
     promise:
-      'The official conformance suite passes but for what the lists of expected failures name; a listed scenario that passes fails the test.',
+      'The official conformance suite passes, in both eras, for every kind of server behind the gateway and for two that share what it asks for.',
   },
   'mcp:fidelity': {
     source: `${SPEC}/2025-11-25/server/tools`,
