@@ -51,7 +51,11 @@ export async function clientFailures(
 ): Promise<string[]> {
   const options = ['--scenario', scenario, '--spec-version', revision, '--timeout', String(CLIENT_MS)];
   const output = await run(['client', '--command', command, ...options, '-o', folder]);
-  return failures(folder, scenario, output);
+  const lines = await failures(folder, scenario, output);
+  // What a client that gave up did not do counts as skipped for the suite, not as failed.
+  if (output.includes('Client exited with code') || output.includes('Client timed out after'))
+    lines.push(`${scenario}: the driver gave up: ${await said(folder, scenario)}`);
+  return lines;
 }
 
 /** Runs the suite in this installation and gives back what it printed. */
@@ -70,21 +74,29 @@ function run(args: readonly string[]): Promise<string> {
 
 /** What one scenario reported as not passed, a line for each check. A scenario without a report has not passed either. */
 async function failures(folder: string, scenario: string, output: string): Promise<string[]> {
-  const report = new RegExp(`^(server-)?${RegExp.escape(scenario)}-\\d{4}-\\d\\d-\\d\\dT`);
-  const found = (await readdir(folder).catch(() => [])).find((entry) => report.test(entry));
-  if (found === undefined)
+  const report = await reportOf(folder, scenario);
+  if (report === undefined)
     return [`${scenario}: did not run; the suite said: ${output.slice(-OUTPUT_SHOWN)}`];
-  const checks = JSON.parse(await readFile(join(folder, found, 'checks.json'), 'utf8')) as Check[];
+  const checks = JSON.parse(await readFile(join(report, 'checks.json'), 'utf8')) as Check[];
   const judged = checks.filter(({ status }) => ['SUCCESS', 'FAILURE', 'WARNING'].includes(status));
   if (judged.length === 0) return [`${scenario}: checked nothing`];
-  const lines = judged
+  return judged
     .filter(({ id, status }) => status === 'FAILURE' || (status === 'WARNING' && !TIMED_CHECKS.has(id)))
     .map(
       ({ id, name, status, errorMessage, description }) =>
         `${scenario}: ${status} of ${id} (${name}): ${errorMessage ?? description ?? ''}`,
     );
-  const driver = await readFile(join(folder, found, 'stderr.txt'), 'utf8').catch(() => '');
-  return lines.length > 0 && driver !== ''
-    ? [...lines, `${scenario}: the driver said: ${driver.slice(-OUTPUT_SHOWN)}`]
-    : lines;
+}
+
+async function reportOf(folder: string, scenario: string): Promise<string | undefined> {
+  const name = new RegExp(`^(server-)?${RegExp.escape(scenario)}-\\d{4}-\\d\\d-\\d\\dT`);
+  const found = (await readdir(folder).catch(() => [])).find((entry) => name.test(entry));
+  return found === undefined ? undefined : join(folder, found);
+}
+
+/** The end of what the client wrote on its stderr. */
+async function said(folder: string, scenario: string): Promise<string> {
+  const report = await reportOf(folder, scenario);
+  const text = report === undefined ? '' : await readFile(join(report, 'stderr.txt'), 'utf8');
+  return text.slice(-OUTPUT_SHOWN);
 }
