@@ -2,9 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { startGateway } from '../support/gateway.ts';
 import { ROOT, startProgram, type TestProcess } from '../support/process.ts';
 import { verifies } from '../support/verifies.ts';
+import { gatewayOf } from './gateway-of.ts';
 import { REVISIONS, type Revision, required, serverFailures } from './suite.ts';
 
 const FIXTURE = 'test/support/upstreams/conformance/main.ts';
@@ -23,15 +23,13 @@ async function suite(url: string, revision: Revision): Promise<string[]> {
   }
 }
 
-/** Runs the suite against a gateway of these servers. It sends no key: a gateway without any key serves this machine. */
+/** Runs the suite against a gateway of these servers. */
 async function throughGateway(
   servers: Readonly<Record<string, unknown>>,
   scope: string,
   revision: Revision,
 ): Promise<string[]> {
-  await using gateway = await startGateway({
-    config: { general_settings: { disable_database: true }, mcp_servers: servers },
-  });
+  await using gateway = await gatewayOf(servers);
   return await suite(`${gateway.url}${scope}`, revision);
 }
 

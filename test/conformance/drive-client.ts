@@ -8,7 +8,7 @@ import {
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { CreateMessageRequestSchema, ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
-import { startGateway } from '../support/gateway.ts';
+import { gatewayOf } from './gateway-of.ts';
 
 /** Shorter than what the suite waits, so that the gateway is ended by us and not left behind. */
 const DRIVE_MS = 20_000;
@@ -145,12 +145,7 @@ const upstream = process.argv.at(-1)!;
 const drive = DRIVES[scenario];
 if (drive === undefined) throw new Error(`there is no way to drive the scenario "${scenario}"`);
 
-await using gateway = await startGateway({
-  config: {
-    general_settings: { disable_database: true },
-    mcp_servers: { suite: { transport: 'http', url: upstream } },
-  },
-});
+await using gateway = await gatewayOf({ suite: { transport: 'http', url: upstream } });
 const deadline = AbortSignal.timeout(DRIVE_MS);
 const late = new Promise<never>((_, reject) => {
   deadline.addEventListener('abort', () => reject(new Error(`not done after ${DRIVE_MS} ms`)));
