@@ -26,6 +26,7 @@ export function demoServer(startTimeoutMs: number, callTimeoutMs: number, concur
     startTimeoutMs,
     callTimeoutMs,
     concurrency,
+    toolPrefix: 'alias',
     isolation: 'shared',
     idleShutdownMs: undefined,
     source: { file: 'defaults', line: 0, keyLines: {} },

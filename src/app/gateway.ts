@@ -9,12 +9,12 @@ import { readEnvironment } from '../connectors/postgres/environment.ts';
 import { systemClock } from '../core/clock.ts';
 import { createIdSource } from '../core/ids.ts';
 import { Scope } from '../core/scope.ts';
-import { SEAL_SECRET_BYTES } from '../core/seal.ts';
 import type { Secret } from '../core/secret.ts';
 import { Edge } from '../edge/server.ts';
 import type { Exchange } from '../gateway/exchange.ts';
 import { handleAdmin } from '../gateway/handle-admin.ts';
-import { handleMcp, type HandleMcpDeps } from '../gateway/handle-mcp.ts';
+import { handleMcp } from '../gateway/handle-mcp.ts';
+import type { HandleMcpDeps } from '../gateway/mcp-deps.ts';
 import { SseSessions } from '../gateway/handle-sse.ts';
 import { handleHealth } from '../gateway/health.ts';
 import { sendStatusPage } from '../gateway/status-page.ts';
@@ -29,6 +29,7 @@ import { lockFolder } from '../store/folder-lock.ts';
 import { type OpenedStore, openStore, type StoreMode } from '../store/open-store.ts';
 import { errorChain, type Log } from '../telemetry/log.ts';
 import { demoServer, prepareDemo } from './demo.ts';
+import { openSealSecrets } from './seal-secrets.ts';
 import { EXIT, StartupError } from './startup-error.ts';
 import { VERSION } from './version.ts';
 
@@ -106,6 +107,8 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
 
   const http = new HttpClient();
   scope.add('outbound connections', () => http[Symbol.asyncDispose]());
+  const seals = await openSealSecrets(opened.store.secrets, clock, log);
+  scope.add('seal secrets', () => seals.close());
   const mcp = new Mcp({
     config: { servers, separator: config.mcp.separator },
     store: opened.store.catalog,
@@ -115,7 +118,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     random: Math.random,
     bounds: config.limits,
     identity: { name: 'lanport', version: VERSION },
-    sessionSecret: await opened.store.secrets.getOrCreate('session-seal', SEAL_SECRET_BYTES),
+    sealSecrets: () => seals.secrets,
     inProcess: connectors(opened, log),
     environment: options.environment,
   });
@@ -143,8 +146,8 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     keyHeaderOf: authenticator.keyHeaderOf,
   });
   let draining = false;
-  const sse = new SseSessions(config.limits);
-  mcp.onAnnouncement((message) => sse.announce(message));
+  const sse = new SseSessions();
+  const farewells = new Set<() => void>();
   const deps: HandleMcpDeps = {
     mcp,
     policy,
@@ -155,6 +158,10 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     authenticate: authenticate('mcp'),
     addressOf: (exchange) => authenticator.addressOf(exchange),
     version: VERSION,
+    onStop: (listener) => {
+      farewells.add(listener);
+      return () => farewells.delete(listener);
+    },
   };
   const startedAt = clock.now();
   const edge = new Edge({
@@ -205,6 +212,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     'requests under way',
     () => {
       draining = true;
+      for (const farewell of [...farewells]) farewell();
       return edge.drain(config.limits.shutdownDrainMs);
     },
     config.limits.shutdownDrainMs + 2_000,

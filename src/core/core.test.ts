@@ -65,18 +65,18 @@ describe('a scope', () => {
 
 describe('a seal', () => {
   it('opens what it sealed, and nothing that was made or changed elsewhere', () => {
-    const seal = createSeal(Buffer.alloc(SEAL_SECRET_BYTES, 1));
+    const seal = createSeal(() => [Buffer.alloc(SEAL_SECRET_BYTES, 1)], 'test');
     const token = seal.seal('{"p":"key"}');
     expect(token).toMatch(/^[\w-]+$/);
     expect(seal.open(token)).toBe('{"p":"key"}');
     expect(seal.seal('{"p":"key"}')).not.toBe(token);
-    expect(createSeal(Buffer.alloc(SEAL_SECRET_BYTES, 2)).open(token)).toBeUndefined();
+    expect(createSeal(() => [Buffer.alloc(SEAL_SECRET_BYTES, 2)], 'test').open(token)).toBeUndefined();
     for (let at = 0; at < token.length; at++)
       expect(
         seal.open(`${token.slice(0, at)}${token[at] === 'A' ? 'B' : 'A'}${token.slice(at + 1)}`),
       ).toBeUndefined();
     expect(seal.open('')).toBeUndefined();
-    expect(() => createSeal(Buffer.alloc(5))).toThrow(/32 bytes/);
+    expect(() => createSeal(() => [Buffer.alloc(5)], 'test')).toThrow(/32 bytes/);
   });
 });
 

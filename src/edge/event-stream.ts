@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { EventStream } from '../gateway/exchange.ts';
 
 /** Bytes that may wait for a slow reader before events are left out. */
-const BUFFERED_BYTES_MAX = 1024 * 1024;
+export const BUFFERED_BYTES_MAX = 1024 * 1024;
 
 const DATA = Buffer.from('data: ');
 const END = Buffer.from('\n\n');
@@ -15,13 +15,13 @@ export const STREAM_HEADERS = {
 } as const;
 
 /** One event as text. JSON has no raw line breaks in strings, so those around it may become spaces. */
-export function eventText(event: string | undefined, data: Buffer): Buffer {
+export function eventText(event: string | undefined, data: Buffer, id?: string): Buffer {
   const line =
     data.includes(0x0a) || data.includes(0x0d)
       ? Buffer.from(data.map((byte) => (byte === 0x0a || byte === 0x0d ? 0x20 : byte)))
       : data;
-  const head = event === undefined ? [] : [Buffer.from(`event: ${event}\n`)];
-  return Buffer.concat([...head, DATA, line, END]);
+  const head = `${event === undefined ? '' : `event: ${event}\n`}${id === undefined ? '' : `id: ${id}\n`}`;
+  return Buffer.concat([Buffer.from(head), DATA, line, END]);
 }
 
 /** Event streams that are open, with one timer for all their keep-alive comments. */
@@ -76,9 +76,9 @@ class HeldStream implements EventStream {
     });
   }
 
-  send(event: string | undefined, data: Buffer): boolean {
+  send(event: string | undefined, data: Buffer, id?: string): boolean {
     if (this.#closed || this.#response.writableLength > BUFFERED_BYTES_MAX) return false;
-    this.#response.write(eventText(event, data));
+    this.#response.write(eventText(event, data, id));
     return true;
   }
 

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { GatewayError } from '../core/errors.ts';
 import { type Body, type EventStream, type Exchange, whole } from '../gateway/exchange.ts';
-import { type EventStreams, eventText, STREAM_HEADERS } from './event-stream.ts';
+import { BUFFERED_BYTES_MAX, type EventStreams, eventText, STREAM_HEADERS } from './event-stream.ts';
 
 export interface ExchangeDeps {
   readonly bodyBytesMax: number;
@@ -149,6 +149,26 @@ export class HttpExchange implements Exchange {
     return this.#deps.streams.hold(this.#response);
   }
 
+  event(data: Buffer, id?: string): boolean {
+    const response = this.#response;
+    if (this.#answered || response.destroyed || !this.#takesStream) return false;
+    if (response.writableLength > BUFFERED_BYTES_MAX) return false;
+    this.#beginStream();
+    response.write(eventText(data.length === 0 ? undefined : 'message', data, id));
+    return true;
+  }
+
+  get #takesStream(): boolean {
+    const { accept } = this.headers;
+    return accept?.includes('text/event-stream') === true || accept?.includes('*/*') === true;
+  }
+
+  #beginStream(): void {
+    if (this.#streaming) return;
+    this.#streaming = true;
+    this.#response.writeHead(200, { ...STREAM_HEADERS, 'x-request-id': this.requestId });
+  }
+
   mayStream(): void {
     const { accept } = this.headers;
     if (accept?.includes('text/event-stream') === true && !this.#answered) this.#deps.slow.add(this);
@@ -160,10 +180,7 @@ export class HttpExchange implements Exchange {
       this.#deps.slow.delete(this);
       return;
     }
-    if (!this.#streaming) {
-      this.#streaming = true;
-      this.#response.writeHead(200, { ...STREAM_HEADERS, 'x-request-id': this.requestId });
-    }
+    this.#beginStream();
     this.#response.write(': working\n\n');
   }
 }

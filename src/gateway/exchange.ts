@@ -11,7 +11,7 @@ export function whole(body: Body): Buffer {
 /** An open stream of server-sent events (WHATWG HTML, "Server-sent events"). */
 export interface EventStream {
   /** Writes one event. `false`: the reader is too slow, its buffer is full, the event was left out. */
-  send(event: string | undefined, data: Buffer): boolean;
+  send(event: string | undefined, data: Buffer, id?: string): boolean;
   comment(text: string): void;
   close(): void;
   /** Calls `listener` once when the stream has ended, whoever ended it. */
@@ -39,6 +39,11 @@ export interface Exchange {
   send(status: number, headers: Readonly<Record<string, string>> | undefined, body: Body | undefined): void;
   /** Answers with an event stream that stays open. */
   openStream(headers?: Readonly<Record<string, string>>): EventStream;
+  /**
+   * Writes one event before the answer, which then becomes the last event of the stream; without data it only names the place where the
+   * stream begins. `false`: the client takes no event stream, or is gone, or reads too slowly.
+   */
+  event(data: Buffer, id?: string): boolean;
   /** From now on, an answer that is slow to come keeps the connection alive as an event stream, when the client accepts one. */
   mayStream(): void;
   /** Ends when the client has gone before it was answered. Made on first use. */

@@ -1,24 +1,28 @@
 import { randomBytes } from 'node:crypto';
 import { GatewayError } from '../core/errors.ts';
-import { ASSUMED_LEGACY, readMessages } from '../mcp/mcp-wire.ts';
+import {
+  ASSUMED_LEGACY,
+  clientFacts,
+  type Inbound,
+  readMessages,
+  ReplyStream,
+  type Session,
+} from '../mcp/mcp-wire.ts';
+import { answer } from './answer.ts';
 import { type EventStream, type Exchange, whole } from './exchange.ts';
-import { answer, type HandleMcpDeps } from './handle-mcp.ts';
+import { listenOnStream } from './handle-listen.ts';
+import type { HandleMcpDeps } from './mcp-deps.ts';
 import type { McpContext } from './mcp-context.ts';
 
-interface SseSession {
+interface SseClient {
   readonly stream: EventStream;
   readonly context: McpContext;
-  inFlight: number;
+  readonly session: Session;
 }
 
 /** Clients of HTTP+SSE (2024-11-05, Transports): a stream for what we say, POSTs for what they say. Their session is the stream. */
 export class SseSessions {
-  readonly #sessions = new Map<string, SseSession>();
-  readonly #bounds: { readonly sessionsMax: number; readonly inFlightPerSessionMax: number };
-
-  constructor(bounds: { readonly sessionsMax: number; readonly inFlightPerSessionMax: number }) {
-    this.#bounds = bounds;
-  }
+  readonly #clients = new Map<string, SseClient>();
 
   /** `GET /sse`: opens the stream and names the endpoint. */
   open(exchange: Exchange, deps: HandleMcpDeps): void {
@@ -26,22 +30,19 @@ export class SseSessions {
       throw new GatewayError('method-not-allowed', { method: exchange.method, path: exchange.path });
     const principal = deps.authenticate(exchange); // 401, 403
     const visibility = deps.policy.visibility(principal, deps.policy.narrowing(exchange)); // 404
-    if (this.#sessions.size >= this.#bounds.sessionsMax)
-      throw new GatewayError('session-limit', { max: this.#bounds.sessionsMax });
     const id = randomBytes(24).toString('base64url');
+    const session = deps.mcp.sessions.openOnStream(id, principal.id); // 503
     const stream = exchange.openStream();
-    this.#sessions.set(id, {
-      stream,
-      context: { exchange, principal, visibility, scopeName: exchange.names?.join('-') },
-      inFlight: 0,
+    const context = { exchange, principal, visibility, scopeName: exchange.names?.join('-') };
+    session.stream = stream;
+    session.visibility = visibility;
+    this.#clients.set(id, { stream, context, session });
+    listenOnStream(context, stream, deps);
+    stream.onClose(() => {
+      this.#clients.delete(id);
+      deps.mcp.sessions.end(session);
     });
-    stream.onClose(() => this.#sessions.delete(id));
     stream.send('endpoint', Buffer.from(`/messages?sessionId=${id}`));
-  }
-
-  /** Sends a notification to every client. */
-  announce(message: Buffer): void {
-    for (const { stream } of this.#sessions.values()) stream.send('message', message);
   }
 
   /** `POST /messages`: accepts a message; its answer goes to the stream. */
@@ -51,24 +52,27 @@ export class SseSessions {
     const principal = deps.authenticate(exchange); // 401, 403
     const id = new URLSearchParams(exchange.query ?? '').get('sessionId');
     if (id === null) throw new GatewayError('session-missing');
-    const session = this.#sessions.get(id);
-    if (session === undefined || session.context.principal.id !== principal.id)
+    const client = this.#clients.get(id);
+    if (client === undefined || client.session.principalId !== principal.id)
       throw new GatewayError('session-unknown'); // 404
+    const { session } = client;
     const { batch, messages } = readMessages(await exchange.body()); // 400, 413
-    if (session.inFlight + messages.length > this.#bounds.inFlightPerSessionMax)
-      throw new GatewayError('session-busy', { max: this.#bounds.inFlightPerSessionMax }); // 429
+    deps.mcp.sessions.enter(session, messages.length); // 429
+    const [first] = messages;
+    if (first?.kind === 'request' && first.method === 'initialize') session.introduce(clientFacts(first));
     exchange.send(202, undefined, undefined);
-    const context: McpContext = { ...session.context, exchange };
-    for (const message of messages) {
-      session.inFlight++;
-      const reply = await answer(
-        message,
-        { era: 'legacy', revision: ASSUMED_LEGACY, session: undefined, batch, messages },
-        context,
-        deps,
-      );
-      session.inFlight--;
-      if (reply !== undefined) session.stream.send('message', whole(reply.message));
-    }
+    const context: McpContext = { ...client.context, exchange };
+    const inbound: Inbound = { era: 'legacy', revision: ASSUMED_LEGACY, session, batch, messages };
+    const writer = {
+      event: (data: Buffer) => data.length === 0 || client.stream.send('message', data),
+      isGone: false,
+    };
+    await Promise.all(
+      messages.map(async (message) => {
+        const reply = await answer(message, inbound, context, new ReplyStream(writer, undefined), deps);
+        if (reply !== undefined) client.stream.send('message', whole(reply.message));
+      }),
+    );
+    deps.mcp.sessions.leave(session, messages.length);
   }
 }

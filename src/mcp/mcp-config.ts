@@ -106,6 +106,7 @@ export function completeServer(
     allowedTools: undefined,
     disallowedTools: [],
     ...defaults,
+    toolPrefix: 'alias',
     isolation: 'shared',
     idleShutdownMs: undefined,
     source: { file: 'built-in', line: 1, keyLines: {} },
@@ -155,6 +156,7 @@ function toServer(
       startTimeoutMs: entry.start_timeout ?? input.defaults.startTimeoutMs,
       callTimeoutMs: entry.timeout ?? input.defaults.callTimeoutMs,
       concurrency: entry.concurrency ?? input.defaults.concurrency,
+      toolPrefix: entry.tool_prefix,
       isolation: entry.isolation,
       idleShutdownMs:
         entry.idle_shutdown === false || entry.idle_shutdown === 0 ? undefined : entry.idle_shutdown,

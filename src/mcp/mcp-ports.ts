@@ -35,6 +35,8 @@ export interface ServerConfig {
   readonly startTimeoutMs: number;
   readonly callTimeoutMs: number;
   readonly concurrency: number;
+  /** Whether its names carry its prefix when several servers are in scope. */
+  readonly toolPrefix: 'alias' | 'none';
   readonly isolation: 'shared' | 'session' | 'key';
   readonly idleShutdownMs: number | undefined;
   /** Where the entry stands, for findings: file, line (1-based) and the line of each key that a finding may name. */

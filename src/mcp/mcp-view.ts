@@ -1,2 +1,1 @@
-export type { ToolEntry } from './catalog/tool-entry.ts';
 export type { ServerStatus } from './upstream/server-state.ts';

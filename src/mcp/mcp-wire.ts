@@ -1,17 +1,38 @@
 import type { ErrorCode } from '../core/errors.ts';
-import {
-  resultMessage,
-  toolErrorResult as legacyToolError,
-  withMember,
-  withoutMembers,
-} from './wire/compose.ts';
-import { errorMessage } from './wire/compose.ts';
+import { readCapabilities } from './wire/capabilities.ts';
+import { errorMessage, resultMessage, toolErrorResult as legacyToolError } from './wire/compose.ts';
+import { errorFor, resultFor } from './wire/result.ts';
+import type { ClientFacts } from './downstream/sessions.ts';
 import type { RpcReply, RpcRequest } from './wire/message.ts';
 import { type Era, negotiateLegacy } from './wire/revisions.ts';
 
 export type { Inbound } from './downstream/receive.ts';
-export { errorMessage, errorObject, resultMessage, resultParts } from './wire/compose.ts';
-export { idIn, readMessages, type RpcMessage, type RpcReply, type RpcRequest } from './wire/message.ts';
+export { ReplyStream } from './downstream/reply-stream.ts';
+export type { Session } from './downstream/sessions.ts';
+export {
+  completionTarget,
+  type CallTarget,
+  namedTarget,
+  unknownTarget,
+} from './calls/target.ts';
+export {
+  errorMessage,
+  errorObject,
+  notificationMessage,
+  resultMessage,
+  resultParts,
+  withMember,
+  withValue,
+} from './wire/compose.ts';
+export { logLevel, LOG_LEVELS } from './wire/log-level.ts';
+export {
+  idIn,
+  readMessages,
+  type RpcMessage,
+  type RpcNotification,
+  type RpcReply,
+  type RpcRequest,
+} from './wire/message.ts';
 export { ASSUMED_LEGACY, type Era, LATEST_MODERN } from './wire/revisions.ts';
 
 /** The messages of a batch as one body. */
@@ -25,42 +46,33 @@ export function batchMessage(messages: readonly Buffer[]): Buffer {
   return Buffer.concat(parts);
 }
 
-/** A call needs a capability that the client did not declare; HTTP 400 (2026-07-28, "Error codes"). */
 const MISSING_CAPABILITY = -32021;
+const METHOD_UNKNOWN = -32601;
 
-/** Members of a modern result that a legacy client does not know and that hold for the upstream hop only. */
-const MODERN_ONLY: ReadonlySet<string> = new Set(['resultType', 'ttlMs', 'cacheScope']);
-
-/** A server's reply as the client's own: its id, its era, every other byte as the server sent it. */
+/** A server's reply as the client's own: its id, its era, every other byte as the server sent it or as `expose` writes it. */
 export function replyMessage(
   idBytes: Buffer,
   reply: RpcReply,
   era: Era,
+  method: string,
+  expose: (result: Buffer) => Buffer,
 ): { readonly status: number; readonly message: Buffer; readonly isError: boolean } {
   if (reply.kind === 'error') {
-    const code = reply.error.value('code');
-    const status = era === 'modern' && code === MISSING_CAPABILITY ? 400 : 200;
     return {
-      status,
-      message: errorMessage(idBytes, reply.error.bytes.subarray(reply.error.start, reply.error.end)),
+      status: era === 'modern' ? modernStatus(reply.error.value('code')) : 200,
+      message: errorMessage(idBytes, errorFor(era, reply.error)),
       isError: true,
     };
   }
   const { result } = reply;
   const isError = result.slice('isError')?.[0] === 0x74;
-  if (era === 'legacy')
-    return {
-      message: resultMessage(
-        idBytes,
-        withoutMembers(result, (key) => MODERN_ONLY.has(key)),
-      ),
-      isError,
-      status: 200,
-    };
-  const body = result.has('resultType')
-    ? result.bytes.subarray(result.start, result.end)
-    : withMember(result, '"resultType":"complete"');
-  return { status: 200, message: resultMessage(idBytes, body), isError };
+  return { status: 200, message: resultMessage(idBytes, expose(resultFor(era, method, result))), isError };
+}
+
+/** HTTP status of an error reply (2026-07-28, "Error codes"). */
+function modernStatus(code: unknown): number {
+  if (code === MISSING_CAPABILITY) return 400;
+  return code === METHOD_UNKNOWN ? 404 : 200;
 }
 
 /** JSON text of a tool result that tells the model what went wrong, in the client's era. */
@@ -76,11 +88,15 @@ export function initializeRevision(request: RpcRequest): string {
   return negotiateLegacy(request.params?.string('protocolVersion'));
 }
 
-/** `name/version` of the client that sends `initialize`. */
-export function clientOf(request: RpcRequest): string | undefined {
+/** What the client that sends `initialize` says of itself. */
+export function clientFacts(request: RpcRequest): ClientFacts {
   const info = request.params?.child('clientInfo');
   const name = info?.string('name');
-  return name === undefined ? undefined : `${name}/${info?.string('version') ?? '?'}`;
+  return {
+    revision: initializeRevision(request),
+    client: name === undefined ? undefined : `${name}/${info?.string('version') ?? '?'}`,
+    capabilities: readCapabilities(request.params?.slice('capabilities')),
+  };
 }
 
 /** Whether an `Accept` header admits an event stream; one that is absent admits anything. */

@@ -106,19 +106,19 @@ export const serverSchema = z.strictObject({
     z.int().min(1).optional(),
     'Calls in flight at the same time at most. Default: limits.in_flight_per_server_max.',
   ),
+  tool_prefix: setting(
+    z.enum(['alias', 'none']).default('alias'),
+    'What stands before the names of its tools and prompts where several servers are in scope: its alias (or name), or nothing. Names that two servers share are told apart all the same.',
+  ),
   isolation: setting(
     z.enum(['shared', 'session', 'key']).default('shared'),
-    'Connections to the server: one for all clients, one for each client session, or one for each key.',
-    {
-      later: 'every server has one shared connection so far',
-    },
+    'Connections to the server: one for all clients, one for each client session, or one for each key. A shared server that asks its client questions which belong to nobody in particular is given one for each session by itself.',
   ),
   idle_shutdown: setting(
     z
       .union([z.literal(false), duration('s')], { error: 'must be a duration such as "10m", or false' })
       .optional(),
     'Stop the server when it was not used for so long; it starts again on use.',
-    { later: 'idle servers are not stopped yet' },
   ),
   health_check: setting(
     z.union([z.boolean(), z.looseObject({})]).optional(),

@@ -1,11 +1,21 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../core/clock.ts';
-import { JsonSyntaxError, scanArray, scanObject } from '../../core/json-scan.ts';
+import { type JsonObject, JsonSyntaxError, scanArray, scanObject } from '../../core/json-scan.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { CatalogRecord, CatalogStore, ServerConfig } from '../mcp-ports.ts';
+import type { Offer } from '../upstream/read-offer.ts';
 import type { TransportKind } from '../upstream/transport.ts';
 import { objectText } from '../wire/compose.ts';
 import type { Era } from '../wire/revisions.ts';
+import {
+  type PromptEntry,
+  type ReadItem,
+  readPrompt,
+  readResource,
+  readTemplate,
+  type ResourceEntry,
+  type TemplateEntry,
+} from './items.ts';
 import { readTool, type ToolEntry } from './tool-entry.ts';
 
 /** Where and how a server was last reached. */
@@ -14,6 +24,8 @@ export interface Found {
   readonly url: string | undefined;
   readonly era: Era;
   readonly revision: string;
+  /** Milliseconds since the Unix epoch when the era was found out, where that takes an experiment. */
+  readonly at?: number | undefined;
 }
 
 /** What is known of one server's offer, whether or not it is up. */
@@ -23,12 +35,31 @@ export interface ServerCatalog {
   /** JSON text. */
   readonly serverInfo: Buffer | undefined;
   readonly instructions: string | undefined;
+  /** JSON text of the capabilities that the server declared. */
+  readonly capabilities: Buffer | undefined;
   readonly tools: readonly ToolEntry[];
+  readonly prompts: readonly PromptEntry[];
+  readonly resources: readonly ResourceEntry[];
+  readonly templates: readonly TemplateEntry[];
+  /** It asked questions that could not be attributed: it gets a connection for each session. */
+  readonly isolated: boolean;
   /** Milliseconds since the Unix epoch. */
   readonly updatedAt: number;
 }
 
-const FORMAT = 1;
+const FORMAT = 2;
+/** Formats that can still be read. */
+const FORMATS: ReadonlySet<unknown> = new Set([1, 2]);
+
+/** What was read of a server. */
+export interface ReadServer {
+  readonly found: Found;
+  readonly serverInfo: Buffer | undefined;
+  readonly capabilities: Buffer | undefined;
+  readonly instructions: string | undefined;
+  readonly isolated: boolean;
+  readonly offer: Offer;
+}
 
 /** Every server's last known offer, in memory and in the store. `version` grows with each real change. */
 export class Catalog {
@@ -76,47 +107,42 @@ export class Catalog {
    * Takes a server's offer as it was just read. Returns the reasons why single tools were refused. The store is written behind, in
    * order; a failure there is logged and costs only the memory of it.
    */
-  replace(
-    config: ServerConfig,
-    offer: {
-      found: Found;
-      serverInfo: Buffer | undefined;
-      instructions: string | undefined;
-      tools: readonly Buffer[];
-    },
-  ): readonly string[] {
-    const tools: ToolEntry[] = [];
-    const refused: string[] = [];
-    const seen = new Set<string>();
-    for (const bytes of offer.tools) {
-      const read = readTool(config.name, Buffer.from(bytes));
-      if (!read.ok) refused.push(read.reason);
-      else if (seen.has(read.tool.originalName))
-        refused.push(`tool "${read.tool.originalName}" is listed twice; the first counts`);
-      else {
-        seen.add(read.tool.originalName);
-        tools.push(read.tool);
-      }
-    }
-    const updatedAt = this.#clock.now();
-    const payload = writePayload(offer.found, offer.serverInfo, offer.instructions, tools);
+  replace(config: ServerConfig, read: ReadServer): readonly string[] {
+    const { catalog, refused } = interpret(config.name, read, this.#clock.now());
+    const payload = writePayload(catalog);
     const before = this.#servers.get(config.name);
-    this.#servers.set(config.name, {
-      catalog: {
-        server: config.name,
-        found: offer.found,
-        serverInfo: offer.serverInfo,
-        instructions: offer.instructions,
-        tools,
-        updatedAt,
-      },
-      payload,
-    });
+    this.#servers.set(config.name, { catalog, payload });
     if (before?.payload === payload) return refused;
     this.version++;
-    this.#save({ server: config.name, fingerprint: fingerprint(config), payload, updatedAt });
+    this.#save({
+      server: config.name,
+      fingerprint: fingerprint(config),
+      payload,
+      updatedAt: catalog.updatedAt,
+    });
     for (const listener of this.#listeners) listener(config.name);
     return refused;
+  }
+
+  /** Remembers that a server cannot be shared. */
+  isolate(config: ServerConfig): void {
+    const before = this.#servers.get(config.name)?.catalog;
+    if (before === undefined || before.isolated) return;
+    const catalog = { ...before, isolated: true };
+    const payload = writePayload(catalog);
+    this.#servers.set(config.name, { catalog, payload });
+    this.#save({
+      server: config.name,
+      fingerprint: fingerprint(config),
+      payload,
+      updatedAt: catalog.updatedAt,
+    });
+  }
+
+  /** Makes every view be built anew, because something else than a server's offer changed. */
+  touch(): void {
+    this.version++;
+    for (const listener of this.#listeners) listener('');
   }
 
   /** Resolves when everything handed to the store so far has been written or has failed. */
@@ -139,41 +165,90 @@ export function fingerprint(config: ServerConfig): string {
   return createHash('sha256').update(JSON.stringify(identity)).digest('hex');
 }
 
-function writePayload(
-  found: Found,
-  serverInfo: Buffer | undefined,
-  instructions: string | undefined,
-  tools: readonly ToolEntry[],
-): string {
-  const definitions = tools.map((tool) =>
-    tool.definition.bytes.toString('utf8', tool.definition.start, tool.definition.end),
-  );
+function interpret(
+  server: string,
+  read: ReadServer,
+  updatedAt: number,
+): { readonly catalog: ServerCatalog; readonly refused: readonly string[] } {
+  const refused: string[] = [];
+  const { offer, ...rest } = read;
+  const catalog = {
+    ...rest,
+    server,
+    updatedAt,
+    tools: distinct('tool', offer.tools, refused, (bytes) => {
+      const one = readTool(server, bytes);
+      return one.ok ? { ok: true, key: one.tool.originalName, item: one.tool } : one;
+    }),
+    prompts: distinct('prompt', offer.prompts, refused, (bytes) => readPrompt(server, bytes)),
+    resources: distinct('resource', offer.resources, refused, (bytes) => readResource(server, bytes)),
+    templates: distinct('resource template', offer.templates, refused, (bytes) =>
+      readTemplate(server, bytes),
+    ),
+  };
+  return { catalog, refused };
+}
+
+/** The items that can be offered, each key once; the reasons for the others go to `refused`. */
+function distinct<T>(
+  what: string,
+  list: readonly Buffer[],
+  refused: string[],
+  read: (bytes: Buffer) => ReadItem<T>,
+): readonly T[] {
+  const items = new Map<string, T>();
+  for (const bytes of list) {
+    const one = read(Buffer.from(bytes));
+    if (!one.ok) refused.push(one.reason);
+    else if (items.has(one.key)) refused.push(`${what} "${one.key}" is listed twice; the first counts`);
+    else items.set(one.key, one.item);
+  }
+  return [...items.values()];
+}
+
+function writePayload(catalog: ServerCatalog): string {
+  const { instructions } = catalog;
   return objectText([
     ['format', Buffer.from(String(FORMAT))],
-    ['found', Buffer.from(JSON.stringify(found))],
-    ['serverInfo', serverInfo],
+    ['found', Buffer.from(JSON.stringify(catalog.found))],
+    ['serverInfo', catalog.serverInfo],
+    ['capabilities', catalog.capabilities],
     ['instructions', instructions === undefined ? undefined : Buffer.from(JSON.stringify(instructions))],
-    ['tools', Buffer.from(`[${definitions.join(',')}]`)],
+    ['isolated', catalog.isolated ? Buffer.from('true') : undefined],
+    ['tools', arrayText(catalog.tools)],
+    ['prompts', arrayText(catalog.prompts)],
+    ['resources', arrayText(catalog.resources)],
+    ['templates', arrayText(catalog.templates)],
   ]).toString('utf8');
+}
+
+function arrayText(items: readonly { readonly definition: JsonObject }[]): Buffer {
+  const texts = items.map(({ definition }) =>
+    definition.bytes.toString('utf8', definition.start, definition.end),
+  );
+  return Buffer.from(`[${texts.join(',')}]`);
 }
 
 function parseRecord(record: CatalogRecord): ServerCatalog | undefined {
   try {
     const object = scanObject(Buffer.from(record.payload), 1);
-    if (object.value('format') !== FORMAT) return undefined;
-    const tools: ToolEntry[] = [];
-    for (const bytes of scanArray(object.slice('tools') ?? Buffer.from('[]'))) {
-      const read = readTool(record.server, bytes);
-      if (read.ok) tools.push(read.tool);
-    }
-    return {
-      server: record.server,
+    if (!FORMATS.has(object.value('format'))) return undefined;
+    const list = (name: string): Buffer[] => scanArray(object.slice(name) ?? Buffer.from('[]'));
+    const read: ReadServer = {
       found: object.value('found') as Found,
       serverInfo: object.slice('serverInfo'),
+      capabilities: object.slice('capabilities'),
       instructions: object.string('instructions'),
-      tools,
-      updatedAt: record.updatedAt,
+      isolated: object.value('isolated') === true,
+      offer: {
+        tools: list('tools'),
+        prompts: list('prompts'),
+        resources: list('resources'),
+        templates: list('templates'),
+        ttlMs: undefined,
+      },
     };
+    return interpret(record.server, read, record.updatedAt).catalog;
   } catch (error) {
     if (error instanceof JsonSyntaxError) return undefined;
     throw error;

@@ -16,7 +16,11 @@ function tool(server: string, definition: Record<string, unknown> | string): Too
 const server = (name: string, ...tools: (Record<string, unknown> | string)[]) => ({
   name,
   prefix: name,
+  bare: false,
   tools: tools.map((one) => tool(name, one)),
+  prompts: [],
+  resources: [],
+  templates: [],
 });
 const namesIn = (list: Buffer): string[] =>
   (JSON.parse(list.toString()) as { tools: { name: string }[] }).tools.map((one) => one.name);
@@ -50,18 +54,26 @@ describe('a view', () => {
   it('of one server has plain names, of several has prefixes, in the order of servers and tools', () => {
     const one = server('a', { name: 'x' }, { name: 'y' });
     const two = server('b', { name: 'x' });
-    expect(namesIn(buildView([one], '-').legacyList)).toEqual(['x', 'y']);
-    expect(namesIn(buildView([one, two], '-').legacyList)).toEqual(['a-x', 'a-y', 'b-x']);
-    expect(namesIn(buildView([one, two], '__').modernList)).toEqual(['a__x', 'a__y', 'b__x']);
+    expect(namesIn(buildView([one], '-').list('tools', 'legacy'))).toEqual(['x', 'y']);
+    expect(namesIn(buildView([one, two], '-').list('tools', 'legacy'))).toEqual(['a-x', 'a-y', 'b-x']);
+    expect(namesIn(buildView([one, two], '__').list('tools', 'modern'))).toEqual(['a__x', 'a__y', 'b__x']);
   });
 
   it('changes of a definition nothing but its name', () => {
     const text =
       '{ "description":"d", "name":"x","inputSchema":{"type":"object","maximum":12345678901234567890},"future":[1e400] }';
-    expect(buildView([server('a', text), server('b', { name: 'y' })], '-').legacyList.toString()).toContain(
-      text.replace('"name":"x"', '"name":"a-x"'),
-    );
-    expect(JSON.parse(buildView([server('a', text)], '-').modernList.toString())).toMatchObject({
+    expect(
+      buildView([server('a', text), server('b', { name: 'y' })], '-')
+        .list('tools', 'legacy')
+        .toString(),
+    ).toContain(text.replace('"name":"x"', '"name":"a-x"'));
+    expect(
+      JSON.parse(
+        buildView([server('a', text)], '-')
+          .list('tools', 'modern')
+          .toString(),
+      ),
+    ).toMatchObject({
       resultType: 'complete',
       cacheScope: 'private',
       ttlMs: 0,
@@ -71,20 +83,20 @@ describe('a view', () => {
   it('finds tools by their names, prefixed or, where only one server has them, not', () => {
     verifies('mcp:routing');
     const view = buildView([server('a', { name: 'x' }, { name: 'only' }), server('b', { name: 'x' })], '-');
-    expect(view.resolve('a-x')).toMatchObject({ kind: 'found', tool: { server: 'a', originalName: 'x' } });
-    expect(view.resolve('only')).toMatchObject({ kind: 'found', tool: { server: 'a' } });
-    expect(view.resolve('x')).toEqual({ kind: 'ambiguous', candidates: ['a-x', 'b-x'] });
-    expect(view.resolve('b-only')).toEqual({ kind: 'unknown' });
-    expect(buildView([server('a', { name: 'x' })], '-').resolve('a-x')).toMatchObject({ kind: 'found' });
-    expect(view.resolve('__proto__')).toEqual({ kind: 'unknown' });
+    expect(view.tool('a-x')).toMatchObject({ kind: 'found', item: { server: 'a', originalName: 'x' } });
+    expect(view.tool('only')).toMatchObject({ kind: 'found', item: { server: 'a' } });
+    expect(view.tool('x')).toEqual({ kind: 'ambiguous', candidates: ['a-x', 'b-x'] });
+    expect(view.tool('b-only')).toEqual({ kind: 'unknown' });
+    expect(buildView([server('a', { name: 'x' })], '-').tool('a-x')).toMatchObject({ kind: 'found' });
+    expect(view.tool('__proto__')).toEqual({ kind: 'unknown' });
   });
 
   it('keeps names apart that meet after a prefix, by a rule and not by who came first to connect', () => {
     const view = buildView([server('a-b', { name: 'c' }), server('a', { name: 'b-c' })], '-');
-    const names = namesIn(view.legacyList);
+    const names = namesIn(view.list('tools', 'legacy'));
     expect(new Set(names).size).toBe(2);
     expect(names[0]).toBe('a-b-c');
-    expect(view.resolve(names[1]!)).toMatchObject({ tool: { server: 'a', originalName: 'b-c' } });
+    expect(view.tool(names[1]!)).toMatchObject({ item: { server: 'a', originalName: 'b-c' } });
   });
 });
 

@@ -1,3 +1,4 @@
+import { type JsonObject, scanObject } from '../../core/json-scan.ts';
 import type { ServerCatalog } from '../catalog/catalog.ts';
 import type { Identity } from '../wire/outbound.ts';
 import { type Era, LEGACY_REVISIONS, MODERN_REVISIONS } from '../wire/revisions.ts';
@@ -12,6 +13,8 @@ export interface Description {
   readonly scopeName: string | undefined;
   readonly identity: Identity;
   readonly offers: readonly ServerCatalog[];
+  /** Whether some server in scope has not been seen yet, so that nobody knows what it can do. */
+  readonly isUnsure: boolean;
 }
 
 /** JSON text of what the gateway says of itself. Only what works is advertised. */
@@ -23,27 +26,67 @@ export function describeGateway(description: Description): Buffer {
   };
   const instructions = mergeInstructions(description.offers);
   const common = { ...(instructions === undefined ? {} : { instructions }) };
+  const capabilities = mergeCapabilities(description);
   if (era === 'legacy') {
     return Buffer.from(
-      JSON.stringify({
-        protocolVersion: description.revision,
-        capabilities: { tools: { listChanged: true } },
-        serverInfo,
-        ...common,
-      }),
+      JSON.stringify({ protocolVersion: description.revision, capabilities, serverInfo, ...common }),
     );
   }
   return Buffer.from(
     JSON.stringify({
       resultType: 'complete',
       supportedVersions: [...MODERN_REVISIONS, ...LEGACY_REVISIONS],
-      capabilities: { tools: {} },
+      capabilities,
       ...common,
       ttlMs: 0,
       cacheScope: 'private',
       _meta: { 'io.modelcontextprotocol/serverInfo': serverInfo },
     }),
   );
+}
+
+/** What the servers in scope can do together. Tasks pass within an era only, so they are advertised to clients of the server's own. */
+function mergeCapabilities({ era, offers, isUnsure }: Description): Record<string, unknown> {
+  const declared = offers.map((offer) => ({ era: offer.found.era, object: capabilitiesOf(offer) }));
+  const some = (name: string): boolean => declared.some(({ object }) => object?.has(name) === true);
+  const capabilities: Record<string, unknown> = { tools: { listChanged: true } };
+  if (isUnsure || some('prompts') || offers.some((offer) => offer.prompts.length > 0))
+    capabilities['prompts'] = { listChanged: true };
+  if (
+    isUnsure ||
+    some('resources') ||
+    offers.some((offer) => offer.resources.length + offer.templates.length > 0)
+  ) {
+    const subscribe = declared.some(
+      (one) => one.era === 'modern' || one.object?.child('resources')?.value('subscribe') === true,
+    );
+    capabilities['resources'] = { listChanged: true, ...(subscribe || isUnsure ? { subscribe: true } : {}) };
+  }
+  if (some('completions')) capabilities['completions'] = {};
+  if (some('logging') || declared.some((one) => one.era === 'modern')) capabilities['logging'] = {};
+  const mine = declared.filter((one) => one.era === era);
+  const tasks = mine.find(({ object }) => object?.has('tasks') === true)?.object?.child('tasks');
+  // Tasks of other clients would be in the list.
+  if (tasks !== undefined) capabilities['tasks'] = withoutKey(tasks.value('requests'), tasks.has('cancel'));
+  const extensions: Record<string, unknown> = {};
+  for (const { object } of era === 'modern' ? declared : mine) {
+    const own = object?.child('extensions');
+    for (const key of own?.keys ?? []) extensions[key] ??= own!.value(key);
+  }
+  if (Object.keys(extensions).length > 0) capabilities['extensions'] = extensions;
+  if (offers.length === 1) {
+    const experimental = declared[0]?.object?.value('experimental');
+    if (experimental !== undefined) capabilities['experimental'] = experimental;
+  }
+  return capabilities;
+}
+
+function withoutKey(requests: unknown, cancel: boolean): Record<string, unknown> {
+  return { ...(cancel ? { cancel: {} } : {}), ...(requests === undefined ? {} : { requests }) };
+}
+
+function capabilitiesOf(offer: ServerCatalog): JsonObject | undefined {
+  return offer.capabilities?.[0] === 0x7b ? scanObject(offer.capabilities, 2) : undefined;
 }
 
 /** The servers' own instructions, one heading each when there are several; bounded. */

@@ -1,28 +1,79 @@
 import { randomBytes } from 'node:crypto';
+import type { Cancellation } from '../../core/cancellation.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { Seal } from '../../core/seal.ts';
+import type { Visibility } from '../mcp-ports.ts';
+import { type ClientCapabilities, NO_CAPABILITIES, readCapabilities } from '../wire/capabilities.ts';
+import type { LogLevel } from '../wire/log-level.ts';
 import { eraOf } from '../wire/revisions.ts';
+import type { EventSink, Resumable } from './event-sink.ts';
+import { Replay, ReplayBudget } from './replay.ts';
 
 const CLIENT_CHARACTERS_MAX = 100;
+/** Longer capabilities go into the token as what is understood of them. */
+const CAPABILITIES_CHARACTERS_MAX = 1_500;
+const REPLAY_BYTES_MAX = 64 * 1024 * 1024;
+const ENDED_MAX = 10_000;
 
-/** A stream of server-sent events that is open to a client. */
-export interface EventSink {
-  /** Writes one event; `false` when the client reads too slowly and the event was left out. */
-  send(event: string | undefined, data: Buffer): boolean;
-  comment(text: string): void;
-  close(): void;
-}
-
-/** One client's legacy session. Everything that must survive a restart is in the id itself. */
-export interface Session {
-  readonly id: string;
-  readonly principalId: string;
+/** What a client says of itself in `initialize`. */
+export interface ClientFacts {
   readonly revision: string;
   /** `name/version` as the client gave it. */
   readonly client: string | undefined;
-  inFlight: number;
-  /** The GET stream, when one is open. */
+  readonly capabilities: ClientCapabilities;
+}
+
+/** One client's legacy session. Everything that must survive a restart is in the id itself. */
+export class Session implements ClientFacts {
+  readonly id: string;
+  readonly principalId: string;
+  readonly replay: Replay;
+  revision: string;
+  client: string | undefined;
+  capabilities: ClientCapabilities;
+  inFlight = 0;
+  /** Ways to give up its requests under way, by their ids as JSON text. */
+  readonly calls = new Map<string, Cancellation>();
+  /** The GET stream (or the one stream of HTTP+SSE), when one is open. */
   stream: EventSink | undefined;
+  /** What its latest stream may see. */
+  visibility: Visibility | undefined;
+  logLevel: LogLevel | undefined;
+  /** Resources that it watches, as it knows them, with the way to stop. */
+  readonly watched = new Map<string, () => void>();
+  /** Streams of POST requests that can be taken up again, by number. */
+  readonly replies = new Map<number, Resumable>();
+
+  constructor(id: string, principalId: string, facts: ClientFacts, budget: ReplayBudget) {
+    this.id = id;
+    this.principalId = principalId;
+    this.revision = facts.revision;
+    this.client = facts.client;
+    this.capabilities = facts.capabilities;
+    this.replay = new Replay(budget);
+  }
+
+  /** Takes what the client says of itself; for sessions that begin before `initialize`. */
+  introduce(facts: ClientFacts): void {
+    this.revision = facts.revision;
+    this.client = facts.client;
+    this.capabilities = facts.capabilities;
+  }
+
+  /** Says something outside of any request; `false` when there is no stream for it, or its reader is too slow. */
+  say(message: Buffer): boolean {
+    if (this.stream === undefined) return false;
+    return this.stream.send('message', message, this.replay.record(0, message));
+  }
+
+  /** Lets everything go that the session holds. */
+  release(): void {
+    this.stream?.close();
+    this.stream = undefined;
+    for (const stop of this.watched.values()) stop();
+    this.watched.clear();
+    this.replay.clear();
+  }
 }
 
 interface Sealed {
@@ -30,6 +81,7 @@ interface Sealed {
   readonly p: string;
   readonly r: string;
   readonly c: string | undefined;
+  readonly k?: string;
   /** Makes two sessions of one client differ. */
   readonly n: string;
 }
@@ -44,6 +96,7 @@ export class Sessions {
   readonly #inFlightMax: number;
   readonly #live = new Map<string, Session>();
   readonly #ended = new Set<string>();
+  readonly #budget = new ReplayBudget(REPLAY_BYTES_MAX);
 
   constructor(seal: Seal, bounds: { readonly sessionsMax: number; readonly inFlightPerSessionMax: number }) {
     this.#seal = seal;
@@ -55,22 +108,29 @@ export class Sessions {
     return this.#live.size;
   }
 
-  open(principalId: string, revision: string, client: string | undefined): Session {
+  open(principalId: string, facts: ClientFacts): Session {
+    const { capabilities } = facts;
     const sealed: Sealed = {
       v: 1,
       p: principalId,
-      r: revision,
-      c: client?.slice(0, CLIENT_CHARACTERS_MAX),
+      r: facts.revision,
+      c: facts.client?.slice(0, CLIENT_CHARACTERS_MAX),
+      ...(capabilities === NO_CAPABILITIES ? {} : { k: boundedText(capabilities) }),
       n: randomBytes(16).toString('base64url'),
     };
-    return this.#keep({
-      id: this.#seal.seal(JSON.stringify(sealed)),
-      principalId,
-      revision,
-      client: sealed.c,
-      inFlight: 0,
-      stream: undefined,
-    });
+    return this.#keep(new Session(this.#seal.seal(JSON.stringify(sealed)), principalId, facts, this.#budget));
+  }
+
+  /** A session whose stream is all there is of it (HTTP+SSE): nobody can continue it, and its id means nothing. */
+  openOnStream(id: string, principalId: string): Session {
+    return this.#keep(
+      new Session(
+        id,
+        principalId,
+        { revision: '2024-11-05', client: undefined, capabilities: NO_CAPABILITIES },
+        this.#budget,
+      ),
+    );
   }
 
   /** The session of that id. Throws `session-unknown` when it has ended, was never opened here, or belongs to another principal. */
@@ -94,14 +154,14 @@ export class Sessions {
   }
 
   end(session: Session): void {
-    session.stream?.close();
+    session.release();
     this.#live.delete(session.id);
     this.#ended.add(session.id);
-    if (this.#ended.size > this.#max) this.#ended.delete(this.#ended.values().next().value!);
+    if (this.#ended.size > ENDED_MAX) this.#ended.delete(this.#ended.values().next().value!);
   }
 
-  *streams(): Iterable<EventSink> {
-    for (const session of this.#live.values()) if (session.stream !== undefined) yield session.stream;
+  all(): Iterable<Session> {
+    return this.#live.values();
   }
 
   #restore(id: string): Session | undefined {
@@ -110,14 +170,8 @@ export class Sessions {
     if (text === undefined) return undefined;
     const sealed = JSON.parse(text) as Sealed;
     if (sealed.v !== 1 || eraOf(sealed.r) !== 'legacy') return undefined;
-    return this.#keep({
-      id,
-      principalId: sealed.p,
-      revision: sealed.r,
-      client: sealed.c,
-      inFlight: 0,
-      stream: undefined,
-    });
+    const facts = { revision: sealed.r, client: sealed.c, capabilities: readCapabilities(sealed.k) };
+    return this.#keep(new Session(id, sealed.p, facts, this.#budget));
   }
 
   #keep(session: Session): Session {
@@ -129,11 +183,23 @@ export class Sessions {
   /** Idle sessions cost nothing to forget: their ids bring them back. */
   #forgetOneIdle(): void {
     for (const session of this.#live.values()) {
-      if (session.stream === undefined && session.inFlight === 0) {
+      if (session.stream === undefined && session.inFlight === 0 && session.watched.size === 0) {
+        session.release();
         this.#live.delete(session.id);
         return;
       }
     }
     throw new GatewayError('session-limit', { max: this.#max });
   }
+}
+
+/** The capabilities as the client wrote them or, when that is too long to carry about, as they were understood. */
+function boundedText(capabilities: ClientCapabilities): string {
+  if (capabilities.text.length <= CAPABILITIES_CHARACTERS_MAX) return capabilities.text;
+  const { sampling, samplingTools, form, url, roots } = capabilities;
+  return JSON.stringify({
+    ...(sampling ? { sampling: samplingTools ? { tools: {} } : {} } : {}),
+    ...(form || url ? { elicitation: { ...(form ? { form: {} } : {}), ...(url ? { url: {} } : {}) } } : {}),
+    ...(roots ? { roots: {} } : {}),
+  });
 }

@@ -1,10 +1,10 @@
 import type { Found } from '../catalog/catalog.ts';
 import type { ServerConfig } from '../mcp-ports.ts';
-import type { Identity } from '../wire/outbound.ts';
+
 import { candidates, type HttpCandidate, mismatchFinding } from './candidates.ts';
 import { UpstreamFailure } from './failure.ts';
 import type { Finding } from './finding.ts';
-import { discoverPeer, initializePeer, type Peer } from './peer.ts';
+import { discoverPeer, idSource, initializePeer, type Introduction, type Peer } from './peer.ts';
 import type { Transport, TransportEvents } from './transport.ts';
 
 /** Time that one probe of one address may take, in milliseconds, when others are left to try. */
@@ -28,7 +28,7 @@ export interface Connected {
 
 export interface ConnectDeps {
   readonly transports: TransportFactory;
-  readonly identity: Identity;
+  readonly introduction: Introduction;
 }
 
 /**
@@ -42,7 +42,7 @@ export async function connectServer(
   deps: ConnectDeps,
 ): Promise<Connected> {
   if (config.transport === 'stdio' || config.transport === 'in-process')
-    return connectLocal(config, events, deps);
+    return connectLocal(config, remembered, events, deps);
   const deadline = performance.now() + config.startTimeoutMs;
   const queue: HttpCandidate[] = candidates(config, remembered);
   const tried: string[] = [];
@@ -85,18 +85,44 @@ export async function connectServer(
   );
 }
 
+/** A server that was found to speak the handshake era is asked again which eras it speaks after this time, in milliseconds. */
+const LEGACY_VERDICT_MS = 7 * 24 * 60 * 60_000;
+/** How long a local server may take to answer `server/discover` before it is sent `initialize` too. */
+const DISCOVER_MS = 3_000;
+
 async function connectLocal(
   config: ServerConfig,
+  remembered: Found | undefined,
   events: TransportEvents,
   deps: ConnectDeps,
 ): Promise<Connected> {
-  const open = config.transport === 'stdio' ? deps.transports.stdio : deps.transports.inProcess;
-  const transport = await open(config, events);
+  const isLegacy = remembered?.era === 'legacy' && Date.now() - (remembered.at ?? 0) < LEGACY_VERDICT_MS;
+  let trial = new Trial(events);
+  let transport = await openLocal(config, trial.events, deps);
   try {
-    const peer = await handshake(transport, deps.identity, config.startTimeoutMs);
+    let peer: Peer;
+    try {
+      peer = isLegacy
+        ? await initializePeer(transport, deps.introduction, config.startTimeoutMs)
+        : await greet(transport, deps.introduction, config.startTimeoutMs);
+    } catch (error) {
+      // Servers exist that end when anything comes before `initialize`.
+      if (isLegacy || !(error instanceof UpstreamFailure) || error.kind !== 'closed') throw error;
+      await transport[Symbol.asyncDispose]();
+      trial = new Trial(events);
+      transport = await openLocal(config, trial.events, deps);
+      peer = await initializePeer(transport, deps.introduction, config.startTimeoutMs);
+    }
+    trial.accept();
     return {
       peer,
-      found: { transport: transport.kind, url: undefined, era: peer.era, revision: peer.revision },
+      found: {
+        transport: transport.kind,
+        url: undefined,
+        era: peer.era,
+        revision: peer.revision,
+        at: isLegacy ? remembered.at : Date.now(),
+      },
       finding: undefined,
     };
   } catch (error) {
@@ -105,17 +131,60 @@ async function connectLocal(
   }
 }
 
-/** Legacy first: servers exist that die when anything comes before `initialize`; a modern-only one refuses it in so many words. */
-async function handshake(transport: Transport, identity: Identity, timeoutMs: number): Promise<Peer> {
+function openLocal(config: ServerConfig, events: TransportEvents, deps: ConnectDeps): Promise<Transport> {
+  const { transports } = deps;
+  return config.transport === 'stdio'
+    ? transports.stdio(config, events)
+    : transports.inProcess(config, events);
+}
+
+/** A transport that may be given up for another: until it is accepted, its end is nobody's business but ours. */
+class Trial {
+  readonly events: TransportEvents;
+  #accepted = false;
+
+  constructor(events: TransportEvents) {
+    this.events = {
+      signal: events.signal,
+      onNotification: (notification) => events.onNotification(notification),
+      onRequest: (request) => events.onRequest(request),
+      onOddity: (text) => events.onOddity(text),
+      onClosed: (reason) => {
+        if (this.#accepted) events.onClosed(reason);
+      },
+    };
+  }
+
+  accept(): void {
+    this.#accepted = true;
+  }
+}
+
+/**
+ * First contact with a local server (2026-07-28, "Backward compatibility"): `server/discover`, and `initialize` as soon as that was refused or
+ * stays unanswered, since there are servers that ignore what they do not know.
+ */
+async function greet(transport: Transport, introduction: Introduction, timeoutMs: number): Promise<Peer> {
+  const nextId = idSource();
+  const discovered = discoverPeer(transport, introduction, timeoutMs, nextId);
+  let timer: NodeJS.Timeout | undefined;
+  const silence = new Promise<'silent'>((resolve) => {
+    timer = setTimeout(() => resolve('silent'), Math.min(DISCOVER_MS, timeoutMs));
+  });
   try {
-    return await initializePeer(transport, identity, timeoutMs);
+    const first = await Promise.race([discovered, silence]);
+    if (first !== 'silent') return first;
   } catch (error) {
     if (!(error instanceof UpstreamFailure) || error.kind !== 'protocol') throw error;
-    try {
-      return await discoverPeer(transport, identity, timeoutMs);
-    } catch {
-      throw error;
-    }
+    return await initializePeer(transport, introduction, timeoutMs, nextId);
+  } finally {
+    clearTimeout(timer);
+  }
+  const initialized = initializePeer(transport, introduction, timeoutMs, nextId);
+  try {
+    return await Promise.any([discovered, initialized]);
+  } catch {
+    return await initialized;
   }
 }
 
@@ -128,17 +197,17 @@ async function probe(
 ): Promise<Peer> {
   if (candidate.transport === 'sse') {
     const transport = await deps.transports.sse(config, candidate.url, events, timeoutMs);
-    return closingOnFailure(transport, () => initializePeer(transport, deps.identity, timeoutMs));
+    return closingOnFailure(transport, () => initializePeer(transport, deps.introduction, timeoutMs));
   }
   const transport = deps.transports.http(config, candidate.url, events);
   return closingOnFailure(transport, async () => {
-    if (candidate.era === 'legacy') return initializePeer(transport, deps.identity, timeoutMs);
+    if (candidate.era === 'legacy') return initializePeer(transport, deps.introduction, timeoutMs);
     try {
-      return await discoverPeer(transport, deps.identity, Math.min(timeoutMs, PROBE_MS / 2));
+      return await discoverPeer(transport, deps.introduction, Math.min(timeoutMs, PROBE_MS / 2));
     } catch (error) {
       if (!(error instanceof UpstreamFailure) || !(isTransportEvidence(error) || error.kind === 'timeout'))
         throw error;
-      return initializePeer(transport, deps.identity, timeoutMs);
+      return initializePeer(transport, deps.introduction, timeoutMs);
     }
   });
 }

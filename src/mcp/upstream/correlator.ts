@@ -1,5 +1,6 @@
+import type { Cancellation } from '../../core/cancellation.ts';
 import { GatewayError } from '../../core/errors.ts';
-import { errorMessage, resultMessage } from '../wire/compose.ts';
+import { resultMessage } from '../wire/compose.ts';
 import { type RpcMessage, type RpcReply, readMessages } from '../wire/message.ts';
 import { UpstreamFailure } from './failure.ts';
 import type { OutboundRequest, TransportEvents } from './transport.ts';
@@ -11,13 +12,13 @@ interface Pending {
   readonly reject: (failure: UpstreamFailure) => void;
   readonly deadline: number;
   readonly timeoutMs: number;
-  readonly onAbort: (() => void) | undefined;
-  readonly signal: AbortSignal | undefined;
+  readonly onCancel: ((reason: string) => void) | undefined;
+  readonly cancellation: Cancellation | undefined;
 }
 
 /**
- * Requests and replies on one shared two-way stream (stdio, HTTP+SSE): which reply belongs to whom, deadlines, and the few requests
- * that a server may put to us (`ping` is answered; others are refused honestly).
+ * Requests and replies on one shared two-way stream (stdio, HTTP+SSE): which reply belongs to whom, and deadlines. `ping` is answered
+ * here; other requests of the server's are for the owner.
  */
 export class Correlator {
   readonly #pending = new Map<number, Pending>();
@@ -44,18 +45,20 @@ export class Correlator {
   /** Waits for the reply to `request`, which the caller writes right afterwards. */
   expect(request: OutboundRequest): Promise<RpcReply> {
     return new Promise((resolve, reject) => {
-      const { signal } = request;
-      const onAbort =
-        signal === undefined ? undefined : () => this.#giveUp(request.id, 'cancelled', 'the caller gave up');
+      const { cancellation } = request;
+      const onCancel =
+        cancellation === undefined
+          ? undefined
+          : (reason: string) => this.#giveUp(request.id, 'cancelled', reason);
       this.#pending.set(request.id, {
         resolve,
         reject,
         deadline: performance.now() + request.timeoutMs,
         timeoutMs: request.timeoutMs,
-        onAbort,
-        signal,
+        onCancel,
+        cancellation,
       });
-      if (onAbort !== undefined) signal?.addEventListener('abort', onAbort, { once: true });
+      if (onCancel !== undefined) cancellation!.on(onCancel);
       this.#sweep ??= setInterval(() => this.#expire(), SWEEP_MS).unref();
     });
   }
@@ -93,11 +96,8 @@ export class Correlator {
         this.#events.onNotification(message);
         return;
       case 'request':
-        this.#answer(
-          message.method === 'ping'
-            ? resultMessage(message.idBytes, Buffer.from('{}'))
-            : errorMessage(message.idBytes, REFUSED),
-        );
+        if (message.method === 'ping') this.#answer(resultMessage(message.idBytes, NOTHING));
+        else this.#events.onRequest(message);
     }
   }
 
@@ -105,7 +105,7 @@ export class Correlator {
     const pending = this.#pending.get(id);
     if (pending === undefined) return undefined;
     this.#pending.delete(id);
-    if (pending.onAbort !== undefined) pending.signal?.removeEventListener('abort', pending.onAbort);
+    if (pending.onCancel !== undefined) pending.cancellation!.off(pending.onCancel);
     if (this.#pending.size === 0) {
       clearInterval(this.#sweep);
       this.#sweep = undefined;
@@ -129,4 +129,4 @@ export class Correlator {
   }
 }
 
-const REFUSED = Buffer.from('{"code":-32601,"message":"This client answers no such request."}');
+const NOTHING = Buffer.from('{}');

@@ -1,18 +1,11 @@
 import type { JsonObject } from '../../core/json-scan.ts';
-import { scanArray } from '../../core/json-scan.ts';
-import type { ToolEntry } from '../catalog/tool-entry.ts';
 import { notificationMessage, requestMessage } from '../wire/compose.ts';
+import { GATEWAY_CAPABILITIES } from '../wire/capabilities.ts';
 import type { RpcReply } from '../wire/message.ts';
-import { encodeHeaderValue } from '../wire/modern/header-value.ts';
-import { paramHeaders } from '../wire/modern/param-headers.ts';
-import { callParams, type Identity, modernEnvelope, plainParams } from '../wire/outbound.ts';
-import { eraOf, LATEST_LEGACY, LATEST_MODERN, MODERN_REVISIONS } from '../wire/revisions.ts';
-import type { Era } from '../wire/revisions.ts';
+import { type Identity, modernEnvelope, outboundRequest } from '../wire/outbound.ts';
+import { type Era, eraOf, LATEST_LEGACY, LATEST_MODERN, MODERN_REVISIONS } from '../wire/revisions.ts';
 import { UpstreamFailure } from './failure.ts';
 import type { HeaderLine, Transport } from './transport.ts';
-
-/** Pages that one list may have; a server with more is looping. */
-const PAGES_MAX = 1_000;
 
 /** A server that has said who it is, over an open transport. */
 export interface Peer {
@@ -21,40 +14,40 @@ export interface Peer {
   readonly revision: string;
   /** JSON text. */
   readonly serverInfo: Buffer | undefined;
+  /** JSON text of the server's capabilities. */
   readonly capabilities: Buffer | undefined;
   readonly instructions: string | undefined;
-  readonly identity: Identity;
-  readonly envelope: string;
+  /** `_meta` members of each modern request; `undefined` for a legacy server. */
+  readonly envelope: string | undefined;
   /** Source of request ids on this transport. */
   readonly nextId: () => number;
 }
 
-export interface CallOptions {
-  /** Headers for this call alone, for servers over HTTP. */
-  readonly headers: readonly HeaderLine[];
-  readonly timeoutMs: number;
-  readonly signal: AbortSignal | undefined;
+/** What we say of ourselves when a connection begins. */
+export interface Introduction {
+  readonly identity: Identity;
+  /** JSON text of the capabilities that a legacy server is told. */
+  readonly capabilities: string;
 }
 
 /** The legacy handshake. Rejects with UpstreamFailure; `refusal` of an error reply is in its message. */
 export async function initializePeer(
   transport: Transport,
-  identity: Identity,
+  introduction: Introduction,
   timeoutMs: number,
+  nextId: () => number = idSource(),
 ): Promise<Peer> {
-  const nextId = idSource();
   const id = nextId();
   const params = Buffer.from(
-    JSON.stringify({ protocolVersion: LATEST_LEGACY, capabilities: {}, clientInfo: identity }),
+    `{"protocolVersion":"${LATEST_LEGACY}","capabilities":${introduction.capabilities},"clientInfo":${JSON.stringify(introduction.identity)}}`,
   );
-  const message = requestMessage(id, 'initialize', params);
   const reply = await transport.request({
     id,
     method: 'initialize',
-    message,
+    message: requestMessage(id, 'initialize', params),
     headers: [],
     timeoutMs,
-    signal: undefined,
+    cancellation: undefined,
   });
   if (reply.kind === 'error')
     throw new UpstreamFailure('protocol', `it refused "initialize": ${errorText(reply)}`);
@@ -65,104 +58,70 @@ export async function initializePeer(
       `it answered "initialize" with protocol revision ${JSON.stringify(revision ?? null)}`,
     );
   }
-  const peer = describePeer(transport, identity, nextId, 'legacy', revision, reply.result);
-  await transport.notify(notificationMessage('notifications/initialized'), legacyHeaders(revision));
-  return peer;
+  const headers = legacyHeaders(revision);
+  await transport.notify(notificationMessage('notifications/initialized'), headers);
+  transport.listen?.(headers);
+  return describePeer(transport, undefined, nextId, 'legacy', revision, reply.result);
 }
 
 /** The modern first contact. Rejects with UpstreamFailure, kind `protocol` when the server is not modern. */
 export async function discoverPeer(
   transport: Transport,
-  identity: Identity,
+  introduction: Introduction,
   timeoutMs: number,
+  nextId: () => number = idSource(),
 ): Promise<Peer> {
-  const nextId = idSource();
-  const id = nextId();
-  const envelope = modernEnvelope(LATEST_MODERN, identity);
-  const reply = await transport.request({
-    id,
-    method: 'server/discover',
-    message: requestMessage(id, 'server/discover', plainParams('modern', envelope)),
-    headers: modernHeaders(LATEST_MODERN, 'server/discover'),
-    timeoutMs,
-    signal: undefined,
-  });
+  const envelope = modernEnvelope(LATEST_MODERN, introduction.identity);
+  const ask = (): Promise<RpcReply> => {
+    const id = nextId();
+    return transport.request({
+      id,
+      method: 'server/discover',
+      message: outboundRequest(id, 'server/discover', undefined, plainWording(envelope)),
+      headers: modernHeaders(LATEST_MODERN, 'server/discover'),
+      timeoutMs,
+      cancellation: undefined,
+    });
+  };
+  let reply = await ask();
+  // "Unsupported version" says that it is modern; when it then names one that is known here, that was a slip.
+  if (
+    reply.kind === 'error' &&
+    reply.error.value('code') === VERSION_UNSUPPORTED &&
+    supportsKnown(reply.error)
+  )
+    reply = await ask();
   if (reply.kind === 'error')
     throw new UpstreamFailure('protocol', `it refused "server/discover": ${errorText(reply)}`);
   const supported = reply.result.value('supportedVersions');
   const revision = MODERN_REVISIONS.find((name) => Array.isArray(supported) && supported.includes(name));
   if (revision === undefined)
     throw new UpstreamFailure('protocol', 'it supports no modern revision that is known here');
-  return describePeer(transport, identity, nextId, 'modern', revision, reply.result);
+  return describePeer(transport, envelope, nextId, 'modern', revision, reply.result);
 }
 
-/** Reads the tool list to its last page: JSON text of each tool. Rejects with UpstreamFailure. */
-export async function listTools(peer: Peer, timeoutMs: number): Promise<Buffer[]> {
-  const tools: Buffer[] = [];
-  const cursors = new Set<string>();
-  let cursor: Buffer | undefined;
-  for (let page = 0; page < PAGES_MAX; page++) {
-    const id = peer.nextId();
-    const reply = await peer.transport.request({
-      id,
-      method: 'tools/list',
-      message: requestMessage(id, 'tools/list', plainParams(peer.era, peer.envelope, cursor)),
-      headers: standardHeaders(peer, 'tools/list'),
-      timeoutMs,
-      signal: undefined,
-    });
-    if (reply.kind === 'error') {
-      if (reply.error.value('code') === -32601) return [];
-      throw new UpstreamFailure('protocol', `it refused "tools/list": ${errorText(reply)}`);
-    }
-    const array = reply.result.slice('tools');
-    if (array?.[0] !== 0x5b)
-      throw new UpstreamFailure('protocol', 'its answer to "tools/list" has no array "tools"');
-    tools.push(...scanArray(array));
-    cursor = reply.result.slice('nextCursor');
-    if (cursor === undefined || cursor[0] !== 0x22) return tools;
-    const text = cursor.toString('utf8');
-    if (cursors.has(text)) throw new UpstreamFailure('protocol', 'its tool list repeats a cursor');
-    cursors.add(text);
-  }
-  throw new UpstreamFailure('protocol', `its tool list has more than ${PAGES_MAX} pages`);
+const VERSION_UNSUPPORTED = -32022;
+
+function supportsKnown(error: JsonObject): boolean {
+  const supported = error.child('data')?.value('supported');
+  return Array.isArray(supported) && MODERN_REVISIONS.some((revision) => supported.includes(revision));
 }
 
-/** One `tools/call`. Rejects with UpstreamFailure. */
-export function callTool(
-  peer: Peer,
-  tool: ToolEntry,
-  params: JsonObject | undefined,
-  options: CallOptions,
-): Promise<RpcReply> {
-  const id = peer.nextId();
-  const body = callParams(tool.originalName, params, peer.era, peer.envelope);
-  let headers: readonly HeaderLine[] = options.headers;
-  if (peer.era === 'legacy')
-    headers =
-      headers.length === 0
-        ? standardHeaders(peer, 'tools/call')
-        : [...standardHeaders(peer, 'tools/call'), ...headers];
-  else {
-    const annotated =
-      tool.paramHeaders.length === 0 ? [] : paramHeaders(tool.paramHeaders, params?.value('arguments'));
-    headers = [
-      ...modernHeaders(peer.revision, 'tools/call'),
-      ['Mcp-Name', encodeHeaderValue(tool.originalName)],
-      ...annotated,
-      ...headers,
-    ];
-  }
-  return peer.transport.request({
-    id,
-    method: 'tools/call',
-    message: requestMessage(id, 'tools/call', body),
-    headers,
-    timeoutMs: options.timeoutMs,
-    signal: options.signal,
-  });
+/** The wording of a request of our own, with no client behind it. */
+export function plainWording(
+  envelope: string | undefined,
+  replace: ReadonlyMap<string, Buffer | undefined> = new Map(),
+): Parameters<typeof outboundRequest>[3] {
+  return {
+    envelope,
+    capabilities: GATEWAY_CAPABILITIES,
+    logLevel: undefined,
+    progressToken: undefined,
+    replace,
+  };
 }
 
+/** HTTP headers that go with each message to this server. */
 export function standardHeaders(peer: Peer, method: string): readonly HeaderLine[] {
   return peer.era === 'modern' ? modernHeaders(peer.revision, method) : legacyHeaders(peer.revision);
 }
@@ -174,7 +133,7 @@ export function errorText(reply: Extract<RpcReply, { kind: 'error' }>): string {
 
 function describePeer(
   transport: Transport,
-  identity: Identity,
+  envelope: string | undefined,
   nextId: () => number,
   era: Era,
   revision: string,
@@ -188,8 +147,7 @@ function describePeer(
       result.slice('serverInfo') ?? result.child('_meta')?.slice('io.modelcontextprotocol/serverInfo'),
     capabilities: result.slice('capabilities'),
     instructions: result.string('instructions'),
-    identity,
-    envelope: modernEnvelope(revision, identity),
+    envelope,
     nextId,
   };
 }
@@ -212,7 +170,8 @@ function modernHeaders(revision: string, method: string): readonly HeaderLine[] 
   ];
 }
 
-function idSource(): () => number {
+/** Ids for one transport, from 1. */
+export function idSource(): () => number {
   let last = 0;
   return () => ++last;
 }

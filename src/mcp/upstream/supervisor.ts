@@ -1,17 +1,28 @@
+import type { Cancellation } from '../../core/cancellation.ts';
 import type { Clock } from '../../core/clock.ts';
 import { type ErrorCode, type Facts, GatewayError } from '../../core/errors.ts';
 import type { JsonObject } from '../../core/json-scan.ts';
 import { withDeadline } from '../../core/scope.ts';
 import { errorChain, type Log } from '../../telemetry/log.ts';
+import type { CallTarget } from '../calls/target.ts';
 import type { Catalog } from '../catalog/catalog.ts';
-import type { ToolEntry } from '../catalog/tool-entry.ts';
+import type { Caller } from '../mcp-caller.ts';
 import type { ServerConfig } from '../mcp-ports.ts';
-import type { RpcReply } from '../wire/message.ts';
-import { type ConnectDeps, type Connected, connectServer } from './connect.ts';
+import { GATEWAY_CAPABILITIES } from '../wire/capabilities.ts';
+import type { RpcNotification } from '../wire/message.ts';
+import type { Identity } from '../wire/outbound.ts';
+import type { Era } from '../wire/revisions.ts';
+import { callError, mayRepeat, sentence } from './call-error.ts';
+import { connectServer, type TransportFactory } from './connect.ts';
+import { type CallOptions, Connection, type ConnectionHooks, type ServerReply } from './connection.ts';
 import { UpstreamFailure } from './failure.ts';
-import type { Finding } from './finding.ts';
-import { type CallOptions, callTool, listTools } from './peer.ts';
-import type { ServerStatus, StateName } from './server-state.ts';
+import { FairGate } from './fair-gate.ts';
+import { Findings } from './findings.ts';
+import { ListRefresh } from './list-refresh.ts';
+import { IsolatedConnections } from './isolated-connections.ts';
+import { readOffer } from './read-offer.ts';
+import { describeServer, type ServerStatus, type StateName } from './server-state.ts';
+import { Watches } from './watches.ts';
 
 const BACKOFF_MS = [1_000, 2_000, 4_000, 8_000, 16_000] as const;
 const PARKED_RETRY_MS = 60_000;
@@ -22,52 +33,75 @@ const COMEBACK_MS = 5_000;
 const WAKE_MS = 1_000;
 const AUTH_RETRY_MS = 60_000;
 const CLOSE_MS = 8_000;
-const FINDINGS_MAX = 50;
+/** How long a server that let a call time out may take to answer a ping. */
+const PING_MS = 10_000;
 
-export interface SupervisorDeps extends ConnectDeps {
+export interface SupervisorDeps {
   readonly catalog: Catalog;
+  readonly transports: TransportFactory;
+  readonly identity: Identity;
   readonly log: Log;
   readonly clock: Clock;
   /** A number from 0 to 1, for jitter. */
   readonly random: () => number;
+  readonly onResourceUpdated: (server: string, uri: string, notification: RpcNotification) => void;
+  readonly onTask: (server: string, notification: RpcNotification) => void;
 }
 
 /**
  * One server's life: started, watched, started again with backoff, parked when it keeps failing or refuses our credentials, stopped.
- * One connection serves all calls. A call may wake a server that is down.
+ * One connection serves all calls, unless the server cannot be shared. A call may wake a server that is down.
  */
 export class Supervisor implements AsyncDisposable {
   readonly config: ServerConfig;
+  readonly watches: Watches;
   readonly #deps: SupervisorDeps;
-  readonly #findings = new Map<string, Finding>();
+  readonly #findings: Findings;
+  readonly #refresh: ListRefresh;
+  readonly #gate: FairGate;
+  readonly #now: () => number;
+  #isolated: IsolatedConnections | undefined;
   #state: StateName = 'stopped';
   #since: number;
   #reason: string | undefined;
-  #connected: Connected | undefined;
+  #connection: Connection | undefined;
   #starting: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #failures = 0;
   #starts = 0;
   #readySince = 0;
-  #inFlight = 0;
+  #lastUsed = 0;
   #authRefusal: number | undefined;
   #failedStarts = 0;
   #lastFailedStart = Number.NEGATIVE_INFINITY;
   #disposed = false;
-  readonly #stop = new AbortController();
+  #stop = new AbortController();
   readonly #closing = new Set<Promise<unknown>>();
-  #refreshing: Promise<void> | undefined;
-  #refreshAgain = false;
+  #suspecting: Connection | undefined;
 
   constructor(config: ServerConfig, deps: SupervisorDeps) {
     this.config = config;
     this.#deps = deps;
+    this.#now = () => deps.clock.monotonicMs();
     this.#since = deps.clock.now();
+    this.#gate = new FairGate(config.concurrency);
+    this.#findings = new Findings(config.name, deps.log);
+    this.#refresh = new ListRefresh(
+      async () => {
+        if (this.#connection !== undefined) await this.#read(this.#connection);
+      },
+      (error) =>
+        deps.log.warn('the lists of a server could not be read again', { server: config.name, error }),
+      this.#now,
+    );
+    this.watches = new Watches((reason) =>
+      deps.log.warn('changes of a server cannot be watched', { server: config.name, reason }),
+    );
   }
 
   /** Starts the server, or waits for the start that is under way. Never rejects: the outcome is the state. */
   start(): Promise<void> {
-    if (this.#connected !== undefined || this.#disposed) return Promise.resolve();
+    if (this.#connection !== undefined || this.#disposed) return Promise.resolve();
     clearTimeout(this.#timer);
     this.#starting ??= this.#attempt().finally(() => {
       this.#starting = undefined;
@@ -80,138 +114,257 @@ export class Supervisor implements AsyncDisposable {
     return this.#starts === 1 ? this.#starting : undefined;
   }
 
-  /** Sends one call; waits for a start under way, wakes a server that is down, heals a lost session once. Rejects with GatewayError. */
-  async call(tool: ToolEntry, params: JsonObject | undefined, options: CallOptions): Promise<RpcReply> {
-    if (this.#inFlight >= this.config.concurrency)
-      throw this.#error('server-busy', { max: this.config.concurrency });
-    this.#inFlight++;
+  /**
+   * Sends one call: waits for its turn and for a start under way, wakes a server that is down, heals a lost session once. Rejects with
+   * GatewayError.
+   */
+  async call(
+    target: CallTarget,
+    params: JsonObject | undefined,
+    caller: Caller,
+    options: CallOptions,
+  ): Promise<ServerReply> {
+    if (!this.#gate.tryEnter()) await this.#turn(caller, options.totalMs);
+    this.#lastUsed = this.#now();
     try {
-      let connected = this.#connected ?? (await this.#usable(options.signal));
-      for (let attempt = 1; ; attempt++) {
-        try {
-          return await callTool(connected.peer, tool, params, options);
-        } catch (error) {
-          if (!(error instanceof UpstreamFailure)) throw error;
-          if (attempt > 1 || !this.#mayRepeat(error, tool)) throw this.#callError(error, options.timeoutMs);
-          this.#lose(connected, error);
-          connected = await this.#usable(options.signal);
-        }
-      }
+      return await (this.#isIsolated
+        ? this.#callAlone(target, params, caller, options)
+        : this.#callShared(target, params, caller, options));
     } finally {
-      this.#inFlight--;
+      this.#gate.leave();
     }
   }
 
+  async #callShared(
+    target: CallTarget,
+    params: JsonObject | undefined,
+    caller: Caller,
+    options: CallOptions,
+  ): Promise<ServerReply> {
+    let connection = this.#connection ?? (await this.#usable(caller.cancellation));
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return { reply: await connection.call(target, params, caller, options), era: connection.peer.era };
+      } catch (error) {
+        if (!(error instanceof UpstreamFailure)) throw error;
+        if (error.kind === 'timeout') this.#suspect(connection);
+        if (attempt > 1 || !mayRepeat(error, target)) throw this.#callError(error);
+        this.#lose(connection, error);
+        connection = await this.#usable(caller.cancellation);
+      }
+    }
+  }
+
+  /** A call over a connection of the caller's own. */
+  async #callAlone(
+    target: CallTarget,
+    params: JsonObject | undefined,
+    caller: Caller,
+    options: CallOptions,
+  ): Promise<ServerReply> {
+    if (this.#disposed) throw new GatewayError('shutting-down');
+    const isolated = (this.#isolated ??= this.#openIsolated());
+    try {
+      const reply = await isolated.call(target, params, caller, options);
+      if (reply === undefined) throw this.#error('server-busy', { max: isolated.size });
+      return reply;
+    } catch (error) {
+      throw error instanceof UpstreamFailure ? this.#callError(error) : error;
+    }
+  }
+
+  async #turn(caller: Caller, timeoutMs: number): Promise<void> {
+    const admitted = await this.#gate.enter(caller.principalId, caller.cancellation, timeoutMs);
+    if (admitted === true) return;
+    if (caller.cancellation.isCancelled) throw new GatewayError('client-gone');
+    throw this.#error('server-busy', { max: this.config.concurrency });
+  }
+
+  /** Passes a client's notification to the connection that is this client's alone, when there is one. */
+  tell(conversationId: string, method: string, params: Buffer | undefined): void {
+    for (const connection of this.#isolated?.of(conversationId) ?? []) connection.tell(method, params);
+  }
+
+  /** The era that the server spoke last. */
+  get era(): Era | undefined {
+    return (this.#connection?.found ?? this.#deps.catalog.get(this.config.name)?.found)?.era;
+  }
+
+  /** Looks after deadlines; called several times a second. */
+  check(nowMs: number): void {
+    this.#connection?.check(nowMs);
+    this.#isolated?.check(nowMs);
+    const { idleShutdownMs } = this.config;
+    if (
+      idleShutdownMs !== undefined &&
+      this.#connection !== undefined &&
+      this.#gate.inside === 0 &&
+      this.watches.size === 0 &&
+      nowMs - Math.max(this.#lastUsed, this.#readySince) > idleShutdownMs
+    )
+      this.#rest();
+  }
+
+  /** Reads the lists again when the server said that they hold no longer. */
+  refreshIfStale(): void {
+    this.#refresh.ifStale();
+  }
+
+  /** Ends the server and starts it anew. Resolves when the start has succeeded or failed. */
+  async restart(): Promise<void> {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    this.#failures = 0;
+    this.#failedStarts = 0;
+    this.#authRefusal = undefined;
+    this.#lastFailedStart = Number.NEGATIVE_INFINITY;
+    this.watches.end();
+    const isolated = this.#isolated;
+    this.#isolated = undefined;
+    await Promise.allSettled([connection?.[Symbol.asyncDispose](), isolated?.[Symbol.asyncDispose]()]);
+    await this.start();
+  }
+
   status(): ServerStatus {
-    const { config } = this;
-    const known = this.#deps.catalog.get(config.name);
-    const transport = this.#connected?.peer.transport;
-    const stderr = transport?.stderrTail() ?? '';
-    return {
-      name: config.name,
-      alias: config.alias,
+    return describeServer({
+      config: this.config,
+      known: this.#deps.catalog.get(this.config.name),
+      connection: this.#connection,
       state: this.#state,
       since: this.#since,
       reason: this.#reason,
-      declaredTransport: config.transport,
-      transport: (this.#connected?.found ?? known?.found)?.transport,
-      url: (this.#connected?.found ?? known?.found)?.url ?? config.url,
-      revision: (this.#connected?.found ?? known?.found)?.revision,
-      pid: transport?.pid,
-      tools: known?.tools.length ?? 0,
-      toolsReadAt: known?.updatedAt,
-      inFlight: this.#inFlight,
+      isIsolated: this.#isIsolated,
+      isolatedConnections: this.#isolated?.size ?? 0,
+      inFlight: this.#gate.inside,
+      waiting: this.#gate.waiting,
       starts: this.#starts,
       failures: this.#failures,
-      findings: [...this.#findings.values()],
-      stderr,
-      stderrLines: stderr === '' ? 0 : stderr.split('\n').length,
-    };
+      findings: this.#findings.list(),
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true;
     clearTimeout(this.#timer);
-    const connected = this.#connected;
-    this.#connected = undefined;
+    this.watches.end();
+    const connection = this.#connection;
+    this.#connection = undefined;
     this.#enter('stopped', 'the gateway is stopping');
     this.#stop.abort();
     await Promise.allSettled([
-      connected?.peer.transport[Symbol.asyncDispose](),
+      connection?.[Symbol.asyncDispose](),
+      this.#isolated?.[Symbol.asyncDispose](),
       this.#starting,
       ...this.#closing,
     ]);
   }
 
+  get #isIsolated(): boolean {
+    return this.config.isolation !== 'shared' || this.#deps.catalog.get(this.config.name)?.isolated === true;
+  }
+
   /** The connection, started or waited for. Rejects with GatewayError. */
-  async #usable(signal: AbortSignal | undefined): Promise<Connected> {
+  async #usable(cancellation: Cancellation): Promise<Connection> {
     if (this.#disposed) throw new GatewayError('shutting-down');
-    const sinceFailure = this.#deps.clock.monotonicMs() - this.#lastFailedStart;
+    const sinceFailure = this.#now() - this.#lastFailedStart;
     const rest = this.#authRefusal === undefined ? WAKE_MS : AUTH_RETRY_MS;
-    if (this.#starting === undefined && this.#connected === undefined && sinceFailure < rest)
+    if (this.#starting === undefined && this.#connection === undefined && sinceFailure < rest)
       throw this.#downError();
     const patience = this.#failedStarts === 0 ? this.config.startTimeoutMs : COMEBACK_MS;
     const waiting = withDeadline(this.start(), patience, `starting ${this.config.name}`).catch(
       () => undefined,
     );
-    await (signal === undefined ? waiting : Promise.race([waiting, aborted(signal)]));
-    if (signal?.aborted === true) throw new GatewayError('client-gone');
-    if (this.#connected === undefined) throw this.#downError();
-    return this.#connected;
+    await Promise.race([waiting, cancellation.wait()]);
+    if (cancellation.isCancelled) throw new GatewayError('client-gone');
+    if (this.#connection === undefined) throw this.#downError();
+    return this.#connection;
   }
 
   async #attempt(): Promise<void> {
     this.#starts++;
     this.#enter('starting', this.#reason);
-    const remembered = this.#deps.catalog.get(this.config.name)?.found;
-    let mine: Connected | undefined;
+    const connection = new Connection(this.#hooks(), this.#stop.signal, this.#now);
     try {
-      mine = await connectServer(
-        this.config,
-        remembered,
-        {
-          signal: this.#stop.signal,
-          onNotification: (notification) => {
-            if (notification.method === 'notifications/tools/list_changed' && this.#connected === mine)
-              this.#refreshLater();
-          },
-          onClosed: (reason) => {
-            if (mine !== undefined) this.#lose(mine, new UpstreamFailure('closed', reason));
-          },
-          onOddity: (text) =>
-            this.#find({
-              code: 'stdout-noise',
-              text: `Server "${this.config.name}" writes text that is no message where messages belong: ${JSON.stringify(text)}`,
-              fix: undefined,
-            }),
-        },
-        this.#deps,
-      );
-      if (mine.finding !== undefined) this.#find(mine.finding);
-      await this.#read(mine);
+      await this.#connect(connection, GATEWAY_CAPABILITIES);
+      await this.#read(connection);
       if (this.#disposed) throw new UpstreamFailure('cancelled', 'the gateway is stopping');
-      this.#connected = mine;
+      this.#connection = connection;
       this.#authRefusal = undefined;
       this.#failedStarts = 0;
-      this.#readySince = this.#deps.clock.monotonicMs();
+      this.#readySince = this.#now();
       this.#enter('ready', undefined);
+      this.watches.begin(connection);
     } catch (error) {
-      await mine?.peer.transport[Symbol.asyncDispose]();
+      await connection[Symbol.asyncDispose]();
       if (!this.#disposed) this.#failed(error);
     }
   }
 
-  /** Reads the tools of a fresh connection into the catalogue. */
-  async #read(connected: Connected): Promise<void> {
-    const tools = await listTools(connected.peer, this.config.startTimeoutMs);
-    const { serverInfo, instructions } = connected.peer;
+  async #connect(connection: Connection, capabilities: string): Promise<void> {
+    const remembered = this.#deps.catalog.get(this.config.name)?.found;
+    const connected = await connectServer(this.config, remembered, connection.events, {
+      transports: this.#deps.transports,
+      introduction: { identity: this.#deps.identity, capabilities },
+    });
+    connection.begin(connected);
+    if (connected.finding !== undefined) this.#findings.add(connected.finding);
+  }
+
+  #hooks(): ConnectionHooks {
+    const { name } = this.config;
+    return {
+      onListChanged: () => this.#refresh.soon(),
+      onResourceUpdated: (uri, notification) => this.#deps.onResourceUpdated(name, uri, notification),
+      onTask: (notification) => this.#deps.onTask(name, notification),
+      onClosed: (connection, reason) => {
+        if (this.#isolated?.lost(connection) !== true)
+          this.#lose(connection, new UpstreamFailure('closed', reason));
+      },
+      onOddity: (text) =>
+        this.#findings.add({
+          code: 'stdout-noise',
+          text: `Server "${name}" writes text that is no message where messages belong: ${JSON.stringify(text)}`,
+          fix: undefined,
+        }),
+      onAmbiguous: () => this.#learnIsolation(),
+    };
+  }
+
+  #openIsolated(): IsolatedConnections {
+    return new IsolatedConnections({
+      by: this.config.isolation === 'key' ? 'key' : 'session',
+      idleMs: this.config.idleShutdownMs,
+      now: this.#now,
+      hooks: this.#hooks(),
+      connect: (connection, capabilities) => this.#connect(connection, capabilities),
+    });
+  }
+
+  /** A question of the server's could have been for several clients: from now on each of them gets a connection of its own. */
+  #learnIsolation(): void {
+    if (this.#isIsolated) return;
+    this.#deps.catalog.isolate(this.config);
+    this.#findings.add({
+      code: 'isolation-learned',
+      text: `Server "${this.config.name}" asks its client questions while calls of several clients are under way, and does not say which call they belong to. From now on each client session has a connection of its own.`,
+      fix: `${this.config.source.file}:${this.config.source.line}: isolation: session`,
+    });
+  }
+
+  /** Reads what a fresh connection offers into the catalogue. */
+  async #read(connection: Connection): Promise<void> {
+    const offer = await readOffer(connection.peer, this.config.startTimeoutMs);
+    const { serverInfo, instructions, capabilities } = connection.peer;
+    this.#refresh.validFor(offer.ttlMs);
     for (const reason of this.#deps.catalog.replace(this.config, {
-      found: connected.found,
+      found: connection.found,
       serverInfo,
+      capabilities,
       instructions,
-      tools,
+      isolated: this.#deps.catalog.get(this.config.name)?.isolated === true,
+      offer,
     })) {
-      this.#find({
+      this.#findings.add({
         code: 'tool-refused',
         text: `Server "${this.config.name}" lists ${reason}.`,
         fix: undefined,
@@ -219,33 +372,13 @@ export class Supervisor implements AsyncDisposable {
     }
   }
 
-  /** Reads the tools again after the server said that they changed; one reading at a time, and one more when it said so meanwhile. */
-  #refreshLater(): void {
-    if (this.#refreshing !== undefined) {
-      this.#refreshAgain = true;
-      return;
-    }
-    const connected = this.#connected;
-    if (connected === undefined) return;
-    this.#refreshing = this.#read(connected)
-      .catch((error: unknown) =>
-        this.#deps.log.warn('the tool list could not be read again', { server: this.config.name, error }),
-      )
-      .finally(() => {
-        this.#refreshing = undefined;
-        if (this.#refreshAgain) {
-          this.#refreshAgain = false;
-          this.#refreshLater();
-        }
-      });
-  }
-
   /** Gives a connection up and starts anew, at once or later; concurrent callers share the one new start. */
-  #lose(connected: Connected, failure: UpstreamFailure): void {
-    if (this.#connected !== connected) return;
-    this.#connected = undefined;
-    this.#closeLater(connected);
-    if (this.#deps.clock.monotonicMs() - this.#readySince > STABLE_MS) this.#failures = 0;
+  #lose(connection: Connection, failure: UpstreamFailure): void {
+    if (this.#connection !== connection) return;
+    this.#connection = undefined;
+    this.watches.end();
+    this.#closeLater(connection);
+    if (this.#now() - this.#readySince > STABLE_MS) this.#failures = 0;
     if (failure.kind === 'session-lost') {
       void this.start();
       return;
@@ -256,12 +389,34 @@ export class Supervisor implements AsyncDisposable {
     this.#schedule(this.#backoff());
   }
 
-  #closeLater(connected: Connected): void {
-    const closing = withDeadline(
-      Promise.resolve(connected.peer.transport[Symbol.asyncDispose]()),
-      CLOSE_MS,
-      'closing',
-    )
+  /** A call was not answered in time: a server that does not even answer a ping is hung, and is started anew. */
+  #suspect(connection: Connection): void {
+    if (this.#connection !== connection || this.#suspecting === connection) return;
+    this.#suspecting = connection;
+    this.#enter('degraded', 'a call was not answered in time');
+    void connection.isAlive(PING_MS).then((isAlive) => {
+      this.#suspecting = undefined;
+      if (this.#connection !== connection) return;
+      if (isAlive) this.#enter('ready', undefined);
+      else
+        this.#lose(
+          connection,
+          new UpstreamFailure('closed', 'it hangs: it answered neither a call nor a ping'),
+        );
+    });
+  }
+
+  /** Ends a server that nobody uses; the next call starts it again. */
+  #rest(): void {
+    const connection = this.#connection!;
+    this.#connection = undefined;
+    this.watches.end();
+    this.#enter('stopped', 'it was not used for a while; the next call starts it');
+    this.#closeLater(connection);
+  }
+
+  #closeLater(connection: Connection): void {
+    const closing = withDeadline(Promise.resolve(connection[Symbol.asyncDispose]()), CLOSE_MS, 'closing')
       .catch((error: unknown) =>
         this.#deps.log.warn('a lost connection did not close', { server: this.config.name, error }),
       )
@@ -272,7 +427,7 @@ export class Supervisor implements AsyncDisposable {
   #failed(error: unknown): void {
     this.#failures++;
     this.#failedStarts++;
-    this.#lastFailedStart = this.#deps.clock.monotonicMs();
+    this.#lastFailedStart = this.#now();
     const reason = errorChain(error);
     const status =
       error instanceof UpstreamFailure && error.kind === 'auth' ? (error.status ?? 401) : undefined;
@@ -310,39 +465,9 @@ export class Supervisor implements AsyncDisposable {
     }, ms).unref();
   }
 
-  #mayRepeat(failure: UpstreamFailure, tool: ToolEntry): boolean {
-    if (failure.kind === 'session-lost' || failure.delivered === 'no') return failure.kind !== 'cancelled';
-    return failure.kind === 'closed' && tool.repeatable;
-  }
-
-  #callError(failure: UpstreamFailure, timeoutMs: number): GatewayError {
-    const options = { cause: failure, operatorText: failure.message };
-    switch (failure.kind) {
-      case 'timeout':
-        return this.#error('call-timeout', { seconds: timeoutMs / 1_000 }, options);
-      case 'cancelled':
-        return new GatewayError('client-gone', {}, options);
-      case 'auth':
-        return this.#error('server-auth', { status: failure.status ?? 401 }, options);
-      case 'too-large':
-        return this.#error('response-too-large', { max: failure.message }, options);
-      case 'protocol':
-        return this.#error('server-protocol', { reason: failure.message }, options);
-      case 'closed':
-        return failure.delivered === 'no'
-          ? this.#downError()
-          : this.#error('call-lost', { reason: failure.message }, options);
-      case 'status':
-        return this.#error('server-protocol', { reason: failure.message }, options);
-      case 'connect':
-      case 'spawn':
-      case 'session-lost':
-        return this.#error(
-          'server-down',
-          { state: 'unreachable', since: new Date(this.#since).toISOString(), reason: `${failure.message}.` },
-          options,
-        );
-    }
+  #callError(failure: UpstreamFailure): GatewayError {
+    if (failure.kind === 'closed' && failure.delivered === 'no') return this.#downError();
+    return callError(this.config.name, failure, new Date(this.#since).toISOString());
   }
 
   #downError(): GatewayError {
@@ -363,18 +488,6 @@ export class Supervisor implements AsyncDisposable {
     return new GatewayError(code, { server: this.config.name, ...facts }, options);
   }
 
-  #find(finding: Finding): void {
-    const key = `${finding.code} ${finding.text}`;
-    if (this.#findings.has(key) || this.#findings.size >= FINDINGS_MAX) return;
-    this.#findings.set(key, finding);
-    this.#deps.log.warn('a server needs attention', {
-      server: this.config.name,
-      code: finding.code,
-      finding: finding.text,
-      fix: finding.fix,
-    });
-  }
-
   #enter(state: StateName, reason: string | undefined): void {
     const stillDown = state === 'starting' && this.#failedStarts > 0;
     if (this.#state !== state && !stillDown) this.#since = this.#deps.clock.now();
@@ -382,14 +495,4 @@ export class Supervisor implements AsyncDisposable {
     this.#reason = reason;
     this.#deps.log.debug('server state', { server: this.config.name, state, reason });
   }
-}
-
-function sentence(reason: string): string {
-  const bounded = reason.slice(0, 500);
-  return /[.!?]$/.test(bounded) ? bounded : `${bounded}.`;
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }

@@ -1,4 +1,5 @@
-import type { RpcNotification, RpcReply } from '../wire/message.ts';
+import type { Cancellation } from '../../core/cancellation.ts';
+import type { RpcNotification, RpcReply, RpcRequest } from '../wire/message.ts';
 
 export type TransportKind = 'stdio' | 'http' | 'sse' | 'in-process';
 
@@ -15,14 +16,19 @@ export interface OutboundRequest {
   readonly headers: readonly HeaderLine[];
   /** Milliseconds until the reply must be complete. */
   readonly timeoutMs: number;
-  readonly signal: AbortSignal | undefined;
+  readonly cancellation: Cancellation | undefined;
+  /** Takes what the server says on this request's own stream before the reply, where the transport has such streams. */
+  readonly related?: ((message: RpcNotification | RpcRequest) => void) | undefined;
 }
 
 /** What a transport tells its owner. */
 export interface TransportEvents {
   /** Ends the transport, also while it is still being opened. */
   readonly signal: AbortSignal;
+  /** A notification that came on no request's own stream. */
   onNotification(notification: RpcNotification): void;
+  /** A request of the server's that came on no request's own stream; `ping` is answered by the transport. */
+  onRequest(request: RpcRequest): void;
   /** The transport is gone for good; called at most once, never after `close`. */
   onClosed(reason: string): void;
   /** Something a careful operator wants to know, for example text on stdout that is not a message. */
@@ -34,8 +40,10 @@ export interface Transport extends AsyncDisposable {
   readonly kind: TransportKind;
   /** Rejects with UpstreamFailure. */
   request(request: OutboundRequest): Promise<RpcReply>;
-  /** Rejects with UpstreamFailure. */
+  /** Sends a notification, or the response to one of the server's requests. Rejects with UpstreamFailure. */
   notify(message: Buffer, headers: readonly HeaderLine[]): Promise<void>;
+  /** Opens the stream on which the server may speak first, where that is a stream of its own; kept open until the transport ends. */
+  listen?(headers: readonly HeaderLine[]): void;
   /** Process id, where there is a process. */
   readonly pid: number | undefined;
   /** The last of what the server wrote to stderr, where there is one. */

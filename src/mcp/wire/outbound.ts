@@ -1,7 +1,6 @@
 import type { JsonObject } from '../../core/json-scan.ts';
-import { objectText, withoutMembers } from './compose.ts';
+import { withoutMembers } from './compose.ts';
 import { META_CAPABILITIES, META_CLIENT, META_LOG_LEVEL, META_VERSION } from './era.ts';
-import type { Era } from './revisions.ts';
 
 /** What we say of ourselves to servers. */
 export interface Identity {
@@ -19,58 +18,103 @@ const HOP_META: ReadonlySet<string> = new Set([
 ]);
 
 const isHopMeta = (key: string): boolean => HOP_META.has(key);
-const isRebuilt = (key: string): boolean =>
-  key === 'name' || key === '_meta' || key === 'inputResponses' || key === 'requestState';
 
-const COMMA = Buffer.from(',');
-const META = Buffer.from('"_meta":');
-const CLOSE = Buffer.from('}');
+/** How a request is worded for one server. */
+export interface Wording {
+  /** `_meta` members of a modern request without its braces and without capabilities, see `modernEnvelope`; `undefined` for a legacy server. */
+  readonly envelope: string | undefined;
+  /** JSON text of the client's capabilities; goes to modern servers only. */
+  readonly capabilities: string;
+  /** The log level that the client wants; goes to modern servers only. */
+  readonly logLevel: string | undefined;
+  /** Ours, when the client gave one of its own. */
+  readonly progressToken: number | undefined;
+  /** Members that replace the client's, as JSON text; `undefined` removes the member. */
+  readonly replace: ReadonlyMap<string, Buffer | undefined>;
+}
 
-/** `_meta` of a modern request without a client behind it. */
+/** The part of a modern request's `_meta` that is the same for all requests to a server. */
 export function modernEnvelope(revision: string, identity: Identity): string {
-  return `"${META_VERSION}":${JSON.stringify(revision)},"${META_CAPABILITIES}":{},"${META_CLIENT}":${JSON.stringify(identity)}`;
+  return `"${META_VERSION}":${JSON.stringify(revision)},"${META_CLIENT}":${JSON.stringify(identity)}`;
 }
 
 /**
- * The params of a `tools/call` for a server: the server's own name of the tool, the client's arguments and unknown members byte for
- * byte, and its `_meta` without what belongs to the client's hop; for a modern server with our envelope in it.
+ * A whole request for a server: the client's members byte for byte, apart from those that are replaced, and its `_meta` without what
+ * belongs to the client's own hop, with ours in it.
  */
-export function callParams(
-  originalName: string,
+export function outboundRequest(
+  id: number,
+  method: string,
   params: JsonObject | undefined,
-  era: Era,
-  envelope: string,
+  wording: Wording,
 ): Buffer {
-  const parts: Buffer[] = [Buffer.from(`{"name":${JSON.stringify(originalName)}`)];
-  let metaText: Buffer | undefined;
+  const writer = new Writer(`{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)}`);
+  const meta = metaMembers(wording);
+  const kept = keptMeta(params);
+  const hasParams =
+    wording.replace.size > 0 || meta !== '' || kept !== undefined || (params?.keys.length ?? 0) > 0;
+  if (!hasParams) return writer.end('}');
+  writer.text(',"params":{');
+  let first = true;
+  const member = (key: string, value: Buffer): void => {
+    writer.text(`${first ? '' : ','}${JSON.stringify(key)}:`);
+    writer.bytes(value);
+    first = false;
+  };
+  for (const [key, value] of wording.replace) if (value !== undefined) member(key, value);
   if (params !== undefined) {
     for (let at = 0; at < params.keys.length; at++) {
       const key = params.keys[at]!;
-      if (isRebuilt(key) || params.isVoid(at)) continue;
-      parts.push(
-        Buffer.from(`,${JSON.stringify(key)}:`),
-        params.bytes.subarray(params.starts[at], params.ends[at]),
-      );
+      if (key === '_meta' || wording.replace.has(key) || params.isVoid(at)) continue;
+      member(key, params.bytes.subarray(params.starts[at], params.ends[at]));
     }
-    const meta = params.child('_meta');
-    if (meta !== undefined) metaText = withoutMembers(meta, isHopMeta);
   }
-  const rest = metaText === undefined || metaText.length <= 2 ? undefined : metaText;
-  if (era === 'modern') {
-    parts.push(COMMA, META, Buffer.from(`{${envelope}`));
-    if (rest === undefined) parts.push(CLOSE);
-    else parts.push(COMMA, rest.subarray(1));
-  } else if (rest !== undefined) parts.push(COMMA, META, rest);
-  parts.push(CLOSE);
-  return Buffer.concat(parts);
+  if (meta !== '' || kept !== undefined) {
+    writer.text(`${first ? '' : ','}"_meta":{${meta}`);
+    if (kept === undefined) writer.text('}');
+    else {
+      if (meta !== '') writer.text(',');
+      writer.bytes(kept.subarray(1));
+    }
+  }
+  return writer.end('}}');
 }
 
-/** Params of a request that carries nothing but, perhaps, a cursor. `undefined` when a legacy request needs none. */
-export function plainParams(era: Era, envelope: string, cursor?: Buffer): Buffer | undefined {
-  const meta = era === 'modern' ? Buffer.from(`{${envelope}}`) : undefined;
-  if (meta === undefined && cursor === undefined) return undefined;
-  return objectText([
-    ['cursor', cursor],
-    ['_meta', meta],
-  ]);
+function metaMembers(wording: Wording): string {
+  const token = wording.progressToken === undefined ? '' : `"progressToken":${wording.progressToken}`;
+  if (wording.envelope === undefined) return token;
+  const level = wording.logLevel === undefined ? '' : `,"${META_LOG_LEVEL}":"${wording.logLevel}"`;
+  return `${wording.envelope},"${META_CAPABILITIES}":${wording.capabilities}${level}${token === '' ? '' : `,${token}`}`;
+}
+
+/** The client's `_meta` without what holds for its hop only; `undefined` when nothing is left of it. */
+function keptMeta(params: JsonObject | undefined): Buffer | undefined {
+  const meta = params?.child('_meta');
+  if (meta === undefined) return undefined;
+  const kept = withoutMembers(meta, isHopMeta);
+  return kept.length <= 2 ? undefined : kept;
+}
+
+/** Joins text and bytes with one copy at the end. */
+class Writer {
+  readonly #parts: Buffer[] = [];
+  #text: string;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  text(text: string): void {
+    this.#text += text;
+  }
+
+  bytes(bytes: Buffer): void {
+    this.#parts.push(Buffer.from(this.#text), bytes);
+    this.#text = '';
+  }
+
+  end(text: string): Buffer {
+    this.#parts.push(Buffer.from(this.#text + text));
+    return this.#parts.length === 1 ? this.#parts[0]! : Buffer.concat(this.#parts);
+  }
 }

@@ -7,9 +7,31 @@ import { idIn, readMessage, readMessages } from './message.ts';
 import { decodeHeaderValue, encodeHeaderValue } from './modern/header-value.ts';
 import { paramHeaders, readParamHeaders } from './modern/param-headers.ts';
 import { validateParamHeaders } from './modern/validate.ts';
-import { callParams } from './outbound.ts';
+import { outboundRequest } from './outbound.ts';
 
 const object = (text: string) => scanObject(Buffer.from(text), 3);
+/** The params of `tools/call` for the tool `name`, as JSON text. */
+const callParams = (
+  name: string,
+  params: Parameters<typeof outboundRequest>[2],
+  envelope: string | undefined,
+): string => {
+  const replace = new Map([
+    ['name', Buffer.from(JSON.stringify(name))],
+    ['requestState', undefined],
+  ]);
+  const wording = {
+    envelope,
+    capabilities: '{"c":{}}',
+    logLevel: undefined,
+    progressToken: undefined,
+    replace,
+  };
+  const message = outboundRequest(7, 'tools/call', params, wording).toString();
+  const head = '{"jsonrpc":"2.0","id":7,"method":"tools/call","params":';
+  expect(message.startsWith(head)).toBe(true);
+  return message.slice(head.length, -1);
+};
 const codeOf = (work: () => unknown): string => {
   try {
     work();
@@ -45,9 +67,9 @@ describe('messages', () => {
     );
     expect(message).toMatchObject({ method: 'tools/call' });
     expect(message.kind === 'request' && message.params?.string('name')).toBe('b');
-    expect(
-      callParams('orig', message.kind === 'request' ? message.params : undefined, 'legacy', '').toString(),
-    ).toBe('{"name":"orig"}');
+    expect(callParams('orig', message.kind === 'request' ? message.params : undefined, undefined)).toBe(
+      '{"name":"orig"}',
+    );
   });
 
   it('come in batches of any kind', () => {
@@ -91,17 +113,19 @@ describe('params for a server', () => {
   );
 
   it("carry arguments and unknown members byte for byte, and of `_meta` only what is not of the client's hop", () => {
-    expect(callParams('x', params, 'legacy', 'unused').toString()).toBe(
+    expect(callParams('x', params, undefined)).toBe(
       '{"name":"x","arguments":{"n":12345678901234567890},"future":[1e400],"_meta":{"traceparent":"00-x"}}',
     );
-    expect(callParams('x', params, 'modern', '"v":1').toString()).toBe(
-      '{"name":"x","arguments":{"n":12345678901234567890},"future":[1e400],"_meta":{"v":1,"traceparent":"00-x"}}',
+    expect(callParams('x', params, '"v":1')).toBe(
+      '{"name":"x","arguments":{"n":12345678901234567890},"future":[1e400],"_meta":{"v":1,"io.modelcontextprotocol/clientCapabilities":{"c":{}},"traceparent":"00-x"}}',
     );
   });
 
   it('need neither arguments nor `_meta`', () => {
-    expect(callParams('x', undefined, 'legacy', '').toString()).toBe('{"name":"x"}');
-    expect(callParams('x', object('{}'), 'modern', '"v":1').toString()).toBe('{"name":"x","_meta":{"v":1}}');
+    expect(callParams('x', undefined, undefined)).toBe('{"name":"x"}');
+    expect(callParams('x', object('{}'), '"v":1')).toBe(
+      '{"name":"x","_meta":{"v":1,"io.modelcontextprotocol/clientCapabilities":{"c":{}}}}',
+    );
   });
 });
 

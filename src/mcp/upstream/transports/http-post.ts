@@ -8,13 +8,18 @@ import type {
   Target,
 } from '../../../net/http-client.ts';
 import { SseParser, SseTooLargeError } from '../../../net/sse-parser.ts';
-import { type RpcMessage, type RpcReply, readMessage } from '../../wire/message.ts';
+import { type RpcMessage, type RpcReply, type RpcRequest, readMessage } from '../../wire/message.ts';
 import { UpstreamFailure } from '../failure.ts';
-import type { OutboundRequest, TransportEvents } from '../transport.ts';
+import type { HeaderLine, OutboundRequest, TransportEvents } from '../transport.ts';
 import { fromHttpFailure, refusal } from './http-refusal.ts';
 
 /** Bytes of a refusal's body that are looked at. */
 const EXCERPT_BYTES = 4_096;
+/** Milliseconds until a stream that ended early is taken up again, when the server names no time of its own. */
+const RESUME_MS = 1_000;
+const RESUME_MS_MAX = 60_000;
+/** Times in a row that a stream is taken up again without anything new coming. */
+const RESUMES_MAX = 5;
 
 /** What a POST needs of its transport. */
 export interface PostOwner {
@@ -22,11 +27,15 @@ export interface PostOwner {
   readonly responseBytesMax: number;
   readonly events: TransportEvents;
   send(request: HttpRequest, sink: ResponseSink): RequestHandle;
+  /** The GET that takes a broken stream up again after the event with that id; `undefined` when this server has no such thing. */
+  resumption(request: OutboundRequest, lastEventId: string): HttpRequest | undefined;
   /** The session that the answer to `initialize` opened. */
   openSession(id: string): void;
   /** Nobody waits for the answer any more. */
   cancel(request: OutboundRequest): void;
   done(post: HttpPost): void;
+  /** Answers the server's `ping`. */
+  pong(request: RpcRequest): void;
 }
 
 /** One message on its way over streamable HTTP, up to its reply. A class, because one is made for every call. */
@@ -36,15 +45,19 @@ export class HttpPost implements ResponseSink {
   /** `undefined` for a notification, which wants no reply. */
   readonly #expected: OutboundRequest | undefined;
   readonly #hadSession: boolean;
-  readonly #handle: RequestHandle;
+  #handle: RequestHandle;
   #resolve: (reply: RpcReply | undefined) => void = () => undefined;
   #reject: (failure: UpstreamFailure) => void = () => undefined;
-  #onAbort: (() => void) | undefined;
+  #onCancel: ((reason: string) => void) | undefined;
   #settled = false;
   #head: ResponseHead | undefined;
   #chunks: Buffer[] = [];
   #bytes = 0;
   #sse: SseParser | undefined;
+  #lastEventId: string | undefined;
+  #retryMs = RESUME_MS;
+  #resumes = 0;
+  #resuming: NodeJS.Timeout | undefined;
 
   constructor(
     owner: PostOwner,
@@ -60,12 +73,15 @@ export class HttpPost implements ResponseSink {
       this.#reject = reject;
     });
     this.#handle = owner.send(request, this);
-    const signal = expected?.signal;
-    if (signal !== undefined) {
-      this.#onAbort = () => this.#abandon('the caller gave up');
-      if (signal.aborted) this.#onAbort();
-      else signal.addEventListener('abort', this.#onAbort, { once: true });
+    if (expected?.cancellation !== undefined) {
+      this.#onCancel = (reason) => this.#abandon(reason);
+      expected.cancellation.on(this.#onCancel);
     }
+  }
+
+  /** Headers beyond the transport's own. */
+  get requestHeaders(): readonly HeaderLine[] {
+    return this.#expected?.headers ?? [];
   }
 
   /** Ends it because the transport ends. */
@@ -82,7 +98,16 @@ export class HttpPost implements ResponseSink {
     if (head.headers['content-type']?.toLowerCase().includes('text/event-stream') === true) {
       this.#sse = new SseParser({
         eventBytesMax: this.#owner.responseBytesMax,
-        onEvent: (event) => this.#deliver(event.data),
+        onEvent: (event) => {
+          if (event.id !== undefined && event.id !== this.#lastEventId) {
+            this.#lastEventId = event.id;
+            this.#resumes = 0;
+          }
+          if (event.data.length > 0) this.#deliver(event.data);
+        },
+        onRetry: (ms) => {
+          this.#retryMs = Math.min(ms, RESUME_MS_MAX);
+        },
       });
     }
   }
@@ -110,9 +135,11 @@ export class HttpPost implements ResponseSink {
     this.#chunks = [];
     if (status >= 300) this.#refused(status, body);
     else if (this.#expected === undefined) this.#settle(undefined);
-    else if (this.#sse !== undefined)
-      this.#fail(new UpstreamFailure('closed', 'the event stream ended before the answer came'));
-    else if (body.length === 0) this.#fail(new UpstreamFailure('protocol', `HTTP ${status} without a body`));
+    else if (this.#sse !== undefined) {
+      if (!this.#resume())
+        this.#fail(new UpstreamFailure('closed', 'the event stream ended before the answer came'));
+    } else if (body.length === 0)
+      this.#fail(new UpstreamFailure('protocol', `HTTP ${status} without a body`));
     else {
       this.#deliver(body);
       if (!this.#settled)
@@ -123,8 +150,25 @@ export class HttpPost implements ResponseSink {
   }
 
   onError(failure: HttpFailure): void {
+    if (failure.kind === 'reset' && this.#sse !== undefined && this.#resume()) return;
     if (failure.kind === 'timeout' && this.#expected !== undefined) this.#owner.cancel(this.#expected);
     this.#fail(fromHttpFailure(failure));
+  }
+
+  /**
+   * Takes the stream up again where it broke off, when the server numbers its events (2025-11-25, Transports, "Resumability and
+   * Redelivery"). Tells whether it will.
+   */
+  #resume(): boolean {
+    if (this.#settled || this.#lastEventId === undefined || this.#expected === undefined) return false;
+    if (this.#resumes >= RESUMES_MAX) return false;
+    const request = this.#owner.resumption(this.#expected, this.#lastEventId);
+    if (request === undefined) return false;
+    this.#resumes++;
+    this.#resuming = setTimeout(() => {
+      if (!this.#settled) this.#handle = this.#owner.send(request, this);
+    }, this.#retryMs);
+    return true;
   }
 
   /** A status of 300 or more: a JSON-RPC error in the body is the reply, unless the status itself means something. */
@@ -152,8 +196,19 @@ export class HttpPost implements ResponseSink {
       );
       return;
     }
-    if (message.kind === 'notification') this.#owner.events.onNotification(message);
-    else if (message.kind !== 'request' && isReplyTo(message, this.#expected?.id)) this.#settle(message);
+    switch (message.kind) {
+      case 'request':
+        if (message.method === 'ping') this.#owner.pong(message);
+        else if (this.#expected?.related === undefined) this.#owner.events.onRequest(message);
+        else this.#expected.related(message);
+        return;
+      case 'notification':
+        if (this.#expected?.related === undefined) this.#owner.events.onNotification(message);
+        else this.#expected.related(message);
+        return;
+      default:
+        if (isReplyTo(message, this.#expected?.id)) this.#settle(message);
+    }
   }
 
   #abandon(reason: string): void {
@@ -173,8 +228,9 @@ export class HttpPost implements ResponseSink {
   #finish(): boolean {
     if (this.#settled) return false;
     this.#settled = true;
+    clearTimeout(this.#resuming);
     this.#owner.done(this);
-    if (this.#onAbort !== undefined) this.#expected?.signal?.removeEventListener('abort', this.#onAbort);
+    if (this.#onCancel !== undefined) this.#expected?.cancellation?.off(this.#onCancel);
     return true;
   }
 }

@@ -1,8 +1,9 @@
 import { type HttpClient, type HttpRequest, parseTarget, type Target } from '../../../net/http-client.ts';
-import { notificationMessage } from '../../wire/compose.ts';
-import type { RpcReply } from '../../wire/message.ts';
+import { notificationMessage, resultMessage } from '../../wire/compose.ts';
+import type { RpcReply, RpcRequest } from '../../wire/message.ts';
 import { UpstreamFailure } from '../failure.ts';
 import type { HeaderLine, OutboundRequest, Transport, TransportEvents } from '../transport.ts';
+import { HttpEvents } from './http-events.ts';
 import { HttpPost, type PostOwner } from './http-post.ts';
 
 const CLOSE_MS = 2_000;
@@ -26,6 +27,7 @@ export class HttpTransport implements Transport {
   readonly #target: Target;
   readonly #owner: PostOwner;
   readonly #running = new Set<HttpPost>();
+  #listening: HttpEvents | undefined;
   #sessionId: string | undefined;
   #headers: readonly HeaderLine[];
   #closed = false;
@@ -46,6 +48,8 @@ export class HttpTransport implements Transport {
       openSession: (id) => this.#openSession(id),
       cancel: (request) => this.#cancel(request),
       done: (post) => this.#running.delete(post),
+      resumption: (request, lastEventId) => this.#resumption(request, lastEventId),
+      pong: (request) => this.#pong(request),
     };
     events.signal.addEventListener('abort', () => void this[Symbol.asyncDispose](), { once: true });
   }
@@ -65,6 +69,7 @@ export class HttpTransport implements Transport {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#listening?.close();
     for (const post of [...this.#running]) post.close();
     if (this.#sessionId !== undefined) await this.#endSession();
   }
@@ -94,6 +99,45 @@ export class HttpTransport implements Transport {
     return post.promise;
   }
 
+  /** The stream on which a legacy server may speak first (2025-11-25, Transports, "Listening for Messages from the Server"). */
+  listen(headers: readonly HeaderLine[]): void {
+    if (this.#closed || this.#listening !== undefined) return;
+    this.#listening = new HttpEvents({
+      send: (request, sink) => this.#options.client.send(request, sink),
+      target: this.#target,
+      headers: () => merge(this.#getHeaders(), headers),
+      events: this.#owner.events,
+      pong: (request) => this.#pong(request),
+      eventBytesMax: this.#options.responseBytesMax,
+    });
+    this.#listening.open();
+  }
+
+  #getHeaders(): readonly HeaderLine[] {
+    return this.#headers
+      .filter(([name]) => name !== 'Content-Type')
+      .map(([name, value]) => [name, name === 'Accept' ? 'text/event-stream' : value]);
+  }
+
+  #resumption(request: OutboundRequest, lastEventId: string): HttpRequest | undefined {
+    if (isModern(request)) return undefined;
+    return {
+      target: this.#target,
+      method: 'GET',
+      headers: merge(merge(this.#getHeaders(), request.headers), [['Last-Event-ID', lastEventId]]),
+      body: undefined,
+      headTimeoutMs: request.timeoutMs,
+      idleTimeoutMs: undefined,
+      totalTimeoutMs: request.timeoutMs,
+      bodyBytesMax: this.#options.responseBytesMax,
+    };
+  }
+
+  #pong(request: RpcRequest): void {
+    const running = this.#running.values().next().value?.requestHeaders ?? [];
+    this.notify(resultMessage(request.idBytes, NOTHING), running).catch(() => undefined);
+  }
+
   #openSession(id: string): void {
     if (!SESSION_ID.test(id)) return;
     this.#sessionId = id;
@@ -102,12 +146,7 @@ export class HttpTransport implements Transport {
 
   /** Legacy servers are told; a modern one has seen the connection close. */
   #cancel(request: OutboundRequest): void {
-    if (
-      this.#closed ||
-      request.method !== 'tools/call' ||
-      request.headers.some(([name]) => name === 'Mcp-Method')
-    )
-      return;
+    if (this.#closed || request.method === 'initialize' || isModern(request)) return;
     const params = Buffer.from(
       JSON.stringify({ requestId: request.id, reason: 'nobody waits for the answer' }),
     );
@@ -133,6 +172,12 @@ export class HttpTransport implements Transport {
       );
     });
   }
+}
+
+const NOTHING = Buffer.from('{}');
+
+function isModern(request: OutboundRequest): boolean {
+  return request.headers.some(([name]) => name === 'Mcp-Method');
 }
 
 /** Later lines replace earlier ones of the same name. */

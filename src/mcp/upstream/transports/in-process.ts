@@ -21,14 +21,21 @@ export class InProcessTransport implements Transport {
 
   async request(request: OutboundRequest): Promise<RpcReply> {
     const timeout = AbortSignal.timeout(request.timeoutMs);
-    const signals = [this.#stop.signal, timeout, ...(request.signal === undefined ? [] : [request.signal])];
-    const signal = AbortSignal.any(signals);
+    const given = new AbortController();
+    const giveUp = (): void => given.abort();
+    request.cancellation?.on(giveUp);
+    const signal = AbortSignal.any([this.#stop.signal, timeout, given.signal]);
     const gone = new Promise<never>((_resolve, reject) => {
       const fail = (): void => reject(this.#failure(timeout.aborted, request.timeoutMs));
       if (signal.aborted) fail();
       else signal.addEventListener('abort', fail, { once: true });
     });
-    const bytes = await Promise.race([this.#server.handle(request.message, signal), gone]);
+    let bytes: Uint8Array | undefined;
+    try {
+      bytes = await Promise.race([this.#server.handle(request.message, signal), gone]);
+    } finally {
+      request.cancellation?.off(giveUp);
+    }
     const message =
       bytes === undefined
         ? undefined

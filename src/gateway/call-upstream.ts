@@ -1,0 +1,230 @@
+import type { GatewayError } from '../core/errors.ts';
+import type { CallStatus } from '../ledger/ledger-ports.ts';
+import {
+  type CallTarget,
+  type Inbound,
+  type ReplyStream,
+  replyMessage,
+  resultMessage,
+  type RpcRequest,
+  toolErrorResult,
+} from '../mcp/mcp-wire.ts';
+import type { HandleMcpDeps } from './mcp-deps.ts';
+import { asGatewayError, isToolTrouble, type McpContext, type Reply } from './mcp-context.ts';
+import { resolveTarget } from './resolve-target.ts';
+
+interface Outcome {
+  status: CallStatus;
+  errorCode: string | undefined;
+  upstreamMs: number | undefined;
+  bytesOut: number;
+}
+
+/**
+ * The way of one request that a server answers: what it stands for, the verdict, the record, the call, the answer. Whatever happens after
+ * the record was made, exactly one end follows it. `undefined`: the client gave it up and wants no answer.
+ */
+export async function callUpstream(
+  request: RpcRequest,
+  inbound: Inbound,
+  context: McpContext,
+  stream: ReplyStream,
+  deps: HandleMcpDeps,
+): Promise<Reply | undefined> {
+  const { exchange } = context;
+  let target: CallTarget;
+  try {
+    target = await resolveTarget(request, inbound, context, deps.mcp);
+  } catch (error) {
+    throw await refused(request, asGatewayError(error, exchange, deps), context, inbound, deps);
+  }
+  if (inbound.era === 'modern' && target.tool !== undefined)
+    deps.mcp.checkCallHeaders(target.tool, request.params, exchange.headers); // 400
+  const id = inbound.batch ? deps.newId() : exchange.requestId;
+  const name = nameOf(request);
+  await record(id, request, name, target, context, inbound, deps); // 503
+  const outcome: Outcome = { status: 'unknown', errorCode: undefined, upstreamMs: undefined, bytesOut: 0 };
+  try {
+    const answer = await sendUpstream(target, request, inbound, context, stream, outcome, deps);
+    outcome.bytesOut = answer.message.length;
+    return answer;
+  } catch (error) {
+    const failure = asGatewayError(error, exchange, deps);
+    outcome.status = statusOf(failure);
+    outcome.errorCode = failure.code;
+    if (failure.code === 'client-gone' && inbound.era === 'legacy') return undefined;
+    if (target.tool === undefined || !isToolTrouble(failure)) throw failure;
+    const message = resultMessage(
+      request.idBytes,
+      toolErrorResult(failure.message, failure.code, inbound.era),
+    );
+    outcome.bytesOut = message.length;
+    return { status: 200, message };
+  } finally {
+    finish(id, outcome, name, target, context, deps);
+  }
+}
+
+async function sendUpstream(
+  target: CallTarget,
+  request: RpcRequest,
+  inbound: Inbound,
+  context: McpContext,
+  stream: ReplyStream,
+  outcome: Outcome,
+  deps: HandleMcpDeps,
+): Promise<{ readonly status: number; readonly message: Buffer }> {
+  const { exchange, principal, visibility } = context;
+  const { mcp } = deps;
+  const { session } = inbound;
+  const startedMs = deps.clock.monotonicMs();
+  const requestId = session === undefined ? '' : request.idBytes.toString('latin1');
+  try {
+    const step = await mcp.call(request, target, {
+      inbound,
+      principalId: principal.id,
+      visibility,
+      stream,
+      headers: deps.policy.upstreamHeaders(target.server, exchange.headers),
+      onStart: (cancellation) => {
+        session?.calls.set(requestId, cancellation);
+        // A legacy client that goes away has not cancelled (2025-11-25, Transports, "Sending Messages"); a modern one has.
+        if (inbound.era === 'modern')
+          exchange.gone.addEventListener('abort', () => cancellation.cancel('the client went away'), {
+            once: true,
+          });
+      },
+    });
+    if (step.kind === 'input') {
+      outcome.status = 'ok';
+      return { status: 200, message: resultMessage(request.idBytes, step.result) };
+    }
+    const { reply } = step.reply;
+    const answer = replyMessage(request.idBytes, reply, inbound.era, request.method, (result) =>
+      mcp.expose(result, target, visibility),
+    );
+    outcome.status = reply.kind === 'error' ? 'error' : answer.isError ? 'tool-error' : 'ok';
+    outcome.errorCode = reply.kind === 'error' ? 'upstream-error' : undefined;
+    return answer;
+  } finally {
+    session?.calls.delete(requestId);
+    outcome.upstreamMs = deps.clock.monotonicMs() - startedMs;
+  }
+}
+
+/** What the client calls what it asks for. */
+function nameOf(request: RpcRequest): string {
+  const { params } = request;
+  if (request.method === 'completion/complete') {
+    const ref = params?.child('ref');
+    return ref?.string('name') ?? ref?.string('uri') ?? '';
+  }
+  return params?.string('name') ?? params?.string('uri') ?? params?.string('taskId') ?? '';
+}
+
+function record(
+  id: string,
+  request: RpcRequest,
+  name: string,
+  target: CallTarget | undefined,
+  context: McpContext,
+  inbound: Inbound,
+  deps: HandleMcpDeps,
+  denied?: string,
+): Promise<void> {
+  const { principal, exchange } = context;
+  return deps.ledger.begin({
+    id,
+    startedAt: deps.clock.now(),
+    kind: 'mcp',
+    operation: request.method,
+    keyId: principal.id,
+    keyAlias: principal.alias,
+    user: principal.user,
+    team: principal.team,
+    address: deps.addressOf(exchange),
+    client: inbound.session?.client ?? exchange.headers['user-agent'],
+    server: target?.server,
+    toolName: name,
+    originalName: target?.originalName,
+    model: undefined,
+    decision: denied === undefined ? 'allowed' : 'denied',
+    rule: denied ?? deps.policy.rule(principal, target?.server),
+    bytesIn: request.object.bytes.length,
+    traceId: traceIdOf(request),
+  });
+}
+
+/** Records a request that stands for nothing here. What another key could call is recorded as denied, and looks unknown all the same. */
+async function refused(
+  request: RpcRequest,
+  failure: GatewayError,
+  context: McpContext,
+  inbound: Inbound,
+  deps: HandleMcpDeps,
+): Promise<GatewayError> {
+  if (failure.code === 'rpc-method' || failure.code === 'rpc-params') return failure;
+  const name = nameOf(request);
+  const denied = failure.code === 'tool-unknown' && deps.mcp.isHidden(context.visibility, name);
+  const id = deps.newId();
+  const rule = denied ? 'not visible to this key' : `nothing of that name (${failure.code})`;
+  await record(id, request, name, undefined, context, inbound, deps, rule);
+  const status = denied ? 'denied' : 'error';
+  const outcome: Outcome = { status, errorCode: failure.code, upstreamMs: undefined, bytesOut: 0 };
+  finish(id, outcome, name, undefined, context, deps);
+  return failure;
+}
+
+function finish(
+  id: string,
+  outcome: Outcome,
+  name: string,
+  target: CallTarget | undefined,
+  context: McpContext,
+  deps: HandleMcpDeps,
+): void {
+  const totalMs = deps.clock.monotonicMs() - context.exchange.startedMs;
+  const endedAt = deps.clock.now();
+  const { status, errorCode, upstreamMs, bytesOut } = outcome;
+  deps.ledger.end({
+    id,
+    endedAt,
+    status,
+    errorCode,
+    totalMs,
+    upstreamMs,
+    bytesOut,
+    promptTokens: undefined,
+    completionTokens: undefined,
+    cost: undefined,
+  });
+  deps.log.info('call', {
+    call: id,
+    request: context.exchange.requestId,
+    key: context.principal.alias ?? context.principal.id,
+    server: target?.server,
+    tool: name.slice(0, 200),
+    status,
+    error: errorCode,
+    totalMs: round(totalMs),
+    upstreamMs: upstreamMs === undefined ? undefined : round(upstreamMs),
+    bytesOut,
+  });
+}
+
+function statusOf(failure: GatewayError): CallStatus {
+  if (failure.code === 'client-gone') return 'cancelled';
+  return failure.code === 'call-timeout' ? 'timeout' : 'error';
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 1_000) / 1_000;
+}
+
+const TRACEPARENT = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+/** The trace id of `_meta.traceparent` (W3C Trace Context, section 3.2.2). */
+function traceIdOf(request: RpcRequest): string | undefined {
+  const traceparent = request.params?.child('_meta')?.string('traceparent');
+  return traceparent === undefined ? undefined : TRACEPARENT.exec(traceparent)?.[1];
+}

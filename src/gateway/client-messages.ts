@@ -1,0 +1,30 @@
+import type { Inbound, RpcNotification, RpcReply } from '../mcp/mcp-wire.ts';
+import type { HandleMcpDeps } from './mcp-deps.ts';
+import type { McpContext } from './mcp-context.ts';
+
+/** Takes what a client says without wanting an answer: replies to questions, cancellations, news. What means nothing is left aside. */
+export function hear(
+  message: RpcNotification | RpcReply,
+  inbound: Inbound,
+  context: McpContext,
+  deps: HandleMcpDeps,
+): void {
+  if (message.kind !== 'notification') {
+    deps.mcp.questions.answer(message, context.principal.id);
+    return;
+  }
+  switch (message.method) {
+    case 'notifications/cancelled': {
+      const id = message.params?.slice('requestId')?.toString('latin1');
+      const reason = message.params?.string('reason')?.slice(0, 200);
+      if (id !== undefined) inbound.session?.calls.get(id)?.cancel(reason ?? 'the client cancelled it');
+      return;
+    }
+    case 'notifications/roots/list_changed':
+      // Only a server that this client has to itself may read its roots again: for a shared one they are nobody's in particular.
+      if (inbound.session !== undefined)
+        deps.mcp.tellIsolated(context.visibility, inbound.session.id, message.method, undefined);
+      return;
+    default:
+  }
+}

@@ -1,0 +1,171 @@
+import { GatewayError } from '../core/errors.ts';
+import {
+  acceptsSse,
+  type Inbound,
+  notificationMessage,
+  resultMessage,
+  type RpcNotification,
+  type RpcRequest,
+  withMember,
+  withValue,
+} from '../mcp/mcp-wire.ts';
+import type { EventStream } from './exchange.ts';
+import type { HandleMcpDeps } from './mcp-deps.ts';
+import type { McpContext } from './mcp-context.ts';
+
+type ChangeKind = 'tools' | 'prompts' | 'resources';
+
+const ALL: ReadonlySet<ChangeKind> = new Set(['tools', 'prompts', 'resources']);
+const SUBSCRIPTION = 'io.modelcontextprotocol/subscriptionId';
+/** Resources that one listen request may name. */
+const URIS_MAX = 1_000;
+
+const CHANGED: Readonly<Record<ChangeKind, Buffer>> = {
+  tools: Buffer.from('{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'),
+  prompts: Buffer.from('{"jsonrpc":"2.0","method":"notifications/prompts/list_changed"}'),
+  resources: Buffer.from('{"jsonrpc":"2.0","method":"notifications/resources/list_changed"}'),
+};
+
+/** GET: the stream on which a legacy server may speak first, or an earlier stream taken up again. Without a session: exactly 405. */
+export function listen(context: McpContext, deps: HandleMcpDeps): void {
+  const { exchange, principal, visibility } = context;
+  const { mcp } = deps;
+  const id = exchange.headers['mcp-session-id'];
+  if (typeof id !== 'string' || !acceptsSse(exchange.headers.accept))
+    throw new GatewayError('method-not-allowed', { method: 'GET', path: exchange.path });
+  const session = mcp.sessions.find(id, principal.id); // 404
+  const lastEventId = exchange.headers['last-event-id'];
+  const missed = typeof lastEventId === 'string' ? session.replay.after(lastEventId) : undefined;
+  const stream = exchange.openStream({ 'mcp-session-id': id });
+  for (const event of missed?.events ?? []) stream.send('message', event.data, event.id);
+  if (missed !== undefined && missed.stream !== 0) {
+    const reply = session.replies.get(missed.stream);
+    if (reply === undefined) stream.close();
+    else reply.resume(stream);
+    return;
+  }
+  session.stream?.close();
+  session.stream = stream;
+  session.visibility = visibility;
+  const stop = mcp.listeners.add({
+    visibility,
+    wants: ALL,
+    changed: (kind) => session.say(CHANGED[kind]),
+  });
+  stream.onClose(() => {
+    stop();
+    if (session.stream === stream) session.stream = undefined;
+  });
+}
+
+/** Tells an HTTP+SSE client of changes, as long as its stream is open. */
+export function listenOnStream(context: McpContext, stream: EventStream, deps: HandleMcpDeps): void {
+  const stop = deps.mcp.listeners.add({
+    visibility: context.visibility,
+    wants: ALL,
+    changed: (kind) => stream.send('message', CHANGED[kind]),
+  });
+  stream.onClose(stop);
+}
+
+/** `subscriptions/listen` (2026-07-28, "Subscriptions"): the answer is a stream that says what was asked for until it ends. */
+export async function subscriptionsListen(
+  request: RpcRequest,
+  inbound: Inbound,
+  context: McpContext,
+  deps: HandleMcpDeps,
+): Promise<void> {
+  const { exchange, visibility } = context;
+  const { mcp } = deps;
+  const wanted = request.params?.child('notifications');
+  if (wanted === undefined)
+    throw new GatewayError('rpc-params', { reason: 'params.notifications must be an object' });
+  const wants = new Set([...ALL].filter((kind) => wanted.value(`${kind}ListChanged`) === true));
+  const uris = readUris(wanted.value('resourceSubscriptions'));
+  const view = mcp.view(visibility);
+  const targets = uris
+    .map((uri) => ({ uri, target: view.resource(uri) }))
+    .filter((one) => one.target !== undefined);
+  const stream = exchange.openStream();
+  const meta = `"_meta":{"${SUBSCRIPTION}":${request.idBytes.toString('utf8')}}`;
+  const honoured = {
+    ...Object.fromEntries([...wants].map((kind) => [`${kind}ListChanged`, true])),
+    ...(targets.length === 0 ? {} : { resourceSubscriptions: targets.map(({ uri }) => uri) }),
+  };
+  stream.send(
+    'message',
+    notificationMessage(
+      'notifications/subscriptions/acknowledged',
+      Buffer.from(`{"notifications":${JSON.stringify(honoured)},${meta}}`),
+    ),
+  );
+  const stops = [
+    mcp.listeners.add({
+      visibility,
+      wants,
+      changed: (kind) =>
+        stream.send(
+          'message',
+          notificationMessage(`notifications/${kind}/list_changed`, Buffer.from(`{${meta}}`)),
+        ),
+    }),
+    deps.onStop(() => {
+      stream.send(
+        'message',
+        resultMessage(request.idBytes, Buffer.from(`{"resultType":"complete",${meta}}`)),
+      );
+      stream.close();
+    }),
+  ];
+  let isClosed = false;
+  stream.onClose(() => {
+    isClosed = true;
+    for (const stop of stops.splice(0)) stop();
+  });
+  await Promise.all(
+    targets.map(async ({ uri, target }) => {
+      const stop = await mcp
+        .watch(target!.server, target!.uri, (notification) =>
+          stream.send('message', updated(notification, uri, meta)),
+        )
+        .catch(() => undefined);
+      if (stop === undefined) return;
+      if (isClosed) stop();
+      else stops.push(stop);
+    }),
+  );
+}
+
+function updated({ method, params }: RpcNotification, uri: string, meta: string): Buffer {
+  if (params === undefined)
+    return notificationMessage(method, Buffer.from(`{"uri":${JSON.stringify(uri)},${meta}}`));
+  const known = Buffer.from(JSON.stringify(uri));
+  if (params.has('_meta')) {
+    const rewritten = withValue(params, 'uri', known).toString('utf8');
+    const { _meta, ...rest } = JSON.parse(rewritten) as { _meta: Record<string, unknown> };
+    const own = JSON.parse(`{${meta}}`) as { _meta: Record<string, unknown> };
+    return notificationMessage(
+      method,
+      Buffer.from(JSON.stringify({ ...rest, _meta: { ..._meta, ...own._meta } })),
+    );
+  }
+  const bytes = withMember(params, meta);
+  return notificationMessage(method, replaceUri(bytes, params.string('uri') ?? '', uri));
+}
+
+function replaceUri(bytes: Buffer, from: string, to: string): Buffer {
+  if (from === to) return bytes;
+  const params = JSON.parse(bytes.toString('utf8')) as Record<string, unknown>;
+  return Buffer.from(JSON.stringify({ ...params, uri: to }));
+}
+
+function readUris(value: unknown): readonly string[] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value) || value.some((uri) => typeof uri !== 'string'))
+    throw new GatewayError('rpc-params', {
+      reason: 'params.notifications.resourceSubscriptions must be a list of URIs',
+    });
+  if (value.length > URIS_MAX)
+    throw new GatewayError('rpc-params', { reason: `more than ${URIS_MAX} resourceSubscriptions` });
+  return value as string[];
+}

@@ -1,0 +1,24 @@
+import type { Principal } from '../auth/authenticate.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Ledger } from '../ledger/ledger-ports.ts';
+import type { Mcp } from '../mcp/mcp.ts';
+import type { McpPolicy } from '../policy/visibility.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Exchange } from './exchange.ts';
+
+/** What the way of an MCP request needs. */
+export interface HandleMcpDeps {
+  readonly mcp: Mcp;
+  readonly policy: McpPolicy;
+  readonly ledger: Ledger;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly authenticate: (exchange: Exchange) => Principal;
+  /** The client's address, as far as proxies in between are trusted. */
+  readonly addressOf: (exchange: Exchange) => string;
+  /** A new UUID version 7: the id of a ledger row. */
+  readonly newId: () => string;
+  readonly version: string;
+  /** Calls `listener` when the gateway is about to stop; returns the way to forget it. */
+  readonly onStop: (listener: () => void) => () => void;
+}

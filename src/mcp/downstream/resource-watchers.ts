@@ -1,0 +1,36 @@
+import type { RpcNotification } from '../wire/message.ts';
+
+/** Hears of changes of one resource; gets the server's notification. */
+export type ResourceListener = (notification: RpcNotification) => void;
+
+/** Who watches which resource of which server, whatever connection the server is reached over. */
+export class ResourceWatchers {
+  readonly #listeners = new Map<string, Map<string, Set<ResourceListener>>>();
+
+  /** Adds a listener; returns the way to remove it. */
+  add(server: string, uri: string, listener: ResourceListener): () => void {
+    const ofServer = this.#listeners.get(server) ?? new Map<string, Set<ResourceListener>>();
+    this.#listeners.set(server, ofServer);
+    const ofUri = ofServer.get(uri) ?? new Set<ResourceListener>();
+    ofServer.set(uri, ofUri);
+    ofUri.add(listener);
+    return () => {
+      ofUri.delete(listener);
+      if (ofUri.size === 0) ofServer.delete(uri);
+      if (ofServer.size === 0) this.#listeners.delete(server);
+    };
+  }
+
+  /** A resource changed. It may be a part of one that is watched (2025-11-25, Resources, "Subscriptions"). */
+  updated(server: string, uri: string, notification: RpcNotification): void {
+    const ofServer = this.#listeners.get(server);
+    if (ofServer === undefined) return;
+    const exact = ofServer.get(uri);
+    if (exact !== undefined) {
+      for (const listener of [...exact]) listener(notification);
+      return;
+    }
+    for (const [watched, listeners] of ofServer)
+      if (uri.startsWith(watched)) for (const listener of [...listeners]) listener(notification);
+  }
+}

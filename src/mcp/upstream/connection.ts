@@ -1,0 +1,328 @@
+import type { JsonObject } from '../../core/json-scan.ts';
+import type { CallTarget } from '../calls/target.ts';
+import type { Caller } from '../mcp-caller.ts';
+import type { Found } from '../catalog/catalog.ts';
+import { notificationMessage, requestMessage, withValue } from '../wire/compose.ts';
+import { isWanted, type LogLevel, logLevel } from '../wire/log-level.ts';
+import type { RpcNotification, RpcReply, RpcRequest } from '../wire/message.ts';
+import { encodeHeaderValue } from '../wire/modern/header-value.ts';
+import { paramHeaders } from '../wire/modern/param-headers.ts';
+import { outboundRequest } from '../wire/outbound.ts';
+import type { Era } from '../wire/revisions.ts';
+import { ActiveCall, type CallDeadlines } from './active-call.ts';
+import type { Connected } from './connect.ts';
+import { UpstreamFailure } from './failure.ts';
+import { type Peer, plainWording, standardHeaders } from './peer.ts';
+import { ServerQuestions } from './server-questions.ts';
+import { capabilitiesOf, type ListKind } from './read-offer.ts';
+import type { HeaderLine, TransportEvents } from './transport.ts';
+
+const SETTING_MS = 10_000;
+
+/** What a connection tells the supervisor of its server. */
+export interface ConnectionHooks {
+  /** A list of the server's changed. */
+  onListChanged(kind: ListKind): void;
+  /** A resource changed to which we are subscribed; `uri` as the server knows it. */
+  onResourceUpdated(uri: string, notification: RpcNotification): void;
+  onTask(notification: RpcNotification): void;
+  onClosed(connection: Connection, reason: string): void;
+  onOddity(text: string): void;
+  /** A question came while several clients' calls were under way, and nothing says whose it is. */
+  onAmbiguous(): void;
+}
+
+/** A server's reply, and in which era it spoke. */
+export interface ServerReply {
+  readonly reply: RpcReply;
+  readonly era: Era;
+}
+
+/** What goes with one call besides its target and params. */
+export interface CallOptions extends CallDeadlines {
+  /** Headers for this call alone, for servers over HTTP. */
+  readonly headers: readonly HeaderLine[];
+  /** Members of the client's retry that a modern server wants back, as JSON text. */
+  readonly resume?: {
+    readonly inputResponses: Buffer | undefined;
+    readonly requestState: Buffer | undefined;
+  };
+}
+
+/**
+ * One connection to a server: which client's call each answer, progress, log message and question belongs to. Requests never cross
+ * principals: what cannot be attributed is told to nobody.
+ */
+export class Connection implements AsyncDisposable {
+  readonly events: TransportEvents;
+  readonly #active = new Map<number, ActiveCall>();
+  readonly #hooks: ConnectionHooks;
+  readonly #now: () => number;
+  readonly #questions: ServerQuestions;
+  readonly #onRelated = (call: ActiveCall, message: RpcNotification | RpcRequest): void => {
+    if (message.kind === 'request') this.#questions.receive(message, call);
+    else this.#notified(message, call);
+  };
+  #connected: Connected | undefined;
+  #capabilities: JsonObject | undefined;
+  #level: LogLevel | undefined;
+  /** Whom stray log messages can be for: the only principal that ever used this connection. */
+  #only: Caller | undefined;
+  #shared = false;
+
+  constructor(hooks: ConnectionHooks, signal: AbortSignal, now: () => number) {
+    this.#hooks = hooks;
+    this.#now = now;
+    this.#questions = new ServerQuestions({
+      now,
+      active: () => this.#active.values(),
+      onAmbiguous: () => hooks.onAmbiguous(),
+      respond: (message) => {
+        const { transport } = this.peer;
+        transport.notify(message, standardHeaders(this.peer, 'response')).catch(() => undefined);
+      },
+    });
+    this.events = {
+      signal,
+      onNotification: (notification) => this.#notified(notification, undefined),
+      onRequest: (request) => this.#questions.receive(request, undefined),
+      onClosed: (reason) => hooks.onClosed(this, reason),
+      onOddity: (text) => hooks.onOddity(text),
+    };
+  }
+
+  /** Takes the peer that was reached with this connection's `events`. */
+  begin(connected: Connected): void {
+    this.#connected = connected;
+    this.#capabilities = capabilitiesOf(connected.peer);
+  }
+
+  get peer(): Peer {
+    return this.#connected!.peer;
+  }
+
+  get found(): Found {
+    return this.#connected!.found;
+  }
+
+  get inFlight(): number {
+    return this.#active.size;
+  }
+
+  /** Whether the server declared a capability, or a member of it. */
+  offers(capability: string, member?: string): boolean {
+    const object = this.#capabilities;
+    if (object?.has(capability) !== true) return false;
+    return member === undefined || object.child(capability)?.value(member) === true;
+  }
+
+  /** Sends a client's request. Rejects with UpstreamFailure, or with GatewayError when the client lacked what the server needed. */
+  async call(
+    target: CallTarget,
+    params: JsonObject | undefined,
+    caller: Caller,
+    options: CallOptions,
+  ): Promise<RpcReply> {
+    const { peer } = this;
+    const id = peer.nextId();
+    if (caller.logLevel !== undefined) this.#wantLevel(caller.logLevel);
+    const modern = peer.era === 'modern';
+    const message = outboundRequest(id, target.method, params, {
+      envelope: peer.envelope,
+      capabilities: modern ? caller.capabilities.text : '',
+      logLevel: caller.logLevel,
+      progressToken: caller.progressToken === undefined ? undefined : id,
+      replace:
+        options.resume === undefined || !modern ? target.replace : resumed(target.replace, options.resume),
+    });
+    const headers = this.#headers(target, params, options.headers);
+    const call = new ActiveCall(
+      id,
+      target.method,
+      message,
+      headers,
+      caller,
+      options,
+      this.#now(),
+      this.#onRelated,
+    );
+    this.#remember(caller);
+    this.#active.set(id, call);
+    try {
+      const reply = await peer.transport.request(call);
+      const lack = call.lackOf(reply);
+      if (lack !== undefined) throw lack;
+      return reply;
+    } catch (error) {
+      if (call.expiredAfterMs !== undefined && error instanceof UpstreamFailure)
+        throw new UpstreamFailure('timeout', `no answer within ${call.expiredAfterMs / 1_000} s`, {
+          cause: error,
+        });
+      throw error;
+    } finally {
+      this.#active.delete(id);
+      this.#questions.callEnded();
+    }
+  }
+
+  /** A request of our own. Rejects with UpstreamFailure. */
+  ask(method: string, params: Buffer | undefined, timeoutMs: number): Promise<RpcReply> {
+    const { peer } = this;
+    const id = peer.nextId();
+    return peer.transport.request({
+      id,
+      method,
+      message: requestMessage(id, method, params),
+      headers: standardHeaders(peer, method),
+      timeoutMs,
+      cancellation: undefined,
+    });
+  }
+
+  /** Whether the server still answers anything, be it an error. */
+  async isAlive(timeoutMs: number): Promise<boolean> {
+    const { peer } = this;
+    const id = peer.nextId();
+    const method = peer.era === 'legacy' ? 'ping' : 'server/discover';
+    try {
+      await peer.transport.request({
+        id,
+        method,
+        message: outboundRequest(id, method, undefined, plainWording(peer.envelope)),
+        headers: standardHeaders(peer, method),
+        timeoutMs,
+        cancellation: undefined,
+      });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Passes a client's notification on. */
+  tell(method: string, params: Buffer | undefined): void {
+    const { peer } = this;
+    peer.transport
+      .notify(notificationMessage(method, params), standardHeaders(peer, method))
+      .catch(() => undefined);
+  }
+
+  /** Gives up calls whose deadlines have passed. */
+  check(nowMs: number): void {
+    for (const call of this.#active.values()) call.check(nowMs);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#questions.close();
+    await this.#connected?.peer.transport[Symbol.asyncDispose]();
+  }
+
+  #headers(
+    target: CallTarget,
+    params: JsonObject | undefined,
+    extra: readonly HeaderLine[],
+  ): readonly HeaderLine[] {
+    const standard = standardHeaders(this.peer, target.method);
+    if (this.peer.era === 'legacy') return extra.length === 0 ? standard : [...standard, ...extra];
+    const headers = [...standard];
+    if (target.isNamed && target.originalName !== undefined)
+      headers.push(['Mcp-Name', encodeHeaderValue(target.originalName)]);
+    const annotated = target.tool?.paramHeaders ?? [];
+    if (annotated.length > 0) headers.push(...paramHeaders(annotated, params?.value('arguments')));
+    headers.push(...extra);
+    return headers;
+  }
+
+  #notified(notification: RpcNotification, related: ActiveCall | undefined): void {
+    switch (notification.method) {
+      case 'notifications/progress':
+        this.#progressed(notification);
+        return;
+      case 'notifications/message':
+        this.#logged(notification, related);
+        return;
+      case 'notifications/cancelled':
+        this.#questions.withdrawn(notification);
+        return;
+      case 'notifications/tools/list_changed':
+        this.#hooks.onListChanged('tools');
+        return;
+      case 'notifications/prompts/list_changed':
+        this.#hooks.onListChanged('prompts');
+        return;
+      case 'notifications/resources/list_changed':
+        this.#hooks.onListChanged('resources');
+        return;
+      case 'notifications/resources/updated': {
+        const uri = notification.params?.string('uri');
+        if (uri !== undefined) this.#hooks.onResourceUpdated(uri, notification);
+        return;
+      }
+      case 'notifications/elicitation/complete':
+        this.#questions.completed(notification);
+        return;
+      case 'notifications/tasks':
+      case 'notifications/tasks/status':
+        this.#hooks.onTask(notification);
+        return;
+      case 'notifications/subscriptions/acknowledged':
+        return;
+      default: {
+        const call = related ?? this.#questions.attribute();
+        if (typeof call === 'object') call.caller.tell(messageOf(notification));
+      }
+    }
+  }
+
+  /** The token is the request's id, so it says whose it is; the client gets its own token back. */
+  #progressed(notification: RpcNotification): void {
+    const { params } = notification;
+    const call = this.#active.get(Number(params?.value('progressToken')));
+    if (call === undefined || params === undefined) return;
+    call.progressed(this.#now());
+    const token = call.caller.progressToken;
+    if (token !== undefined)
+      call.caller.tell(notificationMessage(notification.method, withValue(params, 'progressToken', token)));
+  }
+
+  #logged(notification: RpcNotification, related: ActiveCall | undefined): void {
+    const level = logLevel(notification.params?.string('level')) ?? 'info';
+    const call = related ?? this.#questions.attribute();
+    const caller =
+      typeof call === 'object' ? call.caller : call === 'none' && !this.#shared ? this.#only : undefined;
+    if (caller?.logLevel !== undefined && isWanted(level, caller.logLevel))
+      caller.tell(messageOf(notification));
+  }
+
+  #remember(caller: Caller): void {
+    if (this.#shared) return;
+    if (this.#only !== undefined && this.#only.principalId !== caller.principalId) {
+      this.#shared = true;
+      this.#only = undefined;
+    } else this.#only = caller;
+  }
+
+  /** A legacy server's level holds for the whole connection: it is set to the least severe that anybody wants. */
+  #wantLevel(level: LogLevel): void {
+    if (this.peer.era === 'modern' || !this.offers('logging')) return;
+    if (this.#level !== undefined && isWanted(level, this.#level)) return;
+    this.#level = level;
+    this.ask('logging/setLevel', Buffer.from(JSON.stringify({ level })), SETTING_MS).catch(() => undefined);
+  }
+}
+
+function resumed(
+  replace: ReadonlyMap<string, Buffer | undefined>,
+  resume: NonNullable<CallOptions['resume']>,
+): ReadonlyMap<string, Buffer | undefined> {
+  return new Map([
+    ...replace,
+    ['inputResponses', resume.inputResponses],
+    ['requestState', resume.requestState],
+  ]);
+}
+
+function messageOf(notification: RpcNotification): Buffer {
+  const { object } = notification;
+  return object.bytes.subarray(object.start, object.end);
+}

@@ -1,0 +1,43 @@
+/** Reads a server's lists again when they may have changed: one reading at a time, and one more when something was said meanwhile. */
+export class ListRefresh {
+  readonly #read: () => Promise<void>;
+  readonly #onFailure: (error: unknown) => void;
+  readonly #now: () => number;
+  #reading: Promise<void> | undefined;
+  #again = false;
+  #expiresAt: number | undefined;
+
+  /** `now`: monotonic milliseconds. */
+  constructor(read: () => Promise<void>, onFailure: (error: unknown) => void, now: () => number) {
+    this.#read = read;
+    this.#onFailure = onFailure;
+    this.#now = now;
+  }
+
+  /** The lists that were just read hold for so long, as the server says (2026-07-28, "Caching"); 0 and `undefined`: it does not say. */
+  validFor(ttlMs: number | undefined): void {
+    this.#expiresAt = ttlMs === undefined || ttlMs === 0 ? undefined : this.#now() + ttlMs;
+  }
+
+  /** The server said that something changed. */
+  soon(): void {
+    if (this.#reading !== undefined) {
+      this.#again = true;
+      return;
+    }
+    this.#reading = this.#read()
+      .catch(this.#onFailure)
+      .finally(() => {
+        this.#reading = undefined;
+        if (this.#again) {
+          this.#again = false;
+          this.soon();
+        }
+      });
+  }
+
+  /** Reads again when the lists hold no longer; who asks meanwhile gets the old ones. */
+  ifStale(): void {
+    if (this.#expiresAt !== undefined && this.#now() > this.#expiresAt) this.soon();
+  }
+}

@@ -1,0 +1,194 @@
+import { Cancellation } from '../../core/cancellation.ts';
+import { GatewayError } from '../../core/errors.ts';
+import type { Caller } from '../mcp-caller.ts';
+import { isQuestion, missingFor, type QuestionMethod } from '../wire/capabilities.ts';
+import { errorMessage, errorObject, resultMessage } from '../wire/compose.ts';
+import type { RpcNotification, RpcRequest } from '../wire/message.ts';
+import type { ActiveCall } from './active-call.ts';
+
+/** How long a question waits for the calls that it might belong to to become one, in milliseconds. */
+const HELD_MS = 10_000;
+const HELD_MAX = 100;
+const ELICITATIONS_MAX = 100;
+const NO_ROOTS = Buffer.from('{"roots":[]}');
+
+export interface ServerQuestionsDeps {
+  readonly now: () => number;
+  readonly active: () => Iterable<ActiveCall>;
+  readonly onAmbiguous: () => void;
+  readonly respond: (message: Buffer) => void;
+}
+
+interface Held {
+  readonly request: RpcRequest;
+  readonly timer: NodeJS.Timeout;
+}
+
+/**
+ * What a server asks its client: to whom each question goes, and the way back of the answer. A question that came on a call's own stream
+ * belongs to that call. On a shared stream it belongs to the only call under way, or to the only principal whose calls are; when there are
+ * several it is held until one is left, and the server is reported as one that cannot be shared.
+ */
+export class ServerQuestions {
+  readonly #deps: ServerQuestionsDeps;
+  readonly #open = new Map<string, Cancellation>();
+  readonly #held = new Set<Held>();
+  /** Who was sent to a web page by a server that will tell when the user is done there. */
+  readonly #elicitations = new Map<string, Caller>();
+
+  constructor(deps: ServerQuestionsDeps) {
+    this.#deps = deps;
+  }
+
+  /** The call that something on a shared stream belongs to. */
+  attribute(): ActiveCall | 'none' | 'ambiguous' {
+    let found: ActiveCall | undefined;
+    for (const call of this.#deps.active()) {
+      if (found !== undefined && found.caller.principalId !== call.caller.principalId) return 'ambiguous';
+      // Among one principal's calls it is nobody else's business; the latest that has asked nothing yet is the likeliest.
+      if (found === undefined || !call.isAsking) found = call;
+    }
+    return found ?? 'none';
+  }
+
+  receive(request: RpcRequest, related: ActiveCall | undefined): void {
+    if (!isQuestion(request.method)) {
+      this.#refuse(request, new GatewayError('rpc-method', { method: request.method.slice(0, 100) }));
+      return;
+    }
+    const call = related ?? this.attribute();
+    if (call === 'ambiguous') this.#hold(request);
+    else if (call === 'none') this.#withoutCall(request);
+    else void this.#ask(request, request.method, call);
+  }
+
+  /** A call is over: what was held may have become clear. */
+  callEnded(): void {
+    if (this.#held.size === 0) return;
+    for (const held of [...this.#held]) {
+      if (this.attribute() === 'ambiguous') return;
+      this.#release(held);
+      this.receive(held.request, undefined);
+    }
+  }
+
+  /** The server wants no answer to one of its questions any more. */
+  withdrawn(notification: RpcNotification): void {
+    const id = notification.params?.slice('requestId')?.toString('utf8');
+    if (id === undefined) return;
+    this.#open.get(id)?.cancel('the server withdrew the question');
+    for (const held of [...this.#held]) if (held.request.idBytes.toString('utf8') === id) this.#release(held);
+  }
+
+  /** The user is done with a web page that an earlier question led to. */
+  completed(notification: RpcNotification): void {
+    const id = notification.params?.string('elicitationId');
+    if (id === undefined) return;
+    const { object } = notification;
+    this.#elicitations.get(id)?.tell(object.bytes.subarray(object.start, object.end));
+    this.#elicitations.delete(id);
+  }
+
+  close(): void {
+    for (const held of [...this.#held]) this.#release(held);
+    for (const cancellation of [...this.#open.values()]) cancellation.cancel('the connection was closed');
+  }
+
+  async #ask(request: RpcRequest, method: QuestionMethod, call: ActiveCall): Promise<void> {
+    const { caller } = call;
+    const missing = missingFor(method, request.params, caller.capabilities);
+    if (missing !== undefined) {
+      const failure = new GatewayError(
+        'capability-missing',
+        { capability: Object.keys(missing).join(', ') },
+        { data: { requiredCapabilities: missing } },
+      );
+      this.#refuse(request, failure);
+      // The server may do without. When it fails for it, a modern client is told what to declare.
+      call.refused(failure);
+      return;
+    }
+    const id = request.idBytes.toString('utf8');
+    const cancellation = new Cancellation();
+    const onGivenUp = (reason: string): void => cancellation.cancel(reason);
+    this.#open.set(id, cancellation);
+    caller.cancellation.on(onGivenUp);
+    call.questionAsked(this.#deps.now());
+    try {
+      const elicitationId = request.params?.string('elicitationId');
+      if (elicitationId !== undefined) this.#expectCompletion(elicitationId, caller);
+      const { params } = request;
+      const reply = await caller.ask({
+        key: String(request.id),
+        method,
+        params: params?.bytes.subarray(params.start, params.end),
+        cancellation,
+      });
+      this.#deps.respond(
+        reply.kind === 'result'
+          ? resultMessage(request.idBytes, reply.result.bytes.subarray(reply.result.start, reply.result.end))
+          : errorMessage(request.idBytes, reply.error.bytes.subarray(reply.error.start, reply.error.end)),
+      );
+    } catch (error) {
+      this.#refuse(request, asGatewayError(error));
+    } finally {
+      caller.cancellation.off(onGivenUp);
+      call.questionAnswered(this.#deps.now());
+      this.#open.delete(id);
+    }
+  }
+
+  /** Roots may be asked for at any time: the gateway has none of its own. The rest needs a person behind a call. */
+  #withoutCall(request: RpcRequest): void {
+    if (request.method === 'roots/list') this.#deps.respond(resultMessage(request.idBytes, NO_ROOTS));
+    else
+      this.#refuse(
+        request,
+        new GatewayError('question-unanswerable', {
+          reason: 'no call of a client is under way, so there is nobody to ask',
+        }),
+      );
+  }
+
+  #hold(request: RpcRequest): void {
+    this.#deps.onAmbiguous();
+    const unclear = new GatewayError('question-unanswerable', {
+      reason:
+        'calls of several clients are under way on this connection, and nothing says whose question it is',
+    });
+    if (this.#held.size >= HELD_MAX) {
+      this.#refuse(request, unclear);
+      return;
+    }
+    const held: Held = {
+      request,
+      timer: setTimeout(() => {
+        this.#held.delete(held);
+        this.#refuse(request, unclear);
+      }, HELD_MS),
+    };
+    held.timer.unref();
+    this.#held.add(held);
+  }
+
+  #release(held: Held): void {
+    clearTimeout(held.timer);
+    this.#held.delete(held);
+  }
+
+  #refuse(request: RpcRequest, error: GatewayError): void {
+    this.#deps.respond(errorMessage(request.idBytes, errorObject(error)));
+  }
+
+  #expectCompletion(id: string, caller: Caller): void {
+    if (this.#elicitations.size >= ELICITATIONS_MAX)
+      this.#elicitations.delete(this.#elicitations.keys().next().value!);
+    this.#elicitations.set(id, caller);
+  }
+}
+
+function asGatewayError(error: unknown): GatewayError {
+  return error instanceof GatewayError
+    ? error
+    : new GatewayError('internal', { request: 'of a server' }, { cause: error });
+}

@@ -1,0 +1,128 @@
+import { GatewayError } from '../../../core/errors.ts';
+import type { HttpRequest, RequestHandle, ResponseSink, Target } from '../../../net/http-client.ts';
+import { SseParser, SseTooLargeError } from '../../../net/sse-parser.ts';
+import { type RpcRequest, readMessages } from '../../wire/message.ts';
+import type { HeaderLine, TransportEvents } from '../transport.ts';
+
+const REOPEN_MS = 1_000;
+const REOPEN_MS_MAX = 60_000;
+/** Failures in a row after which the stream is given up: the server works, and has none. */
+const FAILURES_MAX = 10;
+const HEAD_MS = 30_000;
+/** Statuses that say that there is no such stream here. */
+const NONE: ReadonlySet<number> = new Set([400, 404, 405, 406, 501]);
+
+export interface HttpEventsDeps {
+  readonly send: (request: HttpRequest, sink: ResponseSink) => RequestHandle;
+  readonly target: Target;
+  /** With the session's, as they are now. */
+  readonly headers: () => readonly HeaderLine[];
+  readonly events: TransportEvents;
+  readonly pong: (request: RpcRequest) => void;
+  readonly eventBytesMax: number;
+}
+
+/** The GET stream of a legacy server, opened again when it ends, after the event that came last. */
+export class HttpEvents {
+  readonly #deps: HttpEventsDeps;
+  #handle: RequestHandle | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #lastEventId: string | undefined;
+  #retryMs = REOPEN_MS;
+  #failures = 0;
+  #closed = false;
+
+  constructor(deps: HttpEventsDeps) {
+    this.#deps = deps;
+  }
+
+  open(): void {
+    if (this.#closed) return;
+    let status = 0;
+    let parser: SseParser | undefined;
+    const again = (): void => {
+      this.#handle = undefined;
+      if (this.#closed || NONE.has(status) || this.#failures >= FAILURES_MAX) return;
+      this.#timer = setTimeout(() => this.open(), this.#delay());
+      this.#timer.unref();
+    };
+    const last = this.#lastEventId;
+    this.#handle = this.#deps.send(
+      {
+        target: this.#deps.target,
+        method: 'GET',
+        headers:
+          last === undefined ? this.#deps.headers() : [...this.#deps.headers(), ['Last-Event-ID', last]],
+        body: undefined,
+        headTimeoutMs: HEAD_MS,
+        idleTimeoutMs: undefined,
+        totalTimeoutMs: undefined,
+        bodyBytesMax: undefined,
+      },
+      {
+        onHead: (head) => {
+          status = head.status;
+          const isStream = head.headers['content-type']?.toLowerCase().includes('text/event-stream') === true;
+          if (status < 300 && isStream) parser = this.#parser();
+          else this.#failures++;
+        },
+        onData: (chunk) => {
+          try {
+            parser?.push(chunk);
+          } catch (error) {
+            if (!(error instanceof SseTooLargeError)) throw error;
+            this.#deps.events.onOddity(error.message);
+            this.#handle?.abort();
+            this.#failures++;
+            again();
+          }
+        },
+        onEnd: again,
+        onError: () => {
+          this.#failures++;
+          again();
+        },
+      },
+    );
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#handle?.abort();
+  }
+
+  #delay(): number {
+    return Math.min(this.#retryMs * 2 ** Math.max(0, this.#failures - 1), REOPEN_MS_MAX);
+  }
+
+  #parser(): SseParser {
+    return new SseParser({
+      eventBytesMax: this.#deps.eventBytesMax,
+      onEvent: ({ data, id }) => {
+        if (id !== undefined) this.#lastEventId = id;
+        this.#failures = 0;
+        if (data.length > 0) this.#receive(data);
+      },
+      onRetry: (ms) => {
+        this.#retryMs = Math.min(ms, REOPEN_MS_MAX);
+      },
+    });
+  }
+
+  #receive(data: Buffer): void {
+    const { events, pong } = this.#deps;
+    try {
+      for (const message of readMessages(data).messages) {
+        if (message.kind === 'notification') events.onNotification(message);
+        else if (message.kind === 'request') {
+          if (message.method === 'ping') pong(message);
+          else events.onRequest(message);
+        }
+      }
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+      events.onOddity(data.toString('utf8', 0, 200));
+    }
+  }
+}
