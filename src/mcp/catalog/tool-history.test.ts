@@ -106,7 +106,7 @@ describe('a review', () => {
     expect(back.changes).toEqual([{ tool: 'x', change: ['description'] }]);
     expect(pending(back.history, 'x')).toBeUndefined();
     expect(back.history.get('x')?.versions).toHaveLength(2);
-    const accepted = withAcceptance(changed.get('x')!, { at: 1, by: 'someone' });
+    const accepted = withAcceptance(changed.get('x')!, digestTool(two).hash, { at: 1, by: 'someone' });
     expect(pendingOf(accepted)).toBeUndefined();
     expect(accepted.versions[1]?.accepted).toEqual({ at: 1, by: 'someone' });
     expect(pending(reviewTools(back.history, seen(two), 'hold', 10 * HOUR_MS).history, 'x')).toEqual([

@@ -133,11 +133,13 @@ export function pendingOf(
   return { version, change: baseline === undefined ? ['added'] : differences(baseline, version) };
 }
 
-/** The history with its current version accepted. */
-export function withAcceptance(history: ToolHistory, accepted: ToolVersion['accepted']): ToolHistory {
-  const versions = history.versions.map((version) =>
-    version.hash === history.current ? { ...version, accepted } : version,
-  );
+/** The history with one version accepted, or with its acceptance taken back. */
+export function withAcceptance(
+  history: ToolHistory,
+  version: string,
+  accepted: ToolVersion['accepted'],
+): ToolHistory {
+  const versions = history.versions.map((one) => (one.hash === version ? { ...one, accepted } : one));
   return { ...history, versions };
 }
 

@@ -1,5 +1,5 @@
 import { withValue } from '../wire/compose.ts';
-import { exposedName, hashedName } from './names.ts';
+import { exposedName, hashedName, ownerOf } from './names.ts';
 import type { ToolEntry } from './tool-entry.ts';
 
 /** How long a modern client may keep a list, in milliseconds: not at all, since a change is not announced to it. */
@@ -28,16 +28,17 @@ export interface ViewServer {
 
 /**
  * Builds a view over `servers` in their order. Names carry the server's prefix when more than one server is in scope; a call may use
- * the prefixed name in any scope, and the bare original name where only one server has it.
+ * the prefixed name in any scope, and the bare original name where only one server has it and it does not begin like a name of another.
  */
 export function buildView(servers: readonly ViewServer[], separator: string): View {
   const prefixed = servers.length > 1;
+  const prefixes = prefixed ? servers.map((server) => server.prefix) : [];
   const names = new Map<string, ToolEntry>();
   const extra = new Map<string, ToolEntry[]>();
   const listed: Buffer[] = [];
   for (const server of servers) {
     for (const tool of server.tools) {
-      const name = uniqueName(names, prefixed ? server.prefix : undefined, separator, tool);
+      const name = uniqueName(names, prefixed ? server.prefix : undefined, separator, tool, prefixes);
       names.set(name, tool);
       listed.push(
         name === tool.originalName
@@ -45,17 +46,19 @@ export function buildView(servers: readonly ViewServer[], separator: string): Vi
           : withValue(tool.definition, 'name', Buffer.from(JSON.stringify(name))),
       );
       for (const other of new Set([
-        tool.originalName,
-        exposedName(server.prefix, separator, tool.originalName),
-        `${server.prefix}${separator}${tool.originalName}`,
+        tool.offeredName,
+        exposedName(server.prefix, separator, tool.offeredName),
+        `${server.prefix}${separator}${tool.offeredName}`,
       ])) {
+        const owner = ownerOf(other, separator, prefixes);
+        if (owner !== undefined && owner !== server.prefix) continue;
         if (other !== name) extra.set(other, [...(extra.get(other) ?? []), tool]);
       }
     }
   }
   const tools = joinArray(listed);
   const exposedOf = (tool: ToolEntry): string =>
-    [...names].find(([, entry]) => entry === tool)?.[0] ?? tool.originalName;
+    [...names].find(([, entry]) => entry === tool)?.[0] ?? tool.offeredName;
   return {
     names,
     legacyList: Buffer.concat([Buffer.from('{"tools":'), tools, Buffer.from('}')]),
@@ -80,8 +83,9 @@ function uniqueName(
   prefix: string | undefined,
   separator: string,
   tool: ToolEntry,
+  prefixes: readonly string[],
 ): string {
-  const name = exposedName(prefix, separator, tool.originalName);
+  const name = exposedName(prefix, separator, tool.offeredName, prefixes);
   if (!taken.has(name)) return name;
   const rehashed = hashedName(name, `${tool.server}\u0000${tool.originalName}`);
   let attempt = rehashed;
