@@ -132,7 +132,10 @@ function record(
   });
 }
 
-/** Answers a name that stands for nothing here. What another key could call is recorded as denied, and looks unknown all the same. */
+/**
+ * Answers a name that stands for nothing here. What another key could call is recorded as denied, and looks unknown all the same; what
+ * is held back says so to those who could call it otherwise.
+ */
 async function refuse(
   request: RpcRequest,
   name: string,
@@ -140,32 +143,43 @@ async function refuse(
   context: McpContext,
   inbound: Inbound,
   deps: CallDeps,
-): Promise<never> {
-  const denied = resolved.kind === 'unknown' && deps.mcp.isHidden(context.visibility, name);
+): Promise<Reply> {
+  const held = resolved.kind === 'unknown' ? deps.mcp.heldTool(context.visibility, name) : undefined;
+  const denied =
+    held !== undefined || (resolved.kind === 'unknown' && deps.mcp.isHidden(context.visibility, name));
   const id = deps.newId();
-  const code = resolved.kind === 'ambiguous' ? 'tool-ambiguous' : 'tool-unknown';
+  const code =
+    held !== undefined ? 'tool-held' : resolved.kind === 'ambiguous' ? 'tool-ambiguous' : 'tool-unknown';
   await record(
     id,
     request,
     name,
-    undefined,
+    held,
     context,
     inbound,
     deps,
-    denied ? 'not visible to this key' : `no such tool (${resolved.kind})`,
+    held !== undefined
+      ? 'on_tool_change: hold'
+      : denied
+        ? 'not visible to this key'
+        : `no such tool (${resolved.kind})`,
   );
   finish(
     id,
     { status: denied ? 'denied' : 'error', errorCode: code, upstreamMs: undefined, bytesOut: 0 },
     name,
-    undefined,
+    held,
     context,
     deps,
   );
-  throw new GatewayError(code, {
+  const failure = new GatewayError(code, {
     name: name.slice(0, 100),
+    server: held?.server ?? '',
     candidates: resolved.kind === 'ambiguous' ? resolved.candidates.join(', ') : '',
   });
+  if (!isToolTrouble(failure)) throw failure;
+  const result = toolErrorResult(failure.message, failure.code, inbound.era);
+  return { status: 200, message: resultMessage(request.idBytes, result) };
 }
 
 function finish(

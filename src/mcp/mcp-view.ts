@@ -1,2 +1,3 @@
 export type { ToolEntry } from './catalog/tool-entry.ts';
 export type { ServerStatus } from './upstream/server-state.ts';
+export type { ToolHistory, ToolVersion } from './catalog/tool-history.ts';

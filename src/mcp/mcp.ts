@@ -8,11 +8,20 @@ import type { HttpClient } from '../net/http-client.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Catalog } from './catalog/catalog.ts';
 import type { ToolEntry } from './catalog/tool-entry.ts';
-import { buildView, type Resolved, type View } from './catalog/view.ts';
+import { callOf, createOverrider, overrideFindings } from './catalog/tool-override.ts';
+import { type AcceptedTool, ToolReview } from './catalog/tool-review.ts';
+import { buildView, type Resolved, type View, type ViewServer } from './catalog/view.ts';
 import { describeGateway } from './downstream/describe.ts';
 import { type Inbound, receive } from './downstream/receive.ts';
 import { type Session, Sessions } from './downstream/sessions.ts';
-import type { CatalogStore, InProcessServer, McpConfig, ServerConfig, Visibility } from './mcp-ports.ts';
+import type {
+  CatalogStore,
+  InProcessServer,
+  McpConfig,
+  ServerConfig,
+  ToolHistoryStore,
+  Visibility,
+} from './mcp-ports.ts';
 import type { CallOptions } from './upstream/peer.ts';
 import type { ServerStatus } from './upstream/server-state.ts';
 import { Supervisor } from './upstream/supervisor.ts';
@@ -28,6 +37,7 @@ const LIST_CHANGED_DELAY_MS = 100;
 export interface McpDeps {
   readonly config: McpConfig;
   readonly store: CatalogStore;
+  readonly toolHistory: ToolHistoryStore;
   readonly http: HttpClient;
   readonly log: Log;
   readonly clock: Clock;
@@ -47,8 +57,10 @@ export interface McpDeps {
 export class Mcp implements AsyncDisposable {
   readonly catalog: Catalog;
   readonly sessions: Sessions;
+  readonly review: ToolReview;
   readonly #deps: McpDeps;
   readonly #supervisors = new Map<string, Supervisor>();
+  readonly #overridden = createOverrider();
   readonly #views = new Map<string, { readonly version: number; readonly view: View }>();
   readonly #announcements = new Set<(message: Buffer) => void>();
   #announcing: NodeJS.Timeout | undefined;
@@ -56,7 +68,8 @@ export class Mcp implements AsyncDisposable {
 
   constructor(deps: McpDeps) {
     this.#deps = deps;
-    this.catalog = new Catalog(deps);
+    this.review = new ToolReview({ ...deps, store: deps.toolHistory });
+    this.catalog = new Catalog({ ...deps, review: this.review });
     this.sessions = new Sessions(createSeal(deps.sessionSecret), deps.bounds);
     const transports = createTransports({
       http: deps.http,
@@ -75,6 +88,7 @@ export class Mcp implements AsyncDisposable {
 
   /** Reads the stored catalogue, then starts every server without waiting for any. */
   async start(): Promise<void> {
+    await this.review.load(this.#deps.config.servers);
     await this.catalog.load(this.#deps.config.servers);
     this.#startedMs = this.#deps.clock.monotonicMs();
     for (const supervisor of this.#supervisors.values()) void supervisor.start();
@@ -126,6 +140,20 @@ export class Mcp implements AsyncDisposable {
     );
   }
 
+  /** The tool that a name would stand for if it were not held back. */
+  heldTool(visibility: Visibility, name: string): ToolEntry | undefined {
+    const held = this.#servers(visibility, (server, tool) => this.review.holds(server, tool));
+    const resolved = buildView(held, this.#deps.config.separator).resolve(name);
+    return resolved.kind === 'found' ? resolved.tool : undefined;
+  }
+
+  /** Accepts what a server offers now: one tool, or all that wait for it. Rejects with GatewayError. */
+  async acceptTools(...request: Parameters<ToolReview['accept']>): Promise<readonly AcceptedTool[]> {
+    const accepted = await this.review.accept(...request);
+    if (accepted.length > 0) this.catalog.touch(request[0]);
+    return accepted;
+  }
+
   /** Throws `header-mismatch` when a modern call's `Mcp-Param-*` headers contradict its arguments. */
   checkCallHeaders(tool: ToolEntry, params: JsonObject | undefined, headers: IncomingHttpHeaders): void {
     if (tool.paramHeaders.length > 0)
@@ -133,15 +161,18 @@ export class Mcp implements AsyncDisposable {
   }
 
   /** Sends one call to its server. Rejects with GatewayError. */
-  call(
+  async call(
     tool: ToolEntry,
     params: JsonObject | undefined,
     options: Omit<CallOptions, 'timeoutMs'>,
   ): Promise<RpcReply> {
     const supervisor = this.#supervisors.get(tool.server);
-    if (supervisor === undefined)
-      return Promise.reject(new GatewayError('tool-unknown', { name: tool.originalName }));
-    return supervisor.call(tool, params, { ...options, timeoutMs: supervisor.config.callTimeoutMs });
+    if (supervisor === undefined) throw new GatewayError('tool-unknown', { name: tool.originalName });
+    const sent = callOf(tool, params);
+    return supervisor.call(sent.tool, sent.params, {
+      ...options,
+      timeoutMs: supervisor.config.callTimeoutMs,
+    });
   }
 
   /** Calls `listener` with each notification that goes to every legacy client, for those whose streams are held elsewhere. */
@@ -150,7 +181,13 @@ export class Mcp implements AsyncDisposable {
   }
 
   status(): ServerStatus[] {
-    return [...this.#supervisors.values()].map((supervisor) => supervisor.status());
+    return [...this.#supervisors.values()].map((supervisor) => {
+      const { config } = supervisor;
+      const { problems } = this.#overridden(config, this.catalog.get(config.name)?.tools ?? NO_TOOLS);
+      const status = supervisor.status();
+      const findings = [...this.review.findings(config.name), ...overrideFindings(config, problems)];
+      return { ...status, findings: [...status.findings, ...findings] };
+    });
   }
 
   /** Binds a GET stream to a session; an earlier one is replaced (Codex and Copilot reconnect without closing). */
@@ -164,22 +201,31 @@ export class Mcp implements AsyncDisposable {
     for (const stream of this.sessions.streams()) stream.close();
     await Promise.all([...this.#supervisors.values()].map((supervisor) => supervisor[Symbol.asyncDispose]()));
     await this.catalog.settled();
+    await this.review.settled();
   }
 
   #view(visibility: Visibility): View {
     const known = this.#views.get(visibility.key);
     if (known?.version === this.catalog.version) return known.view;
-    const servers = visibility.servers.map((name) => {
-      const config = this.#supervisors.get(name)?.config;
-      const tools =
-        this.catalog.get(name)?.tools.filter((tool) => visibility.allowsTool(name, tool.originalName)) ?? [];
-      return { name, prefix: config?.alias ?? name, tools };
-    });
-    const view = buildView(servers, this.#deps.config.separator);
+    const offered = this.#servers(visibility, (server, tool) => !this.review.holds(server, tool));
+    const view = buildView(offered, this.#deps.config.separator);
     if (this.#views.size >= VIEWS_MAX) this.#views.delete(this.#views.keys().next().value!);
     this.#views.delete(visibility.key);
     this.#views.set(visibility.key, { version: this.catalog.version, view });
     return view;
+  }
+
+  /** The servers in scope, each with those of its tools, as they are offered, that are visible and that `shows` lets through. */
+  #servers(visibility: Visibility, shows: (server: string, originalName: string) => boolean): ViewServer[] {
+    return visibility.servers.map((name) => {
+      const config = this.#supervisors.get(name)?.config;
+      const all = this.catalog.get(name)?.tools ?? NO_TOOLS;
+      const offered = config === undefined ? all : this.#overridden(config, all).tools;
+      const tools = offered.filter(
+        ({ originalName }) => visibility.allowsTool(name, originalName) && shows(name, originalName),
+      );
+      return { name, prefix: config?.alias ?? name, tools };
+    });
   }
 
   /** Waits until each never-seen server in scope has answered or failed once, at most until `firstListWaitMs` after the start: a server
@@ -210,4 +256,5 @@ export class Mcp implements AsyncDisposable {
   }
 }
 
+const NO_TOOLS: readonly ToolEntry[] = [];
 const LIST_CHANGED = Buffer.from('{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}');

@@ -7,6 +7,7 @@ import type { TransportKind } from '../upstream/transport.ts';
 import { objectText } from '../wire/compose.ts';
 import type { Era } from '../wire/revisions.ts';
 import { readTool, type ToolEntry } from './tool-entry.ts';
+import type { ToolReview } from './tool-review.ts';
 
 /** Where and how a server was last reached. */
 export interface Found {
@@ -35,15 +36,17 @@ export class Catalog {
   readonly #store: CatalogStore;
   readonly #log: Log;
   readonly #clock: Clock;
+  readonly #review: ToolReview;
   readonly #servers = new Map<string, { readonly catalog: ServerCatalog; readonly payload: string }>();
   readonly #listeners = new Set<(server: string) => void>();
   #saving: Promise<void> = Promise.resolve();
   version = 0;
 
-  constructor(deps: { store: CatalogStore; log: Log; clock: Clock }) {
+  constructor(deps: { store: CatalogStore; log: Log; clock: Clock; review: ToolReview }) {
     this.#store = deps.store;
     this.#log = deps.log;
     this.#clock = deps.clock;
+    this.#review = deps.review;
   }
 
   /** Reads what the store kept of these servers; records of a server that was declared otherwise are left aside. */
@@ -57,7 +60,11 @@ export class Catalog {
         this.#log.warn('a stored catalogue entry cannot be read and is left aside', {
           server: record.server,
         });
-      else this.#servers.set(record.server, { catalog, payload: record.payload });
+      else {
+        this.#servers.set(record.server, { catalog, payload: record.payload });
+        // Its history may not have been stored together with it.
+        this.#review.observe(config, catalog.tools, catalog.updatedAt);
+      }
     }
     this.version++;
   }
@@ -101,6 +108,7 @@ export class Catalog {
     const updatedAt = this.#clock.now();
     const payload = writePayload(offer.found, offer.serverInfo, offer.instructions, tools);
     const before = this.#servers.get(config.name);
+    this.#review.observe(config, tools, updatedAt);
     this.#servers.set(config.name, {
       catalog: {
         server: config.name,
@@ -117,6 +125,12 @@ export class Catalog {
     this.#save({ server: config.name, fingerprint: fingerprint(config), payload, updatedAt });
     for (const listener of this.#listeners) listener(config.name);
     return refused;
+  }
+
+  /** Says that what is offered of a server changed without a new reading of it. */
+  touch(server: string): void {
+    this.version++;
+    for (const listener of this.#listeners) listener(server);
   }
 
   /** Resolves when everything handed to the store so far has been written or has failed. */

@@ -49,6 +49,26 @@ function serversOf(
   });
 }
 
+/** The same, and for some servers `a-b` with a tool `c` a server `a` with a tool `b-c`. */
+function withRivals(
+  servers: readonly ViewServer[],
+  random: (below: number) => number,
+  separator: string,
+): readonly ViewServer[] {
+  const all = new Map(servers.map((server) => [server.name, server]));
+  for (const { name, tools } of servers) {
+    const at = name.indexOf(separator);
+    if (at < 1 || random(2) === 0) continue;
+    const [head, rest] = [name.slice(0, at), name.slice(at + separator.length)];
+    const own = all.get(head)?.tools ?? [];
+    const rival = `${rest}${separator}${tools[0]!.originalName}`;
+    if (own.some(({ originalName }) => originalName === rival)) continue;
+    all.set(head, { name: head, prefix: head, tools: [...own, toolOf(head, rival)] });
+  }
+  const mixed = [...all.values()];
+  return random(2) === 0 ? mixed : mixed.reverse();
+}
+
 function toolOf(server: string, name: string): ToolEntry {
   const read = readTool(server, Buffer.from(JSON.stringify({ name })));
   if (!read.ok) throw new Error(read.reason);
@@ -86,7 +106,8 @@ describe.each(['-', '__', '_'])(
   (separator) => {
     it('are unique, fit every client, and lead back to their tool', () => {
       for (const seed of SEEDS) {
-        const servers = serversOf(randomOf(seed), separator, separator);
+        const random = randomOf(seed);
+        const servers = withRivals(serversOf(random, separator, separator), random, separator);
         for (const scope of [servers, servers.slice(0, 1)]) {
           const view = buildView(scope, separator);
           expect(view.names.size).toBe(scope.flatMap(({ tools }) => tools).length);
@@ -103,7 +124,8 @@ describe.each(['-', '__', '_'])(
 
     it('do not depend on the tools that other servers have', () => {
       for (const seed of SEEDS) {
-        const servers = serversOf(randomOf(seed), separator, separator);
+        const random = randomOf(seed);
+        const servers = withRivals(serversOf(random, separator, separator), random, separator);
         const all = namesOf(buildView(servers, separator));
         for (const kept of servers) {
           const others = servers.map((server) => (server === kept ? server : { ...server, tools: [] }));
