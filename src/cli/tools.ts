@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { EXIT } from '../app/startup-error.ts';
 import { clientOf, type ClientOptions, withClientOptions } from './client-options.ts';
+import { printable } from './printable.ts';
 import type { ProgramIo } from './program-io.ts';
 import { table } from './table.ts';
 import { registerToolReviewCommands } from './tool-review.ts';
@@ -32,7 +33,7 @@ export function registerToolsCommands(program: Command, io: ProgramIo): void {
             list.map((tool) => [
               tool.name,
               tool.server,
-              (tool.description ?? '').replaceAll(/\s+/g, ' ').slice(0, 80),
+              printable((tool.description ?? '').replaceAll(/\s+/g, ' ').slice(0, 80)),
             ]),
           ),
         );

@@ -64,7 +64,8 @@ function history(exchange: Exchange, mcp: Mcp): unknown {
     const one = tool === null ? undefined : all.get(tool);
     if (tool !== null && one === undefined)
       throw new GatewayError('tool-untracked', { server, tool: tool.slice(0, 100) });
-    return (one === undefined ? [...all.values()] : [one]).map((entry) => ({
+    const sorted = [...all.values()].sort((a, b) => (a.tool < b.tool ? -1 : 1));
+    return (one === undefined ? sorted : [one]).map((entry) => ({
       server,
       ...describeHistory(entry, mcp.review.holds(server, entry.tool), one !== undefined),
     }));

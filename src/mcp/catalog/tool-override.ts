@@ -25,7 +25,7 @@ export function applyOverrides(tools: readonly ToolEntry[], overrides: Overrides
     if (originals.has(name) || tools.length === 0) continue;
     const near = nearest(name, originals);
     problems.push(
-      `tool_overrides names ${JSON.stringify(name)}, which is no tool of this server${near === undefined ? '' : `; did you mean ${JSON.stringify(near)}?`}`,
+      `tool_overrides names ${JSON.stringify(name)}, which is no tool of this server${near === undefined ? '' : ` (did you mean ${JSON.stringify(near)}?)`}`,
     );
   }
   const names = offeredNames(tools, overrides, problems);

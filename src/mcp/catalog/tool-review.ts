@@ -101,12 +101,12 @@ export class ToolReview {
     return history === undefined || pendingOf(history) !== undefined;
   }
 
-  /** The tools of one server, or of all, that wait for the operator. */
+  /** The tools of one server, or of all, that wait for the operator; those of each server by their names. */
   pending(server?: string): readonly PendingTool[] {
     return [...this.#histories]
       .filter(([name]) => server === undefined || name === server)
       .flatMap(([name, histories]) =>
-        [...histories.values()].flatMap((history) => {
+        [...histories.values()].sort(byName).flatMap((history) => {
           const found = pendingOf(history);
           if (found === undefined) return [];
           const held = this.#policies.get(name) === 'hold';
@@ -115,7 +115,7 @@ export class ToolReview {
       );
   }
 
-  /** Everything that is remembered of a server's tools. */
+  /** Everything that is remembered of a server's tools, in no order that means anything. */
   history(server: string): ServerHistory {
     return this.#histories.get(server) ?? NONE;
   }
@@ -263,6 +263,10 @@ function policyOf(config: ServerConfig): ToolPolicy {
   return config.transport === 'in-process' && config.onToolChange === 'notify'
     ? 'accept'
     : config.onToolChange;
+}
+
+function byName(one: ToolHistory, two: ToolHistory): number {
+  return one.tool < two.tool ? -1 : 1;
 }
 
 function findingOf({ server, tool, held, change }: PendingTool): Finding {
