@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { lineDiff } from './line-diff.ts';
 import { printable } from './printable.ts';
 
-const lines = (text: string): string[] => [...text];
+const lines = (text: string): string[] => text.split('');
 
 it.each([
   ['', '', []],

@@ -126,7 +126,6 @@ describe('on_tool_change: hold', () => {
     });
     await using client = await connect('2025-11-25', gateway.url, gateway.key);
     const changed = client.listChanged();
-    expect(await client.list()).toContain('db-query');
     await become(gateway, [EVIL, EXTRA]);
     await changed;
   });

@@ -3,22 +3,30 @@
  * they are written and members that repeat a name stay all, so that no change of what a reader might see goes unnoticed.
  */
 
-type Member = readonly [name: string, value: string];
+/** A member's name and value, each as canonical JSON text. */
+export type CanonicalMember = readonly [name: string, value: string];
 
-/** The members of an object, each in canonical form, sorted. `text` must be valid JSON (it was scanned before). */
-export function canonicalMembers(text: string): readonly Member[] {
+/** The members of an object, sorted. `text` must be valid JSON (it was scanned before). */
+export function canonicalMembers(text: string): readonly CanonicalMember[] {
   const reader = new Reader(text);
   reader.space();
   return reader.members();
 }
 
 /** Canonical text of an object with these members. */
-export function canonicalObject(members: readonly Member[]): string {
-  return `{${members.map(([name, value]) => `${JSON.stringify(name)}:${value}`).join(',')}}`;
+export function canonicalObject(members: readonly CanonicalMember[]): string {
+  let text = '{';
+  for (const [name, value] of members) text += `${text.length === 1 ? '' : ','}${name}:${value}`;
+  return `${text}}`;
 }
 
-const SPACE = /[ \t\r\n]*/y;
-const SCALAR = /[^ \t\r\n,\]}]+/y;
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const OPEN_ARRAY = 0x5b;
+const BACKSLASH = 0x5c;
+const CLOSE_ARRAY = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
 
 class Reader {
   readonly text: string;
@@ -29,21 +37,21 @@ class Reader {
   }
 
   space(): void {
-    this.match(SPACE);
+    while (isSpace(this.text.charCodeAt(this.at))) this.at++;
   }
 
-  members(): Member[] {
-    const members: Member[] = [];
+  members(): CanonicalMember[] {
+    const members: CanonicalMember[] = [];
     this.at++;
     for (;;) {
       this.space();
-      if (this.text[this.at] !== '"') break;
-      const name = JSON.parse(this.string()) as string;
+      if (this.text.charCodeAt(this.at) !== QUOTE) break;
+      const name = this.string();
       this.space();
       this.at++;
       members.push([name, this.value()]);
       this.space();
-      if (this.text[this.at] !== ',') break;
+      if (this.text.charCodeAt(this.at) !== COMMA) break;
       this.at++;
     }
     this.at++;
@@ -52,49 +60,73 @@ class Reader {
 
   value(): string {
     this.space();
-    switch (this.text[this.at]) {
-      case '{':
+    switch (this.text.charCodeAt(this.at)) {
+      case OPEN_OBJECT:
         return canonicalObject(this.members());
-      case '[':
+      case OPEN_ARRAY:
         return this.array();
-      case '"': {
-        const token = this.string();
-        return token.includes('\\') ? JSON.stringify(JSON.parse(token)) : token;
-      }
+      case QUOTE:
+        return this.string();
       default:
-        return this.match(SCALAR);
+        return this.scalar();
     }
   }
 
   array(): string {
-    const items: string[] = [];
+    let text = '[';
     this.at++;
     for (;;) {
       this.space();
-      if (this.text[this.at] === ']') break;
-      items.push(this.value());
+      if (this.text.charCodeAt(this.at) === CLOSE_ARRAY) break;
+      text += `${text.length === 1 ? '' : ','}${this.value()}`;
       this.space();
-      if (this.text[this.at] === ',') this.at++;
+      if (this.text.charCodeAt(this.at) === COMMA) this.at++;
     }
     this.at++;
-    return `[${items.join(',')}]`;
+    return `${text}]`;
   }
 
-  /** The string that begins here, quotes included. */
   string(): string {
     const start = this.at;
-    let at = start + 1;
-    while (at < this.text.length && this.text[at] !== '"') at += this.text[at] === '\\' ? 2 : 1;
-    this.at = at + 1;
+    let escaped = false;
+    this.at++;
+    for (;;) {
+      const code = this.text.charCodeAt(this.at);
+      if (Number.isNaN(code)) throw this.fail();
+      if (code === QUOTE) break;
+      if (code === BACKSLASH) escaped = true;
+      this.at += code === BACKSLASH ? 2 : 1;
+    }
+    this.at++;
+    const token = this.text.slice(start, this.at);
+    return escaped ? JSON.stringify(JSON.parse(token)) : token;
+  }
+
+  /** A number, `true`, `false` or `null`. */
+  scalar(): string {
+    const start = this.at;
+    for (;;) {
+      const code = this.text.charCodeAt(this.at);
+      if (
+        Number.isNaN(code) ||
+        code === COMMA ||
+        code === CLOSE_ARRAY ||
+        code === CLOSE_OBJECT ||
+        isSpace(code)
+      )
+        break;
+      this.at++;
+    }
+    // Without this, text that is no JSON would be read for ever.
+    if (this.at === start) throw this.fail();
     return this.text.slice(start, this.at);
   }
 
-  /** Steps over what `pattern` matches here. Throws where it matches nothing: the text was no JSON, and the loops must end. */
-  match(pattern: RegExp): string {
-    pattern.lastIndex = this.at;
-    const found = pattern.exec(this.text)?.[0];
-    if (found === undefined) throw new Error(`no JSON at character ${this.at}`);
-    this.at += found.length;
-    return found;
+  fail(): Error {
+    return new Error(`no JSON at character ${this.at}`);
   }
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
 }

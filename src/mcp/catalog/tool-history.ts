@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { canonicalMembers, canonicalObject } from './canonical-json.ts';
+import { type CanonicalMember, canonicalMembers, canonicalObject } from './canonical-json.ts';
 
 /** Versions that are remembered of one tool, and tools of one server that are remembered after they are gone. */
 export const VERSIONS_MAX = 50;
@@ -64,12 +64,16 @@ export interface ToolReviewed {
 export function digestTool(text: string): ToolDigest {
   const members = canonicalMembers(text);
   const whole = canonicalObject(members);
-  const partOf = (name: string): Part => PARTS.find((part) => part === name) ?? 'other';
+  const own: Record<Part, CanonicalMember[]> = {
+    description: [],
+    inputSchema: [],
+    outputSchema: [],
+    annotations: [],
+    other: [],
+  };
+  for (const member of members) own[PARTS.find((part) => member[0] === `"${part}"`) ?? 'other'].push(member);
   const parts = Object.fromEntries(
-    PARTS.map((part) => {
-      const own = canonicalObject(members.filter(([name]) => partOf(name) === part));
-      return [part, hash('sha256', own, 'hex').slice(0, PART_CHARACTERS)];
-    }),
+    PARTS.map((part) => [part, hash('sha256', canonicalObject(own[part]), 'hex').slice(0, PART_CHARACTERS)]),
   ) as Record<Part, string>;
   return {
     hash: hash('sha256', whole, 'hex'),

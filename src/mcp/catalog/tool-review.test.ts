@@ -40,7 +40,7 @@ async function reviewOn(store: ToolHistoryStore, config: ServerConfig) {
   return { review, logged };
 }
 
-function tools(...definitions: Record<string, unknown>[]): ToolEntry[] {
+function toolsOf(...definitions: Record<string, unknown>[]): ToolEntry[] {
   return definitions.map((definition) => {
     const read = readTool('s', Buffer.from(JSON.stringify(definition)));
     if (!read.ok) throw new Error(read.reason);
@@ -48,8 +48,8 @@ function tools(...definitions: Record<string, unknown>[]): ToolEntry[] {
   });
 }
 
-const BEFORE = tools({ name: 'x', description: 'before' });
-const AFTER = tools({ name: 'x', description: 'after' });
+const BEFORE = toolsOf({ name: 'x', description: 'before' });
+const AFTER = toolsOf({ name: 'x', description: 'after' });
 
 describe('a review of tools', () => {
   it('holds what changed, over a restart too, until it is accepted and stored', async () => {
@@ -91,11 +91,11 @@ describe('a review of tools', () => {
     review.observe(HOLD, BEFORE);
     review.observe(HOLD, AFTER);
     const looked = review.pending('s')[0]!.version.hash;
-    review.observe(HOLD, tools({ name: 'x', description: 'evil' }));
+    review.observe(HOLD, toolsOf({ name: 'x', description: 'evil' }));
     await expect(review.accept('s', 'x', 'me', looked)).rejects.toMatchObject({ code: 'tool-changed-again' });
     await expect(review.accept('s', 'y', 'me')).rejects.toMatchObject({ code: 'tool-untracked' });
     const accepting = review.accept('s', 'x', 'me');
-    review.observe(HOLD, tools({ name: 'x', description: 'worse' }));
+    review.observe(HOLD, toolsOf({ name: 'x', description: 'worse' }));
     await accepting;
     expect(review.holds('s', 'x')).toBe(true);
   });
@@ -131,7 +131,7 @@ describe('a review of tools', () => {
     const store = memory();
     const { review } = await reviewOn(store, HOLD);
     const odd = ['a\u0000b', '\ud800', 'a/b"c\\', '__proto__'];
-    review.observe(HOLD, tools(...odd.map((name) => ({ name }))));
+    review.observe(HOLD, toolsOf(...odd.map((name) => ({ name }))));
     await review.settled();
     expect([...store.rows.values()].map(({ tool }) => tool).join()).not.toMatch(/[\u0000\ud800]/);
     const { review: second } = await reviewOn(store, HOLD);
@@ -141,9 +141,9 @@ describe('a review of tools', () => {
   it('writes nothing when a list is read again, in whatever order its members come', async () => {
     const store = memory();
     const { review, logged } = await reviewOn(store, HOLD);
-    review.observe(HOLD, tools({ name: 'x', description: 'd' }));
-    review.observe(HOLD, tools({ name: 'x', description: 'd' }));
-    review.observe(HOLD, tools({ description: 'd', name: 'x' }));
+    review.observe(HOLD, toolsOf({ name: 'x', description: 'd' }));
+    review.observe(HOLD, toolsOf({ name: 'x', description: 'd' }));
+    review.observe(HOLD, toolsOf({ description: 'd', name: 'x' }));
     await review.settled();
     expect(store.saves).toBe(1);
     expect(logged).toEqual([]);
@@ -172,7 +172,7 @@ describe('a review of tools', () => {
     expect(review.findings('s')).toEqual([]);
     expect(logged.map(({ message }) => message)).toEqual(['the tools of a server changed']);
     const held = { ...builtIn, onToolChange: 'hold' as const };
-    review.observe(held, tools({ name: 'x', description: 'third' }));
+    review.observe(held, toolsOf({ name: 'x', description: 'third' }));
     expect(review.holds('s', 'x')).toBe(true);
   });
 
@@ -180,7 +180,7 @@ describe('a review of tools', () => {
     const notify = configOf();
     const { review, logged } = await reviewOn(memory(), notify);
     const many = (description: string) =>
-      tools(...Array.from({ length: 30 }, (_, at) => ({ name: `t${at}`, description })));
+      toolsOf(...Array.from({ length: 30 }, (_, at) => ({ name: `t${at}`, description })));
     review.observe(notify, many('before'));
     review.observe(notify, many('after'));
     expect(review.findings('s')).toHaveLength(21);

@@ -48,8 +48,6 @@ export interface AcceptedTool {
   readonly hash: string;
 }
 
-const NONE: ServerHistory = new Map();
-
 /** What every tool's definition was and is, and what of it the operator accepted; in memory and, written behind, in the store. */
 export class ToolReview {
   readonly #deps: ToolReviewDeps;
@@ -87,7 +85,7 @@ export class ToolReview {
   observe(config: ServerConfig, tools: readonly ToolEntry[], seenAt: number = this.#deps.clock.now()): void {
     const policy = policyOf(config);
     this.#policies.set(config.name, policy);
-    const before = this.#histories.get(config.name) ?? NONE;
+    const before = this.history(config.name);
     const reviewed = reviewTools(before, this.#digestAll(config.name, tools), policy, seenAt);
     this.#histories.set(config.name, reviewed.history);
     this.#save(config.name, reviewed);
@@ -117,7 +115,7 @@ export class ToolReview {
 
   /** Everything that is remembered of a server's tools, in no order that means anything. */
   history(server: string): ServerHistory {
-    return this.#histories.get(server) ?? NONE;
+    return this.#histories.get(server) ?? new Map<string, ToolHistory>();
   }
 
   /** What of a server's tools the operator should look at. */
