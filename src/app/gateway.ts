@@ -112,6 +112,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   const mcp = new Mcp({
     config: { servers, separator: config.mcp.separator },
     store: opened.store.catalog,
+    toolHistory: opened.store.toolHistory,
     http,
     log,
     clock,
@@ -196,6 +197,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
           mcp,
           policy,
           authenticate: authenticate('admin'),
+          addressOf: (one) => authenticator.addressOf(one),
           recentCalls: async (query) => {
             await ledger.flush(AbortSignal.timeout(1_000)).catch(() => undefined);
             return opened.store.ledger.recent(query);

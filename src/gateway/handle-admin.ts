@@ -3,6 +3,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { LedgerRow } from '../ledger/ledger-ports.ts';
 import type { Mcp } from '../mcp/mcp.ts';
 import type { McpPolicy } from '../policy/visibility.ts';
+import { handleToolReview, isToolReview } from './admin-tools.ts';
 import type { Exchange } from './exchange.ts';
 import { json, publicStatus } from './health.ts';
 
@@ -15,18 +16,20 @@ export interface AdminDeps {
     readonly beforeId?: string;
   }) => Promise<readonly LedgerRow[]>;
   readonly accessGroups: readonly string[];
+  /** The client's address, as far as proxies in between are trusted. */
+  readonly addressOf: (exchange: Exchange) => string;
 }
 
 const LEDGER_LIMIT = { standard: 50, max: 1_000 } as const;
 
-/** The operator's read-only routes. Listing tools takes any key and shows what that key sees; the rest takes the master key. */
+/** The operator's routes, all but one read-only. Listing tools takes any key and shows what that key sees; the rest takes the master key. */
 export async function handleAdmin(
   exchange: Exchange,
   operation: string,
   argument: string | undefined,
   deps: AdminDeps,
 ): Promise<void> {
-  if (exchange.method !== 'GET')
+  if (exchange.method !== (operation === 'tools-accept' ? 'POST' : 'GET'))
     throw new GatewayError('method-not-allowed', { method: exchange.method, path: exchange.path });
   const principal = deps.authenticate(exchange); // 401, 403
   if (operation === 'tools') {
@@ -34,6 +37,10 @@ export async function handleAdmin(
     return;
   }
   if (principal.kind === 'virtual') throw new GatewayError('admin-only'); // 403
+  if (isToolReview(operation)) {
+    await handleToolReview(exchange, operation, principal, deps);
+    return;
+  }
   switch (operation) {
     case 'servers':
       json(exchange, 200, deps.mcp.status().map(publicStatus));

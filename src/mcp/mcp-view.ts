@@ -1,1 +1,2 @@
 export type { ServerStatus } from './upstream/server-state.ts';
+export type { ToolHistory, ToolVersion } from './catalog/tool-history.ts';

@@ -14,7 +14,9 @@ import { type CallTarget, ToolTargets } from './calls/target.ts';
 import { TaskOwners } from './calls/task-owners.ts';
 import { Catalog } from './catalog/catalog.ts';
 import type { ToolEntry } from './catalog/tool-entry.ts';
-import { buildView, type View } from './catalog/view.ts';
+import { callOf, createOverrider, overrideFindings } from './catalog/tool-override.ts';
+import { type AcceptedTool, ToolReview } from './catalog/tool-review.ts';
+import { buildView, type View, type ViewServer } from './catalog/view.ts';
 import { LegacyCaller, ModernCaller } from './downstream/callers.ts';
 import { ClientQuestions } from './downstream/client-questions.ts';
 import { describeGateway } from './downstream/describe.ts';
@@ -24,7 +26,14 @@ import type { ReplyStream } from './downstream/reply-stream.ts';
 import { ResourceWatchers } from './downstream/resource-watchers.ts';
 import { Sessions } from './downstream/sessions.ts';
 import type { Caller } from './mcp-caller.ts';
-import type { CatalogStore, InProcessServer, McpConfig, ServerConfig, Visibility } from './mcp-ports.ts';
+import type {
+  CatalogStore,
+  InProcessServer,
+  McpConfig,
+  ServerConfig,
+  ToolHistoryStore,
+  Visibility,
+} from './mcp-ports.ts';
 import { UpstreamFailure } from './upstream/failure.ts';
 import type { ListKind } from './upstream/read-offer.ts';
 import type { ServerStatus } from './upstream/server-state.ts';
@@ -44,6 +53,7 @@ const CHECK_MS = 250;
 export interface McpDeps {
   readonly config: McpConfig;
   readonly store: CatalogStore;
+  readonly toolHistory: ToolHistoryStore;
   readonly http: HttpClient;
   readonly log: Log;
   readonly clock: Clock;
@@ -79,6 +89,7 @@ export interface CallFrom {
 export class Mcp implements AsyncDisposable {
   readonly catalog: Catalog;
   readonly sessions: Sessions;
+  readonly review: ToolReview;
   /** Requests that were put to clients. */
   readonly questions = new ClientQuestions();
   readonly listeners: Listeners;
@@ -87,6 +98,7 @@ export class Mcp implements AsyncDisposable {
   readonly toolTargets = new ToolTargets();
   readonly #deps: McpDeps;
   readonly #parked: ParkedCalls;
+  readonly #overridden = createOverrider();
   readonly #supervisors = new Map<string, Supervisor>();
   readonly #views = new Map<string, { readonly version: number; readonly view: View }>();
   readonly #check: NodeJS.Timeout;
@@ -94,7 +106,8 @@ export class Mcp implements AsyncDisposable {
 
   constructor(deps: McpDeps) {
     this.#deps = deps;
-    this.catalog = new Catalog(deps);
+    this.review = new ToolReview({ ...deps, store: deps.toolHistory });
+    this.catalog = new Catalog({ ...deps, review: this.review });
     this.sessions = new Sessions(createSeal(deps.sealSecrets, 'mcp-session'), deps.bounds);
     this.listeners = new Listeners((visibility) => this.view(visibility));
     this.#parked = new ParkedCalls(createSeal(deps.sealSecrets, 'mcp-request-state'), () => deps.clock.now());
@@ -123,6 +136,7 @@ export class Mcp implements AsyncDisposable {
 
   /** Reads the stored catalogue, then starts every server without waiting for any. */
   async start(): Promise<void> {
+    await this.review.load(this.#deps.config.servers);
     await this.catalog.load(this.#deps.config.servers);
     this.#startedMs = this.#deps.clock.monotonicMs();
     for (const supervisor of this.#supervisors.values()) void supervisor.start();
@@ -184,6 +198,20 @@ export class Mcp implements AsyncDisposable {
     return (
       this.view(visibility).tool(name).kind === 'unknown' && this.view(all).tool(name).kind !== 'unknown'
     );
+  }
+
+  /** The tool that a name would stand for if it were not held back. */
+  heldTool(visibility: Visibility, name: string): ToolEntry | undefined {
+    const held = this.#servers(visibility, (server, tool) => this.review.holds(server, tool));
+    const resolved = buildView(held, this.#deps.config.separator).tool(name);
+    return resolved.kind === 'found' ? resolved.item : undefined;
+  }
+
+  /** Accepts what a server offers now: one tool, or all that wait for it. Rejects with GatewayError. */
+  async acceptTools(...request: Parameters<ToolReview['accept']>): Promise<readonly AcceptedTool[]> {
+    const accepted = await this.review.accept(...request);
+    if (accepted.length > 0) this.catalog.touch(request[0]);
+    return accepted;
   }
 
   /** Throws `header-mismatch` when a modern call's `Mcp-Param-*` headers contradict its arguments. */
@@ -259,7 +287,13 @@ export class Mcp implements AsyncDisposable {
   }
 
   status(): ServerStatus[] {
-    return [...this.#supervisors.values()].map((supervisor) => supervisor.status());
+    return [...this.#supervisors.values()].map((supervisor) => {
+      const { config } = supervisor;
+      const { problems } = this.#overridden(config, this.catalog.get(config.name)?.tools ?? NO_TOOLS);
+      const status = supervisor.status();
+      const findings = [...this.review.findings(config.name), ...overrideFindings(config, problems)];
+      return { ...status, findings: [...status.findings, ...findings] };
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -269,30 +303,40 @@ export class Mcp implements AsyncDisposable {
     for (const session of this.sessions.all()) session.stream?.close();
     await Promise.all([...this.#supervisors.values()].map((supervisor) => supervisor[Symbol.asyncDispose]()));
     await this.catalog.settled();
+    await this.review.settled();
   }
 
   /** What a visibility shows at this moment. */
   view(visibility: Visibility): View {
     const known = this.#views.get(visibility.key);
     if (known?.version === this.catalog.version) return known.view;
-    const servers = visibility.servers.map((name) => {
+    const offered = this.#servers(visibility, (server, tool) => !this.review.holds(server, tool));
+    const view = buildView(offered, this.#deps.config.separator);
+    if (this.#views.size >= VIEWS_MAX) this.#views.delete(this.#views.keys().next().value!);
+    this.#views.delete(visibility.key);
+    this.#views.set(visibility.key, { version: this.catalog.version, view });
+    return view;
+  }
+
+  /** The servers in scope, each with what it offers; of its tools those that are visible and that `shows` lets through. */
+  #servers(visibility: Visibility, shows: (server: string, originalName: string) => boolean): ViewServer[] {
+    return visibility.servers.map((name) => {
       const config = this.#supervisors.get(name)?.config;
       const offer = this.catalog.get(name);
+      const all = offer?.tools ?? NO_TOOLS;
+      const offered = config === undefined ? all : this.#overridden(config, all).tools;
       return {
         name,
         prefix: config?.alias ?? name,
         bare: config?.toolPrefix === 'none',
-        tools: offer?.tools.filter((tool) => visibility.allowsTool(name, tool.originalName)) ?? [],
+        tools: offered.filter(
+          ({ originalName }) => visibility.allowsTool(name, originalName) && shows(name, originalName),
+        ),
         prompts: offer?.prompts ?? [],
         resources: offer?.resources ?? [],
         templates: offer?.templates ?? [],
       };
     });
-    const view = buildView(servers, this.#deps.config.separator);
-    if (this.#views.size >= VIEWS_MAX) this.#views.delete(this.#views.keys().next().value!);
-    this.#views.delete(visibility.key);
-    this.#views.set(visibility.key, { version: this.catalog.version, view });
-    return view;
   }
 
   async #callLegacy(
@@ -310,10 +354,11 @@ export class Mcp implements AsyncDisposable {
     );
     from.onStart(caller.cancellation);
     const options = this.#options(supervisor, from);
-    const first = await supervisor.call(target, request.params, caller, options);
+    const params = paramsFor(target, request);
+    const first = await supervisor.call(target, params, caller, options);
     const reply = asksForInput(first)
       ? await answerRounds(first, caller, (resume) =>
-          supervisor.call(target, request.params, caller, { ...options, resume }),
+          supervisor.call(target, params, caller, { ...options, resume }),
         )
       : first;
     if (reply.reply.kind === 'result') this.tasks.learn(target.server, caller, reply.reply.result);
@@ -345,7 +390,7 @@ export class Mcp implements AsyncDisposable {
     const options = this.#options(supervisor, from);
     const outcome = supervisor.call(
       target,
-      params,
+      paramsFor(target, request),
       caller,
       resume === undefined ? options : { ...options, resume },
     );
@@ -396,4 +441,11 @@ export class Mcp implements AsyncDisposable {
     clearTimeout(timer);
     return true;
   }
+}
+
+const NO_TOOLS: readonly ToolEntry[] = [];
+
+/** The client's params, with the arguments that the operator fixed. */
+function paramsFor({ tool }: CallTarget, request: RpcRequest): JsonObject | undefined {
+  return tool?.override === undefined ? request.params : callOf(tool, request.params).params;
 }

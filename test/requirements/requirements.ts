@@ -65,6 +65,21 @@ export const REQUIREMENTS = {
     promise:
       'Names of tools keep to 48 characters of A-Z, a-z, 0-9, _ and -, depend on nothing but themselves, and are prefixed when several servers are in scope.',
   },
+  'mcp:stable-names': {
+    source: 'docs/guide/control-tools.md',
+    promise:
+      "Servers that come and go change no name of another server's tools while more than one is in scope; every name leads back to its tool.",
+  },
+  'mcp:tool-changes': {
+    source: 'docs/guide/control-tools.md',
+    promise:
+      'A tool whose definition changes after it was first seen is reported, or held back until the operator accepts it.',
+  },
+  'mcp:tool-overrides': {
+    source: 'docs/guide/control-tools.md',
+    promise:
+      'The operator renames, describes, hides tools and fixes arguments; everything else of a definition passes byte for byte.',
+  },
   'mcp:routing': {
     source: 'docs/guide/connect-a-client.md',
     promise: 'A name stands for one tool by an exact table; an ambiguous one is refused with the candidates.',

@@ -227,7 +227,7 @@ export class Connection implements AsyncDisposable {
     const headers = [...standard];
     if (target.isNamed && target.originalName !== undefined)
       headers.push(['Mcp-Name', encodeHeaderValue(target.originalName)]);
-    const annotated = target.tool?.paramHeaders ?? [];
+    const annotated = (target.tool?.override?.base ?? target.tool)?.paramHeaders ?? [];
     if (annotated.length > 0) headers.push(...paramHeaders(annotated, params?.value('arguments')));
     headers.push(...extra);
     return headers;
