@@ -3,19 +3,22 @@ import type { Bounds } from '../core/bounds.ts';
 import type { Clock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { JsonObject } from '../core/json-scan.ts';
+import { withDeadline } from '../core/scope.ts';
 import { createSeal } from '../core/seal.ts';
 import type { HttpClient } from '../net/http-client.ts';
 import type { Log } from '../telemetry/log.ts';
-import { Catalog } from './catalog/catalog.ts';
+import { Catalog, fingerprint } from './catalog/catalog.ts';
 import type { ToolEntry } from './catalog/tool-entry.ts';
 import { buildView, type Resolved, type View } from './catalog/view.ts';
 import { describeGateway } from './downstream/describe.ts';
 import { type Inbound, receive } from './downstream/receive.ts';
 import { type Session, Sessions } from './downstream/sessions.ts';
+import { sameServer } from './mcp-config.ts';
 import type { CatalogStore, InProcessServer, McpConfig, ServerConfig, Visibility } from './mcp-ports.ts';
 import type { CallOptions } from './upstream/peer.ts';
 import type { ServerStatus } from './upstream/server-state.ts';
 import { Supervisor } from './upstream/supervisor.ts';
+import type { TransportFactory } from './upstream/connect.ts';
 import { createTransports } from './upstream/transports/factory.ts';
 import type { RpcReply } from './wire/message.ts';
 import { validateParamHeaders } from './wire/modern/validate.ts';
@@ -24,6 +27,8 @@ import type { Era } from './wire/revisions.ts';
 
 const VIEWS_MAX = 500;
 const LIST_CHANGED_DELAY_MS = 100;
+/** How long a server that was given up may take to close before its successor is started all the same. */
+const RETIRE_MS = 10_000;
 
 export interface McpDeps {
   readonly config: McpConfig;
@@ -48,36 +53,72 @@ export class Mcp implements AsyncDisposable {
   readonly catalog: Catalog;
   readonly sessions: Sessions;
   readonly #deps: McpDeps;
+  readonly #transports: TransportFactory;
   readonly #supervisors = new Map<string, Supervisor>();
   readonly #views = new Map<string, { readonly version: number; readonly view: View }>();
   readonly #announcements = new Set<(message: Buffer) => void>();
   #announcing: NodeJS.Timeout | undefined;
   #startedMs = 0;
+  #config: McpConfig;
 
   constructor(deps: McpDeps) {
     this.#deps = deps;
+    this.#config = deps.config;
     this.catalog = new Catalog(deps);
     this.sessions = new Sessions(createSeal(deps.sessionSecret), deps.bounds);
-    const transports = createTransports({
+    this.#transports = createTransports({
       http: deps.http,
       bounds: deps.bounds,
       inProcess: deps.inProcess,
       environment: deps.environment,
     });
-    for (const config of deps.config.servers) {
-      this.#supervisors.set(
-        config.name,
-        new Supervisor(config, { ...deps, catalog: this.catalog, transports }),
-      );
-    }
+    for (const config of deps.config.servers) this.#supervisors.set(config.name, this.#supervise(config));
     this.catalog.onChange(() => this.#announceLater());
   }
 
   /** Reads the stored catalogue, then starts every server without waiting for any. */
   async start(): Promise<void> {
-    await this.catalog.load(this.#deps.config.servers);
+    await this.catalog.load(this.#config.servers);
     this.#startedMs = this.#deps.clock.monotonicMs();
     for (const supervisor of this.#supervisors.values()) void supervisor.start();
+  }
+
+  /**
+   * Serves `config` from now on: everything is exchanged before the first await. A server whose entry is the same keeps its connection,
+   * its calls and its tools; one that is new is started, one that is gone is closed, one that has changed is closed and started anew.
+   * Its tools stay listed meanwhile, unless the entry reaches another server than before. Resolves when what was given up is closed;
+   * never rejects.
+   */
+  async reconfigure(config: McpConfig): Promise<void> {
+    const old = new Map(this.#supervisors);
+    const fresh: Supervisor[] = [];
+    this.#config = config;
+    this.#supervisors.clear();
+    for (const server of config.servers) {
+      const known = old.get(server.name);
+      const isSame = known !== undefined && sameServer(known.config, server);
+      const supervisor = isSame ? known : this.#supervise(server);
+      this.#supervisors.set(server.name, supervisor);
+      if (isSame) old.delete(server.name);
+      else fresh.push(supervisor);
+    }
+    for (const [name, { config: before }] of old) {
+      const successor = this.#supervisors.get(name)?.config;
+      if (successor === undefined || fingerprint(successor) !== fingerprint(before))
+        this.catalog.forget(name);
+    }
+    // Views depend on names, aliases and the separator, too.
+    this.catalog.version++;
+    this.#announceLater();
+    if (fresh.length > 0) this.#startedMs = this.#deps.clock.monotonicMs();
+    const retired = new Map([...old].map(([name, supervisor]) => [name, this.#retire(supervisor)]));
+    for (const supervisor of fresh) {
+      // Two of one server at once may want the same port, file or lock.
+      const predecessor = retired.get(supervisor.config.name);
+      if (predecessor === undefined) void supervisor.start();
+      else void predecessor.then(() => supervisor.start());
+    }
+    await Promise.all(retired.values());
   }
 
   /** Reads one POST of a client. Throws GatewayError. */
@@ -117,7 +158,7 @@ export class Mcp implements AsyncDisposable {
   isHidden(visibility: Visibility, name: string): boolean {
     const all: Visibility = {
       key: '*',
-      servers: this.#deps.config.servers.map((server) => server.name),
+      servers: this.#config.servers.map((server) => server.name),
       allowsTool: () => true,
     };
     return (
@@ -166,6 +207,21 @@ export class Mcp implements AsyncDisposable {
     await this.catalog.settled();
   }
 
+  #supervise(config: ServerConfig): Supervisor {
+    return new Supervisor(config, { ...this.#deps, catalog: this.catalog, transports: this.#transports });
+  }
+
+  /** Never rejects. */
+  #retire(supervisor: Supervisor): Promise<void> {
+    const closing = Promise.resolve(supervisor[Symbol.asyncDispose]());
+    return withDeadline(closing, RETIRE_MS, 'closing').catch((error: unknown) =>
+      this.#deps.log.warn('a server that was given up did not close', {
+        server: supervisor.config.name,
+        error,
+      }),
+    );
+  }
+
   #view(visibility: Visibility): View {
     const known = this.#views.get(visibility.key);
     if (known?.version === this.catalog.version) return known.view;
@@ -175,7 +231,7 @@ export class Mcp implements AsyncDisposable {
         this.catalog.get(name)?.tools.filter((tool) => visibility.allowsTool(name, tool.originalName)) ?? [];
       return { name, prefix: config?.alias ?? name, tools };
     });
-    const view = buildView(servers, this.#deps.config.separator);
+    const view = buildView(servers, this.#config.separator);
     if (this.#views.size >= VIEWS_MAX) this.#views.delete(this.#views.keys().next().value!);
     this.#views.delete(visibility.key);
     this.#views.set(visibility.key, { version: this.catalog.version, view });
@@ -187,7 +243,7 @@ export class Mcp implements AsyncDisposable {
   async #firstSight(visibility: Visibility): Promise<boolean> {
     const unseen = visibility.servers
       .filter((name) => this.catalog.get(name) === undefined)
-      .map((name) => this.#supervisors.get(name)!.firstStart());
+      .map((name) => this.#supervisors.get(name)?.firstStart());
     const pending = unseen.filter((start) => start !== undefined);
     const leftMs = this.#startedMs + this.#deps.bounds.firstListWaitMs - this.#deps.clock.monotonicMs();
     if (pending.length === 0 || leftMs <= 0) return false;
