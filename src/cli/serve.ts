@@ -23,6 +23,7 @@ export function registerServeCommand(program: Command, io: ProgramIo): void {
           stderr: io.stderr,
           env: io.env,
           stopRequested: io.stopRequested(),
+          onReloadRequested: io.onReloadRequested,
         }),
       );
     });

@@ -57,7 +57,7 @@ export class FileWatch implements Disposable {
   watch(stamps: FileStamps): void {
     this.#known = stamps;
     this.#seen = undefined;
-    this.#again(this.#times.lookMs);
+    if (stamps.size > 0) this.#again(this.#times.lookMs);
   }
 
   [Symbol.dispose](): void {

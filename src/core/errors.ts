@@ -63,6 +63,7 @@ export const ERRORS = {
   'call-lost': row(200, 1445, true, 'upstream', 'Server "{server}" went away while it worked on this call. It was not repeated, because it may have taken effect: {reason}'),
   'response-too-large': row(200, 1446, false, 'upstream', 'Server "{server}" answered with more than {max} bytes (limits.upstream_response_bytes_max).'),
   'ledger-unavailable': row(503, 1450, true, 'operator', 'The call was not made, because it could not be recorded first: {reason}.'),
+  'config-refused': row(422, 1451, false, 'operator', 'The configuration was not reloaded; the one before goes on serving. {problems}'),
   'shutting-down': row(503, 1453, true, 'operator', 'The gateway is shutting down. Try again in a few seconds.'),
   'client-gone': row(499, 1455, false, 'caller', 'The client closed the connection before the answer.'),
   internal: row(500, -32603, false, 'bug', 'Something in the gateway broke. The operator finds it in the log under request id {request}.'),

@@ -54,11 +54,13 @@ export class SseSessions {
     const session = this.#sessions.get(id);
     if (session === undefined || session.context.principal.id !== principal.id)
       throw new GatewayError('session-unknown'); // 404
+    // What the key may use may have changed since the stream was opened.
+    const visibility = deps.policy.visibility(principal, deps.policy.narrowing(session.context.exchange)); // 404
+    const context: McpContext = { ...session.context, exchange, principal, visibility };
     const { batch, messages } = readMessages(await exchange.body()); // 400, 413
     if (session.inFlight + messages.length > this.#bounds.inFlightPerSessionMax)
       throw new GatewayError('session-busy', { max: this.#bounds.inFlightPerSessionMax }); // 429
     exchange.send(202, undefined, undefined);
-    const context: McpContext = { ...session.context, exchange };
     for (const message of messages) {
       session.inFlight++;
       const reply = await answer(
