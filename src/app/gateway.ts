@@ -39,7 +39,7 @@ export interface GatewayOptions {
   readonly log: BufferedLog;
   /** Reads the configuration again, for a reload. */
   readonly read: ReloadDeps['read'];
-  /** The files that `config` was read from, and their state then. */
+  /** The files that `config` was read from, and their state then; to be watched. */
   readonly stamps: ReloadDeps['stamps'];
 }
 

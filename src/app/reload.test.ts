@@ -24,7 +24,9 @@ const PROBLEM: ConfigProblem = {
 };
 
 /** A reload whose readings end when the test says so. */
-async function build(apply: (config: LanportConfig) => Promise<ConfigChange> = () => Promise.resolve(CHANGE)) {
+async function build(
+  apply: (config: LanportConfig) => Promise<ConfigChange> = () => Promise.resolve(CHANGE),
+) {
   const { config } = await loadConfig({ env: {} });
   const readings: ((found: 'config' | 'problem' | Error) => void)[] = [];
   const waiting: (() => void)[] = [];

@@ -12,7 +12,7 @@ export type ReloadTrigger = 'signal' | 'file' | 'admin';
 
 /** A configuration as it was read; `config` is `undefined` when it has errors. */
 export interface ReadConfig extends Pick<InspectedConfig, 'config' | 'problems'> {
-  /** Every file that was read or looked for, be it in vain. */
+  /** The files to watch: every one that was read or looked for, be it in vain. */
   readonly stamps: FileStamps;
 }
 
@@ -42,7 +42,7 @@ export interface ReloadDeps {
   readonly read: () => Promise<ReadConfig>;
   /** Puts a checked configuration in force, whole or, when it throws, not at all. */
   readonly apply: (config: LanportConfig) => Promise<ConfigChange>;
-  /** The state of the files that the gateway was started with. */
+  /** The files that the gateway was started with, to be watched. */
   readonly stamps: FileStamps;
   readonly clock: Clock;
   readonly log: Log;
@@ -101,9 +101,9 @@ export class Reload implements AsyncDisposable {
     try {
       const read = await this.#deps.read();
       this.#watch.watch(read.stamps);
-      if (read.config === undefined) return this.#refuse(trigger, read.problems.map(formatProblem));
-      const change = await this.#deps.apply(read.config);
-      return this.#accept(trigger, change, read.problems.map(formatProblem));
+      const problems = [...new Set(read.problems.map(formatProblem))];
+      if (read.config === undefined) return this.#refuse(trigger, problems);
+      return this.#accept(trigger, await this.#deps.apply(read.config), problems);
     } catch (error) {
       return this.#refuse(trigger, [error instanceof StartupError ? error.message : errorChain(error)]);
     }

@@ -14,6 +14,8 @@ export interface ServeOptions {
   readonly host?: string | undefined;
   readonly data?: string | undefined;
   readonly envFile?: string | undefined;
+  /** Whether a changed file is reloaded by itself; it is, unless this is false. */
+  readonly watch?: boolean | undefined;
 }
 
 export interface ServeIo {
@@ -88,7 +90,7 @@ async function read(options: ServeOptions, io: ServeIo): Promise<ReadConfig> {
     overrides: { 'general_settings.host': options.host, 'general_settings.port': options.port },
     readFile,
   });
-  return { config, problems, stamps };
+  return { config, problems, stamps: options.watch === false ? new Map() : stamps };
 }
 
 function checked({ config, problems }: ReadConfig): LanportConfig {
