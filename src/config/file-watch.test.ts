@@ -20,8 +20,8 @@ async function watching(path: string) {
   watch.watch(reads.stamps);
   return {
     changed: () =>
-      new Promise<void>((resolve) => {
-        told = resolve;
+      new Promise<string>((resolve) => {
+        told = () => resolve('changed');
       }),
     [Symbol.dispose]: () => watch[Symbol.dispose](),
   };
@@ -31,19 +31,18 @@ it('a file that is written, replaced, removed or comes back is noticed each time
   const file = join(folder, 'a.yaml');
   await writeFile(file, 'one');
   using watch = await watching(file);
-  let changed = watch.changed();
-  await writeFile(file, 'two');
-  await changed;
-  changed = watch.changed();
-  await writeFile(join(folder, 'a.new'), 'two');
-  await rename(join(folder, 'a.new'), file);
-  await changed;
-  changed = watch.changed();
-  await unlink(file);
-  await changed;
-  changed = watch.changed();
-  await writeFile(file, 'two');
-  await changed;
+  const beside = join(folder, 'a.new');
+  await writeFile(beside, 'two');
+  for (const act of [
+    () => writeFile(file, 'two'),
+    () => rename(beside, file),
+    () => unlink(file),
+    () => writeFile(file, 'two'),
+  ]) {
+    const changed = watch.changed();
+    await act();
+    await expect(changed).resolves.toBe('changed');
+  }
 });
 
 it('a file behind a link that is turned to another folder is noticed', async () => {
@@ -58,7 +57,7 @@ it('a file behind a link that is turned to another folder is noticed', async () 
   const changed = watch.changed();
   await symlink('2', join(folder, '..new'));
   await rename(join(folder, '..new'), now);
-  await changed;
+  await expect(changed).resolves.toBe('changed');
 });
 
 it('a change between the reading of a file and the watching of it is noticed', async () => {

@@ -197,7 +197,7 @@ describe('a configuration with a problem', () => {
     ['YAML that cannot be read', 'mcp_servers: {one: [', 'config.yaml:1'],
     [
       'an unknown key',
-      `${JSON.stringify(configWith({}))}`.replace('"mcp_servers"', '"mcp_server"'),
+      JSON.stringify(configWith({})).replace('"mcp_servers"', '"mcp_server"'),
       'mcp_server:',
     ],
     [
