@@ -182,7 +182,12 @@ export class Mcp implements AsyncDisposable {
     const supervisor = this.#supervisors.get(tool.server);
     if (supervisor === undefined)
       return Promise.reject(new GatewayError('tool-unknown', { name: tool.originalName }));
-    return supervisor.call(tool, params, { ...options, timeoutMs: supervisor.config.callTimeoutMs });
+    return supervisor
+      .call(tool, params, { ...options, timeoutMs: supervisor.config.callTimeoutMs })
+      .catch((error: unknown) => {
+        if (this.#supervisors.get(tool.server) === supervisor) throw error;
+        return this.#callSuccessor(error, tool, params, options);
+      });
   }
 
   /** Calls `listener` with each notification that goes to every legacy client, for those whose streams are held elsewhere. */
@@ -209,6 +214,21 @@ export class Mcp implements AsyncDisposable {
 
   #supervise(config: ServerConfig): Supervisor {
     return new Supervisor(config, { ...this.#deps, catalog: this.catalog, transports: this.#transports });
+  }
+
+  /** A call that failed on a server that was given up meanwhile: what it did not take, or may be repeated, goes to its successor. */
+  #callSuccessor(
+    error: unknown,
+    tool: ToolEntry,
+    params: JsonObject | undefined,
+    options: Omit<CallOptions, 'timeoutMs'>,
+  ): Promise<RpcReply> {
+    const code = error instanceof GatewayError ? error.code : undefined;
+    const wasCut = code === 'client-gone' || code === 'call-lost';
+    if (options.signal?.aborted === true || (code !== 'shutting-down' && !wasCut)) throw error;
+    if (code === 'shutting-down' || tool.repeatable) return this.call(tool, params, options);
+    const reason = 'its entry in the configuration was changed or removed.';
+    throw new GatewayError('call-lost', { server: tool.server, reason }, { cause: error });
   }
 
   /** Never rejects. */

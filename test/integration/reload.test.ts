@@ -173,6 +173,31 @@ describe('a reload', () => {
     expect((await answer).json()).toMatchObject({ result: { content: [{ text: 'waited' }] } });
   });
 
+  it.each([
+    [
+      'gives a call that may be repeated to what replaces a changed server',
+      true,
+      { content: [{ text: 'waited' }] },
+    ],
+    [
+      'says of another one what became of it',
+      false,
+      { isError: true, _meta: { 'lanport/error': 'call-lost' } },
+    ],
+  ])('%s', async (_what, readOnly, result) => {
+    await using slow = await startSlowServer(readOnly);
+    await change({ one: server(), slow: { transport: 'http', url: slow.url } });
+    const answer = ask(MASTER_KEY, 'tools/call', { name: 'slow-wait', arguments: {} });
+    await slow.called;
+    const { servers } = await change({
+      one: server(),
+      slow: { transport: 'http', url: slow.url, timeout: 25 },
+    });
+    expect(servers.changed).toEqual(['slow']);
+    slow.release();
+    expect((await answer).json()).toMatchObject({ result });
+  });
+
   it('asked for many times at once leaves one configuration and one process of each server', async () => {
     const pid = await pidOf('one');
     await write({ one: server(), two: server() });

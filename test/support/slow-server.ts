@@ -10,7 +10,7 @@ export interface SlowServer extends AsyncDisposable {
 }
 
 /** A server with one tool, `wait`, that answers when it is told to. */
-export async function startSlowServer(): Promise<SlowServer> {
+export async function startSlowServer(readOnlyHint = false): Promise<SlowServer> {
   let called = (): void => undefined;
   let release = (): void => undefined;
   const released = new Promise<void>((resolve) => {
@@ -25,7 +25,9 @@ export async function startSlowServer(): Promise<SlowServer> {
       capabilities: { tools: {} },
       serverInfo: { name: 'slow', version: '1' },
     }),
-    'tools/list': () => ({ tools: [{ name: 'wait', inputSchema: { type: 'object' } }] }),
+    'tools/list': () => ({
+      tools: [{ name: 'wait', inputSchema: { type: 'object' }, annotations: { readOnlyHint } }],
+    }),
     'tools/call': async () => {
       called();
       await released;
