@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openStream, type TestStream } from '../support/event-stream.ts';
 import { configWith, type LogLine, MASTER_KEY, startGateway, type TestGateway } from '../support/gateway.ts';
 import { http, type HttpAnswer, rpc } from '../support/http.ts';
+import { lanport } from '../support/lanport.ts';
 import { ROOT } from '../support/process.ts';
 import { startSlowServer } from '../support/slow-server.ts';
 import { verifies } from '../support/verifies.ts';
@@ -390,6 +391,29 @@ describe('the admin route', () => {
     await gateway.logged((line) => line.level === 'debug' && line['server'] === 'two');
     await change({ one: server() });
     expect((await ask(MASTER_KEY, 'tools/list', {}, { origin: 'http://lan.example' })).status).toBe(403);
+  });
+});
+
+describe('lanport config reload', () => {
+  started('--no-watch');
+
+  it('prints what changed, or every problem', async () => {
+    const command = ['config', 'reload', '--url', gateway.url, '--key', MASTER_KEY];
+    await write({ one: server(), two: server() }, { limits: { ...PATIENT.limits, sessions_max: 7 } });
+    const { code, stdout } = await lanport(command);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^Servers added +two$/m);
+    expect(stdout).toMatch(/^Keys removed +anna, bert$/m);
+    expect(stdout).toMatch(/^Needs a restart +limits\.sessions_max$/m);
+    expect(await lanport(command)).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^Needs a restart/),
+    });
+    await write({ one: { comand: 'node' } });
+    const refused = await lanport(command);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain('comand: is not a known setting');
+    expect(refused.stderr).toContain('mcp_servers.one: has neither url nor command');
   });
 });
 
