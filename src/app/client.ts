@@ -14,7 +14,8 @@ export interface GatewayClientOptions {
 /** What the command line asks of a running gateway. */
 export interface GatewayClient extends AsyncDisposable {
   get(path: string): Promise<unknown>;
-  post(path: string, body: unknown): Promise<unknown>;
+  /** Without a body when it is `undefined`. */
+  post(path: string, body?: unknown): Promise<unknown>;
   /** One JSON-RPC request to `/mcp`; its result. */
   rpc(method: string, params: Readonly<Record<string, unknown>>): Promise<unknown>;
 }

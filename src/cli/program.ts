@@ -4,6 +4,7 @@ import { registerConfigCommands } from './config.ts';
 import { registerLedgerCommands } from './ledger.ts';
 import { registerPostgresCommand } from './postgres.ts';
 import type { ProgramIo } from './program-io.ts';
+import { registerReloadCommand } from './reload.ts';
 import { registerServeCommand } from './serve.ts';
 import { registerServersCommands } from './servers.ts';
 import { registerToolsCommands } from './tools.ts';
@@ -19,7 +20,7 @@ export function buildProgram(io: ProgramIo): Command {
     .showHelpAfterError('(add --help for the options)')
     .exitOverride();
   registerServeCommand(program, io);
-  registerConfigCommands(program, io);
+  registerReloadCommand(registerConfigCommands(program, io), io);
   registerServersCommands(program, io);
   registerToolsCommands(program, io);
   registerLedgerCommands(program, io);

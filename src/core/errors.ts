@@ -76,6 +76,7 @@ export const ERRORS = {
   'tool-held': row(200, 1447, false, 'operator', 'Tool "{name}" was not called: server "{server}" changed or added it, and it is held back until the operator of this gateway accepts it (lanport tools held).'),
   'ledger-unavailable': row(503, 1450, true, 'operator', 'The call was not made, because it could not be recorded first: {reason}.'),
   'store-unavailable': row(503, 1451, true, 'operator', 'This was not done, because it could not be kept: {reason}.'),
+  'config-refused': row(422, 1452, false, 'operator', 'The configuration was not reloaded; the one before goes on serving. {problems}'),
   'shutting-down': row(503, 1453, true, 'operator', 'The gateway is shutting down. Try again in a few seconds.'),
   'client-gone': row(499, 1455, false, 'caller', 'The client closed the connection before the answer.'),
   internal: row(500, -32603, false, 'bug', 'Something in the gateway broke. The operator finds it in the log under request id {request}.'),

@@ -27,6 +27,7 @@ const FIXED: ReadonlyMap<string, Route> = new Map<string, Route>([
   ['/v1/mcp/tools/accept', { kind: 'admin', operation: 'tools-accept', argument: undefined }],
   ['/v1/mcp/access_groups', { kind: 'admin', operation: 'access-groups', argument: undefined }],
   ['/spend/logs', { kind: 'admin', operation: 'ledger', argument: undefined }],
+  ['/config/reload', { kind: 'admin', operation: 'reload', argument: undefined }],
   ['/', { kind: 'status' }],
 ]);
 

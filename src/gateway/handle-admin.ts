@@ -18,18 +18,27 @@ export interface AdminDeps {
   readonly accessGroups: readonly string[];
   /** The client's address, as far as proxies in between are trusted. */
   readonly addressOf: (exchange: Exchange) => string;
+  readonly reload: () => Promise<ReloadResult>;
 }
+
+/** What a reload changed, or every problem that kept it from changing anything. */
+export type ReloadResult =
+  | { readonly ok: true; readonly change: object; readonly warnings: readonly string[] }
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+/** Operations that change something. */
+const POSTED: ReadonlySet<string> = new Set(['tools-accept', 'reload', 'server-restart']);
 
 const LEDGER_LIMIT = { standard: 50, max: 1_000 } as const;
 
-/** The operator's routes, all but one read-only. Listing tools takes any key and shows what that key sees; the rest takes the master key. */
+/** The operator's routes. Listing tools takes any key and shows what that key sees; the rest takes the master key. */
 export async function handleAdmin(
   exchange: Exchange,
   operation: string,
   argument: string | undefined,
   deps: AdminDeps,
 ): Promise<void> {
-  if (exchange.method !== (operation === 'tools-accept' ? 'POST' : 'GET'))
+  if (exchange.method !== (POSTED.has(operation) ? 'POST' : 'GET'))
     throw new GatewayError('method-not-allowed', { method: exchange.method, path: exchange.path });
   const principal = deps.authenticate(exchange); // 401, 403
   if (operation === 'tools') {
@@ -69,6 +78,9 @@ export async function handleAdmin(
     case 'ledger':
       json(exchange, 200, (await deps.recentCalls(ledgerQuery(exchange))).map(publicRow));
       return;
+    case 'reload':
+      json(exchange, 200, await reload(deps)); // 422
+      return;
     default:
       throw new GatewayError('route-unknown', { path: exchange.path });
   }
@@ -84,6 +96,13 @@ async function tools(exchange: Exchange, principal: Principal, deps: AdminDeps):
     inputSchema: tool.definition.value('inputSchema'),
   }));
   json(exchange, 200, { tools: list });
+}
+
+async function reload(deps: AdminDeps): Promise<Record<string, unknown>> {
+  const result = await deps.reload();
+  if (result.ok) return { ...result.change, warnings: result.warnings };
+  const { problems } = result;
+  throw new GatewayError('config-refused', { problems: problems.join(' ') }, { data: { problems } });
 }
 
 function ledgerQuery(exchange: Exchange): { limit: number; beforeId?: string } {

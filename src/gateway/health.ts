@@ -12,6 +12,8 @@ export interface HealthDeps {
   readonly version: string;
   readonly startedAt: number;
   readonly isDraining: () => boolean;
+  /** When the configuration was read, what was wrong with a newer one, what waits for a restart. */
+  readonly configuration: () => Readonly<Record<string, unknown>>;
   /** The principal, or `undefined` when the request has no valid key. */
   readonly identify: (exchange: Exchange) => Principal | undefined;
 }
@@ -47,6 +49,7 @@ export async function handleHealth(
   const detail = {
     version: deps.version,
     startedAt: new Date(deps.startedAt).toISOString(),
+    configuration: deps.configuration(),
     store: { kind: deps.storeKind, ...store },
     ledger: deps.ledger.stats(),
     sessions: deps.mcp.sessions.size,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { sameValue } from '../core/same-value.ts';
 import type { Secret } from '../core/secret.ts';
 import { type ConfigPath, type ConfigReport, setting } from '../core/setting.ts';
 import type { DeclaredTransport, McpConfig, ServerConfig } from './mcp-ports.ts';
@@ -120,6 +121,11 @@ export function completeServer(
     source: { file: 'built-in', line: 1, keyLines: {} },
     ...given,
   };
+}
+
+/** Whether two entries say the same of a server, wherever in the file they stand: then a reload leaves the server alone. */
+export function sameServer(one: ServerConfig, other: ServerConfig): boolean {
+  return sameValue({ ...one, source: undefined }, { ...other, source: undefined });
 }
 
 function toServer(

@@ -39,6 +39,25 @@ export const REQUIREMENTS = {
     promise:
       'A server on another transport than declared is used, and the line to change is reported in the log, in `servers show` and in /health.',
   },
+  'config:reload': {
+    source: 'docs/guide/operate.md',
+    promise:
+      'A changed file, SIGHUP or the admin API reloads the configuration; what changed is logged and answered.',
+  },
+  'config:reload-all-or-nothing': {
+    source: 'docs/guide/operate.md',
+    promise:
+      'A configuration with any problem changes nothing; the problems are in the log, in /health and in the answer.',
+  },
+  'config:reload-keeps-servers': {
+    source: 'docs/guide/operate.md',
+    promise:
+      'At a reload, servers whose entry did not change keep their processes and calls, and clients their sessions and streams.',
+  },
+  'config:reload-revokes-keys': {
+    source: 'docs/guide/operate.md',
+    promise: 'A key that was removed stops working at the reload, with its open streams and sessions.',
+  },
   'mcp:matrix': {
     source: 'ARCHITECTURE.md',
     promise: 'Every kind of server works from every kind of client.',

@@ -104,6 +104,11 @@ export class Catalog {
     return this.#servers.get(server)?.catalog;
   }
 
+  /** Drops a server's offer from memory: it is not configured any more, or stands for another server. The store keeps its record. */
+  forget(server: string): void {
+    if (this.#servers.delete(server)) this.version++;
+  }
+
   /** Calls `listener` after each real change with the server's name; returns the way to stop. */
   onChange(listener: (server: string) => void): () => void {
     this.#listeners.add(listener);

@@ -69,6 +69,7 @@ export class Connection implements AsyncDisposable {
   /** Whom stray log messages can be for: the only principal that ever used this connection. */
   #only: Caller | undefined;
   #shared = false;
+  #onIdle: (() => void) | undefined;
 
   constructor(hooks: ConnectionHooks, signal: AbortSignal, now: () => number) {
     this.#hooks = hooks;
@@ -162,6 +163,7 @@ export class Connection implements AsyncDisposable {
     } finally {
       this.#active.delete(id);
       this.#questions.callEnded();
+      if (this.#active.size === 0) this.#onIdle?.();
     }
   }
 
@@ -205,6 +207,14 @@ export class Connection implements AsyncDisposable {
     peer.transport
       .notify(notificationMessage(method, params), standardHeaders(peer, method))
       .catch(() => undefined);
+  }
+
+  /** Resolves when no call is under way any more. */
+  idle(): Promise<void> {
+    if (this.#active.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onIdle = resolve;
+    });
   }
 
   /** Gives up calls whose deadlines have passed. */

@@ -1,19 +1,15 @@
 import type { Cancellation } from '../../core/cancellation.ts';
-import type { Clock } from '../../core/clock.ts';
 import { type ErrorCode, type Facts, GatewayError } from '../../core/errors.ts';
 import type { JsonObject } from '../../core/json-scan.ts';
 import { withDeadline } from '../../core/scope.ts';
-import { errorChain, type Log } from '../../telemetry/log.ts';
+import { errorChain } from '../../telemetry/log.ts';
 import type { CallTarget } from '../calls/target.ts';
-import type { Catalog } from '../catalog/catalog.ts';
 import type { Caller } from '../mcp-caller.ts';
 import type { ServerConfig } from '../mcp-ports.ts';
 import { GATEWAY_CAPABILITIES } from '../wire/capabilities.ts';
-import type { RpcNotification } from '../wire/message.ts';
-import type { Identity } from '../wire/outbound.ts';
 import type { Era } from '../wire/revisions.ts';
 import { callError, mayRepeat, sentence } from './call-error.ts';
-import { connectServer, type TransportFactory } from './connect.ts';
+import { connectServer } from './connect.ts';
 import { type CallOptions, Connection, type ConnectionHooks, type ServerReply } from './connection.ts';
 import { UpstreamFailure } from './failure.ts';
 import { FairGate } from './fair-gate.ts';
@@ -22,6 +18,7 @@ import { ListRefresh } from './list-refresh.ts';
 import { IsolatedConnections } from './isolated-connections.ts';
 import { readOffer } from './read-offer.ts';
 import { describeServer, type ServerStatus, type StateName } from './server-state.ts';
+import type { SupervisorDeps } from './supervisor-deps.ts';
 import { Watches } from './watches.ts';
 
 const BACKOFF_MS = [1_000, 2_000, 4_000, 8_000, 16_000] as const;
@@ -35,18 +32,6 @@ const AUTH_RETRY_MS = 60_000;
 const CLOSE_MS = 8_000;
 /** How long a server that let a call time out may take to answer a ping. */
 const PING_MS = 10_000;
-
-export interface SupervisorDeps {
-  readonly catalog: Catalog;
-  readonly transports: TransportFactory;
-  readonly identity: Identity;
-  readonly log: Log;
-  readonly clock: Clock;
-  /** A number from 0 to 1, for jitter. */
-  readonly random: () => number;
-  readonly onResourceUpdated: (server: string, uri: string, notification: RpcNotification) => void;
-  readonly onTask: (server: string, notification: RpcNotification) => void;
-}
 
 /**
  * One server's life: started, watched, started again with backoff, parked when it keeps failing or refuses our credentials, stopped.
@@ -377,7 +362,9 @@ export class Supervisor implements AsyncDisposable {
     if (this.#connection !== connection) return;
     this.#connection = undefined;
     this.watches.end();
-    this.#closeLater(connection);
+    // The other calls of a session that is lost may have been answered still; each finds out for itself.
+    if (failure.kind === 'session-lost') this.#closeLater(connection, connection.idle());
+    else this.#closeLater(connection);
     if (this.#now() - this.#readySince > STABLE_MS) this.#failures = 0;
     if (failure.kind === 'session-lost') {
       void this.start();
@@ -415,8 +402,12 @@ export class Supervisor implements AsyncDisposable {
     this.#closeLater(connection);
   }
 
-  #closeLater(connection: Connection): void {
-    const closing = withDeadline(Promise.resolve(connection[Symbol.asyncDispose]()), CLOSE_MS, 'closing')
+  #closeLater(connection: Connection, first: Promise<void> = Promise.resolve()): void {
+    const closing = withDeadline(
+      first.then(() => connection[Symbol.asyncDispose]()),
+      CLOSE_MS,
+      'closing',
+    )
       .catch((error: unknown) =>
         this.#deps.log.warn('a lost connection did not close', { server: this.config.name, error }),
       )

@@ -128,7 +128,8 @@ export class Watches {
           this.#again(connection, cancellation);
         },
         (error: unknown) => {
-          if (error instanceof UpstreamFailure && error.kind === 'cancelled') return;
+          if (error instanceof UpstreamFailure && (error.kind === 'cancelled' || error.kind === 'stopped'))
+            return;
           this.#failures++;
           this.#trouble(error);
           this.#again(connection, cancellation);
