@@ -39,6 +39,15 @@ export const REQUIREMENTS = {
     promise:
       'A server on another transport than declared is used, and the line to change is reported in the log, in `servers show` and in /health.',
   },
+  'doctor:first-cause': {
+    source: 'docs/guide/diagnose-a-server.md',
+    promise: '`lanport doctor` names the first root cause of a server that does not work, and how it does work.',
+  },
+  'doctor:fix': {
+    source: 'docs/guide/diagnose-a-server.md',
+    promise:
+      '`lanport doctor --fix` writes what works into the configuration file and changes nothing else in it; the gateway then serves the server.',
+  },
   'mcp:matrix': {
     source: 'ARCHITECTURE.md',
     promise: 'Every kind of server works from every kind of client.',

@@ -51,13 +51,14 @@ export function placesOf(config: ServerConfig): readonly { transport: 'http' | '
   );
 }
 
-/** Tries one way. Never rejects. */
+/** Tries one way. Rejects only when `deps.signal` has given up. */
 export async function attempt(
   config: ServerConfig,
   place: Place,
   timeoutMs: number,
   deps: DiagnoseDeps,
 ): Promise<Attempt> {
+  deps.signal.throwIfAborted();
   const noise: string[] = [];
   const seen: Seen = { revision: undefined, error: undefined, answered: false };
   const events: TransportEvents = {

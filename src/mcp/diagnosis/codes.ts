@@ -8,6 +8,12 @@ export interface DiagnosisRow {
   readonly act: string;
 }
 
+const THREE_WAYS = `Choose one of three ways:
+
+1. let docker work where the gateway runs: install the docker client, start the daemon, add the user to the group \`docker\` (in a container mount \`/var/run/docker.sock\`, which gives the gateway power over the host);
+2. run the server as a container of its own that serves MCP over HTTP, and give its \`url\` in place of the command;
+3. run the server without a container: most are published for \`npx\` or \`uvx\` too.`;
+
 /** Every diagnosis. Codes are stable: a row may be added, never renamed. */
 export const DIAGNOSES = {
   ok: {
@@ -173,11 +179,12 @@ export const DIAGNOSES = {
     title: 'there is no docker here',
     means:
       'The command is `docker`, and there is no docker client on the PATH; inside a container this is the normal case.',
-    act: `Choose one of three ways:
-
-1. install the docker client where the gateway runs (in a container also mount \`/var/run/docker.sock\`, which gives the gateway power over the host);
-2. run the server as a container of its own that serves MCP over HTTP, and give its \`url\` in place of the command;
-3. run the server without a container: most are published for \`npx\` or \`uvx\` too.`,
+    act: THREE_WAYS,
+  },
+  'docker-not-running': {
+    title: 'docker does not run here',
+    means: 'There is a docker client, but it reaches no docker daemon, or this user may not use it.',
+    act: THREE_WAYS,
   },
   'docker-not-interactive': {
     title: 'docker run without -i',

@@ -27,12 +27,16 @@ export type Evidence =
   /** Connected, and nothing came. */
   | { readonly kind: 'hang' };
 
-/** Asks once more, plainly: what stands at this address? A POST of `initialize`, or for HTTP+SSE a GET. Never rejects. */
+/**
+ * Asks once more, plainly: what stands at this address? A POST of `initialize`, or for HTTP+SSE a GET. Rejects only
+ * when `deps.signal` has given up.
+ */
 export async function gatherEvidence(
   config: ServerConfig,
   place: { readonly transport: 'http' | 'sse'; readonly url: string },
   deps: DiagnoseDeps,
 ): Promise<Evidence> {
+  deps.signal.throwIfAborted();
   const own = Object.entries(config.headers).map(([name, value]) => [name, value.reveal()] as const);
   if (place.transport === 'sse')
     return exchange('GET', place.url, [['Accept', 'text/event-stream'], ...own], undefined, deps);

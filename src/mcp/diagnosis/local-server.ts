@@ -28,8 +28,15 @@ export async function diagnoseLocal(
   if (working !== undefined) return { ...declaredLocally(working, written), tried };
   const stderr = tailOf(attempts);
   const interactive = await withStdin(config, deps);
-  if (interactive !== undefined) return { ...interactive, tried: [...tried, ...interactive.tried], stderr };
-  return { ...localCause(config, attempts), tried, stderr };
+  if (interactive?.works !== undefined)
+    return { ...interactive, tried: [...tried, ...interactive.tried], stderr };
+  const { suggestion } = interactive ?? {};
+  return {
+    ...(suggestion === undefined ? {} : { suggestion }),
+    ...localCause(config, attempts),
+    tried,
+    stderr,
+  };
 }
 
 function start(config: ServerConfig, era: 'legacy' | 'modern', deps: DiagnoseDeps): Promise<Attempt> {
@@ -138,6 +145,11 @@ function localCause(config: ServerConfig, attempts: readonly Attempt[]): Omit<Fi
   if (spoken !== undefined) return spoken;
   const printed =
     noise.length === 0 ? '' : ` On standard output it printed ${quoted(noise)}, which is no message.`;
+  if (/cannot connect to the docker daemon|permission denied.{0,80}docker.{0,20}socket/i.test(stderr))
+    return {
+      code: 'docker-not-running',
+      words: `The docker client reaches no docker here: ${JSON.stringify(stderr.trim().split('\n')[0]!.slice(0, 200))}.`,
+    };
   if (failure!.kind === 'closed') {
     const variable = missingVariable(`${stderr}\n${noise.join('\n')}`);
     if (variable !== undefined && config.env[variable] === undefined)

@@ -1,6 +1,8 @@
 import type { Attempt } from './attempt.ts';
 import type { DiagnosisCode } from './codes.ts';
 
+const UNKNOWN_METHOD = -32601;
+
 /** What is wrong with a server that did answer with JSON-RPC, over any transport; `undefined` when none did. */
 export function rpcCause(
   attempts: readonly Attempt[],
@@ -18,7 +20,9 @@ export function rpcCause(
         words: `The server answered the handshake with the protocol revision ${failure.revision}, which is not known here.`,
       };
   }
-  const [first] = attempts.flatMap(({ failure }) => failure?.error ?? []);
+  const errors = attempts.flatMap(({ failure }) => failure?.error ?? []);
+  // That a method is unknown only says that the server is of the other era.
+  const first = errors.find(({ code }) => code !== UNKNOWN_METHOD) ?? errors[0];
   if (first !== undefined)
     return /protocol.?version|unsupported.*(?:version|revision)|revision/i.test(first.message)
       ? {
