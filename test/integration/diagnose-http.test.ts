@@ -9,7 +9,7 @@ import { verifies } from '../support/verifies.ts';
 const FAULTY = 'test/support/upstreams/faulty/http.ts';
 const TLS = 'test/support/upstreams/faulty/tls.ts';
 /** Milliseconds after which a server that says nothing is given up. */
-const IMPATIENT_MS = 600;
+const IMPATIENT_MS = 1_500;
 
 /** A port at which nothing listens. */
 async function closedPort(): Promise<number> {
@@ -234,12 +234,37 @@ describe('a server over HTTP that does not work', () => {
       verdict: 'change',
       fix: [{ path: ['url'], value: `http://127.0.0.1:${upstream.ready}/mcp` }],
     });
-    const withSecret = await diagnose(
-      { transport: 'http', url },
-      { headers: { Authorization: 'Bearer abc' } },
+  });
+
+  it('is looked for at another host or without TLS only without the credentials of its entry', async () => {
+    await using upstream = await startProgram(FAULTY, ['bearer']);
+    const headers = { Authorization: 'Bearer right-token-123456' };
+    const found = await diagnose(
+      { transport: 'http', url: `http://no-such-compose-service:${upstream.ready}/mcp` },
+      { headers },
     );
-    expect(withSecret).toMatchObject({ code: 'container-name', verdict: 'broken' });
-    expect(withSecret.tried.every(({ at }) => at === url)).toBe(true);
+    expect(found).toMatchObject({
+      code: 'container-name',
+      verdict: 'broken',
+      suggestion: [{ path: ['url'], value: `http://127.0.0.1:${upstream.ready}/mcp` }],
+    });
+    expect(found.tried.at(-1)?.outcome).toContain('HTTP 401');
+    expect(found.words).toContain('were not sent there');
+  });
+
+  it('cannot be reached', async () => {
+    // A multicast address takes no TCP connections anywhere.
+    expect(await diagnose({ transport: 'http', url: 'http://224.0.0.1:8686/mcp' })).toMatchObject({
+      code: 'unreachable',
+      verdict: 'broken',
+    });
+  });
+
+  it('speaks no TLS that is still spoken', async () => {
+    await using upstream = await startProgram(TLS, ['self-signed', 'old']);
+    expect(
+      await diagnose({ transport: 'http', url: `https://localhost:${upstream.ready}/mcp` }),
+    ).toMatchObject({ code: 'tls-failed', verdict: 'broken', words: expect.stringContaining('handshake') });
   });
 
   it('takes no connection', async () => {

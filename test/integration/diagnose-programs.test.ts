@@ -9,7 +9,7 @@ import { ROOT } from '../support/process.ts';
 const FAULTY = join(ROOT, 'test/support/upstreams/faulty');
 const GOOD = join(ROOT, 'test/support/upstreams/stdio-2025.ts');
 /** Milliseconds for a program that starts and then says nothing; it must have printed what it prints by then. */
-const PATIENT_MS = 4_000;
+const PATIENT_MS = 6_000;
 
 let folder = '';
 beforeAll(async () => {
@@ -80,9 +80,9 @@ describe('a program that does not work', () => {
     expect(JSON.stringify(found)).not.toContain('do-not-print-me');
   });
 
-  it.each([
+  it.concurrent.each([
     ['text', 'stdout-not-protocol', '"usage: tool [--mcp] FILE"'],
-    ['hang', 'hang', 'did not answer within 4 s'],
+    ['hang', 'hang', 'did not answer within 6 s'],
     ['web', 'serves-http', 'http://127.0.0.1:8000'],
   ])('in the way "%s" is %s', async (way, code, words) => {
     expect(await faulty(way, { attemptMs: PATIENT_MS })).toMatchObject({
@@ -104,6 +104,24 @@ describe('a program that does not work', () => {
     await faulty('hang', { attemptMs: 500 });
     await faulty('noise');
     expect(descendants(process.pid)).toEqual([]);
+  });
+});
+
+describe('a built-in connector', () => {
+  it('says why it cannot start', async () => {
+    const create = (): never => {
+      throw new Error('env.DATABASE_URI is missing');
+    };
+    expect(
+      await diagnose(
+        { transport: 'in-process', command: 'lanport:postgres' },
+        { inProcess: new Map([['postgres', create]]) },
+      ),
+    ).toMatchObject({
+      code: 'connector-failed',
+      verdict: 'broken',
+      words: 'env.DATABASE_URI is missing.',
+    });
   });
 });
 

@@ -1,6 +1,6 @@
 import { BOUNDS } from '../../src/core/bounds.ts';
 import { Secret } from '../../src/core/secret.ts';
-import { type AsWritten, type Diagnosis, diagnoseServer } from '../../src/mcp/diagnose.ts';
+import { type AsWritten, type DiagnoseDeps, type Diagnosis, diagnoseServer } from '../../src/mcp/diagnose.ts';
 import { completeServer } from '../../src/mcp/mcp-config.ts';
 import type { ServerConfig } from '../../src/mcp/mcp-ports.ts';
 import { HttpClient } from '../../src/net/http-client.ts';
@@ -12,6 +12,7 @@ export interface DiagnosingOptions {
   readonly inContainer?: boolean;
   /** Milliseconds for one attempt; generous, but for tests of what never comes. */
   readonly attemptMs?: number;
+  readonly inProcess?: DiagnoseDeps['inProcess'];
   readonly written?: AsWritten;
   readonly signal?: AbortSignal;
 }
@@ -32,7 +33,7 @@ export async function diagnose(
   return await diagnoseServer(config, options.written ?? {}, {
     http,
     bounds: BOUNDS,
-    inProcess: new Map(),
+    inProcess: options.inProcess ?? new Map(),
     environment: options.environment ?? { PATH: process.env['PATH'], HOME: process.env['HOME'] },
     identity: { name: 'lanport', version: 'test' },
     inContainer: options.inContainer ?? false,

@@ -103,7 +103,7 @@ export const DIAGNOSES = {
   },
   unreachable: {
     title: 'no way to the host',
-    means: 'This machine knows no way to the address, or a router on the way said that there is none.',
+    means: 'This machine knows no way to the address, or a router or firewall said that there is none.',
     act: 'Check the network and the address; a VPN may be off.',
   },
   hang: {

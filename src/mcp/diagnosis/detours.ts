@@ -1,5 +1,4 @@
 import type { Secret } from '../../core/secret.ts';
-import { parseTarget } from '../../net/http-client.ts';
 import type { ServerConfig } from '../mcp-ports.ts';
 import { credentialHeader } from '../server-headers.ts';
 import { placesOf } from './attempt.ts';
@@ -10,6 +9,10 @@ import type { Cause } from './http-cause.ts';
 export interface Detour {
   readonly config: ServerConfig;
   readonly place: HttpPlace;
+  /** The same place is asked with the credential sent otherwise. */
+  readonly otherAuth: boolean;
+  /** The entry's headers are not sent: they go only where it sends them, and not in the clear when it says https. */
+  readonly withheld: boolean;
   /** What to write so that this is the declared way. */
   readonly changes: readonly Change[];
 }
@@ -19,6 +22,7 @@ export interface HttpPlace {
   readonly url: string;
 }
 
+const LOOPBACK = /^(?:localhost|127\.[\d.]+|\[::1\])$/;
 const AUTH_TYPES = ['bearer_token', 'api_key', 'basic', 'token', 'authorization'] as const;
 
 /** The ways that are worth trying, given why the declared one does not work; the likeliest first. */
@@ -37,7 +41,7 @@ export function detoursFor(
     case 'tls-needed':
       return moved(config, url.replace(/^http:/i, 'https:'), written);
     case 'tls-not-spoken':
-      return moved(config, url.replace(/^https:/i, 'http:'), written);
+      return moved(config, url.replace(/^https:/i, 'http:'), written, !LOOPBACK.test(new URL(url).hostname));
     case 'container-name':
       return elsewhere(config, '127.0.0.1', written);
     case 'container-loopback':
@@ -60,32 +64,38 @@ export function detoursFor(
 }
 
 /** The usual places around an address; of those of the entry itself, all but the declared one. */
-function moved(config: ServerConfig, url: string, written: AsWritten): readonly Detour[] {
+function moved(config: ServerConfig, url: string, written: AsWritten, unsafe = false): readonly Detour[] {
   return placesOf({ ...config, url })
     .filter((place) => place.url !== config.url || place.transport !== config.transport)
-    .map((place) => ({ config, place, changes: changesTo(config, place, written) }));
+    .map((place) => detourTo(config, place, written, unsafe));
 }
 
-/** The same port on another host: credentials are not sent there before somebody writes it down. */
+function detourTo(config: ServerConfig, place: HttpPlace, written: AsWritten, unsafe: boolean): Detour {
+  const withheld = unsafe && Object.keys(config.headers).length > 0;
+  return {
+    config: withheld ? { ...config, headers: {} } : config,
+    place,
+    otherAuth: false,
+    withheld,
+    changes: changesTo(config, place, written),
+  };
+}
+
+/** The same port on another host. */
 function elsewhere(config: ServerConfig, host: string, written: AsWritten): readonly Detour[] {
-  if (Object.keys(config.headers).length > 0) return [];
   const url = new URL(config.url!);
   url.hostname = host;
-  return moved(config, url.href, written);
+  return moved(config, url.href, written, true);
 }
 
 function followed(config: ServerConfig, location: string, written: AsWritten): readonly Detour[] {
   if (!/^https?:/.test(location)) return [];
-  const from = parseTarget(config.url!);
+  const from = new URL(config.url!);
   const to = new URL(location);
-  const safe = to.hostname === new URL(from.url).hostname && (to.protocol === 'https:' || !from.secure);
-  if ((!safe && Object.keys(config.headers).length > 0) || to.username !== '' || to.password !== '')
-    return [];
-  const first = config.transport === 'sse' ? 'sse' : 'http';
-  return [first, first === 'http' ? ('sse' as const) : ('http' as const)].map((transport) => {
-    const place: HttpPlace = { transport: transport as 'http' | 'sse', url: location };
-    return { config, place, changes: changesTo(config, place, written) };
-  });
+  if (to.username !== '' || to.password !== '') return [];
+  const unsafe = to.hostname !== from.hostname || (to.protocol !== 'https:' && from.protocol === 'https:');
+  const order = config.transport === 'sse' ? (['sse', 'http'] as const) : (['http', 'sse'] as const);
+  return order.map((transport) => detourTo(config, { transport, url: location }, written, unsafe));
 }
 
 function otherAuthTypes(config: ServerConfig, place: HttpPlace, credential: Secret): readonly Detour[] {
@@ -100,7 +110,8 @@ function otherAuthTypes(config: ServerConfig, place: HttpPlace, credential: Secr
     const mark = JSON.stringify(Object.entries(headers).map(([name, value]) => [name, value.reveal()]));
     if (seen.has(mark)) return [];
     seen.add(mark);
-    return [{ config: { ...config, headers }, place, changes: [{ path: ['auth_type'], value: type }] }];
+    const changes: readonly Change[] = [{ path: ['auth_type'], value: type }];
+    return [{ config: { ...config, headers }, place, otherAuth: true, withheld: false, changes }];
   });
 }
 

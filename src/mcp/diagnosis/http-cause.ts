@@ -21,6 +21,15 @@ export interface Cause {
 const EXCERPT_CHARACTERS = 160;
 const UNTRUSTED =
   /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT(_LOCALLY)?|CERT_UNTRUSTED|CERT_REVOKED|CERT_REJECTED)$/;
+const NO_WAY = new Set([
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EADDRNOTAVAIL',
+  'ENETDOWN',
+  'EHOSTDOWN',
+  'EPERM',
+  'EACCES',
+]);
 const LOOPBACK = /^(?:localhost|127\.[\d.]+|::1|0\.0\.0\.0)$/;
 
 /** The root cause that the evidence of the declared address shows. */
@@ -58,7 +67,7 @@ async function failureCause(
       words: `Nothing listens at port ${port} of ${host}: the connection is refused.`,
     };
   }
-  if (code === 'EHOSTUNREACH' || code === 'ENETUNREACH')
+  if (code !== undefined && NO_WAY.has(code))
     return { code: 'unreachable', words: `There is no way from here to ${host} (${code}).` };
   if (
     failure.kind === 'timeout' ||
@@ -94,7 +103,7 @@ async function tlsCause(url: string, code: string, message: string, deps: Diagno
   const { host, port } = parseTarget(url);
   const certificate = await peerCertificate(host, port, deps.attemptMs);
   if (certificate === undefined) {
-    return /WRONG_VERSION|PACKET_LENGTH|HTTP_REQUEST|UNKNOWN_PROTOCOL|^EPROTO|ECONNRESET/.test(code)
+    return /wrong.?version|packet.?length|http.?request|unknown.?protocol/i.test(`${code} ${message}`)
       ? {
           code: 'tls-not-spoken',
           words: `The port ${port} of ${host} does not speak TLS (${code}), but the address begins with https://.`,

@@ -27,13 +27,13 @@ export async function diagnoseHttp(
   const detours = detoursFor(config, declared, cause, written);
   const results = await Promise.all(detours.map((detour) => tryAt(detour.config, detour.place, deps)));
   const tried = [...attempts, ...results.flat()].map((one) => one.tried);
-  const at = results.findIndex((result) => bestOf(result) !== undefined);
+  const at = results.findIndex((result, index) => !detours[index]!.withheld && bestOf(result) !== undefined);
   if (at < 0) return { ...brokenFindings(config, cause, detours, results, written), tried };
   const detour = detours[at]!;
   const works = bestOf(results[at]!)!.works!;
   return {
     code: codeOf(config, cause, detour),
-    words: `${cause.words} It works ${detour.place.url === config.url && detour.config !== config ? 'with another auth_type' : `as ${placeWords(works)}`}.`,
+    words: `${cause.words} It works ${detour.otherAuth ? 'with another auth_type' : `as ${placeWords(works)}`}.`,
     tried,
     works,
     fix: detour.changes,
@@ -70,8 +70,8 @@ function worksAsResolved(
   };
 }
 
-function codeOf(config: ServerConfig, cause: Cause, { config: used, place }: Detour): DiagnosisCode {
-  if (used !== config) return 'auth-type-wrong';
+function codeOf(config: ServerConfig, cause: Cause, { otherAuth, place }: Detour): DiagnosisCode {
+  if (otherAuth) return 'auth-type-wrong';
   switch (cause.code) {
     case 'tls-needed':
     case 'tls-not-spoken':
@@ -93,12 +93,17 @@ function brokenFindings(
   written: AsWritten,
 ): Omit<Findings, 'tried'> {
   const own = cause.suggestion ?? [];
-  const asking = results.findIndex((result) => result.some(({ failure }) => failure?.kind === 'auth'));
-  if (asking >= 0 && detours[asking]!.config === config) {
-    const { place } = detours[asking]!;
+  const there = results.findIndex(
+    (result, index) =>
+      !detours[index]!.otherAuth &&
+      result.some(({ works, failure }) => works !== undefined || failure?.kind === 'auth'),
+  );
+  if (there >= 0) {
+    const { place, withheld } = detours[there]!;
+    const asked = results[there]!.some(({ failure }) => failure?.kind === 'auth');
     return {
       code: cause.code,
-      words: `${cause.words} At ${place.url} something asks for credentials, so that is probably the address.`,
+      words: `${cause.words} At ${place.url} something ${asked ? 'asks for credentials' : 'speaks MCP'}, so that is probably the address.${withheld ? ' The credentials of the entry were not sent there.' : ''}`,
       suggestion: [...changesTo(config, place, written), ...own],
     };
   }
