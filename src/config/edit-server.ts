@@ -89,7 +89,7 @@ function put(root: unknown, path: Path, edit: ServerEdit, value: string): boolea
 /** Finds the entry in each form in which servers are written. */
 function findEntry(document: Document, server: string): { readonly node: YAMLMap; readonly path: Path } {
   for (const section of ['mcp_servers', 'mcp_settings']) {
-    const holder = document.get(section, true) as unknown;
+    const holder: unknown = document.get(section, true);
     if (isMap(holder)) {
       const node = holder.get(server, true) as unknown;
       if (isMap(node)) return { node, path: [section, server] };
@@ -206,7 +206,7 @@ function insertPair(
 }
 
 function insertItem(text: string, entry: YAMLMap, edit: Extract<ServerEdit, { insertAt: number }>): Splice {
-  const list = entry.getIn(edit.path, true) as unknown;
+  const list: unknown = entry.getIn(edit.path, true);
   const next = isSeq(list) ? (list.items[edit.insertAt] as Node | undefined) : undefined;
   if (!isSeq(list) || !isScalar(next))
     throw new EditRefused(

@@ -1,4 +1,4 @@
-import { parse, type Scalar } from 'yaml';
+import { parse } from 'yaml';
 
 /** Whether a text of this type goes over several lines (`|`, `>`). */
 export function blockScalar(type: string | null | undefined): boolean {
@@ -10,7 +10,7 @@ const SAFE_IN_FLOW = /^[A-Za-z0-9_/.~+@=%?&;-][^\s,[\]{}"'`#]*$/;
 const SAFE_IN_BLOCK = /^[A-Za-z0-9_/.~+@=%$?&;-][^\s"'`#]*$/;
 
 /** One text as YAML, in the quotes that `type` says, and in quotes anyway where it would not be read as this text without. */
-export function scalarText(value: string, type: Scalar.Type | string, flow: boolean): string {
+export function scalarText(value: string, type: string, flow: boolean): string {
   if (type === 'QUOTE_SINGLE' && !/[\r\n]/.test(value)) return `'${value.replaceAll("'", "''")}'`;
   const plain = type === 'PLAIN' && (flow ? SAFE_IN_FLOW : SAFE_IN_BLOCK).test(value) && readsAs(value);
   return plain ? value : JSON.stringify(value);

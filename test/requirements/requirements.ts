@@ -41,7 +41,8 @@ export const REQUIREMENTS = {
   },
   'doctor:first-cause': {
     source: 'docs/guide/diagnose-a-server.md',
-    promise: '`lanport doctor` names the first root cause of a server that does not work, and how it does work.',
+    promise:
+      '`lanport doctor` names the first root cause of a server that does not work, and how it does work.',
   },
   'doctor:fix': {
     source: 'docs/guide/diagnose-a-server.md',

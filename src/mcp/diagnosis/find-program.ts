@@ -53,7 +53,7 @@ function check(file: string): FoundProgram | undefined {
     return { kind: 'not-executable', path: file, reason: 'this user may not execute it' };
   }
   const interpreter = interpreterOf(file);
-  return interpreter === undefined || isAbsolute(interpreter) === false || exists(interpreter)
+  return interpreter === undefined || !isAbsolute(interpreter) || exists(interpreter)
     ? { kind: 'found', path: file }
     : {
         kind: 'not-executable',

@@ -7,6 +7,14 @@ import { type Evidence, gatherEvidence } from './evidence.ts';
 import { type Cause, httpCause } from './http-cause.ts';
 import { type Findings, placeWords, workingFindings } from './findings.ts';
 
+/** Causes that a detour to another scheme or host removes, whatever path it ends at. */
+const OTHER_ADDRESS: ReadonlySet<DiagnosisCode> = new Set([
+  'tls-needed',
+  'tls-not-spoken',
+  'container-name',
+  'container-loopback',
+]);
+
 /** Diagnoses a server that is reached over HTTP: as declared; when that fails, why, and where it is instead. */
 export async function diagnoseHttp(
   config: ServerConfig,
@@ -72,15 +80,8 @@ function worksAsResolved(
 
 function codeOf(config: ServerConfig, cause: Cause, { otherAuth, place }: Detour): DiagnosisCode {
   if (otherAuth) return 'auth-type-wrong';
-  switch (cause.code) {
-    case 'tls-needed':
-    case 'tls-not-spoken':
-    case 'container-name':
-    case 'container-loopback':
-      return cause.code;
-    case 'redirect':
-      if (place.url === cause.location) return cause.code;
-  }
+  if (OTHER_ADDRESS.has(cause.code)) return cause.code;
+  if (cause.code === 'redirect' && place.url === cause.location) return cause.code;
   return place.url === config.url ? 'wrong-transport' : 'wrong-path';
 }
 
