@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { watch } from 'node:fs';
 import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -153,6 +156,30 @@ describe('lanport doctor', () => {
       code: 3,
       servers: [{ code: 'command-not-found' }],
     });
+  });
+
+  it('ends what it started when it is told to stop', async () => {
+    const room = await mkdtemp(join(folder, 'stop-'));
+    const started = new Promise<void>((resolve) => {
+      const watcher = watch(room, (_event, name) => {
+        if (name !== 'ready') return;
+        watcher.close();
+        resolve();
+      });
+    });
+    // The name appears once the number is in the file.
+    const script = 'echo $$ > number; mv number ready; exec sleep 1000';
+    const child = spawn(process.execPath, [join(ROOT, 'src/main.ts'), 'doctor', '--', 'sh', '-c', script], {
+      cwd: room,
+      stdio: 'ignore',
+    });
+    const ended = once(child, 'exit');
+    await started;
+    const pid = Number(await readFile(join(room, 'ready'), 'utf8'));
+    expect(pid).toBeGreaterThan(1);
+    child.kill('SIGTERM');
+    expect(await ended).toEqual([1, null]);
+    expect(() => process.kill(pid, 0)).toThrow('ESRCH');
   });
 
   it('says it in words for people', async () => {
