@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import type { LanportConfig } from '../config/load.ts';
 import { createPostgresConnector } from '../connectors/postgres/connector.ts';
 import { DEMO_DATABASE, DEMO_ROLE } from '../connectors/postgres/demo.ts';
-import { readEnvironment } from '../connectors/postgres/environment.ts';
 import { systemClock } from '../core/clock.ts';
 import { createIdSource } from '../core/ids.ts';
 import { Scope } from '../core/scope.ts';
@@ -25,6 +24,7 @@ import { lockFolder } from '../store/folder-lock.ts';
 import { type OpenedStore, openStore, type StoreMode } from '../store/open-store.ts';
 import { type BufferedLog, errorChain, type Log } from '../telemetry/log.ts';
 import { type Access, requireKey } from './access.ts';
+import { postgresConnector } from './connectors.ts';
 import { demoServer, prepareDemo } from './demo.ts';
 import { LiveConfig } from './live-config.ts';
 import { Reload, type ReloadDeps } from './reload.ts';
@@ -267,17 +267,7 @@ function connectors(
   { embedded }: OpenedStore,
   log: Log,
 ): ReadonlyMap<string, (config: ServerConfig) => InProcessServer> {
-  const postgres = (config: ServerConfig): InProcessServer => {
-    const url = config.env['DATABASE_URI'] ?? config.env['DATABASE_URL'];
-    if (url === undefined)
-      throw new Error(
-        `mcp_servers.${config.name}.env.DATABASE_URI is missing: the connector needs the address of its database`,
-      );
-    const options = readEnvironment(
-      Object.fromEntries(Object.entries(config.env).map(([name, value]) => [name, value.reveal()])),
-    );
-    return createPostgresConnector({ connection: { url }, log, version: VERSION, ...options }).server;
-  };
+  const postgres = (config: ServerConfig): InProcessServer => postgresConnector(config, log);
   const all = new Map([['postgres', postgres]]);
   if (embedded !== undefined) {
     all.set(

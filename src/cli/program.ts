@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { VERSION } from '../app/version.ts';
 import { registerConfigCommands } from './config.ts';
+import { registerDoctorCommand } from './doctor.ts';
 import { registerLedgerCommands } from './ledger.ts';
 import { registerPostgresCommand } from './postgres.ts';
 import type { ProgramIo } from './program-io.ts';
@@ -22,6 +23,7 @@ export function buildProgram(io: ProgramIo): Command {
   registerServeCommand(program, io);
   registerReloadCommand(registerConfigCommands(program, io), io);
   registerServersCommands(program, io);
+  registerDoctorCommand(program, io);
   registerToolsCommands(program, io);
   registerLedgerCommands(program, io);
   registerPostgresCommand(program, io);

@@ -58,6 +58,16 @@ export const REQUIREMENTS = {
     source: 'docs/guide/operate.md',
     promise: 'A key that was removed stops working at the reload, with its open streams and sessions.',
   },
+  'doctor:first-cause': {
+    source: 'docs/guide/diagnose-a-server.md',
+    promise:
+      '`lanport doctor` names the first root cause of a server that does not work, and how it does work.',
+  },
+  'doctor:fix': {
+    source: 'docs/guide/diagnose-a-server.md',
+    promise:
+      '`lanport doctor --fix` writes what works into the configuration file and changes nothing else in it; the gateway then serves the server.',
+  },
   'mcp:matrix': {
     source: 'ARCHITECTURE.md',
     promise: 'Every kind of server works from every kind of client.',
