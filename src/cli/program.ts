@@ -6,6 +6,7 @@ import { registerPostgresCommand } from './postgres.ts';
 import type { ProgramIo } from './program-io.ts';
 import { registerServeCommand } from './serve.ts';
 import { registerServersCommands } from './servers.ts';
+import { registerStdioCommand } from './stdio.ts';
 import { registerToolsCommands } from './tools.ts';
 
 /** The whole command line. */
@@ -23,6 +24,7 @@ export function buildProgram(io: ProgramIo): Command {
   registerServersCommands(program, io);
   registerToolsCommands(program, io);
   registerLedgerCommands(program, io);
+  registerStdioCommand(program, io);
   registerPostgresCommand(program, io);
   program
     .command('version')

@@ -64,6 +64,12 @@ export const ERRORS = {
   'response-too-large': row(200, 1446, false, 'upstream', 'Server "{server}" answered with more than {max} bytes (limits.upstream_response_bytes_max).'),
   'ledger-unavailable': row(503, 1450, true, 'operator', 'The call was not made, because it could not be recorded first: {reason}.'),
   'shutting-down': row(503, 1453, true, 'operator', 'The gateway is shutting down. Try again in a few seconds.'),
+  'relay-unreachable': row(502, 1470, true, 'operator', '{url} cannot be reached: {reason}. It was tried for {seconds} s. Start the gateway there, or correct --url.'),
+  'relay-refused': row(502, 1471, false, 'operator', '{url} answered HTTP {status}: {reason}. {advice}'),
+  'relay-foreign': row(502, 1472, false, 'operator', '{url} answered something that is not MCP: {reason}. --url must be the address of an MCP endpoint, such as http://HOST:4000/mcp.'),
+  'relay-cut': row(502, 1473, true, 'upstream', 'The connection to {url} ended before the answer came: {reason}. The request was not repeated, because it may have taken effect.'),
+  'relay-busy': row(429, 1474, true, 'caller', 'Too much is on its way already: at most {requests} requests and {bytes} bytes at a time.'),
+  'relay-line': row(413, 1475, false, 'caller', 'A line was longer than {max} bytes. Where the next message begins is not known, so this ends here.'),
   'client-gone': row(499, 1455, false, 'caller', 'The client closed the connection before the answer.'),
   internal: row(500, -32603, false, 'bug', 'Something in the gateway broke. The operator finds it in the log under request id {request}.'),
 } as const satisfies Record<string, ErrorRow>;
