@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { VERSION } from '../app/version.ts';
+import { registerBridgeCommand } from './bridge.ts';
 import { registerConfigCommands } from './config.ts';
 import { registerLedgerCommands } from './ledger.ts';
 import { registerPostgresCommand } from './postgres.ts';
@@ -25,6 +26,7 @@ export function buildProgram(io: ProgramIo): Command {
   registerToolsCommands(program, io);
   registerLedgerCommands(program, io);
   registerStdioCommand(program, io);
+  registerBridgeCommand(program, io);
   registerPostgresCommand(program, io);
   program
     .command('version')

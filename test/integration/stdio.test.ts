@@ -23,26 +23,33 @@ beforeAll(async () => {
 
 afterAll(() => gateway?.[Symbol.asyncDispose]());
 
-describe.each(['2025-11-25', '2026-07-28'] as const)('an SDK client of %s that starts lanport stdio', (kind) => {
-  it('lists and calls the tools of the gateway without loss, and sees its errors', async () => {
-    await using client = await connectCommand(kind, ['stdio', '--url', url], key);
-    expect((await client.list()).sort()).toEqual(
-      ['new', 'old'].flatMap((server) => ['echo', 'fail', 'pid', 'structured'].map((tool) => `${server}-${tool}`)),
-    );
-    expect(await client.call('new-structured', {})).toMatchObject(STRUCTURED);
-    expect(await client.call('new-echo', { text: 'grüße,\n世界' })).toMatchObject({
-      content: [{ type: 'text', text: 'grüße,\n世界' }],
+describe.each(['2025-11-25', '2026-07-28'] as const)(
+  'an SDK client of %s that starts lanport stdio',
+  (kind) => {
+    it('lists and calls the tools of the gateway without loss, and sees its errors', async () => {
+      await using client = await connectCommand(kind, ['stdio', '--url', url], key);
+      expect((await client.list()).sort()).toEqual(
+        ['new', 'old'].flatMap((server) =>
+          ['echo', 'fail', 'pid', 'structured'].map((tool) => `${server}-${tool}`),
+        ),
+      );
+      expect(await client.call('new-structured', {})).toMatchObject(STRUCTURED);
+      expect(await client.call('new-echo', { text: 'grüße,\n世界' })).toMatchObject({
+        content: [{ type: 'text', text: 'grüße,\n世界' }],
+      });
+      await expect(client.call('no_such_tool', {})).rejects.toThrow(/Unknown tool "no_such_tool"/);
     });
-    await expect(client.call('no_such_tool', {})).rejects.toThrow(/Unknown tool "no_such_tool"/);
-  });
 
-  it('goes on after the gateway was killed and started again', async () => {
-    await using client = await connectCommand(kind, ['stdio', '--url', url], key);
-    const before = await client.list();
-    await gateway.kill();
-    const back = gateway.restart();
-    expect(await client.list()).toEqual(before);
-    await back;
-    expect(await client.call('new-echo', { text: 'again' })).toMatchObject({ content: [{ text: 'again' }] });
-  });
-});
+    it('goes on after the gateway was killed and started again', async () => {
+      await using client = await connectCommand(kind, ['stdio', '--url', url], key);
+      const before = await client.list();
+      await gateway.kill();
+      const back = gateway.restart();
+      expect(await client.list()).toEqual(before);
+      await back;
+      expect(await client.call('new-echo', { text: 'again' })).toMatchObject({
+        content: [{ text: 'again' }],
+      });
+    });
+  },
+);

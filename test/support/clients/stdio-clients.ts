@@ -20,7 +20,12 @@ export async function connectCommand(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<TestClient> {
-  const server = { command: process.execPath, args: [MAIN, ...args], env: { ...env }, stderr: 'ignore' as const };
+  const server = {
+    command: process.execPath,
+    args: [MAIN, ...args],
+    env: { ...env },
+    stderr: 'ignore' as const,
+  };
   if (kind === '2026-07-28') {
     const client = new ModernClient(INFO, { versionNegotiation: { mode: { pin: '2026-07-28' } } });
     await client.connect(new ModernTransport(server));

@@ -1,0 +1,245 @@
+import { hkdfSync, randomBytes } from 'node:crypto';
+import type { Readable, Writable } from 'node:stream';
+import { BOUNDS } from '../core/bounds.ts';
+import { Scope } from '../core/scope.ts';
+import { Secret } from '../core/secret.ts';
+import { completeServer } from '../mcp/mcp-config.ts';
+import type { ServerConfig } from '../mcp/mcp-ports.ts';
+import { HttpClient, parseTarget } from '../net/http-client.ts';
+import { relayStdio } from '../relay/relay.ts';
+import { createLog, errorChain, type Log } from '../telemetry/log.ts';
+import { type BridgeSurface, createSurface } from './bridge-surface.ts';
+import { type FoundKey, keyInFile, keyInVariable } from './key-source.ts';
+import { headersOf, targetOf } from './outbound-options.ts';
+import { EXIT, StartupError } from './startup-error.ts';
+import { RELAY_BOUNDS } from './stdio.ts';
+
+/** How `lanport bridge` was asked to run. */
+export interface BridgeSettings {
+  /** The server's program and its arguments; empty when `url` is given. */
+  readonly command: readonly string[];
+  readonly url: string | undefined;
+  /** Headers for `url`, `Name: value` each. */
+  readonly headers: readonly string[];
+  readonly transport: 'http' | 'stdio';
+  readonly host: string;
+  readonly port: number;
+  /** What clients must present. */
+  readonly key: string | undefined;
+  readonly keyFile: string | undefined;
+  readonly anyone: boolean;
+  readonly allowedHosts: readonly string[];
+}
+
+export interface BridgeIo {
+  /** The two carry MCP messages, and nothing else, when the transport is stdio. */
+  readonly input: Readable;
+  readonly output: Writable;
+  readonly stderr: { write(text: string): boolean };
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Resolves with the name of the signal that asks for the end. */
+  readonly stopRequested: Promise<string>;
+}
+
+/** Variable with the key that clients must present, and with the one for `--url`. Neither is for the command. */
+const DEMANDED_KEY = 'LANPORT_BRIDGE_KEY';
+const SENT_KEY = 'LANPORT_KEY';
+const LOOPBACK = /^(?:127\.|localhost$|::1$)/;
+const RELAY_WAIT_MS = 60_000;
+
+/** Serves one server over another transport until it is asked to stop or its input ends. Resolves with the exit code; rejects with StartupError. */
+export async function bridge(settings: BridgeSettings, io: BridgeIo): Promise<number> {
+  const server = serverOf(settings, io.env);
+  const demanded = settings.transport === 'stdio' ? undefined : demandedKey(settings, io.env);
+  checkOpenness(settings, demanded);
+  const log = createLog(io.stderr, settings.transport === 'stdio' ? 'warn' : 'info');
+  const scope = new Scope();
+  try {
+    const http = new HttpClient();
+    scope.add('outbound connections', () => http[Symbol.asyncDispose]());
+    const serve = settings.transport === 'stdio' ? serveStdio : serveHttp;
+    return await serve({ settings, server, demanded, io, log, http, scope });
+  } finally {
+    for (const failure of await scope.close())
+      log.warn('something did not close', { what: failure.name, reason: errorChain(failure.error) });
+    log.flush();
+    // What still waits on it would keep the process.
+    io.input.destroy();
+  }
+}
+
+interface Parts {
+  readonly settings: BridgeSettings;
+  readonly server: ServerConfig;
+  readonly demanded: FoundKey | undefined;
+  readonly io: BridgeIo;
+  readonly log: Log;
+  readonly http: HttpClient;
+  readonly scope: Scope;
+}
+
+async function serveHttp(parts: Parts): Promise<number> {
+  const { settings, server, demanded, io, log } = parts;
+  const { host, anyone, allowedHosts } = settings;
+  const key = demanded === undefined ? undefined : new Secret(demanded.key);
+  const surface = open(parts, { key, anyone, allowedHosts });
+  const port = await listen(surface, host, settings.port);
+  const base = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  if (anyone && demanded === undefined)
+    log.warn('anybody who reaches this port can use the server behind it', { host, port });
+  const started = surface.start();
+  io.output.write(
+    `Bridge to ${server.name}: ${base}/mcp (streamable HTTP), ${base}/sse (HTTP+SSE), ${base}/health\n`,
+  );
+  log.info('ready', { host, port, server: server.name });
+  void started.then((reason) => {
+    if (reason === undefined) log.info('the server is up', { server: server.name });
+    else log.error('the server is not up; it is tried again', { server: server.name, reason });
+  });
+  const signal = await io.stopRequested;
+  log.info('stopping', { signal });
+  return EXIT.ok;
+}
+
+/** Over stdio the same surface is served, on a port of this machine with a key that nobody else knows, to a relay. */
+async function serveStdio(parts: Parts): Promise<number> {
+  const { server, io, http } = parts;
+  const say = (text: string): void => void io.stderr.write(`lanport bridge: ${text}\n`);
+  const key = randomBytes(32).toString('base64url');
+  const surface = open(parts, { key: new Secret(key), anyone: false, allowedHosts: [] });
+  const port = await listen(surface, '127.0.0.1', 0);
+  const stop = new AbortController();
+  void io.stopRequested.then(() => stop.abort());
+  void surface.start().then((reason) => {
+    if (reason !== undefined) say(`${server.name} is not up, trying again: ${reason}`);
+  });
+  const end = await relayStdio({
+    input: io.input,
+    output: io.output,
+    http,
+    target: parseTarget(`http://127.0.0.1:${port}/mcp`),
+    headers: [['Authorization', `Bearer ${key}`]],
+    keySource: undefined,
+    bounds: { ...RELAY_BOUNDS, waitMs: RELAY_WAIT_MS },
+    signal: stop.signal,
+    say,
+  });
+  return end === 'line-too-long' ? EXIT.failed : EXIT.ok;
+}
+
+function open(
+  { server, demanded, io, log, http, scope }: Parts,
+  access: {
+    readonly key: Secret | undefined;
+    readonly anyone: boolean;
+    readonly allowedHosts: readonly string[];
+  },
+): BridgeSurface {
+  const surface = createSurface({
+    server,
+    http,
+    log,
+    environment: io.env,
+    ...access,
+    sessionSecret:
+      demanded === undefined
+        ? undefined
+        : new Uint8Array(hkdfSync('sha256', demanded.key, '', 'lanport bridge sessions', 32)),
+  });
+  scope.add('server', () => surface[Symbol.asyncDispose](), BOUNDS.shutdownDrainMs + 15_000);
+  return surface;
+}
+
+async function listen(surface: BridgeSurface, host: string, port: number): Promise<number> {
+  try {
+    return (await surface.edge.listen(host, port)).port;
+  } catch (error) {
+    throw explainListen(error, host, port);
+  }
+}
+
+/** The one server behind the bridge. A command gets the environment that the bridge was started with, but for the bridge's own keys. */
+function serverOf(settings: BridgeSettings, env: BridgeIo['env']): ServerConfig {
+  const defaults = {
+    startTimeoutMs: BOUNDS.serverStartMs,
+    callTimeoutMs: BOUNDS.callTotalMs,
+    concurrency: BOUNDS.inFlightPerServerMax,
+  };
+  const [program, ...args] = settings.command;
+  if (program !== undefined && settings.url !== undefined)
+    throw new StartupError('give either --url or a command after --, not both', EXIT.configuration);
+  if (program !== undefined) {
+    if (settings.headers.length > 0)
+      throw new StartupError('--header goes with --url: a command has no headers', EXIT.configuration);
+    const own = Object.entries(env).filter(([name]) => name !== DEMANDED_KEY && name !== SENT_KEY);
+    return completeServer(
+      {
+        name: nameOf(program),
+        transport: 'stdio',
+        command: program,
+        args,
+        env: Object.fromEntries(own.map(([name, value]) => [name, new Secret(value ?? '')])),
+        source: { file: 'the command line', line: 1, keyLines: {} },
+      },
+      defaults,
+    );
+  }
+  if (settings.url === undefined)
+    throw new StartupError(
+      'no server is given: write its command after --, for example lanport bridge -- postgres-mcp, or its address with --url',
+      EXIT.configuration,
+    );
+  const target = targetOf(settings.url);
+  const headers = headersOf(settings.headers);
+  const key = headers.some(([name]) => name.toLowerCase() === 'authorization')
+    ? undefined
+    : keyInVariable(env, SENT_KEY);
+  return completeServer(
+    {
+      name: nameOf(target.host),
+      transport: /\/sse\/?(?:\?|$)/.test(target.path) ? 'sse' : 'http',
+      url: target.url,
+      headers: Object.fromEntries(
+        [...headers, ...(key === undefined ? [] : [['Authorization', `Bearer ${key.key}`] as const])].map(
+          ([name, value]) => [name, new Secret(value)],
+        ),
+      ),
+      source: { file: 'the command line', line: 1, keyLines: {} },
+    },
+    defaults,
+  );
+}
+
+/** A name for the server in messages and in serverInfo: the last part of a path, without what clients stumble over. */
+function nameOf(text: string): string {
+  const last = text.split(/[/\\]/).findLast((part) => part !== '') ?? '';
+  return last.replaceAll(/[^A-Za-z0-9_-]+/g, '-').slice(0, 40) || 'server';
+}
+
+function demandedKey(settings: BridgeSettings, env: BridgeIo['env']): FoundKey | undefined {
+  if (settings.keyFile !== undefined) return keyInFile(settings.keyFile);
+  if (settings.key !== undefined) return keyInVariable({ '--key': settings.key }, '--key');
+  return keyInVariable(env, DEMANDED_KEY);
+}
+
+function checkOpenness(settings: BridgeSettings, demanded: FoundKey | undefined): void {
+  const { host, transport, anyone } = settings;
+  if (transport === 'stdio' || LOOPBACK.test(host) || demanded !== undefined || anyone) return;
+  throw new StartupError(
+    `${host} can be reached from other machines, and no key is asked for: give one with --key-file or ${DEMANDED_KEY}, or say --allow-anyone`,
+    EXIT.configuration,
+  );
+}
+
+function explainListen(error: unknown, host: string, port: number): StartupError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const why =
+    code === 'EADDRINUSE'
+      ? `port ${port} on ${host} is taken by another program: choose another with --port`
+      : code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND'
+        ? `${host} is not an address of this machine: choose another with --host`
+        : code === 'EACCES'
+          ? `this user may not listen on port ${port}: choose one above 1023 with --port`
+          : message;
+  return new StartupError(why, EXIT.start, error);
+}
