@@ -143,8 +143,8 @@ async function refuseWithoutServer(
   authenticate: (exchange: Exchange) => Principal,
 ): Promise<boolean> {
   const status = mcp.status()[0]!;
-  if (exchange.method !== 'POST' || status.toolsReadAt !== undefined || status.state === 'starting')
-    return false;
+  const isUnknown = status.toolsReadAt === undefined && status.state !== 'ready' && status.failures > 0;
+  if (exchange.method !== 'POST' || !isUnknown) return false;
   authenticate(exchange);
   const id = idIn(await exchange.body());
   const error = new GatewayError('server-down', {

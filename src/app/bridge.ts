@@ -3,24 +3,18 @@ import type { Readable, Writable } from 'node:stream';
 import { BOUNDS } from '../core/bounds.ts';
 import { Scope } from '../core/scope.ts';
 import { Secret } from '../core/secret.ts';
-import { completeServer } from '../mcp/mcp-config.ts';
 import type { ServerConfig } from '../mcp/mcp-ports.ts';
 import { HttpClient, parseTarget } from '../net/http-client.ts';
 import { relayStdio } from '../relay/relay.ts';
 import { createLog, errorChain, type Log } from '../telemetry/log.ts';
+import { type BridgedServer, bridgedServer, DEMANDED_KEY } from './bridged-server.ts';
 import { type BridgeSurface, createSurface } from './bridge-surface.ts';
 import { type FoundKey, keyInFile, keyInVariable } from './key-source.ts';
-import { headersOf, targetOf } from './outbound-options.ts';
 import { EXIT, StartupError } from './startup-error.ts';
 import { RELAY_BOUNDS } from './stdio.ts';
 
 /** How `lanport bridge` was asked to run. */
-export interface BridgeSettings {
-  /** The server's program and its arguments; empty when `url` is given. */
-  readonly command: readonly string[];
-  readonly url: string | undefined;
-  /** Headers for `url`, `Name: value` each. */
-  readonly headers: readonly string[];
+export interface BridgeSettings extends BridgedServer {
   readonly transport: 'http' | 'stdio';
   readonly host: string;
   readonly port: number;
@@ -41,15 +35,13 @@ export interface BridgeIo {
   readonly stopRequested: Promise<string>;
 }
 
-/** Variable with the key that clients must present, and with the one for `--url`. Neither is for the command. */
-const DEMANDED_KEY = 'LANPORT_BRIDGE_KEY';
-const SENT_KEY = 'LANPORT_KEY';
 const LOOPBACK = /^(?:127\.|localhost$|::1$)/;
-const RELAY_WAIT_MS = 60_000;
+/** How long a client on stdio waits for a server that is down before it is told, in milliseconds. */
+const RELAY_WAIT_MS = 5_000;
 
 /** Serves one server over another transport until it is asked to stop or its input ends. Resolves with the exit code; rejects with StartupError. */
 export async function bridge(settings: BridgeSettings, io: BridgeIo): Promise<number> {
-  const server = serverOf(settings, io.env);
+  const server = bridgedServer(settings, io.env);
   const demanded = settings.transport === 'stdio' ? undefined : demandedKey(settings, io.env);
   checkOpenness(settings, demanded);
   const log = createLog(io.stderr, settings.transport === 'stdio' ? 'warn' : 'info');
@@ -156,64 +148,6 @@ async function listen(surface: BridgeSurface, host: string, port: number): Promi
   } catch (error) {
     throw explainListen(error, host, port);
   }
-}
-
-/** The one server behind the bridge. A command gets the environment that the bridge was started with, but for the bridge's own keys. */
-function serverOf(settings: BridgeSettings, env: BridgeIo['env']): ServerConfig {
-  const defaults = {
-    startTimeoutMs: BOUNDS.serverStartMs,
-    callTimeoutMs: BOUNDS.callTotalMs,
-    concurrency: BOUNDS.inFlightPerServerMax,
-  };
-  const [program, ...args] = settings.command;
-  if (program !== undefined && settings.url !== undefined)
-    throw new StartupError('give either --url or a command after --, not both', EXIT.configuration);
-  if (program !== undefined) {
-    if (settings.headers.length > 0)
-      throw new StartupError('--header goes with --url: a command has no headers', EXIT.configuration);
-    const own = Object.entries(env).filter(([name]) => name !== DEMANDED_KEY && name !== SENT_KEY);
-    return completeServer(
-      {
-        name: nameOf(program),
-        transport: 'stdio',
-        command: program,
-        args,
-        env: Object.fromEntries(own.map(([name, value]) => [name, new Secret(value ?? '')])),
-        source: { file: 'the command line', line: 1, keyLines: {} },
-      },
-      defaults,
-    );
-  }
-  if (settings.url === undefined)
-    throw new StartupError(
-      'no server is given: write its command after --, for example lanport bridge -- postgres-mcp, or its address with --url',
-      EXIT.configuration,
-    );
-  const target = targetOf(settings.url);
-  const headers = headersOf(settings.headers);
-  const key = headers.some(([name]) => name.toLowerCase() === 'authorization')
-    ? undefined
-    : keyInVariable(env, SENT_KEY);
-  return completeServer(
-    {
-      name: nameOf(target.host),
-      transport: /\/sse\/?(?:\?|$)/.test(target.path) ? 'sse' : 'http',
-      url: target.url,
-      headers: Object.fromEntries(
-        [...headers, ...(key === undefined ? [] : [['Authorization', `Bearer ${key.key}`] as const])].map(
-          ([name, value]) => [name, new Secret(value)],
-        ),
-      ),
-      source: { file: 'the command line', line: 1, keyLines: {} },
-    },
-    defaults,
-  );
-}
-
-/** A name for the server in messages and in serverInfo: the last part of a path, without what clients stumble over. */
-function nameOf(text: string): string {
-  const last = text.split(/[/\\]/).findLast((part) => part !== '') ?? '';
-  return last.replaceAll(/[^A-Za-z0-9_-]+/g, '-').slice(0, 40) || 'server';
 }
 
 function demandedKey(settings: BridgeSettings, env: BridgeIo['env']): FoundKey | undefined {

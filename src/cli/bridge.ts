@@ -6,6 +6,7 @@ import type { MessageStreams } from './stdio.ts';
 /** What commander hands over; what was not given is absent. */
 interface BridgeOptions {
   readonly url?: string;
+  readonly name?: string;
   readonly header: readonly string[];
   readonly transport: 'http' | 'sse' | 'stdio';
   readonly port: number;
@@ -47,6 +48,7 @@ export function registerBridgeCommand(
     .description('Serve one MCP server over another transport: stdio, streamable HTTP, HTTP+SSE.')
     .option('--url <address>', 'address of a server that is reached over HTTP')
     .option('--header <line>', 'a header for --url, "Name: value" (repeatable)', list, [])
+    .option('--name <name>', 'what clients and messages call the server (the name of its program)', nameOf)
     .addOption(
       new Option('-t, --transport <kind>', 'what is served: http and sse are both, on one port; or stdio')
         .choices(['http', 'sse', 'stdio'])
@@ -68,12 +70,13 @@ export function registerBridgeCommand(
     )
     .addHelpText('after', HELP)
     .action(async (command: readonly string[], options: BridgeOptions) => {
-      const { url, header, transport, port, host, key, keyFile, allowAnyone, allowedHost } = options;
+      const { url, name, header, transport, port, host, key, keyFile, allowAnyone, allowedHost } = options;
       io.exit(
         await bridge(
           {
             command,
             url,
+            name,
             headers: header,
             transport: transport === 'stdio' ? 'stdio' : 'http',
             port,
@@ -90,6 +93,12 @@ export function registerBridgeCommand(
 }
 
 const list = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+
+function nameOf(text: string): string {
+  if (!/^[A-Za-z0-9_-]{1,40}$/.test(text))
+    throw new InvalidArgumentError('A name is 1 to 40 of the characters A-Z a-z 0-9 _ -.');
+  return text;
+}
 
 function portOf(text: string): number {
   if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535)

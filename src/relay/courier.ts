@@ -16,6 +16,8 @@ import { relist } from './relist.ts';
 import type { ToolHeaders } from './tool-headers.ts';
 import { judge } from './verdict.ts';
 
+/** Clients give up on a server whose first answer takes 10 s (Codex); then they would not see why. In milliseconds. */
+const FIRST_WAIT_MS = 8_000;
 /** A subscription that lived so long, in milliseconds, was no failure. */
 const STABLE_MS = 10_000;
 
@@ -55,15 +57,17 @@ export class Courier {
     const keys = [...parcel.open.keys()];
     for (const key of keys) this.#pending.set(key, parcel);
     try {
-      return await this.send(parcel);
+      const isFirst = parcel.method === 'initialize' || parcel.method === 'server/discover';
+      const { waitMs } = this.#options;
+      return await this.send(parcel, isFirst ? Math.min(waitMs, FIRST_WAIT_MS) : waitMs);
     } finally {
       for (const key of keys) if (this.#pending.get(key) === parcel) this.#pending.delete(key);
     }
   }
 
   /** The same for a parcel of our own, whose ids may be those of the client's. */
-  async send(parcel: Parcel): Promise<Failure | undefined> {
-    const { waitMs, random, outage, session } = this.#options;
+  async send(parcel: Parcel, waitMs: number = this.#options.waitMs): Promise<Failure | undefined> {
+    const { random, outage, session } = this.#options;
     const { signal } = parcel.abort;
     let deadline: number | undefined;
     let healed = false;

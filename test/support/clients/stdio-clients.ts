@@ -50,6 +50,8 @@ export interface LineClient extends AsyncDisposable {
   request(id: string | number, method: string, params?: unknown): Promise<Reply>;
   /** Resolves with the first line on standard error, already there or to come, that fits. */
   word(fits: RegExp): Promise<string>;
+  /** The exit code, once it has ended. */
+  readonly exited: Promise<number | null>;
   /** Ends standard input; the exit code. */
   end(): Promise<number | null>;
 }
@@ -103,7 +105,7 @@ export function startCommand(
   };
   const message = <T>(fits: (message: T) => boolean): Promise<T> =>
     first(() => (messages as (T | undefined)[]).find((one) => one !== undefined && fits(one)));
-  const ended = once(child, 'exit') as Promise<[number | null]>;
+  const exited = once(child, 'exit').then(([code]) => code as number | null);
   return {
     child,
     out,
@@ -115,13 +117,14 @@ export function startCommand(
       return message<Reply>((one) => one.id === id && !('method' in one));
     },
     word: (fits) => first(() => words.find((line) => fits.test(line))),
-    end: async () => {
+    exited,
+    end: () => {
       child.stdin.end();
-      return (await ended)[0];
+      return exited;
     },
     [Symbol.asyncDispose]: async () => {
       if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
-      await ended;
+      await exited;
     },
   };
 }
