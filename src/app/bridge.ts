@@ -84,11 +84,14 @@ async function serveHttp(parts: Parts): Promise<number> {
     `Bridge to ${server.name}: ${base}/mcp (streamable HTTP), ${base}/sse (HTTP+SSE), ${base}/health\n`,
   );
   log.info('ready', { host, port, server: server.name });
+  let stopping = false;
   void started.then((reason) => {
+    if (stopping) return;
     if (reason === undefined) log.info('the server is up', { server: server.name });
     else log.error('the server is not up; it is tried again', { server: server.name, reason });
   });
   const signal = await io.stopRequested;
+  stopping = true;
   log.info('stopping', { signal });
   return EXIT.ok;
 }
@@ -102,20 +105,23 @@ async function serveStdio(parts: Parts): Promise<number> {
   const port = await listen(surface, '127.0.0.1', 0);
   const stop = new AbortController();
   void io.stopRequested.then(() => stop.abort());
+  let ended = false;
   void surface.start().then((reason) => {
-    if (reason !== undefined) say(`${server.name} is not up, trying again: ${reason}`);
+    if (reason !== undefined && !ended) say(`${server.name} is not up, trying again: ${reason}`);
   });
   const end = await relayStdio({
     input: io.input,
     output: io.output,
     http,
     target: parseTarget(`http://127.0.0.1:${port}/mcp`),
+    name: server.name,
     headers: [['Authorization', `Bearer ${key}`]],
     keySource: undefined,
     bounds: { ...RELAY_BOUNDS, waitMs: RELAY_WAIT_MS },
     signal: stop.signal,
     say,
   });
+  ended = true;
   return end === 'line-too-long' ? EXIT.failed : EXIT.ok;
 }
 

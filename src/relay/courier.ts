@@ -100,7 +100,8 @@ export class Courier {
       deadline ??= now + waitMs;
       if (now >= deadline && !parcel.isSubscribed) return verdict.failure;
       parcel.isWaiting = true;
-      if (!(await pause(backoffMs(attempt, random()), signal))) return undefined;
+      const leftMs = parcel.isSubscribed ? Number.POSITIVE_INFINITY : deadline - now;
+      if (!(await pause(Math.min(backoffMs(attempt, random()), leftMs), signal))) return undefined;
     }
   }
 

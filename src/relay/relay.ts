@@ -41,6 +41,8 @@ export interface RelayOptions {
   readonly output: Writable;
   readonly http: HttpClient;
   readonly target: Target;
+  /** What `target` is called in words, when not by its address. */
+  readonly name?: string;
   readonly headers: readonly (readonly [name: string, value: string])[];
   /** Where the key in `headers` comes from, in words. */
   readonly keySource: string | undefined;
@@ -86,7 +88,7 @@ class Relay {
   constructor(options: RelayOptions) {
     this.#options = options;
     const { http, target, headers, keySource, bounds, say } = options;
-    const address = `${target.origin}${target.path.replace(/\?.*/, '')}`;
+    const address = options.name ?? `${target.origin}${target.path.replace(/\?.*/, '')}`;
     this.#output = new Output(options.output, {
       onFull: () => {
         this.#link.pause();

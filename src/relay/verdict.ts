@@ -63,8 +63,8 @@ function refused(
     (status === 404 || (status === 400 && /session/i.test(body.toString('utf8', 0, EXCERPT_BYTES))))
   )
     return { kind: 'session-lost', failure };
-  if (status === 429 || status === 503) return { kind: 'away', failure, reason: `HTTP ${status}` };
-  if (status === 502 || status === 504) return { kind: 'cut', failure, reason: `HTTP ${status}` };
+  if (status === 429 || status === 503) return { kind: 'away', failure, reason: failure.text };
+  if (status === 502 || status === 504) return { kind: 'cut', failure, reason: failure.text };
   if (parcel.era === 'modern' && parcel.method === 'tools/call' && rpcErrorCode(body) === HEADER_MISMATCH)
     return { kind: 'headers', failure };
   return { kind: 'final', failure };
