@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { handshake, type LineClient, startCommand } from '../support/clients/stdio-clients.ts';
@@ -241,13 +240,13 @@ it('a client that does not read holds the server back, and then gets everything 
   const { stream, response } = await puppet.next('subscriptions/listen');
   stream();
   client.child.stdout!.pause();
-  const events = 2_000;
+  const events = 600;
   const filler = 'x'.repeat(100_000);
-  let stalled = false;
+  let stalledAt: number | undefined;
   for (let n = 0; n < events; n++) {
     const message = { jsonrpc: '2.0', method: 'notifications/message', params: { n, filler } };
     if (response.write(`data: ${JSON.stringify(message)}\n\n`)) continue;
-    if (stalled) {
+    if (stalledAt !== undefined) {
       await once(response, 'drain');
       continue;
     }
@@ -258,15 +257,14 @@ it('a client that does not read holds the server back, and then gets everything 
       }),
     ]);
     if (drained) continue;
-    stalled = true;
+    stalledAt = n;
     client.child.stdout!.resume();
     await once(response, 'drain');
   }
-  expect(stalled).toBe(true);
+  // What lies between is in the buffers of the system and of the two processes.
+  expect(stalledAt).toBeLessThan(300);
   await client.message<{ params: { n: number } }>(({ params }) => params.n === events - 1);
   expect(client.out.map((line) => (JSON.parse(line) as { params: { n: number } }).params.n)).toEqual(
     Array.from({ length: events }, (_, n) => n),
   );
-  const peak = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${client.child.pid}/status`, 'utf8'))?.[1];
-  expect(Number(peak)).toBeLessThan(180_000);
 });
