@@ -28,7 +28,7 @@ Environment:
 Over HTTP all of /mcp (streamable HTTP, every revision), /sse (HTTP+SSE) and /health are served; /health answers 200 while the
 server is up, else 503. The server's tools keep their names. A command gets the environment of the bridge, but for these keys.
 
-Exit code: 0 ended as asked, 1 a line was too long, 2 wrong options, 3 could not listen.
+Exit code: 0 ended as asked, 1 a line was too long, 2 wrong options, 3 could not listen or no such program.
 
 Examples:
   lanport bridge --port 8686 -- postgres-mcp --access-mode=restricted

@@ -89,16 +89,16 @@ export class Courier {
       }
       if (verdict.kind === 'headers' && !relisted) {
         relisted = true;
-        if (await relist(parcel, this, this.#options.tools)) continue;
+        if (await relist(parcel, (page) => this.send(page), this.#options.tools)) continue;
       }
       if (parcel.isCancelled) return undefined;
       if (verdict.kind === 'cut' && (await this.#resume(parcel, answer.position))) return undefined;
       if (verdict.kind !== 'away' && !(verdict.kind === 'cut' && parcel.isRepeatable)) return verdict.failure;
-      outage.begins(verdict.reason);
       const now = performance.now();
       if (parcel.isSubscribed && now - startedAt > STABLE_MS) attempt = 0;
       deadline ??= now + waitMs;
       if (now >= deadline && !parcel.isSubscribed) return verdict.failure;
+      outage.begins(verdict.reason);
       parcel.isWaiting = true;
       const leftMs = parcel.isSubscribed ? Number.POSITIVE_INFINITY : deadline - now;
       if (!(await pause(Math.min(backoffMs(attempt, random()), leftMs), signal))) return undefined;

@@ -1,4 +1,4 @@
-import { HttpFailure, type RequestHandle, type ResponseHead, type ResponseSink } from '../net/http-client.ts';
+import type { HttpFailure, RequestHandle, ResponseHead, ResponseSink } from '../net/http-client.ts';
 import { SseParser, SseTooLargeError } from '../net/sse-parser.ts';
 
 /** Bytes of a refusal's body that are kept. */

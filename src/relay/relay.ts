@@ -19,16 +19,14 @@ import { LegacySession } from './legacy-session.ts';
 import { Link } from './link.ts';
 import { Listener } from './listener.ts';
 import { Outage } from './outage.ts';
+import { Load, type LoadBounds } from './load.ts';
 import { Output } from './output.ts';
 import { idKey, Parcel } from './parcel.ts';
 import { ToolHeaders } from './tool-headers.ts';
 
-export interface RelayBounds {
+export interface RelayBounds extends LoadBounds {
   readonly lineBytesMax: number;
   readonly messageBytesMax: number;
-  /** Requests on their way at the same time, and the bytes of all messages that are. */
-  readonly requestsMax: number;
-  readonly bytesMax: number;
   /** How long a message waits for a gateway that is away, in milliseconds. */
   readonly waitMs: number;
   /** How long the last answers may take after the input has ended, in milliseconds. */
@@ -76,8 +74,7 @@ class Relay {
   readonly #tools = new ToolHeaders();
   readonly #courier: Courier;
   readonly #listener: Listener;
-  readonly #parcels = new Set<Parcel>();
-  #bytes = 0;
+  readonly #load: Load;
   /** How the client speaks, as far as it has shown. */
   #era: Era = 'legacy';
   /** What legacy messages wait for: a handshake under way. */
@@ -89,6 +86,7 @@ class Relay {
     this.#options = options;
     const { http, target, headers, keySource, bounds, say } = options;
     const address = options.name ?? `${target.origin}${target.path.replace(/\?.*/, '')}`;
+    this.#load = new Load(bounds);
     this.#output = new Output(options.output, {
       onFull: () => {
         this.#link.pause();
@@ -164,7 +162,7 @@ class Relay {
     let messages: readonly RpcMessage[];
     try {
       ({ messages } = readMessages(body));
-      this.#admit(body, messages);
+      this.#load.check(body, messages);
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
       this.#refuse(body, error);
@@ -179,15 +177,6 @@ class Relay {
       onReply: (reply, text, head) => this.#answer(messages, reply, text, head),
     });
     void this.#take(parcel);
-  }
-
-  /** Throws `relay-busy` when more would be held than may be. What is no request has double the room: it ends requests. */
-  #admit(body: Buffer, messages: readonly RpcMessage[]): void {
-    const { requestsMax, bytesMax } = this.#options.bounds;
-    const share = messages.some((message) => message.kind === 'request') ? 1 : 2;
-    const full = this.#parcels.size >= requestsMax * share || this.#bytes + body.length > bytesMax * share;
-    if (full && this.#parcels.size > 0)
-      throw new GatewayError('relay-busy', { requests: requestsMax, bytes: bytesMax });
   }
 
   #refuse(body: Buffer, error: GatewayError): void {
@@ -227,8 +216,7 @@ class Relay {
   }
 
   async #take(parcel: Parcel): Promise<void> {
-    this.#parcels.add(parcel);
-    this.#bytes += parcel.body.length;
+    this.#load.add(parcel);
     const before = this.#gate;
     const { method } = parcel;
     const isInitialize = method === 'initialize' && parcel.era === 'legacy';
@@ -240,14 +228,13 @@ class Relay {
     const delivery = this.#deliver(parcel, isInitialize ? undefined : before);
     if (isInitialize || isInitialized) this.#gate = delivery;
     const failure = await delivery;
-    this.#parcels.delete(parcel);
-    this.#bytes -= parcel.body.length;
+    this.#load.remove(parcel);
     if (failure !== undefined) this.#fail(parcel, failure);
     else if (isInitialized && !this.#options.signal.aborted) {
       this.#session.initialized = parcel.body;
       this.#listener.start();
     }
-    if (this.#parcels.size === 0) this.#onIdle?.();
+    if (this.#load.parcels.size === 0) this.#onIdle?.();
   }
 
   async #deliver(parcel: Parcel, before: Promise<unknown> | undefined): Promise<Failure | undefined> {
@@ -293,8 +280,9 @@ class Relay {
   /** Waits for what is under way, but for subscriptions, which end with the input. */
   async #drain(): Promise<void> {
     const { bounds, signal } = this.#options;
-    for (const parcel of this.#parcels) if (parcel.method === 'subscriptions/listen') parcel.abort.abort();
-    if (this.#parcels.size === 0) return;
+    for (const parcel of this.#load.parcels)
+      if (parcel.method === 'subscriptions/listen') parcel.abort.abort();
+    if (this.#load.parcels.size === 0) return;
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
       this.#onIdle = resolve;
@@ -309,7 +297,7 @@ class Relay {
   async #leave(): Promise<void> {
     const goodbye = AbortSignal.timeout(GOODBYE_MS);
     this.#listener.stop();
-    for (const parcel of this.#parcels) parcel.abort.abort();
+    for (const parcel of this.#load.parcels) parcel.abort.abort();
     this.#link.abortAll();
     await this.#output.flush(goodbye);
     if (this.#session.id === undefined) return;

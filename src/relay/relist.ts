@@ -7,23 +7,25 @@ import {
   readMessages,
   type RpcReply,
 } from '../mcp/client-wire.ts';
-import type { Courier } from './courier.ts';
+import type { Failure } from './failure.ts';
 import { Parcel } from './parcel.ts';
 import type { ToolHeaders } from './tool-headers.ts';
 
 const PAGES_MAX = 100;
 
+type Send = (parcel: Parcel) => Promise<Failure | undefined>;
+
 /**
  * Reads the tool list on behalf of a modern call that was refused for a header that only the tool's schema tells of (2026-07-28, Tools,
  * "Header parameters"). Tells whether the list was read.
  */
-export async function relist(call: Parcel, courier: Courier, tools: ToolHeaders): Promise<boolean> {
+export async function relist(call: Parcel, send: Send, tools: ToolHeaders): Promise<boolean> {
   const first = call.messages[0]!;
   const meta = first.kind === 'request' ? first.params?.child('_meta') : undefined;
   if (meta === undefined) return false;
   let cursor: Buffer | undefined;
   for (let page = 0; page < PAGES_MAX; page++) {
-    const result = await readPage(call, courier, meta, cursor);
+    const result = await readPage(call, send, meta, cursor);
     if (result === undefined) return false;
     tools.learn(result, page === 0);
     cursor = result.slice('nextCursor');
@@ -34,7 +36,7 @@ export async function relist(call: Parcel, courier: Courier, tools: ToolHeaders)
 
 async function readPage(
   call: Parcel,
-  courier: Courier,
+  send: Send,
   meta: JsonObject,
   cursor: Buffer | undefined,
 ): Promise<JsonObject | undefined> {
@@ -64,7 +66,7 @@ async function readPage(
   });
   const stop = (): void => parcel.abort.abort();
   call.abort.signal.addEventListener('abort', stop, { once: true });
-  await courier.send(parcel);
+  await send(parcel);
   call.abort.signal.removeEventListener('abort', stop);
   return reply?.kind === 'result' ? reply.result : undefined;
 }
