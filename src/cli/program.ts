@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { VERSION } from '../app/version.ts';
+import { registerBridgeCommand } from './bridge.ts';
 import { registerConfigCommands } from './config.ts';
 import { registerDoctorCommand } from './doctor.ts';
 import { registerLedgerCommands } from './ledger.ts';
@@ -8,6 +9,7 @@ import type { ProgramIo } from './program-io.ts';
 import { registerReloadCommand } from './reload.ts';
 import { registerServeCommand } from './serve.ts';
 import { registerServersCommands } from './servers.ts';
+import { registerStdioCommand } from './stdio.ts';
 import { registerToolsCommands } from './tools.ts';
 
 /** The whole command line. */
@@ -26,6 +28,8 @@ export function buildProgram(io: ProgramIo): Command {
   registerDoctorCommand(program, io);
   registerToolsCommands(program, io);
   registerLedgerCommands(program, io);
+  registerStdioCommand(program, io);
+  registerBridgeCommand(program, io);
   registerPostgresCommand(program, io);
   program
     .command('version')

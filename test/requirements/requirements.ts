@@ -133,6 +133,32 @@ export const REQUIREMENTS = {
     source: 'docs/decisions/2026-11-21-sealed-session-ids.md',
     promise: "A client's session goes on after the gateway was killed and started again.",
   },
+  'stdio:transparent': {
+    source: 'docs/guide/clients-that-start-a-command.md',
+    promise:
+      'lanport stdio passes every message of every revision as the bytes it came as, in both directions.',
+  },
+  'stdio:conformance': {
+    source: 'https://github.com/modelcontextprotocol/conformance',
+    promise: 'The HTTP side of lanport stdio passes the official client scenarios that are about the wire.',
+  },
+  'stdio:outlives-the-gateway': {
+    source: 'docs/guide/clients-that-start-a-command.md',
+    promise: 'A restart of the gateway, or a session that it lost, costs a client of lanport stdio a pause.',
+  },
+  'stdio:words': {
+    source: 'docs/guide/clients-that-start-a-command.md',
+    promise:
+      'What goes wrong reaches the client as an error with its id that says what and what to do; standard output carries nothing else.',
+  },
+  'bridge:any-to-any': {
+    source: 'docs/guide/bridge-a-server.md',
+    promise: 'lanport bridge serves a server of any transport over any other, under its own tool names.',
+  },
+  'bridge:closed': {
+    source: 'docs/guide/bridge-a-server.md',
+    promise: 'A bridge serves its own machine, or who has its key, unless it was told to serve anyone.',
+  },
   'edge:keys': {
     source: 'docs/guide/connect-a-client.md',
     promise: 'Requests without a valid key, and pages of other origins, are refused.',
