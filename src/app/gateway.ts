@@ -182,6 +182,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
       admin: (exchange, route) =>
         handleAdmin(exchange, route.operation, route.argument, {
           mcp,
+          log,
           policy: live.access.policy,
           authenticate: (one) => live.access.authenticate(one, 'admin'),
           addressOf: (one) => live.access.addressOf(one),

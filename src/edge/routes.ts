@@ -45,6 +45,8 @@ export function routeOf(path: string): Route {
   if (parts.length === 2 && parts[1] === 'sse') return scoped('sse', parts[0]!);
   if (trimmed.startsWith('/v1/mcp/server/') && parts.length === 4)
     return { kind: 'admin', operation: 'server', argument: decode(parts[3]!) };
+  if (trimmed.startsWith('/v1/mcp/server/') && parts.length === 5 && parts[4] === 'restart')
+    return { kind: 'admin', operation: 'server-restart', argument: decode(parts[3]!) };
   return UNKNOWN;
 }
 

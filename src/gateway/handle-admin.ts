@@ -2,6 +2,8 @@ import type { Principal } from '../auth/authenticate.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { LedgerRow } from '../ledger/ledger-ports.ts';
 import type { Mcp } from '../mcp/mcp.ts';
+import type { ServerStatus } from '../mcp/mcp-view.ts';
+import type { Log } from '../telemetry/log.ts';
 import type { McpPolicy } from '../policy/visibility.ts';
 import { handleToolReview, isToolReview } from './admin-tools.ts';
 import type { Exchange } from './exchange.ts';
@@ -9,6 +11,7 @@ import { json, publicStatus } from './health.ts';
 
 export interface AdminDeps {
   readonly mcp: Mcp;
+  readonly log: Log;
   readonly policy: McpPolicy;
   readonly authenticate: (exchange: Exchange) => Principal;
   readonly recentCalls: (query: {
@@ -54,22 +57,14 @@ export async function handleAdmin(
     case 'servers':
       json(exchange, 200, deps.mcp.status().map(publicStatus));
       return;
-    case 'server': {
-      const status = deps.mcp
-        .status()
-        .find((server) => server.name === argument || server.alias === argument);
-      if (status === undefined)
-        throw new GatewayError('server-unknown', {
-          name: (argument ?? '').slice(0, 100),
-          known: deps.mcp
-            .status()
-            .map((server) => server.name)
-            .join(', '),
-        });
-      json(exchange, 200, {
-        ...publicStatus(status),
-        toolNames: deps.mcp.catalog.get(status.name)?.tools.map((tool) => tool.originalName) ?? [],
-      });
+    case 'server':
+      json(exchange, 200, server(argument ?? '', deps));
+      return;
+    case 'server-restart': {
+      const { name } = statusOf(argument ?? '', deps);
+      deps.log.info('a server is started anew', { server: name, by: principal.alias ?? principal.id });
+      await deps.mcp.restart(name);
+      json(exchange, 200, server(name, deps));
       return;
     }
     case 'access-groups':
@@ -84,6 +79,22 @@ export async function handleAdmin(
     default:
       throw new GatewayError('route-unknown', { path: exchange.path });
   }
+}
+
+function statusOf(nameOrAlias: string, { mcp }: AdminDeps): ServerStatus {
+  const all = mcp.status();
+  const status = all.find(({ name, alias }) => name === nameOrAlias || alias === nameOrAlias);
+  if (status !== undefined) return status;
+  throw new GatewayError('server-unknown', {
+    name: nameOrAlias.slice(0, 100),
+    known: all.map(({ name }) => name).join(', '),
+  });
+}
+
+function server(nameOrAlias: string, deps: AdminDeps): Record<string, unknown> {
+  const status = statusOf(nameOrAlias, deps);
+  const offer = deps.mcp.catalog.get(status.name);
+  return { ...publicStatus(status), toolNames: offer?.tools.map((tool) => tool.originalName) ?? [] };
 }
 
 async function tools(exchange: Exchange, principal: Principal, deps: AdminDeps): Promise<void> {

@@ -66,12 +66,13 @@ export async function handleHealth(
 
 /** A server's status as the admin API shows it: times as RFC 3339. */
 export function publicStatus(status: ServerStatus): Record<string, unknown> {
-  const { since, toolsReadAt, stderr, ...rest } = status;
+  const { since, toolsReadAt, stderr, history, ...rest } = status;
   return {
     server_id: status.name,
     ...rest,
     since: new Date(since).toISOString(),
     toolsReadAt: toolsReadAt === undefined ? undefined : new Date(toolsReadAt).toISOString(),
+    history: history.map(({ at, ...entry }) => ({ at: new Date(at).toISOString(), ...entry })),
     stderr: stderr === '' ? undefined : stderr.slice(-4_000),
   };
 }

@@ -29,6 +29,15 @@ export const REQUIREMENTS = {
     source: 'docs/guide/operate.md',
     promise: 'Killed at any moment, the gateway starts again and has lost no call that it answered.',
   },
+  'run:servers-restart': {
+    source: 'docs/guide/operate.md',
+    promise: '`lanport servers restart` ends one server and starts it anew, and says whether it came back.',
+  },
+  'run:servers-logs': {
+    source: 'docs/guide/operate.md',
+    promise:
+      '`lanport servers logs` tells what happened to a server lately, and the end of what it wrote to stderr.',
+  },
   'config:litellm-shapes': {
     source: 'docs/guide/migrate-from-litellm.md',
     promise:
