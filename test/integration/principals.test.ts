@@ -23,7 +23,7 @@ const CALLS = 150;
 const HELD = 20;
 const QUESTIONS = 20;
 const ROUND_IDS = 1_000;
-const LOAD_MS = 60_000;
+const LOAD_MS = 30_000;
 const seed = Number(process.env['TEST_SEED'] ?? 20_261_121);
 
 let gateway: TestGateway;

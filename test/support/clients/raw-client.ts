@@ -50,6 +50,8 @@ const MODERN = '2026-07-28';
 const JSON_ACCEPT = 'application/json, text/event-stream';
 /** Retries with answers get ids of their own, the same ones for every client. */
 const RETRY_ID = 1_000_000;
+/** What has no result after so many answers will have none. */
+const ROUNDS_MAX = 5;
 
 /** A client of streamable HTTP, of either era, that chooses its request ids and progress tokens itself and keeps all it is told. */
 export class RawClient implements AsyncDisposable {
@@ -99,6 +101,7 @@ export class RawClient implements AsyncDisposable {
     const params: Fields = { name, arguments: args, _meta: { progressToken: id, ...meta } };
     let message = await this.#request({ id, method: 'tools/call', params });
     for (let round = 1; message.result?.['resultType'] === 'input_required'; round++) {
+      if (round > ROUNDS_MAX) throw new NoAnswer(`it was asked again after ${ROUNDS_MAX} answers`);
       const inputResponses: Fields = {};
       const asked = message.result['inputRequests'] as Record<string, { method: string; params: Fields }>;
       for (const [name_, question] of Object.entries(asked))
