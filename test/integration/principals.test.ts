@@ -67,7 +67,7 @@ const nonceOf = (who: Who, id: number): string => `${who}-${id}`;
 const options = { timeout: LOAD_MS };
 
 /** Two clients that use the same request ids and progress tokens at the same time. */
-function belongings(pair: Pair, open: () => Promise<Two>): void {
+function answers(pair: Pair, open: () => Promise<Two>): void {
   /** Sends all calls of both at once; how many steps of progress each was asked for, by its number. */
   const load = async (two: Two, maxSteps: number): Promise<number[]> => {
     const random = seededRandom(seed);
@@ -125,7 +125,10 @@ function belongings(pair: Pair, open: () => Promise<Two>): void {
     expect(await Promise.all(kept.map((id) => anns[id - 1]))).toEqual(nonces('ann', kept));
     expect((await two.stateThat(tag, ({ held }) => held.length === 0)).cancelled).toEqual(cancelled);
   });
+}
 
+/** Two clients whose calls ask them something, at the same time and with the same request ids. */
+function questions(pair: Pair, open: () => Promise<Two>): void {
   it.each([
     ['ask', (who: Who, nonce: string) => `${nonce} accept ${who} to ${nonce}`],
     ['sample', (who: Who, nonce: string) => `${nonce} sampled ${who} to ${nonce}`],
@@ -162,9 +165,28 @@ describe.each(SERVERS)('two keys on one %s server', (server) => {
     expect((await two.stateThat('', () => true)).pids).toHaveLength(1);
   });
 
-  describe.each(PAIRS)('through a %s and a %s client', (...pair) => belongings(pair, () => open(pair)));
+  // Questions come last: a server that asks on a shared connection is given connections of its own for each client from then on.
+  describe.each(PAIRS)('through a %s and a %s client', (...pair) => answers(pair, () => open(pair)));
+  describe.each(PAIRS)('that asks a %s and a %s client', (...pair) => questions(pair, () => open(pair)));
+
+  it.each(PAIRS)(
+    'still answer a %s and a %s client each their own after questions',
+    options,
+    async (...pair) => {
+      await using two = await open(pair);
+      const sent = EVERYONE.flatMap((who) =>
+        range(QUESTIONS).map((id) => ({ who, id, nonce: nonceOf(who, id) })),
+      );
+      const received = await Promise.all(
+        sent.map(async ({ who, id, nonce }) => textOf(await two[who].call(id, 'echo', { nonce, steps: 0 }))),
+      );
+      expect(received).toEqual(sent.map(({ nonce }) => nonce));
+    },
+  );
 });
 
 describe.each(DIRECT)('two clients of one %s server without a gateway', (mode, pair) => {
-  belongings(pair, async () => connectTwo(pair, await startUpstream(mode), '/mcp'));
+  const open = async () => connectTwo(pair, await startUpstream(mode), '/mcp');
+  answers(pair, open);
+  questions(pair, open);
 });
