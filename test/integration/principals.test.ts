@@ -45,6 +45,8 @@ beforeAll(async () => {
       {
         stdio: stdio('2025-11-25'),
         stdiomodern: stdio('modern'),
+        stdiosession: { ...stdio('2025-11-25'), isolation: 'session' },
+        stdiokey: { ...stdio('2025-11-25'), isolation: 'key' },
         http: { transport: 'http', url: `${await startUpstream('2025-11-25')}/mcp` },
         httpmodern: { transport: 'http', url: `${await startUpstream('modern')}/mcp` },
         httpsse: { transport: 'sse', url: `${await startUpstream('sse')}/sse` },
@@ -183,6 +185,18 @@ describe.each(SERVERS)('two keys on one %s server', (server) => {
       expect(received).toEqual(sent.map(({ nonce }) => nonce));
     },
   );
+});
+
+describe.each(['stdiosession', 'stdiokey'])('two keys on a %s server that is not shared', (server) => {
+  const open = () => connectTwo(['legacy', 'legacy'], gateway.url, `/${server}/mcp`);
+
+  it('have a process each', async () => {
+    await using two = await open();
+    expect((await two.stateThat('', () => true)).pids).toHaveLength(2);
+  });
+
+  answers(['legacy', 'legacy'], open);
+  questions(['legacy', 'legacy'], open);
 });
 
 describe.each(DIRECT)('two clients of one %s server without a gateway', (mode, pair) => {

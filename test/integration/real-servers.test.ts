@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CallAnswer, connectWhole, ERAS } from '../support/clients/whole-client.ts';
 import { configWith, startGateway, type TestGateway } from '../support/gateway.ts';
+import { serversSettled } from '../support/servers.ts';
 import { startTestPostgres, type TestPostgres } from '../support/postgres.ts';
 import {
   findPython,
@@ -128,6 +129,7 @@ beforeAll(async () => {
   const servers: Record<string, unknown> = {
     everything: own('server-everything', 'stdio'),
     everythinghttp: { transport: 'http', url: http },
+    everythingown: { ...own('server-everything', 'stdio'), isolation: 'session' },
     everythingsse: { transport: 'sse', url: `http://127.0.0.1:${await over('sse')}/sse` },
     remote: {
       ...node('mcp-remote/dist/proxy.js', http, '--transport', 'http-only'),
@@ -148,6 +150,8 @@ beforeAll(async () => {
     servers['pgmcp'] = { command, args: ['-c', 'import postgres_mcp; postgres_mcp.main()', database] };
   }
   gateway = await startGateway({ config: configWith(servers) });
+  // Those that import much take longer than a list waits for servers that were never seen before.
+  await serversSettled(gateway);
 }, INSTALL_MS);
 
 afterAll(async () => {
@@ -256,7 +260,7 @@ describe.each(['everything', 'everythinghttp', 'everythingsse', 'remote'])('%s',
     ]);
   });
 
-  it.each(ERAS)('asks a %s client for input, a model and its roots, and uses the answers', async (era) => {
+  it.each(ERAS)('asks a %s client for input and for a model, and uses the answers', async (era) => {
     await using client = await connectWhole(era, gateway.url, gateway.key, scope, {
       elicitation: () => ({ action: 'accept', content: { name: 'Ada Lovelace', check: true } }),
       sampling: () => ({
@@ -264,12 +268,32 @@ describe.each(['everything', 'everythinghttp', 'everythingsse', 'remote'])('%s',
         model: 'a-model',
         content: { type: 'text', text: 'a sampled sentence' },
       }),
-      roots: () => ({ roots: [{ uri: 'file:///of/this/client', name: 'its root' }] }),
     });
     expect(textOf(await client.call('trigger-elicitation-request', {}))).toMatch(/Ada Lovelace/);
     expect(textOf(await client.call('trigger-sampling-request', { prompt: 'say something' }))).toMatch(
       /a sampled sentence/,
     );
+  });
+
+  // It asks once by itself after the handshake, when there is no client yet, and keeps what it is told.
+  it.each(ERAS)('learns the roots of a %s client from a call that needs them', async (era) => {
+    await using client = await connectWhole(era, gateway.url, gateway.key, scope, {
+      roots: () => ({ roots: [{ uri: 'file:///of/this/client', name: 'its root' }] }),
+    });
     expect(textOf(await client.call('get-roots-list', {}))).toMatch(/file:\/\/\/of\/this\/client/);
   });
+});
+
+it('a server that keeps the roots of its client knows those of each client, when each session has a process of its own', async () => {
+  const roots = async (who: string): Promise<string> => {
+    await using client = await connectWhole('legacy', gateway.url, gateway.key, '/everythingown/mcp', {
+      roots: () => ({ roots: [{ uri: `file:///of/${who}`, name: who }] }),
+    });
+    return textOf(await client.call('get-roots-list', {}));
+  };
+  const [ann, ben] = await Promise.all([roots('ann'), roots('ben')]);
+  expect([ann, ben].map((text) => text.match(/file:\/\/\S+/g))).toEqual([
+    ['file:///of/ann'],
+    ['file:///of/ben'],
+  ]);
 });
