@@ -4,6 +4,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Exchange } from '../gateway/exchange.ts';
 import { createKeyRing } from '../keys/key-ring.ts';
+import { exposedName } from '../mcp/mcp-view.ts';
 import { createPolicy, type McpPolicy } from '../policy/visibility.ts';
 import { EXIT, StartupError } from './startup-error.ts';
 
@@ -39,6 +40,7 @@ export function createAccess(config: LanportConfig, masterKey: Secret | undefine
     policy: createPolicy({
       servers,
       defaultAccess: config.keys.defaultAccess,
+      exposedName: (prefix, name) => exposedName(prefix, config.mcp.separator, name),
       keyHeaderOf: authenticator.keyHeaderOf,
     }),
     accessGroups: [...new Set(servers.flatMap((server) => server.accessGroups))].sort(),

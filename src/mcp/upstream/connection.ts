@@ -28,6 +28,8 @@ export interface ConnectionHooks {
   onTask(notification: RpcNotification): void;
   onClosed(connection: Connection, reason: string): void;
   onOddity(text: string): void;
+  /** Whether the server ended when it was refused roots. */
+  needsRoots(): boolean;
   /** A question came while several clients' calls were under way, and nothing says whose it is. */
   onAmbiguous(): void;
 }
@@ -78,6 +80,7 @@ export class Connection implements AsyncDisposable {
       now,
       active: () => this.#active.values(),
       onAmbiguous: () => hooks.onAmbiguous(),
+      needsRoots: () => hooks.needsRoots(),
       respond: (message) => {
         const { transport } = this.peer;
         transport.notify(message, standardHeaders(this.peer, 'response')).catch(() => undefined);
@@ -104,6 +107,11 @@ export class Connection implements AsyncDisposable {
 
   get found(): Found {
     return this.#connected!.found;
+  }
+
+  /** Whether the server was refused roots because nobody could be asked. */
+  get hasRefusedRoots(): boolean {
+    return this.#questions.hasRefusedRoots;
   }
 
   get inFlight(): number {

@@ -26,6 +26,8 @@ const CLOSE_MS = 8_000;
 /** How long a server that let a call time out may take to answer a ping. */
 const PING_MS = 10_000;
 const HISTORY_MAX = 50;
+/** A server that ends so soon after it was refused roots may have ended because of that. */
+const ROOTS_MS = 2_000;
 
 /**
  * One server's life: started, watched, started again with backoff, parked when it keeps failing or refuses our credentials, stopped.
@@ -55,6 +57,7 @@ export class Supervisor implements AsyncDisposable {
   #stop = new AbortController();
   readonly #closing = new Set<Promise<unknown>>();
   #suspecting: Connection | undefined;
+  #needsRoots = false;
 
   constructor(config: ServerConfig, deps: SupervisorDeps) {
     this.config = config;
@@ -268,6 +271,7 @@ export class Supervisor implements AsyncDisposable {
       this.#enter('ready', undefined);
       this.watches.begin(connection);
     } catch (error) {
+      if (connection.hasRefusedRoots) this.#needsRoots = true;
       await connection[Symbol.asyncDispose]();
       if (!this.#disposed) this.#failed(error);
     }
@@ -299,6 +303,7 @@ export class Supervisor implements AsyncDisposable {
           text: `Server "${name}" writes text that is no message where messages belong: ${JSON.stringify(text)}`,
           fix: undefined,
         }),
+      needsRoots: () => this.#needsRoots,
       onAmbiguous: () => this.#learnIsolation(),
     };
   }
@@ -359,6 +364,8 @@ export class Supervisor implements AsyncDisposable {
       return;
     }
     this.#deps.log.warn('a server went away', { server: this.config.name, reason: failure.message });
+    if (connection.hasRefusedRoots && this.#now() - this.#policy.readySince < ROOTS_MS)
+      this.#needsRoots = true;
     this.#enter('down', failure.message);
     this.#schedule(this.#policy.lost());
   }
