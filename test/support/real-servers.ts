@@ -2,13 +2,12 @@ import { execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, readFile, rename, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
+import { cp, glob, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
-import { glob } from 'node:fs/promises';
+import { lastingPort } from './ports.ts';
 import { ROOT } from './process.ts';
 
 const run = promisify(execFile);
@@ -89,7 +88,7 @@ export async function startHttpServer(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<AsyncDisposable & { readonly port: number }> {
-  const port = await freePort();
+  const port = await lastingPort();
   const child = spawn(command, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env, PORT: String(port) },
@@ -119,14 +118,4 @@ export async function startHttpServer(
       await exited;
     },
   };
-}
-
-/** A TCP port of the loopback address that nobody listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

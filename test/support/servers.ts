@@ -2,6 +2,7 @@ import type { TestGateway } from './gateway.ts';
 import { http } from './http.ts';
 
 const SETTLE_MS = 90_000;
+const POLL_MS = 100;
 
 /** A server as the operator's API shows it. */
 export interface ServerState {
@@ -26,5 +27,6 @@ export async function serversSettled(gateway: TestGateway): Promise<readonly Ser
     if (states.every(({ state }) => state !== 'starting')) return states;
     if (performance.now() > giveUpAt)
       throw new Error(`servers were still starting: ${JSON.stringify(states)}`);
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }

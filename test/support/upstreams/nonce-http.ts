@@ -1,5 +1,6 @@
 // The nonce tools over HTTP. argv[2] says how: `modern`, `stateless`, `sse`, or a legacy revision with sessions; argv[3] is the file for
-// effects. POST /control with {"forget": true} loses all sessions, with {"slowMs": 300} makes it slow, both without a word to anybody.
+// effects. POST /control with {"forget": true} loses all sessions, with {"slowMs": 300, "forMs": 2000} makes it slow for a while, both
+// without a word to anybody.
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { bodyOf, listen } from './listen.ts';
@@ -104,9 +105,9 @@ function openStream(response: ServerResponse): void {
   response.on('close', () => sessions.delete(id));
 }
 
-function control({ forget, slowMs }: Fields): void {
+function control({ forget, slowMs, forMs }: Fields): void {
   if (forget === true) sessions.clear();
-  if (typeof slowMs === 'number') tools.slowMs = slowMs;
+  if (typeof slowMs === 'number') tools.slowDown(slowMs, Number(forMs));
 }
 
 listen(async (request, response) => {

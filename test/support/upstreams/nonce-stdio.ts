@@ -1,11 +1,12 @@
 // The nonce tools over stdio. argv[2] is `modern`, a legacy revision, or `@FILE` with either in it, read at each start; argv[3] the file
-// for effects. SIGUSR2 makes it write garbage where messages belong, SIGHUP makes it slow or quick again.
+// for effects. SIGUSR2 makes it write garbage where messages belong, SIGHUP makes it slow for a while.
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { LegacyPeer, type Message, ModernPeer, type Send } from './nonce/peers.ts';
 import { NonceTools } from './nonce/tools.ts';
 
 const SLOW_MS = 300;
+const SLOW_FOR_MS = 2_000;
 
 const [, , given = '2025-11-25', effects] = process.argv;
 const mode = given.startsWith('@') ? readFileSync(given.slice(1), 'utf8').trim() : given;
@@ -18,9 +19,7 @@ process.on(
   'SIGUSR2',
   () => void process.stdout.write('Warning: {not json\n\u0000\n{"jsonrpc":"2.0"}\n[1,2\n'),
 );
-process.on('SIGHUP', () => {
-  tools.slowMs = tools.slowMs === 0 ? SLOW_MS : 0;
-});
+process.on('SIGHUP', () => tools.slowDown(SLOW_MS, SLOW_FOR_MS));
 
 for await (const line of createInterface({ input: process.stdin })) {
   const message = JSON.parse(line) as Message;

@@ -34,8 +34,7 @@ export const NONCE_TOOLS = [
 
 /** One process's state: what is held, what was cancelled, how slow it is. */
 export class NonceTools {
-  /** Delay before each answer, in milliseconds. */
-  slowMs = 0;
+  #slowMs = 0;
   readonly #held = new Map<string, () => void>();
   readonly #cancelled: string[] = [];
   readonly #effects: string | undefined;
@@ -45,10 +44,18 @@ export class NonceTools {
     this.#effects = effects;
   }
 
+  /** Delays each call by so many milliseconds, for so many. */
+  slowDown(slowMs: number, forMs: number): void {
+    this.#slowMs = slowMs;
+    setTimeout(() => {
+      this.#slowMs = 0;
+    }, forMs).unref();
+  }
+
   /** The result of one call. Rejects when it was cancelled. */
   async run(name: string, args: Fields, context: CallContext): Promise<Fields> {
     const nonce = String(args['nonce'] ?? '');
-    if (this.slowMs > 0) await new Promise((resolve) => setTimeout(resolve, this.slowMs));
+    if (this.#slowMs > 0) await new Promise((resolve) => setTimeout(resolve, this.#slowMs));
     switch (name) {
       case 'echo':
         return this.#echo(nonce, Number(args['steps'] ?? 0), context);

@@ -1,0 +1,103 @@
+import {
+  Client as ModernClient,
+  StreamableHTTPClientTransport as ModernTransport,
+} from '@modelcontextprotocol/client';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { type Fields, RawClient } from '../clients/raw-client.ts';
+import { failureOutcome, messageOutcome, type Outcome, resultOutcome } from './outcome.ts';
+
+export const CHAOS_KINDS = ['sdk v1', 'sdk v1 sse', 'sdk v2', 'raw legacy', 'raw modern'] as const;
+export type ChaosKind = (typeof CHAOS_KINDS)[number];
+
+/** A client as the chaos uses it: it never rejects, it tells what came of it. */
+export interface ChaosClient {
+  readonly kind: ChaosKind;
+  /** Names of all tools. Rejects when there is no list. */
+  list(signal: AbortSignal): Promise<string[]>;
+  call(name: string, args: Fields, meta: Fields, signal: AbortSignal): Promise<Outcome>;
+  /** Messages of progress that came for another call than the one that they are about. */
+  misplaced(): readonly string[];
+  close(): Promise<void>;
+}
+
+const INFO = { name: 'chaos', version: '1.0.0' };
+
+/** Connects a client of this kind. Rejects while there is no gateway. */
+export async function connectChaos(kind: ChaosKind, base: string, key: string): Promise<ChaosClient> {
+  const requestInit = { headers: { Authorization: `Bearer ${key}` } };
+  const mcp = new URL('/mcp', base);
+  switch (kind) {
+    case 'sdk v1': {
+      const client = new Client(INFO);
+      await client.connect(new StreamableHTTPClientTransport(mcp, { requestInit }));
+      return ofSdk(kind, client);
+    }
+    case 'sdk v1 sse': {
+      const client = new Client(INFO);
+      const withKey = (input: string | URL, init: RequestInit | undefined) =>
+        fetch(input, {
+          ...init,
+          headers: { ...(init?.headers as Record<string, string>), ...requestInit.headers },
+        });
+      const transport = new SSEClientTransport(new URL('/sse', base), {
+        requestInit,
+        eventSourceInit: { fetch: withKey as typeof fetch },
+      });
+      await client.connect(transport);
+      return ofSdk(kind, client);
+    }
+    case 'sdk v2': {
+      const client = new ModernClient(INFO, { versionNegotiation: { mode: { pin: '2026-07-28' } } });
+      await client.connect(new ModernTransport(mcp, { requestInit }));
+      return {
+        ...ofSdk(kind, client as unknown as Client),
+        call: (name, args, meta, signal) =>
+          client
+            .callTool({ name, arguments: args, _meta: meta }, { signal })
+            .then((result) => resultOutcome(result as Parameters<typeof resultOutcome>[0]), failureOutcome),
+      };
+    }
+    case 'raw legacy':
+    case 'raw modern':
+      return ofRaw(
+        kind,
+        await new RawClient(kind === 'raw legacy' ? 'legacy' : 'modern', base, key, '/mcp').open(),
+      );
+  }
+}
+
+function ofSdk(kind: ChaosKind, client: Client): ChaosClient {
+  // Without a handler the SDKs throw what their streams report into the process.
+  client.onerror = () => undefined;
+  return {
+    kind,
+    list: async (signal) => (await client.listTools({}, { signal })).tools.map(({ name }) => name),
+    call: (name, args, meta, signal) =>
+      client
+        .callTool({ name, arguments: args, _meta: meta }, undefined, { signal })
+        .then((result) => resultOutcome(result as Parameters<typeof resultOutcome>[0]), failureOutcome),
+    misplaced: () => [],
+    close: () => client.close(),
+  };
+}
+
+function ofRaw(kind: ChaosKind, client: RawClient): ChaosClient {
+  let lastId = 0;
+  const nonces = new Map<unknown, string>();
+  return {
+    kind,
+    list: () => client.list(),
+    call: (name, args, meta) => {
+      const id = ++lastId;
+      nonces.set(id, String(args['nonce']));
+      return client.call(id, name, args, meta).then(messageOutcome, failureOutcome);
+    },
+    misplaced: () =>
+      client.progress
+        .filter(({ token, message }) => !message.startsWith(`${nonces.get(token)} `))
+        .map(({ token, message }) => `progress "${message}" came for call ${String(token)}`),
+    close: () => client[Symbol.asyncDispose](),
+  };
+}
