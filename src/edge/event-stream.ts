@@ -3,6 +3,8 @@ import type { EventStream, Exchange } from '../gateway/exchange.ts';
 
 /** Bytes that may wait for a slow reader before events are left out. */
 export const BUFFERED_BYTES_MAX = 1024 * 1024;
+/** Bytes of answers that may wait for a slow reader before its stream is ended. */
+const ANSWERS_BYTES_MAX = 256 * 1024 * 1024;
 
 const DATA = Buffer.from('data: ');
 const END = Buffer.from('\n\n');
@@ -85,8 +87,16 @@ class HeldStream implements EventStream {
     });
   }
 
-  send(event: string | undefined, data: Buffer, id?: string): boolean {
-    if (this.#closed || this.#response.writableLength > BUFFERED_BYTES_MAX) return false;
+  send(event: string | undefined, data: Buffer, id?: string, must = false): boolean {
+    if (this.#closed) return false;
+    const waiting = this.#response.writableLength;
+    if (waiting > BUFFERED_BYTES_MAX) {
+      if (!must) return false;
+      if (waiting > ANSWERS_BYTES_MAX) {
+        this.#response.destroy();
+        return false;
+      }
+    }
     this.#response.write(eventText(event, data, id));
     return true;
   }

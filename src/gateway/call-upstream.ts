@@ -1,3 +1,4 @@
+import type { Cancellation } from '../core/cancellation.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { CallStatus } from '../ledger/ledger-ports.ts';
 import {
@@ -12,6 +13,8 @@ import {
 import type { HandleMcpDeps } from './mcp-deps.ts';
 import { asGatewayError, isToolTrouble, type McpContext, type Reply } from './mcp-context.ts';
 import { resolveTarget } from './resolve-target.ts';
+
+const WENT_AWAY = 'the client went away';
 
 interface Outcome {
   status: CallStatus;
@@ -79,6 +82,7 @@ async function sendUpstream(
   const { session } = inbound;
   const startedMs = deps.clock.monotonicMs();
   const requestId = session === undefined ? '' : request.idBytes.toString('latin1');
+  let mine: Cancellation | undefined;
   try {
     const step = await mcp.call(request, target, {
       inbound,
@@ -87,12 +91,13 @@ async function sendUpstream(
       stream,
       headers: deps.policy.upstreamHeaders(target.server, exchange.headers),
       onStart: (cancellation) => {
+        mine = cancellation;
         session?.calls.set(requestId, cancellation);
         // A legacy client that goes away has not cancelled (2025-11-25, Transports, "Sending Messages"); a modern one has.
-        if (inbound.era === 'modern')
-          exchange.gone.addEventListener('abort', () => cancellation.cancel('the client went away'), {
-            once: true,
-          });
+        if (inbound.era === 'legacy') return;
+        const { gone } = exchange;
+        if (gone.aborted) cancellation.cancel(WENT_AWAY);
+        else gone.addEventListener('abort', () => cancellation.cancel(WENT_AWAY), { once: true });
       },
     });
     if (step.kind === 'input') {
@@ -107,7 +112,7 @@ async function sendUpstream(
     outcome.errorCode = reply.kind === 'error' ? 'upstream-error' : undefined;
     return answer;
   } finally {
-    session?.calls.delete(requestId);
+    if (session !== undefined && session.calls.get(requestId) === mine) session.calls.delete(requestId);
     outcome.upstreamMs = deps.clock.monotonicMs() - startedMs;
   }
 }

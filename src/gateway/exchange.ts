@@ -10,8 +10,11 @@ export function whole(body: Body): Buffer {
 
 /** An open stream of server-sent events (WHATWG HTML, "Server-sent events"). */
 export interface EventStream {
-  /** Writes one event. `false`: the reader is too slow, its buffer is full, the event was left out. */
-  send(event: string | undefined, data: Buffer, id?: string): boolean;
+  /**
+   * Writes one event. `false`: the reader is too slow, its buffer is full, the event was left out. With `must` it is not left out: beyond a far
+   * larger bound the stream is ended instead.
+   */
+  send(event: string | undefined, data: Buffer, id?: string, must?: boolean): boolean;
   comment(text: string): void;
   close(): void;
   /** Calls `listener` once when the stream has ended, whoever ended it. */

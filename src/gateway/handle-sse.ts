@@ -65,15 +65,14 @@ export class SseSessions {
     exchange.send(202, undefined, undefined);
     const inbound: Inbound = { era: 'legacy', revision: ASSUMED_LEGACY, session, batch, messages };
     const writer = {
-      event: (data: Buffer) => data.length === 0 || client.stream.send('message', data),
+      event: (data: Buffer) => data.length === 0 || client.stream.send('message', data, undefined, true),
       isGone: false,
     };
     await Promise.all(
       messages.map(async (message) => {
         const reply = await answer(message, inbound, context, new ReplyStream(writer, undefined), deps);
-        if (reply !== undefined) client.stream.send('message', whole(reply.message));
+        if (reply !== undefined) client.stream.send('message', whole(reply.message), undefined, true);
       }),
-    );
-    deps.mcp.sessions.leave(session, messages.length);
+    ).finally(() => deps.mcp.sessions.leave(session, messages.length));
   }
 }

@@ -115,8 +115,8 @@ async function completionOf(request: RpcRequest, context: McpContext, mcp: Mcp):
 function taskOf(request: RpcRequest, inbound: Inbound, context: McpContext, mcp: Mcp): CallTarget {
   if (inbound.era === 'modern' && REMOVED.has(request.method)) throw unknownMethod(request);
   const taskId = text(request, 'taskId');
-  const server = mcp.tasks.serverOf(taskId, context.principal.id);
-  if (server === undefined || !context.visibility.servers.includes(server))
+  const server = mcp.tasks.serverOf(taskId, context.principal.id, context.visibility.servers);
+  if (server === undefined)
     throw new GatewayError('task-unknown', { id: taskId.slice(0, NAME_CHARACTERS_SHOWN) });
   return namedTarget(server, request.method, 'taskId', taskId, request.method !== 'tasks/update');
 }

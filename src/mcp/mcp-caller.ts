@@ -32,6 +32,8 @@ export interface Caller {
   /** The least severe level that the client wants to hear of; `undefined`: no log messages. */
   readonly logLevel: LogLevel | undefined;
   readonly cancellation: Cancellation;
+  /** Tells the client something after the answer, outside of any call; `undefined`: there is no way. Holds nothing of the call. */
+  readonly afterwards: ((message: Buffer) => void) | undefined;
   /** Passes a notification on, when there is a way. */
   tell(message: Buffer): void;
   /** The client's reply. Rejects with GatewayError `question-…` when it cannot be asked or does not answer. */

@@ -49,6 +49,9 @@ import type { Identity } from './wire/outbound.ts';
 import { rewriteStrings } from './wire/rewrite.ts';
 import type { Era } from './wire/revisions.ts';
 
+/** Milliseconds between looks at what nobody uses any more. */
+const SWEEP_MS = 60_000;
+
 export interface McpDeps {
   readonly config: McpConfig;
   readonly store: CatalogStore;
@@ -98,6 +101,7 @@ export class Mcp implements AsyncDisposable {
   readonly #deps: McpDeps;
   readonly #parked: ParkedCalls;
   readonly #fleet: Fleet;
+  readonly #sweep: NodeJS.Timeout;
   readonly #views: Views;
   #startedMs = 0;
   #config: McpConfig;
@@ -124,6 +128,7 @@ export class Mcp implements AsyncDisposable {
       onTask: (server, notification) => this.tasks.notified(server, notification),
     });
     this.catalog.onChange(() => this.listeners.changed());
+    this.#sweep = setInterval(() => this.sessions.sweep(), SWEEP_MS).unref();
   }
 
   /** Reads the stored catalogue, then starts every server without waiting for any. */
@@ -147,8 +152,7 @@ export class Mcp implements AsyncDisposable {
           this.catalog.forget(name);
       }
       for (const supervisor of fresh)
-        for (const uri of this.watchers.urisOf(supervisor.config.name))
-          supervisor.watches.add(uri).catch(() => undefined);
+        supervisor.watches.adopt(this.watchers.countsOf(supervisor.config.name));
       if (fresh.length > 0) this.#startedMs = this.#deps.clock.monotonicMs();
       // Views depend on names, aliases and the separator, too.
       this.catalog.touch('');
@@ -300,6 +304,7 @@ export class Mcp implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#sweep);
     this.listeners.close();
     this.#parked.close();
     for (const session of this.sessions.all()) session.stream?.close();

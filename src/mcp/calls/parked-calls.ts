@@ -10,7 +10,7 @@ import type { CallTarget } from './target.ts';
 
 /** Calls that may wait for their clients at a time. */
 const PARKED_MAX = 1_000;
-const PARKED_PER_PRINCIPAL_MAX = 64;
+const PARKED_PER_PRINCIPAL_MAX = 32;
 /** Milliseconds that an answer waits for a client that asked, was asked back, and did not return. */
 const FINISHED_MS = 2 * 60_000;
 /** Milliseconds within which questions count as asked together. */
@@ -198,13 +198,16 @@ export class ParkedCalls {
   }
 }
 
-/** `work`, once, a moment after it was first asked for: a server may ask several things at the same time. */
+/** `work`, a moment after it was asked for: a server may ask several things at the same time. */
 function soon(work: () => void): () => void {
   let isDue = false;
   return () => {
     if (isDue) return;
     isDue = true;
-    setTimeout(work, TOGETHER_MS);
+    setTimeout(() => {
+      isDue = false;
+      work();
+    }, TOGETHER_MS);
   };
 }
 

@@ -5,38 +5,42 @@ import type { RpcNotification } from '../wire/message.ts';
 const TASKS_MAX = 10_000;
 
 interface Owner {
-  readonly server: string;
   readonly principalId: string;
-  readonly caller: Caller;
+  /** Holds nothing of the call that made the task. */
+  readonly tell: Caller['afterwards'];
 }
 
 /** Which server works on a task, and for whom: a task is its owner's alone (2025-11-25, Tasks; the tasks extension of 2026-07-28). */
 export class TaskOwners {
   readonly #owners = new Map<string, Owner>();
 
-  /** Notes the task that a result announces, when it announces one. */
+  /** Notes the task that a result announces, when it announces one. A server that uses an id again means another task. */
   learn(server: string, caller: Caller, result: JsonObject): void {
     const id =
       result.string('resultType') === 'task'
         ? result.string('taskId')
         : result.child('task')?.string('taskId');
-    if (id === undefined || this.#owners.has(id)) return;
+    if (id === undefined) return;
+    const key = keyOf(server, id);
+    this.#owners.delete(key);
     if (this.#owners.size >= TASKS_MAX) this.#owners.delete(this.#owners.keys().next().value!);
-    this.#owners.set(id, { server, principalId: caller.principalId, caller });
+    this.#owners.set(key, { principalId: caller.principalId, tell: caller.afterwards });
   }
 
-  /** The server of a principal's task. */
-  serverOf(taskId: string, principalId: string): string | undefined {
-    const owner = this.#owners.get(taskId);
-    return owner?.principalId === principalId ? owner.server : undefined;
+  /** Which of these servers works on a principal's task. */
+  serverOf(taskId: string, principalId: string, servers: readonly string[]): string | undefined {
+    return servers.find((server) => this.#owners.get(keyOf(server, taskId))?.principalId === principalId);
   }
 
   /** Passes a task's news on to its owner. */
   notified(server: string, notification: RpcNotification): void {
     const id = notification.params?.string('taskId') ?? notification.params?.child('task')?.string('taskId');
-    const owner = id === undefined ? undefined : this.#owners.get(id);
-    if (owner?.server !== server) return;
+    const owner = id === undefined ? undefined : this.#owners.get(keyOf(server, id));
     const { object } = notification;
-    owner.caller.tell(object.bytes.subarray(object.start, object.end));
+    owner?.tell?.(object.bytes.subarray(object.start, object.end));
   }
+}
+
+function keyOf(server: string, taskId: string): string {
+  return `${server}\u0000${taskId}`;
 }

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /** Between a server's prefix and what follows it in a URI. */
 const MARK = '+';
 const UI = 'ui://';
@@ -31,8 +33,13 @@ export function splitUri(
   return found;
 }
 
-/** A prefix as the beginning of a scheme (RFC 3986, section 3.1): letters first, no underscore. */
+/**
+ * A prefix as the beginning of a scheme (RFC 3986, section 3.1): lower case, letters first, no underscore. One that had to be changed gets a hash,
+ * so that no two prefixes become the same.
+ */
 function schemeText(prefix: string): string {
+  if (/^[a-z][a-z0-9.-]*$/.test(prefix)) return prefix;
   const clean = prefix.toLowerCase().replaceAll(/[^a-z0-9.-]/g, '-');
-  return /^[a-z]/.test(clean) ? clean : `s${clean}`;
+  const mark = createHash('sha256').update(prefix).digest('hex').slice(0, 6);
+  return `${/^[a-z]/.test(clean) ? clean : `s${clean}`}-${mark}`;
 }

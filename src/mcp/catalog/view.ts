@@ -191,9 +191,12 @@ function uriTable(servers: readonly ViewServer[], several: boolean): UriTable {
     const split = splitUri(uri, byPrefix.keys());
     return split === undefined ? undefined : { server: byPrefix.get(split.prefix)!, uri: split.uri };
   };
+  // What looks like another server's is never taken for one's own, whatever a server lists.
   const bareOwner = (uri: string): string | undefined =>
-    listed.get(uri) ??
-    servers.find((server) => server.templates.some((template) => template.matches(uri)))?.name;
+    several && namespaced(uri) !== undefined
+      ? undefined
+      : (listed.get(uri) ??
+        servers.find((server) => server.templates.some((template) => template.matches(uri)))?.name);
   const write = (owner: string | undefined, server: string, uri: string): string =>
     !several || owner === server ? uri : namespacedUri(prefixOf.get(server) ?? server, uri);
   return {

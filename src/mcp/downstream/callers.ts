@@ -44,6 +44,10 @@ export class LegacyCaller implements Caller {
     return this.#session?.id ?? this.principalId;
   }
 
+  get afterwards(): ((message: Buffer) => void) | undefined {
+    return afterwardsOf(this.#session);
+  }
+
   get capabilities(): ClientCapabilities {
     return this.#session?.capabilities ?? NO_CAPABILITIES;
   }
@@ -62,7 +66,7 @@ export class LegacyCaller implements Caller {
 
   ask(question: Question): Promise<RpcReply> {
     return this.#questions.ask(
-      this.principalId,
+      { principalId: this.principalId, session: this.#session },
       question.method,
       question.params,
       (message) => this.#stream.send(message),
@@ -96,6 +100,11 @@ function asReply(result: Buffer): RpcReply {
   return readMessage(Buffer.concat([head, result, Buffer.from('}')])) as RpcReply;
 }
 
+/** The session's own way; made here so that it holds nothing else. */
+function afterwardsOf(session: Session | undefined): ((message: Buffer) => void) | undefined {
+  return session === undefined ? undefined : (message) => void session.say(message);
+}
+
 interface OpenQuestion {
   readonly question: Question;
   readonly resolve: (reply: RpcReply) => void;
@@ -115,6 +124,7 @@ export class ModernCaller implements Caller {
   /** Answers that came with the request before anything was asked. */
   #given = new Map<string, Buffer>();
   #onAsked: (() => void) | undefined;
+  #capabilities: ClientCapabilities | undefined;
 
   constructor(principalId: string, request: RpcRequest, stream: ReplyStream) {
     this.principalId = principalId;
@@ -134,8 +144,13 @@ export class ModernCaller implements Caller {
     return this.#cancellation;
   }
 
+  get afterwards(): undefined {
+    return undefined;
+  }
+
   get capabilities(): ClientCapabilities {
-    return readCapabilities(this.#meta?.slice(META_CAPABILITIES));
+    this.#capabilities ??= readCapabilities(this.#meta?.slice(META_CAPABILITIES));
+    return this.#capabilities;
   }
 
   get progressToken(): Buffer | undefined {

@@ -3,8 +3,11 @@ import type { Cancellation } from '../../core/cancellation.ts';
 import { GatewayError } from '../../core/errors.ts';
 import { notificationMessage } from '../wire/compose.ts';
 import type { RpcReply } from '../wire/message.ts';
+import type { Session } from './sessions.ts';
 
 const OPEN_MAX = 10_000;
+/** Milliseconds that a person may take to answer. */
+export const ANSWER_MS = 10 * 60_000;
 
 interface Open {
   readonly principalId: string;
@@ -21,7 +24,7 @@ export class ClientQuestions {
 
   /** Sends a request with `send` and resolves with the client's reply. Rejects with `question-unanswerable` or `questions-limit`. */
   ask(
-    principalId: string,
+    who: { readonly principalId: string; readonly session: Session | undefined },
     method: string,
     params: Buffer | undefined,
     send: (message: Buffer) => boolean,
@@ -31,16 +34,29 @@ export class ClientQuestions {
       return Promise.reject(new GatewayError('questions-limit', { max: OPEN_MAX }));
     const id = `lanport-${randomBytes(12).toString('base64url')}`;
     return new Promise((resolve, reject) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        cancellation.off(giveUp);
+        who.session?.onEnd.delete(leave);
+      };
       const giveUp = (reason: string): void => {
         if (!this.#open.delete(id)) return;
+        end();
         const cancelled = Buffer.from(JSON.stringify({ requestId: id, reason }));
         send(notificationMessage('notifications/cancelled', cancelled));
         reject(new GatewayError('question-unanswerable', { reason }));
       };
+      const leave = (): void => giveUp('the session ended');
+      const timer = setTimeout(
+        () => giveUp(`nobody answered within ${ANSWER_MS / 60_000} minutes`),
+        ANSWER_MS,
+      );
+      timer.unref();
+      who.session?.onEnd.add(leave);
       this.#open.set(id, {
-        principalId,
+        principalId: who.principalId,
         resolve: (reply) => {
-          cancellation.off(giveUp);
+          end();
           resolve(reply);
         },
       });
@@ -51,6 +67,7 @@ export class ClientQuestions {
           : Buffer.concat([Buffer.from(`${head},"params":`), params, Buffer.from('}')]);
       if (!send(message)) {
         this.#open.delete(id);
+        end();
         reject(
           new GatewayError('question-unanswerable', {
             reason: 'the client has no stream open on which it could be asked (Accept: text/event-stream)',

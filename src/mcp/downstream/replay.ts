@@ -3,6 +3,8 @@ import { randomBytes } from 'node:crypto';
 /** Events of one session that can be sent again. */
 const EVENTS_MAX = 512;
 const BYTES_MAX = 1024 * 1024;
+/** How long an event can be sent again, in milliseconds. */
+const KEPT_MS = 5 * 60_000;
 
 /** Bytes that all sessions together may keep. */
 export class ReplayBudget {
@@ -28,6 +30,8 @@ interface Kept {
   readonly stream: number;
   readonly seq: number;
   readonly data: Buffer;
+  /** Milliseconds since the Unix epoch. */
+  readonly at: number;
 }
 
 /**
@@ -60,13 +64,11 @@ export class Replay {
   record(stream: number, data: Buffer): string {
     const seq = (this.#seqs.get(stream) ?? 0) + 1;
     this.#seqs.set(stream, seq);
-    while (
-      this.#kept.length >= EVENTS_MAX ||
-      (this.#kept.length > 0 && this.#bytes + data.length > BYTES_MAX)
-    )
-      this.#drop();
-    if (data.length <= BYTES_MAX && this.#budget.take(data.length)) {
-      this.#kept.push({ stream, seq, data });
+    if (data.length > BYTES_MAX) return this.#id(stream, seq);
+    while (this.#kept.length >= EVENTS_MAX || this.#bytes + data.length > BYTES_MAX) this.#drop();
+    if (this.#budget.take(data.length)) {
+      // A copy, since a slice would keep all of what came with it.
+      this.#kept.push({ stream, seq, data: Buffer.from(data), at: Date.now() });
       this.#bytes += data.length;
     }
     return this.#id(stream, seq);
@@ -94,6 +96,11 @@ export class Replay {
       this.#release(kept);
       return false;
     });
+  }
+
+  /** Forgets events that nobody came back for. */
+  sweep(now: number): void {
+    while (this.#kept[0] !== undefined && now - this.#kept[0].at > KEPT_MS) this.#drop();
   }
 
   clear(): void {

@@ -21,6 +21,7 @@ export class ReplyStream implements Resumable {
   readonly #session: Session | undefined;
   #number: number | undefined;
   #resumed: EventSink | undefined;
+  #isFinished = false;
 
   constructor(writer: EventWriter, session: Session | undefined) {
     this.#writer = writer;
@@ -52,23 +53,27 @@ export class ReplyStream implements Resumable {
       }
       this.#open(number);
     }
+    if (this.#isFinished) return session.say(message);
     const id = replay.record(this.#number!, message);
-    if (!this.#writer.isGone) return this.#writer.event(message, id);
-    this.#resumed?.send('message', message, id);
-    return true;
+    // Once the client has taken the stream up elsewhere, the old connection is dead, whether or not we were told.
+    if (this.#resumed !== undefined) return this.#resumed.send('message', message, id);
+    return this.#writer.isGone || this.#writer.event(message, id);
   }
 
-  /** The answer went out, or could not: then it is kept for a client that comes back. */
+  /** The answer is there: it goes to where the client took the stream up, or is kept for when it does. */
   finish(answer: Buffer | undefined): void {
     const session = this.#session;
     if (session === undefined || this.#number === undefined) return;
-    if (this.#writer.isGone && answer !== undefined) {
-      const id = session.replay.record(this.#number, answer);
-      this.#resumed?.send('message', answer, id);
-      this.#resumed?.close();
-    }
+    this.#isFinished = true;
     session.replies.delete(this.#number);
-    if (!this.#writer.isGone) session.replay.endStream(this.#number);
+    if (this.#resumed === undefined && !this.#writer.isGone) {
+      session.replay.endStream(this.#number);
+      return;
+    }
+    if (answer !== undefined)
+      this.#resumed?.send('message', answer, session.replay.record(this.#number, answer), true);
+    if (answer !== undefined && this.#resumed === undefined) session.replay.record(this.#number, answer);
+    this.#resumed?.close();
   }
 
   /** The client came back for this stream. */

@@ -21,9 +21,9 @@ export class ResourceWatchers {
     };
   }
 
-  /** What of a server is watched. */
-  urisOf(server: string): readonly string[] {
-    return [...(this.#listeners.get(server)?.keys() ?? [])];
+  /** What of a server is watched, and by how many. */
+  countsOf(server: string): ReadonlyMap<string, number> {
+    return new Map([...(this.#listeners.get(server) ?? [])].map(([uri, listeners]) => [uri, listeners.size]));
   }
 
   /** A resource changed. It may be a part of one that is watched (2025-11-25, Resources, "Subscriptions"). */

@@ -13,6 +13,8 @@ const CLIENT_CHARACTERS_MAX = 100;
 const CAPABILITIES_CHARACTERS_MAX = 1_500;
 const REPLAY_BYTES_MAX = 64 * 1024 * 1024;
 const ENDED_MAX = 10_000;
+/** A session that was not used for so long keeps nothing but its id, which brings it back. */
+const IDLE_MS = 30 * 60_000;
 
 /** What a client says of itself in `initialize`. */
 export interface ClientFacts {
@@ -38,6 +40,10 @@ export class Session implements ClientFacts {
   logLevel: LogLevel | undefined;
   /** Resources that it watches, as it knows them, with the way to stop. */
   readonly watched = new Map<string, () => void>();
+  /** What is to be done when it ends. */
+  readonly onEnd = new Set<() => void>();
+  /** Milliseconds since the Unix epoch when it was used last. */
+  usedAt = Date.now();
   /** Streams of POST requests that can be taken up again, by number. */
   readonly replies = new Map<number, Resumable>();
 
@@ -67,6 +73,8 @@ export class Session implements ClientFacts {
   release(): void {
     this.stream?.close();
     this.stream = undefined;
+    for (const end of [...this.onEnd]) end();
+    this.onEnd.clear();
     for (const stop of this.watched.values()) stop();
     this.watched.clear();
     this.replay.clear();
@@ -135,6 +143,7 @@ export class Sessions {
     const session = this.#live.get(id) ?? this.#restore(id);
     if (session === undefined || session.principalId !== principalId)
       throw new GatewayError('session-unknown');
+    session.usedAt = Date.now();
     return session;
   }
 
@@ -151,10 +160,19 @@ export class Sessions {
   }
 
   end(session: Session): void {
+    for (const call of [...session.calls.values()]) call.cancel('the session ended');
     session.release();
     this.#live.delete(session.id);
     this.#ended.add(session.id);
     if (this.#ended.size > ENDED_MAX) this.#ended.delete(this.#ended.values().next().value!);
+  }
+
+  /** Forgets what nobody used for long: sessions without a stream, with their subscriptions, and events that nobody came back for. */
+  sweep(now: number = Date.now()): void {
+    for (const session of [...this.#live.values()]) {
+      session.replay.sweep(now);
+      if (isIdle(session) && now - session.usedAt > IDLE_MS) this.#forget(session);
+    }
   }
 
   all(): Iterable<Session> {
@@ -177,17 +195,25 @@ export class Sessions {
     return session;
   }
 
+  #forget(session: Session): void {
+    session.release();
+    this.#live.delete(session.id);
+  }
+
   /** Idle sessions cost nothing to forget: their ids bring them back. */
   #forgetOneIdle(): void {
     for (const session of this.#live.values()) {
-      if (session.stream === undefined && session.inFlight === 0 && session.watched.size === 0) {
-        session.release();
-        this.#live.delete(session.id);
+      if (isIdle(session) && session.watched.size === 0) {
+        this.#forget(session);
         return;
       }
     }
     throw new GatewayError('session-limit', { max: this.#max });
   }
+}
+
+function isIdle(session: Session): boolean {
+  return session.stream === undefined && session.inFlight === 0;
 }
 
 /** The capabilities as the client wrote them or, when that is too long to carry about, as they were understood. */

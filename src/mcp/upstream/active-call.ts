@@ -5,7 +5,7 @@ import type { RpcNotification, RpcReply, RpcRequest } from '../wire/message.ts';
 import type { HeaderLine, OutboundRequest } from './transport.ts';
 
 /** Milliseconds that a person may take to answer a question; meanwhile no other deadline of the call runs. */
-export const ANSWER_MS = 10 * 60_000;
+const ANSWER_MS = 10 * 60_000;
 /** Bound of the transports, far beyond every deadline that is kept here. */
 const TRANSPORT_MS = 24 * 60 * 60_000;
 
@@ -14,6 +14,8 @@ export interface CallDeadlines {
   readonly idleMs: number;
   /** Milliseconds in all. */
   readonly totalMs: number;
+  /** Told while the call waits for a person, so that others have its place meanwhile. */
+  readonly gate?: { pause(): void; resume(): void };
 }
 
 /** One request of a client's on its way through one connection. A class, because one is made for every call. */
@@ -25,6 +27,8 @@ export class ActiveCall implements OutboundRequest {
   readonly timeoutMs = TRANSPORT_MS;
   readonly caller: Caller;
   readonly #idleMs: number;
+  readonly #totalMs: number;
+  readonly #gate: CallDeadlines['gate'];
   readonly #onRelated: (call: ActiveCall, message: RpcNotification | RpcRequest) => void;
   /** Monotonic milliseconds. */
   #idleDeadline: number;
@@ -52,6 +56,8 @@ export class ActiveCall implements OutboundRequest {
     this.headers = headers;
     this.caller = caller;
     this.#idleMs = deadlines.idleMs;
+    this.#totalMs = deadlines.totalMs;
+    this.#gate = deadlines.gate;
     this.#idleDeadline = nowMs + deadlines.idleMs;
     this.#totalDeadline = nowMs + deadlines.totalMs;
     this.#onRelated = onRelated;
@@ -73,11 +79,14 @@ export class ActiveCall implements OutboundRequest {
   /** A question was passed on to the client: from here on it waits for a person. */
   questionAsked(nowMs: number): void {
     this.#wasAsked = true;
-    if (this.#questions++ === 0) this.#askedAt = nowMs;
+    if (this.#questions++ > 0) return;
+    this.#askedAt = nowMs;
+    this.#gate?.pause();
   }
 
   questionAnswered(nowMs: number): void {
     if (--this.#questions > 0) return;
+    this.#gate?.resume();
     this.#idleDeadline = nowMs + this.#idleMs;
     this.#totalDeadline += nowMs - this.#askedAt;
   }
@@ -88,7 +97,8 @@ export class ActiveCall implements OutboundRequest {
       if (nowMs - this.#askedAt > ANSWER_MS) this.#expire(ANSWER_MS);
       return;
     }
-    if (nowMs >= this.#totalDeadline || nowMs >= this.#idleDeadline) this.#expire(this.#idleMs);
+    if (nowMs >= this.#totalDeadline) this.#expire(this.#totalMs);
+    else if (nowMs >= this.#idleDeadline) this.#expire(this.#idleMs);
   }
 
   /** Whether a question of its is open. */

@@ -1,5 +1,6 @@
 import { type ErrorCode, type Facts, GatewayError } from '../../core/errors.ts';
 import type { CallTarget } from '../calls/target.ts';
+import type { Connection } from './connection.ts';
 import type { UpstreamFailure } from './failure.ts';
 
 /** What a client is told when its call to `server` got no reply. `since`: RFC 3339 time since when the server is in its state. */
@@ -16,8 +17,11 @@ export function callError(server: string, failure: UpstreamFailure, since: strin
       return error('server-auth', { status: failure.status ?? 401 });
     case 'too-large':
       return error('response-too-large', { max: failure.message });
-    case 'protocol':
     case 'status':
+      if (failure.status === 429 || failure.status === 503)
+        return error('server-down', { state: 'overloaded', since, reason: sentence(failure.message) });
+      return error('server-protocol', { reason: failure.message });
+    case 'protocol':
       return error('server-protocol', { reason: failure.message });
     case 'stopped':
       return failure.delivered === 'no'
@@ -38,9 +42,20 @@ export function callError(server: string, failure: UpstreamFailure, since: strin
 
 /** A call may be sent again when the server certainly never saw it, or when doing it twice does no harm. */
 export function mayRepeat(failure: UpstreamFailure, target: CallTarget): boolean {
+  // A server that has too much to do gets no more of it.
+  if (failure.kind === 'status') return false;
   if (failure.kind === 'session-lost' || failure.delivered === 'no')
     return failure.kind !== 'cancelled' && failure.kind !== 'stopped';
   return (failure.kind === 'closed' || failure.kind === 'stopped') && target.repeatable;
+}
+
+/**
+ * Whether a call's failure says that the whole connection is gone. Over HTTP one request may fail and the others do not: a broken socket ends
+ * nothing but itself. (Streams and programs tell of their end themselves.)
+ */
+export function isLost(failure: UpstreamFailure, connection: Connection): boolean {
+  if (failure.kind === 'session-lost' || connection.peer.transport.kind !== 'http') return true;
+  return failure.kind === 'connect' && connection.inFlight === 0;
 }
 
 /** A reason as a sentence, bounded. */

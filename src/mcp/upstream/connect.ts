@@ -150,6 +150,7 @@ class Trial {
       onNotification: (notification) => events.onNotification(notification),
       onRequest: (request) => events.onRequest(request),
       onOddity: (text) => events.onOddity(text),
+      onLateReply: (id) => events.onLateReply?.(id),
       onClosed: (reason) => {
         if (this.#accepted) events.onClosed(reason);
       },

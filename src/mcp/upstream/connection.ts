@@ -10,6 +10,7 @@ import { paramHeaders } from '../wire/modern/param-headers.ts';
 import { outboundRequest } from '../wire/outbound.ts';
 import type { Era } from '../wire/revisions.ts';
 import { ActiveCall, type CallDeadlines } from './active-call.ts';
+import { Attribution, ownerOf } from './attribution.ts';
 import type { Connected } from './connect.ts';
 import { UpstreamFailure } from './failure.ts';
 import { type Peer, plainWording, standardHeaders } from './peer.ts';
@@ -57,39 +58,41 @@ export interface CallOptions extends CallDeadlines {
  */
 export class Connection implements AsyncDisposable {
   readonly events: TransportEvents;
-  readonly #active = new Map<number, ActiveCall>();
+  readonly #attribution: Attribution;
   readonly #hooks: ConnectionHooks;
   readonly #now: () => number;
   readonly #questions: ServerQuestions;
-  readonly #onRelated = (call: ActiveCall, message: RpcNotification | RpcRequest): void => {
-    if (message.kind === 'request') this.#questions.receive(message, call);
-    else this.#notified(message, call);
-  };
+  readonly #onRelated = (call: ActiveCall, message: RpcNotification | RpcRequest): void =>
+    this.#hear(message, call);
+  /** Answers to what the server asked before it had said who it is. */
+  readonly #early: Buffer[] = [];
   #connected: Connected | undefined;
   #capabilities: JsonObject | undefined;
   #level: LogLevel | undefined;
-  /** Whom stray log messages can be for: the only principal that ever used this connection. */
-  #only: Caller | undefined;
+  /** Whom stray log messages can be for: the only client that ever used this connection. */
+  #only: ActiveCall | undefined;
   #shared = false;
   #onIdle: (() => void) | undefined;
 
   constructor(hooks: ConnectionHooks, signal: AbortSignal, now: () => number) {
     this.#hooks = hooks;
     this.#now = now;
+    this.#attribution = new Attribution(now);
     this.#questions = new ServerQuestions({
       now,
-      active: () => this.#active.values(),
+      attribute: () => this.#attribution.attribute(),
       onAmbiguous: () => hooks.onAmbiguous(),
       needsRoots: () => hooks.needsRoots(),
       respond: (message) => {
-        const { transport } = this.peer;
-        transport.notify(message, standardHeaders(this.peer, 'response')).catch(() => undefined);
+        if (this.#connected === undefined) this.#early.push(message);
+        else this.#respond(message);
       },
     });
     this.events = {
       signal,
-      onNotification: (notification) => this.#notified(notification, undefined),
-      onRequest: (request) => this.#questions.receive(request, undefined),
+      onNotification: (notification) => this.#hear(notification, undefined),
+      onRequest: (request) => this.#hear(request, undefined),
+      onLateReply: (id) => this.#attribution.lateReply(id),
       onClosed: (reason) => hooks.onClosed(this, reason),
       onOddity: (text) => hooks.onOddity(text),
     };
@@ -99,6 +102,7 @@ export class Connection implements AsyncDisposable {
   begin(connected: Connected): void {
     this.#connected = connected;
     this.#capabilities = capabilitiesOf(connected.peer);
+    for (const message of this.#early.splice(0)) this.#respond(message);
   }
 
   get peer(): Peer {
@@ -115,7 +119,7 @@ export class Connection implements AsyncDisposable {
   }
 
   get inFlight(): number {
-    return this.#active.size;
+    return this.#attribution.size;
   }
 
   /** Whether the server declared a capability, or a member of it. */
@@ -133,6 +137,8 @@ export class Connection implements AsyncDisposable {
     options: CallOptions,
   ): Promise<RpcReply> {
     const { peer } = this;
+    if (caller.cancellation.isCancelled)
+      throw new UpstreamFailure('cancelled', caller.cancellation.reason!, { delivered: 'no' });
     const id = peer.nextId();
     if (caller.logLevel !== undefined) this.#wantLevel(caller.logLevel);
     const modern = peer.era === 'modern';
@@ -155,10 +161,12 @@ export class Connection implements AsyncDisposable {
       this.#now(),
       this.#onRelated,
     );
-    this.#remember(caller);
-    this.#active.set(id, call);
+    this.#remember(call);
+    this.#attribution.begin(call);
+    let answered = false;
     try {
       const reply = await peer.transport.request(call);
+      answered = true;
       const lack = call.lackOf(reply);
       if (lack !== undefined) throw lack;
       return reply;
@@ -169,9 +177,9 @@ export class Connection implements AsyncDisposable {
         });
       throw error;
     } finally {
-      this.#active.delete(id);
-      this.#questions.callEnded();
-      if (this.#active.size === 0) this.#onIdle?.();
+      this.#attribution.end(call, answered);
+      this.#questions.callEnded(call);
+      if (this.#attribution.size === 0) this.#onIdle?.();
     }
   }
 
@@ -219,7 +227,7 @@ export class Connection implements AsyncDisposable {
 
   /** Resolves when no call is under way any more. */
   idle(): Promise<void> {
-    if (this.#active.size === 0) return Promise.resolve();
+    if (this.#attribution.size === 0) return Promise.resolve();
     return new Promise((resolve) => {
       this.#onIdle = resolve;
     });
@@ -227,7 +235,7 @@ export class Connection implements AsyncDisposable {
 
   /** Gives up calls whose deadlines have passed. */
   check(nowMs: number): void {
-    for (const call of this.#active.values()) call.check(nowMs);
+    for (const call of this.#attribution.calls()) call.check(nowMs);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -249,6 +257,20 @@ export class Connection implements AsyncDisposable {
     if (annotated.length > 0) headers.push(...paramHeaders(annotated, params?.value('arguments')));
     headers.push(...extra);
     return headers;
+  }
+
+  #respond(message: Buffer): void {
+    this.peer.transport.notify(message, standardHeaders(this.peer, 'response')).catch(() => undefined);
+  }
+
+  /** What a server says must not break more than itself. */
+  #hear(message: RpcNotification | RpcRequest, related: ActiveCall | undefined): void {
+    try {
+      if (message.kind === 'request') this.#questions.receive(message, related);
+      else this.#notified(message, related);
+    } catch (error) {
+      this.#hooks.onOddity(`${message.method}: ${error instanceof Error ? error.message : String(error)}`);
+    }
   }
 
   #notified(notification: RpcNotification, related: ActiveCall | undefined): void {
@@ -286,7 +308,7 @@ export class Connection implements AsyncDisposable {
       case 'notifications/subscriptions/acknowledged':
         return;
       default: {
-        const call = related ?? this.#questions.attribute();
+        const call = related ?? this.#attribution.attribute();
         if (typeof call === 'object') call.caller.tell(messageOf(notification));
       }
     }
@@ -295,7 +317,7 @@ export class Connection implements AsyncDisposable {
   /** The token is the request's id, so it says whose it is; the client gets its own token back. */
   #progressed(notification: RpcNotification): void {
     const { params } = notification;
-    const call = this.#active.get(Number(params?.value('progressToken')));
+    const call = this.#attribution.get(Number(params?.value('progressToken')));
     if (call === undefined || params === undefined) return;
     call.progressed(this.#now());
     const token = call.caller.progressToken;
@@ -305,19 +327,20 @@ export class Connection implements AsyncDisposable {
 
   #logged(notification: RpcNotification, related: ActiveCall | undefined): void {
     const level = logLevel(notification.params?.string('level')) ?? 'info';
-    const call = related ?? this.#questions.attribute();
-    const caller =
-      typeof call === 'object' ? call.caller : call === 'none' && !this.#shared ? this.#only : undefined;
-    if (caller?.logLevel !== undefined && isWanted(level, caller.logLevel))
-      caller.tell(messageOf(notification));
+    const call = related ?? this.#attribution.attribute();
+    const isStray = call === 'none' && !this.#shared;
+    const caller = typeof call === 'object' ? call.caller : isStray ? this.#only?.caller : undefined;
+    if (caller?.logLevel === undefined || !isWanted(level, caller.logLevel)) return;
+    if (isStray) caller.afterwards?.(messageOf(notification));
+    else caller.tell(messageOf(notification));
   }
 
-  #remember(caller: Caller): void {
+  #remember(call: ActiveCall): void {
     if (this.#shared) return;
-    if (this.#only !== undefined && this.#only.principalId !== caller.principalId) {
+    if (this.#only !== undefined && ownerOf(this.#only) !== ownerOf(call)) {
       this.#shared = true;
       this.#only = undefined;
-    } else this.#only = caller;
+    } else this.#only ??= call;
   }
 
   /** A legacy server's level holds for the whole connection: it is set to the least severe that anybody wants. */

@@ -89,9 +89,12 @@ export class Correlator {
   #dispatch(message: RpcMessage): void {
     switch (message.kind) {
       case 'result':
-      case 'error':
-        this.#take(Number(message.id))?.resolve(message);
+      case 'error': {
+        const pending = this.#take(Number(message.id));
+        if (pending === undefined) this.#events.onLateReply?.(Number(message.id));
+        else pending.resolve(message);
         return;
+      }
       case 'notification':
         this.#events.onNotification(message);
         return;

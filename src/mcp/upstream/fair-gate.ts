@@ -17,6 +17,7 @@ export class FairGate {
   readonly #lines = new Map<string, Waiting[]>();
   #inside = 0;
   #waiting = 0;
+  #paused = 0;
 
   constructor(max: number, waitingMax: number = WAITING_MAX) {
     this.#max = max;
@@ -33,7 +34,7 @@ export class FairGate {
 
   /** Lets a call in at once when there is room; the caller of `true` must call `leave`. */
   tryEnter(): boolean {
-    if (this.#inside >= this.#max) return false;
+    if (this.#inside - this.#paused >= this.#max) return false;
     this.#inside++;
     return true;
   }
@@ -66,13 +67,28 @@ export class FairGate {
     });
   }
 
-  /** Ends a call that was let in, and lets the next principal's first one in. */
+  /** Ends a call that was let in. */
   leave(): void {
+    this.#inside--;
+    this.#admit();
+  }
+
+  /** A call inside waits for a person: another one may have its place. */
+  pause(): void {
+    this.#paused++;
+    this.#admit();
+  }
+
+  /** It goes on, be it that there are more inside for a while than there should be. */
+  resume(): void {
+    this.#paused--;
+  }
+
+  /** Lets the next principal's first call in, when there is room. */
+  #admit(): void {
+    if (this.#lines.size === 0 || !this.tryEnter()) return;
     const next = this.#lines.entries().next();
-    if (next.done === true) {
-      this.#inside--;
-      return;
-    }
+    if (next.done === true) return;
     const [principalId, line] = next.value;
     const waiting = line.shift()!;
     // To the end of the queue of lines.

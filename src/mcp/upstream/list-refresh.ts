@@ -1,3 +1,6 @@
+/** Milliseconds between two readings. */
+const PAUSE_MS = 1_000;
+
 /** Reads a server's lists again when they may have changed: one reading at a time, and one more when something was said meanwhile. */
 export class ListRefresh {
   readonly #read: () => Promise<void>;
@@ -29,10 +32,10 @@ export class ListRefresh {
       .catch(this.#onFailure)
       .finally(() => {
         this.#reading = undefined;
-        if (this.#again) {
-          this.#again = false;
-          this.soon();
-        }
+        if (!this.#again) return;
+        this.#again = false;
+        // A server that says so after each reading shall not be read without end.
+        setTimeout(() => this.soon(), PAUSE_MS).unref();
       });
   }
 

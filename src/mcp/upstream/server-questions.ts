@@ -5,6 +5,7 @@ import { isQuestion, missingFor, type QuestionMethod } from '../wire/capabilitie
 import { errorMessage, errorObject, resultMessage } from '../wire/compose.ts';
 import type { RpcNotification, RpcRequest } from '../wire/message.ts';
 import type { ActiveCall } from './active-call.ts';
+import type { Attribution } from './attribution.ts';
 
 /** How long a question waits for the calls that it might belong to to become one, in milliseconds. */
 const HELD_MS = 5_000;
@@ -14,7 +15,7 @@ const NO_ROOTS = Buffer.from('{"roots":[]}');
 
 export interface ServerQuestionsDeps {
   readonly now: () => number;
-  readonly active: () => Iterable<ActiveCall>;
+  readonly attribute: Attribution['attribute'];
   readonly onAmbiguous: () => void;
   /** Whether the server ends when it is refused roots. */
   readonly needsRoots: () => boolean;
@@ -28,31 +29,20 @@ interface Held {
 
 /**
  * What a server asks its client: to whom each question goes, and the way back of the answer. A question that came on a call's own stream
- * belongs to that call. On a shared stream it belongs to the only call under way, or to the only principal whose calls are; when there are
- * several it is held until one is left, and the server is reported as one that cannot be shared.
+ * belongs to that call. On a shared stream it belongs to the only client whose calls are under way; when there are several it is held until
+ * one is left, and the server is reported as one that cannot be shared.
  */
 export class ServerQuestions {
   readonly #deps: ServerQuestionsDeps;
-  readonly #open = new Map<string, Cancellation>();
+  readonly #open = new Map<string, { readonly call: ActiveCall; readonly cancellation: Cancellation }>();
   readonly #held = new Set<Held>();
   /** Whether roots were refused because nobody could be asked. */
   hasRefusedRoots = false;
   /** Who was sent to a web page by a server that will tell when the user is done there. */
-  readonly #elicitations = new Map<string, Caller>();
+  readonly #elicitations = new Map<string, Caller['afterwards']>();
 
   constructor(deps: ServerQuestionsDeps) {
     this.#deps = deps;
-  }
-
-  /** The call that something on a shared stream belongs to. */
-  attribute(): ActiveCall | 'none' | 'ambiguous' {
-    let found: ActiveCall | undefined;
-    for (const call of this.#deps.active()) {
-      if (found !== undefined && found.caller.principalId !== call.caller.principalId) return 'ambiguous';
-      // Among one principal's calls it is nobody else's business; the latest that has asked nothing yet is the likeliest.
-      if (found === undefined || !call.isAsking) found = call;
-    }
-    return found ?? 'none';
   }
 
   receive(request: RpcRequest, related: ActiveCall | undefined): void {
@@ -60,17 +50,20 @@ export class ServerQuestions {
       this.#refuse(request, new GatewayError('rpc-method', { method: request.method.slice(0, 100) }));
       return;
     }
-    const call = related ?? this.attribute();
+    const call = related ?? this.#deps.attribute();
     if (call === 'ambiguous') this.#hold(request);
     else if (call === 'none') this.#withoutCall(request);
     else void this.#ask(request, request.method, call);
   }
 
-  /** A call is over: what was held may have become clear. */
-  callEnded(): void {
+  /** A call is over: its questions are void, and what was held may have become clear. */
+  callEnded(call: ActiveCall): void {
+    if (this.#open.size > 0)
+      for (const open of [...this.#open.values()])
+        if (open.call === call) open.cancellation.cancel('the call is over');
     if (this.#held.size === 0) return;
     for (const held of [...this.#held]) {
-      if (this.attribute() === 'ambiguous') return;
+      if (this.#deps.attribute() === 'ambiguous') return;
       this.#release(held);
       this.receive(held.request, undefined);
     }
@@ -80,7 +73,7 @@ export class ServerQuestions {
   withdrawn(notification: RpcNotification): void {
     const id = notification.params?.slice('requestId')?.toString('utf8');
     if (id === undefined) return;
-    this.#open.get(id)?.cancel('the server withdrew the question');
+    this.#open.get(id)?.cancellation.cancel('the server withdrew the question');
     for (const held of [...this.#held]) if (held.request.idBytes.toString('utf8') === id) this.#release(held);
   }
 
@@ -89,13 +82,13 @@ export class ServerQuestions {
     const id = notification.params?.string('elicitationId');
     if (id === undefined) return;
     const { object } = notification;
-    this.#elicitations.get(id)?.tell(object.bytes.subarray(object.start, object.end));
+    this.#elicitations.get(id)?.(object.bytes.subarray(object.start, object.end));
     this.#elicitations.delete(id);
   }
 
   close(): void {
     for (const held of [...this.#held]) this.#release(held);
-    for (const cancellation of [...this.#open.values()]) cancellation.cancel('the connection was closed');
+    for (const { cancellation } of [...this.#open.values()]) cancellation.cancel('the connection was closed');
   }
 
   async #ask(request: RpcRequest, method: QuestionMethod, call: ActiveCall): Promise<void> {
@@ -115,7 +108,7 @@ export class ServerQuestions {
     const id = request.idBytes.toString('utf8');
     const cancellation = new Cancellation();
     const onGivenUp = (reason: string): void => cancellation.cancel(reason);
-    this.#open.set(id, cancellation);
+    this.#open.set(id, { call, cancellation });
     caller.cancellation.on(onGivenUp);
     call.questionAsked(this.#deps.now());
     try {
@@ -123,7 +116,8 @@ export class ServerQuestions {
       if (elicitationId !== undefined) this.#expectCompletion(elicitationId, caller);
       const { params } = request;
       const reply = await caller.ask({
-        key: String(request.id),
+        // Different for 1 and "1".
+        key: typeof request.id === 'string' ? request.id : `question-${request.id}`,
         method,
         params: params?.bytes.subarray(params.start, params.end),
         cancellation,
@@ -195,7 +189,7 @@ export class ServerQuestions {
   #expectCompletion(id: string, caller: Caller): void {
     if (this.#elicitations.size >= ELICITATIONS_MAX)
       this.#elicitations.delete(this.#elicitations.keys().next().value!);
-    this.#elicitations.set(id, caller);
+    this.#elicitations.set(id, caller.afterwards);
   }
 }
 

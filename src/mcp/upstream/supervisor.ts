@@ -8,7 +8,8 @@ import type { Caller } from '../mcp-caller.ts';
 import type { ServerConfig } from '../mcp-ports.ts';
 import { GATEWAY_CAPABILITIES } from '../wire/capabilities.ts';
 import type { Era } from '../wire/revisions.ts';
-import { callError, mayRepeat, sentence } from './call-error.ts';
+import { ClosingConnections } from './closing-connections.ts';
+import { callError, isLost, mayRepeat, sentence } from './call-error.ts';
 import { connectServer } from './connect.ts';
 import { type CallOptions, Connection, type ConnectionHooks, type ServerReply } from './connection.ts';
 import { UpstreamFailure } from './failure.ts';
@@ -22,7 +23,6 @@ import { describeServer, type ServerStatus, type StateChange, type StateName } f
 import type { SupervisorDeps } from './supervisor-deps.ts';
 import { Watches } from './watches.ts';
 
-const CLOSE_MS = 8_000;
 /** How long a server that let a call time out may take to answer a ping. */
 const PING_MS = 10_000;
 const HISTORY_MAX = 50;
@@ -55,9 +55,10 @@ export class Supervisor implements AsyncDisposable {
   #lastUsed = 0;
   #disposed = false;
   #stop = new AbortController();
-  readonly #closing = new Set<Promise<unknown>>();
+  readonly #closing: ClosingConnections;
   #suspecting: Connection | undefined;
   #needsRoots = false;
+  #changedEarly = false;
 
   constructor(config: ServerConfig, deps: SupervisorDeps) {
     this.config = config;
@@ -65,6 +66,9 @@ export class Supervisor implements AsyncDisposable {
     this.#now = () => deps.clock.monotonicMs();
     this.#since = deps.clock.now();
     this.#gate = new FairGate(config.concurrency);
+    this.#closing = new ClosingConnections((error) =>
+      deps.log.warn('a lost connection did not close', { server: config.name, error }),
+    );
     this.#policy = new RestartPolicy(this.#now, deps.random);
     this.#findings = new Findings(config.name, deps.log);
     this.#refresh = new ListRefresh(
@@ -107,10 +111,11 @@ export class Supervisor implements AsyncDisposable {
   ): Promise<ServerReply> {
     if (!this.#gate.tryEnter()) await this.#turn(caller, options.totalMs);
     this.#lastUsed = this.#now();
+    const gated: CallOptions = { ...options, gate: this.#gate };
     try {
       return await (this.#isIsolated
-        ? this.#callAlone(target, params, caller, options)
-        : this.#callShared(target, params, caller, options));
+        ? this.#callAlone(target, params, caller, gated)
+        : this.#callShared(target, params, caller, gated));
     } finally {
       this.#gate.leave();
     }
@@ -130,7 +135,7 @@ export class Supervisor implements AsyncDisposable {
         if (!(error instanceof UpstreamFailure)) throw error;
         if (error.kind === 'timeout') this.#suspect(connection);
         if (attempt > 1 || !mayRepeat(error, target)) throw this.#callError(error);
-        this.#lose(connection, error);
+        if (isLost(error, connection)) this.#lose(connection, error);
         connection = await this.#usable(caller.cancellation);
       }
     }
@@ -174,6 +179,7 @@ export class Supervisor implements AsyncDisposable {
   /** Looks after deadlines; called several times a second. */
   check(nowMs: number): void {
     this.#connection?.check(nowMs);
+    this.#closing.check(nowMs);
     this.#isolated?.check(nowMs);
     const { idleShutdownMs } = this.config;
     if (
@@ -199,6 +205,12 @@ export class Supervisor implements AsyncDisposable {
     this.watches.end();
     const isolated = this.#isolated;
     this.#isolated = undefined;
+    // A start under way ends first.
+    this.#stop.abort();
+    this.#stop = new AbortController();
+    await this.#starting;
+    clearTimeout(this.#timer);
+    this.#policy.reset();
     await Promise.allSettled([connection?.[Symbol.asyncDispose](), isolated?.[Symbol.asyncDispose]()]);
     await this.start();
   }
@@ -235,7 +247,7 @@ export class Supervisor implements AsyncDisposable {
       connection?.[Symbol.asyncDispose](),
       this.#isolated?.[Symbol.asyncDispose](),
       this.#starting,
-      ...this.#closing,
+      this.#closing[Symbol.asyncDispose](),
     ]);
   }
 
@@ -270,6 +282,8 @@ export class Supervisor implements AsyncDisposable {
       this.#policy.started();
       this.#enter('ready', undefined);
       this.watches.begin(connection);
+      if (this.#changedEarly) this.#refresh.soon();
+      this.#changedEarly = false;
     } catch (error) {
       if (connection.hasRefusedRoots) this.#needsRoots = true;
       await connection[Symbol.asyncDispose]();
@@ -290,7 +304,11 @@ export class Supervisor implements AsyncDisposable {
   #hooks(): ConnectionHooks {
     const { name } = this.config;
     return {
-      onListChanged: () => this.#refresh.soon(),
+      onListChanged: () => {
+        // What was read during the start may be the old list still.
+        if (this.#connection === undefined) this.#changedEarly = true;
+        else this.#refresh.soon();
+      },
       onResourceUpdated: (uri, notification) => this.#deps.onResourceUpdated(name, uri, notification),
       onTask: (notification) => this.#deps.onTask(name, notification),
       onClosed: (connection, reason) => {
@@ -356,8 +374,8 @@ export class Supervisor implements AsyncDisposable {
     this.#connection = undefined;
     this.watches.end();
     // The other calls of a session that is lost may have been answered still; each finds out for itself.
-    if (failure.kind === 'session-lost') this.#closeLater(connection, connection.idle());
-    else this.#closeLater(connection);
+    if (failure.kind === 'session-lost') this.#closing.whenIdle(connection);
+    else this.#closing.now(connection);
     if (failure.kind === 'session-lost') {
       this.#policy.endOfStability();
       void this.start();
@@ -393,20 +411,7 @@ export class Supervisor implements AsyncDisposable {
     this.#connection = undefined;
     this.watches.end();
     this.#enter('stopped', 'it was not used for a while; the next call starts it');
-    this.#closeLater(connection);
-  }
-
-  #closeLater(connection: Connection, first: Promise<void> = Promise.resolve()): void {
-    const closing = withDeadline(
-      first.then(() => connection[Symbol.asyncDispose]()),
-      CLOSE_MS,
-      'closing',
-    )
-      .catch((error: unknown) =>
-        this.#deps.log.warn('a lost connection did not close', { server: this.config.name, error }),
-      )
-      .finally(() => this.#closing.delete(closing));
-    this.#closing.add(closing);
+    this.#closing.now(connection);
   }
 
   #failed(error: unknown): void {

@@ -29,6 +29,8 @@ export interface TransportEvents {
   onNotification(notification: RpcNotification): void;
   /** A request of the server's that came on no request's own stream; `ping` is answered by the transport. */
   onRequest(request: RpcRequest): void;
+  /** A reply to a request that was given up, where that can be told. */
+  onLateReply?(id: number): void;
   /** The transport is gone for good; called at most once, never after `close`. */
   onClosed(reason: string): void;
   /** Something a careful operator wants to know, for example text on stdout that is not a message. */

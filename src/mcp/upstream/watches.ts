@@ -20,9 +20,13 @@ const UNREACHABLE_MAX = 3;
  */
 export class Watches {
   readonly #counts = new Map<string, number>();
+  /** Subscriptions that the server has not answered yet. */
+  readonly #asking = new Map<string, Promise<void>>();
   readonly #onTrouble: (reason: string) => void;
   #connection: Connection | undefined;
   #listening: Cancellation | undefined;
+  /** Streams that are to end when a newer one has said its first word. */
+  readonly #older = new Set<Cancellation>();
   #relisten: NodeJS.Timeout | undefined;
   #failures = 0;
 
@@ -34,17 +38,29 @@ export class Watches {
     return this.#counts.size;
   }
 
-  /** Counts a watcher of `uri` in. Rejects with UpstreamFailure when the server refuses; then nothing was counted. */
+  /** Counts a watcher of `uri` in. Rejects with UpstreamFailure when the server refuses; then it was not counted. */
   async add(uri: string): Promise<void> {
     const count = this.#counts.get(uri) ?? 0;
     this.#counts.set(uri, count + 1);
-    if (count > 0 || this.#connection === undefined) return;
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    if (count === 0) {
+      const asking = this.#subscribe(connection, uri).finally(() => this.#asking.delete(uri));
+      asking.catch(() => undefined);
+      this.#asking.set(uri, asking);
+    }
     try {
-      await this.#subscribe(this.#connection, uri);
+      // Whoever comes meanwhile hears the same.
+      await this.#asking.get(uri);
     } catch (error) {
       this.remove(uri);
       throw error;
     }
+  }
+
+  /** Takes over what another one watched, before it is connected. */
+  adopt(counts: ReadonlyMap<string, number>): void {
+    for (const [uri, count] of counts) this.#counts.set(uri, count);
   }
 
   /** Counts a watcher out; the last one ends the subscription. */
@@ -82,6 +98,7 @@ export class Watches {
     clearTimeout(this.#relisten);
     this.#listening?.cancel('the connection ends');
     this.#listening = undefined;
+    this.#endOlder();
   }
 
   async #subscribe(connection: Connection, uri: string): Promise<void> {
@@ -97,11 +114,11 @@ export class Watches {
   /** Opens the one stream of a modern server anew (2026-07-28, "Subscriptions"); the old one ends when the new one is open. */
   #listen(connection: Connection): void {
     clearTimeout(this.#relisten);
-    const before = this.#listening;
+    if (this.#listening !== undefined) this.#older.add(this.#listening);
     const wanted = wantedOf(connection, [...this.#counts.keys()]);
     if (wanted === undefined) {
-      before?.cancel('nothing is watched any more');
       this.#listening = undefined;
+      this.#endOlder();
       return;
     }
     const cancellation = new Cancellation();
@@ -120,13 +137,17 @@ export class Watches {
         cancellation,
         related: (message) => {
           this.#failures = 0;
-          before?.cancel('a newer stream took over');
+          this.#endOlder();
           if (message.kind === 'notification') connection.events.onNotification(message);
         },
       })
       .then(
         (reply) => {
-          if (reply.kind === 'error' && reply.error.value('code') === METHOD_UNKNOWN) return;
+          if (reply.kind === 'error') {
+            if (reply.error.value('code') === METHOD_UNKNOWN) return;
+            this.#failures++;
+            this.#trouble(new Error(`it refused "${method}": ${errorText(reply)}`));
+          }
           this.#again(connection, cancellation);
         },
         (error: unknown) => {
@@ -146,7 +167,12 @@ export class Watches {
         },
       );
     // Over HTTP the old stream ends when the new one has said its first word, so that nothing is missed in between.
-    if (peer.transport.kind !== 'http') before?.cancel('a newer stream takes over');
+    if (peer.transport.kind !== 'http') this.#endOlder();
+  }
+
+  #endOlder(): void {
+    for (const older of this.#older) older.cancel('a newer stream took over');
+    this.#older.clear();
   }
 
   #again(connection: Connection, ended: Cancellation): void {

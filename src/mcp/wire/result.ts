@@ -29,18 +29,21 @@ export function resultFor(era: Era, method: string, result: JsonObject): Buffer 
     : withMember(result, missing.join(','));
 }
 
-const NOT_FOUND = -32002;
-const INVALID_PARAMS = -32602;
-const CODE = Buffer.from(String(INVALID_PARAMS));
+/** Codes of legacy revisions that the modern one does not have: "resource not found", and "open this page first". */
+const MODERN_CODES: ReadonlyMap<unknown, number> = new Map([
+  [-32002, -32602],
+  [-32042, -32603],
+]);
 
-/** A server's error object in the words of the client's era: the modern one has no "resource not found" of its own. */
+/** A server's error object in the words of the client's era. */
 export function errorFor(era: Era, error: JsonObject): Buffer {
   const whole = error.bytes.subarray(error.start, error.end);
-  if (era === 'legacy' || error.value('code') !== NOT_FOUND) return whole;
+  const replaced = era === 'legacy' ? undefined : MODERN_CODES.get(error.value('code'));
+  if (replaced === undefined) return whole;
   const at = error.indexOf('code');
   return Buffer.concat([
     error.bytes.subarray(error.start, error.starts[at]),
-    CODE,
+    Buffer.from(String(replaced)),
     error.bytes.subarray(error.ends[at], error.end),
   ]);
 }

@@ -6,8 +6,6 @@ import type { HeaderLine, TransportEvents } from '../transport.ts';
 
 const REOPEN_MS = 1_000;
 const REOPEN_MS_MAX = 60_000;
-/** Failures in a row after which the stream is given up: the server works, and has none. */
-const FAILURES_MAX = 10;
 const HEAD_MS = 30_000;
 /** Times in a row that nothing takes the connection until the server counts as gone. */
 const UNREACHABLE_MAX = 3;
@@ -48,7 +46,8 @@ export class HttpEvents {
       this.#handle = undefined;
       // It had this stream, and does not know the session any more.
       if (status === 404 && this.#wasOpen) this.#gone('it no longer knows the session');
-      if (this.#closed || NONE.has(status) || this.#failures >= FAILURES_MAX) return;
+      // It never had one.
+      if (this.#closed || (NONE.has(status) && !this.#wasOpen)) return;
       this.#timer = setTimeout(() => this.open(), this.#delay());
       this.#timer.unref();
     };

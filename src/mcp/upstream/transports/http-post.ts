@@ -18,6 +18,8 @@ const EXCERPT_BYTES = 4_096;
 /** Milliseconds until a stream that ended early is taken up again, when the server names no time of its own. */
 const RESUME_MS = 1_000;
 const RESUME_MS_MAX = 60_000;
+/** Milliseconds that a stream may stay open after the reply. */
+const LINGER_MS = 1_000;
 /** Times in a row that a stream is taken up again without anything new coming. */
 const RESUMES_MAX = 5;
 
@@ -58,6 +60,7 @@ export class HttpPost implements ResponseSink {
   #retryMs = RESUME_MS;
   #resumes = 0;
   #resuming: NodeJS.Timeout | undefined;
+  #lingering: NodeJS.Timeout | undefined;
 
   constructor(
     owner: PostOwner,
@@ -117,6 +120,11 @@ export class HttpPost implements ResponseSink {
       if (this.#head!.status >= 300 && this.#bytes > EXCERPT_BYTES) return;
       this.#chunks.push(chunk);
       this.#bytes += chunk.length;
+      if (this.#bytes > this.#owner.responseBytesMax) {
+        this.#handle.abort();
+        this.#chunks = [];
+        this.#fail(new UpstreamFailure('too-large', String(this.#owner.responseBytesMax)));
+      }
       return;
     }
     try {
@@ -129,6 +137,7 @@ export class HttpPost implements ResponseSink {
   }
 
   onEnd(): void {
+    clearTimeout(this.#lingering);
     if (this.#settled) return;
     const { status } = this.#head!;
     const body = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks);
@@ -150,6 +159,8 @@ export class HttpPost implements ResponseSink {
   }
 
   onError(failure: HttpFailure): void {
+    clearTimeout(this.#lingering);
+    if (this.#settled) return;
     if (failure.kind === 'reset' && this.#sse !== undefined && this.#resume()) return;
     if (failure.kind === 'timeout' && this.#expected !== undefined) this.#owner.cancel(this.#expected);
     this.#fail(fromHttpFailure(failure));
@@ -173,15 +184,18 @@ export class HttpPost implements ResponseSink {
 
   /** A status of 300 or more: a JSON-RPC error in the body is the reply, unless the status itself means something. */
   #refused(status: number, body: Buffer): void {
-    const sessionLost = this.#hadSession && isSessionLoss(status, body);
-    const reply =
-      status === 401 || status === 403 || sessionLost ? undefined : errorReplyIn(body, this.#expected?.id);
+    const found = status === 401 || status === 403 ? undefined : errorReplyIn(body, this.#expected?.id);
+    // With this request's own id it is the reply, whatever its words.
+    const isOurs = found?.id !== undefined && status !== 404;
+    const sessionLost = this.#hadSession && !isOurs && isSessionLoss(status, body);
+    const reply = sessionLost ? undefined : found;
     if (reply === undefined) this.#fail(refusal(this.#head!, body, this.#owner.target, sessionLost));
     else this.#settle(reply);
   }
 
   /** Takes one message of the response; what is not the reply is for the transport's owner. */
   #deliver(bytes: Buffer): void {
+    if (this.#settled) return;
     let message: RpcMessage;
     try {
       message = readMessage(bytes);
@@ -218,7 +232,10 @@ export class HttpPost implements ResponseSink {
   }
 
   #settle(reply: RpcReply | undefined): void {
-    if (this.#finish()) this.#resolve(reply);
+    if (!this.#finish()) return;
+    this.#resolve(reply);
+    // A stream that stays open after the reply has nothing more to say.
+    if (this.#sse !== undefined) this.#lingering = setTimeout(() => this.#handle.abort(), LINGER_MS).unref();
   }
 
   #fail(failure: UpstreamFailure): void {

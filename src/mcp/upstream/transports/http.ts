@@ -22,6 +22,8 @@ export interface HttpTransportOptions {
 /** Streamable HTTP (2025-03-26 and later, Transports): each message is a POST, its answer JSON or a stream that ends with it. */
 export class HttpTransport implements Transport {
   readonly kind = 'http';
+  readonly #signal: AbortSignal;
+  readonly #onAbort = (): void => void this[Symbol.asyncDispose]();
   readonly pid = undefined;
   readonly #options: HttpTransportOptions;
   readonly #target: Target;
@@ -51,7 +53,9 @@ export class HttpTransport implements Transport {
       resumption: (request, lastEventId) => this.#resumption(request, lastEventId),
       pong: (request) => this.#pong(request),
     };
-    events.signal.addEventListener('abort', () => void this[Symbol.asyncDispose](), { once: true });
+    this.#signal = events.signal;
+    this.#signal.addEventListener('abort', this.#onAbort, { once: true });
+    if (this.#signal.aborted) this.#onAbort();
   }
 
   stderrTail(): string {
@@ -69,6 +73,7 @@ export class HttpTransport implements Transport {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#signal.removeEventListener('abort', this.#onAbort);
     this.#listening?.close();
     for (const post of [...this.#running]) post.close();
     if (this.#sessionId !== undefined) await this.#endSession();
@@ -90,7 +95,8 @@ export class HttpTransport implements Transport {
       headTimeoutMs: timeoutMs,
       idleTimeoutMs: undefined,
       totalTimeoutMs: timeoutMs,
-      bodyBytesMax: this.#options.responseBytesMax,
+      // An answer in one piece is bounded by who takes it; a stream may go on as long as its events are bounded.
+      bodyBytesMax: undefined,
     };
     const post = new HttpPost(this.#owner, request, expected, this.#sessionId !== undefined);
     this.#running.add(post);
@@ -127,7 +133,8 @@ export class HttpTransport implements Transport {
       headTimeoutMs: request.timeoutMs,
       idleTimeoutMs: undefined,
       totalTimeoutMs: request.timeoutMs,
-      bodyBytesMax: this.#options.responseBytesMax,
+      // An answer in one piece is bounded by who takes it; a stream may go on as long as its events are bounded.
+      bodyBytesMax: undefined,
     };
   }
 

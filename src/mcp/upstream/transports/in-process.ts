@@ -3,16 +3,25 @@ import { type RpcReply, readMessage } from '../../wire/message.ts';
 import { UpstreamFailure } from '../failure.ts';
 import type { OutboundRequest, Transport, TransportEvents } from '../transport.ts';
 
+/** The longest that a timer can take, in milliseconds. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
 /** A connector inside this process, behind the same messages as any other server. */
 export class InProcessTransport implements Transport {
   readonly kind = 'in-process';
   readonly pid = undefined;
   readonly #server: InProcessServer;
   readonly #stop = new AbortController();
+  readonly #running = new Set<() => void>();
+  readonly #signal: AbortSignal;
+  readonly #onAbort = (): void => void this[Symbol.asyncDispose]();
+  #isClosed = false;
 
   constructor(server: InProcessServer, events: TransportEvents) {
     this.#server = server;
-    events.signal.addEventListener('abort', () => void this[Symbol.asyncDispose](), { once: true });
+    this.#signal = events.signal;
+    this.#signal.addEventListener('abort', this.#onAbort, { once: true });
+    if (this.#signal.aborted) this.#onAbort();
   }
 
   stderrTail(): string {
@@ -20,28 +29,41 @@ export class InProcessTransport implements Transport {
   }
 
   async request(request: OutboundRequest): Promise<RpcReply> {
-    const timeout = AbortSignal.timeout(request.timeoutMs);
-    const given = new AbortController();
-    const giveUp = (): void => given.abort();
-    request.cancellation?.on(giveUp);
-    const signal = AbortSignal.any([this.#stop.signal, timeout, given.signal]);
+    if (this.#isClosed) throw this.#failure(false, request.timeoutMs);
+    const stop = new AbortController();
+    let timedOut = false;
+    let giveUp: () => void = () => undefined;
     const gone = new Promise<never>((_resolve, reject) => {
-      const fail = (): void => reject(this.#failure(timeout.aborted, request.timeoutMs));
-      if (signal.aborted) fail();
-      else signal.addEventListener('abort', fail, { once: true });
+      giveUp = () => {
+        stop.abort();
+        reject(this.#failure(timedOut, request.timeoutMs));
+      };
     });
-    let bytes: Uint8Array | undefined;
+    // It is also rejected when nobody races for it any more.
+    gone.catch(() => undefined);
+    const timer = setTimeout(
+      () => {
+        timedOut = true;
+        giveUp();
+      },
+      Math.min(request.timeoutMs, TIMER_MS_MAX),
+    );
+    timer.unref();
+    this.#running.add(giveUp);
+    request.cancellation?.on(giveUp);
     try {
-      bytes = await Promise.race([this.#server.handle(request.message, signal), gone]);
+      const bytes = await Promise.race([this.#server.handle(request.message, stop.signal), gone]);
+      const message =
+        bytes === undefined
+          ? undefined
+          : readMessage(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+      if (message?.kind === 'result' || message?.kind === 'error') return message;
+      throw new UpstreamFailure('protocol', 'the connector gave no answer');
     } finally {
+      clearTimeout(timer);
+      this.#running.delete(giveUp);
       request.cancellation?.off(giveUp);
     }
-    const message =
-      bytes === undefined
-        ? undefined
-        : readMessage(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
-    if (message?.kind === 'result' || message?.kind === 'error') return message;
-    throw new UpstreamFailure('protocol', 'the connector gave no answer');
   }
 
   async notify(message: Buffer): Promise<void> {
@@ -49,13 +71,17 @@ export class InProcessTransport implements Transport {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#signal.removeEventListener('abort', this.#onAbort);
     this.#stop.abort();
+    for (const giveUp of [...this.#running]) giveUp();
     await this.#server[Symbol.asyncDispose]();
   }
 
   #failure(timedOut: boolean, timeoutMs: number): UpstreamFailure {
     if (timedOut) return new UpstreamFailure('timeout', `no answer within ${timeoutMs / 1_000} s`);
-    return this.#stop.signal.aborted
+    return this.#isClosed
       ? new UpstreamFailure('stopped', 'it was stopped')
       : new UpstreamFailure('cancelled', 'the caller gave up');
   }

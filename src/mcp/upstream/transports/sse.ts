@@ -27,6 +27,8 @@ export interface SseTransportOptions {
 /** HTTP+SSE (2024-11-05, Transports): one long GET for what the server says, POSTs to the endpoint that it names for what we say. */
 export class SseTransport implements Transport {
   readonly kind = 'sse';
+  readonly #signal: AbortSignal;
+  readonly #onAbort = (): void => void this[Symbol.asyncDispose]();
   readonly pid = undefined;
   readonly #options: SseTransportOptions;
   readonly #target: Target;
@@ -49,7 +51,9 @@ export class SseTransport implements Transport {
         ),
       ),
     );
-    events.signal.addEventListener('abort', () => void this[Symbol.asyncDispose](), { once: true });
+    this.#signal = events.signal;
+    this.#signal.addEventListener('abort', this.#onAbort, { once: true });
+    if (this.#signal.aborted) this.#onAbort();
   }
 
   stderrTail(): string {
@@ -58,6 +62,8 @@ export class SseTransport implements Transport {
 
   /** Opens the stream; resolves when the server has named its endpoint. Rejects with UpstreamFailure. */
   open(timeoutMs: number): Promise<void> {
+    if (this.#gone !== undefined)
+      return Promise.reject(new UpstreamFailure('stopped', this.#gone, { delivered: 'no' }));
     return new Promise((resolve, reject) => {
       let head: ResponseHead | undefined;
       let body: Buffer = Buffer.alloc(0);
@@ -186,6 +192,7 @@ export class SseTransport implements Transport {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
+    this.#signal.removeEventListener('abort', this.#onAbort);
     this.#gone ??= 'the connection was closed';
     this.#stream?.abort();
     this.#correlator.failAll(() => new UpstreamFailure('stopped', 'the connection was closed'));

@@ -13,6 +13,8 @@ const NEWLINE = Buffer.from('\n');
 /** A server as a child process: one JSON-RPC message a line on stdin and stdout (2025-11-25, Transports, "stdio"). */
 export class StdioTransport implements Transport {
   readonly kind = 'stdio';
+  readonly #signal: AbortSignal;
+  readonly #onAbort = (): void => void this[Symbol.asyncDispose]();
   readonly #correlator: Correlator;
   readonly #child: Child;
   #gone: string | undefined;
@@ -42,8 +44,9 @@ export class StdioTransport implements Transport {
       onStdoutOverflow: () => this.#end(`it wrote a line of more than ${options.lineBytesMax} bytes`, events),
       onExit: (exit) => this.#end(exit.text, events),
     });
-    events.signal.addEventListener('abort', () => void this[Symbol.asyncDispose](), { once: true });
-    if (events.signal.aborted) void this[Symbol.asyncDispose]();
+    this.#signal = events.signal;
+    this.#signal.addEventListener('abort', this.#onAbort, { once: true });
+    if (this.#signal.aborted) this.#onAbort();
   }
 
   get pid(): number | undefined {
@@ -67,6 +70,7 @@ export class StdioTransport implements Transport {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing = true;
+    this.#signal.removeEventListener('abort', this.#onAbort);
     this.#correlator.failAll(() => new UpstreamFailure('stopped', 'it was stopped'));
     await this.#child.stop({ graceMs: STOP_GRACE_MS });
   }

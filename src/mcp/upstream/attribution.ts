@@ -1,0 +1,90 @@
+import type { ActiveCall } from './active-call.ts';
+
+/** How long a call that was given up may still be worked on, in milliseconds, as far as we fear. */
+const GHOST_MS = 2 * 60_000;
+const GHOSTS_MAX = 1_000;
+
+interface Ghost {
+  readonly owner: object | string;
+  readonly untilMs: number;
+}
+
+/**
+ * Whose business something is that a server says on a shared stream. A call that was given up counts until its late reply comes, or for two
+ * minutes: the server may still be working on it, and what it says then must not reach somebody else.
+ */
+export class Attribution {
+  readonly #active = new Map<number, ActiveCall>();
+  readonly #ghosts = new Map<number, Ghost>();
+  readonly #now: () => number;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  get size(): number {
+    return this.#active.size;
+  }
+
+  get(id: number): ActiveCall | undefined {
+    return this.#active.get(id);
+  }
+
+  calls(): Iterable<ActiveCall> {
+    return this.#active.values();
+  }
+
+  begin(call: ActiveCall): void {
+    this.#active.set(call.id, call);
+  }
+
+  /** A call is over; `answered`: by the server's reply. */
+  end(call: ActiveCall, answered: boolean): void {
+    this.#active.delete(call.id);
+    if (answered) return;
+    if (this.#ghosts.size >= GHOSTS_MAX) this.#ghosts.delete(this.#ghosts.keys().next().value!);
+    this.#ghosts.set(call.id, { owner: ownerOf(call), untilMs: this.#now() + GHOST_MS });
+  }
+
+  /** The reply to a call that was given up has come. */
+  lateReply(id: number): void {
+    this.#ghosts.delete(id);
+  }
+
+  /** The call that something on a shared stream belongs to. */
+  attribute(): ActiveCall | 'none' | 'ambiguous' {
+    this.#forgetOld();
+    let owner: object | string | undefined;
+    let latest: ActiveCall | undefined;
+    let quiet: ActiveCall | undefined;
+    let quietCalls = 0;
+    for (const call of this.#active.values()) {
+      const own = ownerOf(call);
+      if (owner !== undefined && own !== owner) return 'ambiguous';
+      owner = own;
+      latest = call;
+      if (!call.isAsking) {
+        quiet = call;
+        quietCalls++;
+      }
+    }
+    for (const ghost of this.#ghosts.values())
+      if (owner === undefined || ghost.owner !== owner) return 'ambiguous';
+    if (latest === undefined) return 'none';
+    // Within a session it is the same client's, whichever call it is. A stateless client's calls are told apart by nothing but
+    // that the others wait for an answer already.
+    if (latest.caller.era === 'modern' && quietCalls > 1) return 'ambiguous';
+    return quiet ?? latest;
+  }
+
+  #forgetOld(): void {
+    if (this.#ghosts.size === 0) return;
+    const nowMs = this.#now();
+    for (const [id, ghost] of this.#ghosts) if (ghost.untilMs <= nowMs) this.#ghosts.delete(id);
+  }
+}
+
+/** Calls with the same owner are of one client, as far as that can be known: its session, or for a stateless client its principal. */
+export function ownerOf({ caller }: ActiveCall): object | string {
+  return caller.era === 'modern' ? caller.principalId : caller.conversation;
+}
