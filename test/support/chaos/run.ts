@@ -98,6 +98,7 @@ export async function runChaos(
   }, WATCH_MS);
   try {
     await serversSettled(gateway);
+    const before = await holdingsOf(gateway);
     const seen: Seen = { calls: [], lists: [] };
     const workers = CHAOS_KINDS.flatMap((kind) => Array.from({ length: CLIENTS_PER_KIND }, () => kind)).map(
       (kind, index) =>
@@ -112,7 +113,6 @@ export async function runChaos(
         ),
     );
     const tools = await calm(workers, servers, gateway, seen);
-    const before = await settledHoldings(gateway);
     const { outages, faults } = await chaos(gateway, workers, servers, random);
     const notHealed = await heal(workers, servers);
     const loads: Holdings[] = [];
@@ -122,7 +122,7 @@ export async function runChaos(
       loads.push(await holdingsOf(gateway));
     }
     await Promise.all(workers.map((worker) => worker.close()));
-    const after = await settledHoldings(gateway, before);
+    const after = await settledHoldings(gateway, before.sockets);
     const ledger = await readLedger(gateway);
     const exitCode = await gateway.stop();
     clearInterval(watch);
