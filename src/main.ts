@@ -21,10 +21,6 @@ function stopRequested(): Promise<string> {
         resolve(signal);
       });
     }
-    // Reloading is not offered yet; the signal that asks for it elsewhere must not end the gateway.
-    process.on('SIGHUP', () =>
-      process.stderr.write('lanport: the configuration is read at start only; restart to apply changes\n'),
-    );
   });
 }
 
@@ -37,6 +33,7 @@ const program = buildProgram({
     process.exitCode = code;
   },
   stopRequested,
+  onReloadRequested: (listener) => void process.on('SIGHUP', listener),
 });
 
 try {

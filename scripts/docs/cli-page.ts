@@ -22,6 +22,7 @@ export function cliPage(): string {
     now: () => 0,
     exit: () => {},
     stopRequested: () => new Promise(() => {}),
+    onReloadRequested: () => {},
   });
   const sections = leaves(program).map(
     ({ name, command }) => `## ${name}\n\n\`\`\`text\n${helpOf(command)}\n\`\`\`\n`,

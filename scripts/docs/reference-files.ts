@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { generateConfigReference } from '../../src/config/reference.ts';
 import { boundsPage } from './bounds-page.ts';
 import { cliPage } from './cli-page.ts';
+import { diagnosesPage } from './diagnoses-page.ts';
 import { errorsPage } from './errors-page.ts';
 
 /** The generated pages: their text by path in the checkout. */
@@ -13,6 +14,7 @@ export function referenceFiles(): ReadonlyMap<string, string> {
     ['docs/reference/config.schema.json', `${JSON.stringify(config.schema, null, 2)}\n`],
     ['docs/reference/cli.md', cliPage()],
     ['docs/reference/errors.md', errorsPage()],
+    ['docs/reference/diagnoses.md', diagnosesPage()],
     ['docs/reference/bounds.md', boundsPage()],
   ]);
 }

@@ -14,6 +14,8 @@ export interface GatewayClientOptions {
 /** What the command line asks of a running gateway. */
 export interface GatewayClient extends AsyncDisposable {
   get(path: string): Promise<unknown>;
+  /** Without a body when it is `undefined`. */
+  post(path: string, body?: unknown): Promise<unknown>;
   /** One JSON-RPC request to `/mcp`; its result. */
   rpc(method: string, params: Readonly<Record<string, unknown>>): Promise<unknown>;
 }
@@ -53,6 +55,7 @@ export function connectGateway(options: GatewayClientOptions): GatewayClient {
   };
   return {
     get: (path) => send('GET', path, undefined),
+    post: (path, body) => send('POST', path, body),
     rpc: async (method, params) => {
       const answer = (await send('POST', '/mcp', { jsonrpc: '2.0', id: 1, method, params })) as {
         readonly result?: unknown;

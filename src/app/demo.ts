@@ -23,6 +23,8 @@ export function demoServer(startTimeoutMs: number, callTimeoutMs: number, concur
     allowAllKeys: false,
     allowedTools: undefined,
     disallowedTools: [],
+    toolOverrides: {},
+    onToolChange: 'notify',
     startTimeoutMs,
     callTimeoutMs,
     concurrency,

@@ -1,36 +1,34 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { createAuthenticator } from '../auth/authenticate.ts';
 import type { LanportConfig } from '../config/load.ts';
 import { createPostgresConnector } from '../connectors/postgres/connector.ts';
 import { DEMO_DATABASE, DEMO_ROLE } from '../connectors/postgres/demo.ts';
-import { readEnvironment } from '../connectors/postgres/environment.ts';
 import { systemClock } from '../core/clock.ts';
 import { createIdSource } from '../core/ids.ts';
 import { Scope } from '../core/scope.ts';
 import type { Secret } from '../core/secret.ts';
 import { Edge } from '../edge/server.ts';
-import type { Exchange } from '../gateway/exchange.ts';
 import { handleAdmin } from '../gateway/handle-admin.ts';
 import { handleMcp } from '../gateway/handle-mcp.ts';
 import type { HandleMcpDeps } from '../gateway/mcp-deps.ts';
 import { SseSessions } from '../gateway/handle-sse.ts';
 import { handleHealth } from '../gateway/health.ts';
 import { sendStatusPage } from '../gateway/status-page.ts';
-import { createKeyRing } from '../keys/key-ring.ts';
 import { masterKeyFile } from '../keys/master-key-file.ts';
 import { createLedger } from '../ledger/ledger.ts';
 import { Mcp } from '../mcp/mcp.ts';
 import type { InProcessServer, ServerConfig } from '../mcp/mcp-ports.ts';
 import { HttpClient } from '../net/http-client.ts';
-import { createPolicy } from '../policy/visibility.ts';
 import { lockFolder } from '../store/folder-lock.ts';
 import { type OpenedStore, openStore, type StoreMode } from '../store/open-store.ts';
-import { errorChain, type Log } from '../telemetry/log.ts';
+import { type BufferedLog, errorChain, type Log } from '../telemetry/log.ts';
+import { type Access, requireKey } from './access.ts';
+import { postgresConnector } from './connectors.ts';
 import { demoServer, prepareDemo } from './demo.ts';
+import { LiveConfig } from './live-config.ts';
+import { Reload, type ReloadDeps } from './reload.ts';
 import { openSealSecrets } from './seal-secrets.ts';
-import { EXIT, StartupError } from './startup-error.ts';
 import { VERSION } from './version.ts';
 
 export interface GatewayOptions {
@@ -39,7 +37,11 @@ export interface GatewayOptions {
   readonly hasFile: boolean;
   readonly dataFolder: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly log: Log;
+  readonly log: BufferedLog;
+  /** Reads the configuration again, for a reload. */
+  readonly read: ReloadDeps['read'];
+  /** The files that `config` was read from, and their state then; to be watched. */
+  readonly stamps: ReloadDeps['stamps'];
 }
 
 export interface Gateway {
@@ -51,11 +53,11 @@ export interface Gateway {
   readonly masterKeyPath: string | undefined;
   readonly storeKind: string;
   readonly servers: readonly string[];
+  /** Replaces the configuration by what its files say now; the outcome is logged. */
+  reload(): void;
   /** Drains, stops every child, flushes, closes. Never rejects. */
   stop(): Promise<void>;
 }
-
-const LOOPBACK = /^(?:127\.|localhost$|::1$)/;
 
 /** Builds the gateway from its configuration and starts it. Rejects with what went wrong; then nothing is left running. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
@@ -74,7 +76,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 }
 
 async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<void>): Promise<Gateway> {
-  const { config, log, dataFolder } = options;
+  const { log, dataFolder } = options;
   const clock = systemClock;
   const newId = createIdSource();
   mkdirSync(dataFolder, { recursive: true });
@@ -82,15 +84,11 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   scope.add('data folder', () => lock.release());
 
   const { masterKey, masterKeyPath } = keyOf(options);
-  if (masterKey === undefined && config.keys.keys.length === 0 && !LOOPBACK.test(config.edge.host)) {
-    throw new StartupError(
-      `no key is configured, and ${config.edge.host} can be reached from other machines: set general_settings.master_key, or listen on 127.0.0.1`,
-      EXIT.configuration,
-    );
-  }
+  requireKey(options.config, masterKey, options.config.edge.host);
   const opened = await openStore(storeMode(options), log);
   scope.add('store', () => opened.store[Symbol.asyncDispose](), 30_000);
-  const servers = await serversOf(options, opened);
+  const config = await withServers(options, opened);
+  const live = new LiveConfig(config, masterKey, clock);
 
   const ledger = await createLedger({
     store: opened.store.ledger,
@@ -110,13 +108,14 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   const seals = await openSealSecrets(opened.store.secrets, clock, log);
   scope.add('seal secrets', () => seals.close());
   const mcp = new Mcp({
-    config: { servers, separator: config.mcp.separator },
+    config: config.mcp,
     store: opened.store.catalog,
+    toolHistory: opened.store.toolHistory,
     http,
     log,
     clock,
     random: Math.random,
-    bounds: config.limits,
+    bounds: live.bounds,
     identity: { name: 'lanport', version: VERSION },
     sealSecrets: () => seals.secrets,
     inProcess: connectors(opened, log),
@@ -124,56 +123,50 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   });
   scope.add('servers', () => mcp[Symbol.asyncDispose](), 20_000);
 
-  const ring = createKeyRing({ masterKey, keys: config.keys.keys });
-  const authenticator = createAuthenticator({
-    ring,
-    headerName: config.edge.keyHeaderName,
-    allowedIps: config.edge.allowedIps,
-    useXForwardedFor: config.edge.useXForwardedFor,
-    trustLoopbackWithoutKeys: true,
-    clock,
-  });
-  const authenticate = (routeKind: 'mcp' | 'admin' | 'health') => (exchange: Exchange) =>
-    authenticator.authenticate({
-      headers: exchange.headers,
-      query: exchange.query,
-      remoteAddress: exchange.remoteAddress,
-      routeKind,
-    });
-  const policy = createPolicy({
-    servers,
-    defaultAccess: config.keys.defaultAccess,
-    keyHeaderOf: authenticator.keyHeaderOf,
-  });
   let draining = false;
   const sse = new SseSessions();
   const farewells = new Set<() => void>();
-  const deps: HandleMcpDeps = {
-    mcp,
-    policy,
-    ledger,
-    log,
-    clock,
-    newId,
-    authenticate: authenticate('mcp'),
-    addressOf: (exchange) => authenticator.addressOf(exchange),
-    version: VERSION,
-    onStop: (listener) => {
-      farewells.add(listener);
-      return () => farewells.delete(listener);
-    },
+  const onStop: HandleMcpDeps['onStop'] = (listener) => {
+    farewells.add(listener);
+    return () => farewells.delete(listener);
+  };
+  let known: { readonly access: Access; readonly deps: HandleMcpDeps } | undefined;
+  /** What a request needs; one request keeps to the configuration that it began with. */
+  const mcpDeps = (): HandleMcpDeps => {
+    const { access } = live;
+    if (known?.access !== access) {
+      const { policy, addressOf } = access;
+      const authenticate: HandleMcpDeps['authenticate'] = (exchange) => access.authenticate(exchange, 'mcp');
+      known = {
+        access,
+        deps: {
+          mcp,
+          policy,
+          ledger,
+          log,
+          clock,
+          newId,
+          authenticate,
+          addressOf,
+          version: VERSION,
+          onStop,
+          current: mcpDeps,
+        },
+      };
+    }
+    return known.deps;
   };
   const startedAt = clock.now();
   const edge = new Edge({
-    bounds: config.limits,
-    browser: { allowedHosts: config.edge.allowedHosts, checkHost: ring.size === 0 },
+    bounds: live.bounds,
+    browser: live.browser,
     newId,
     clock,
     log,
     handlers: {
-      mcp: (exchange) => handleMcp(exchange, deps),
-      sse: (exchange) => sse.open(exchange, deps),
-      messages: (exchange) => sse.post(exchange, deps),
+      mcp: (exchange) => handleMcp(exchange, mcpDeps()),
+      sse: (exchange) => sse.open(exchange, mcpDeps()),
+      messages: (exchange) => sse.post(exchange, mcpDeps()),
       health: (exchange, route) =>
         handleHealth(exchange, route.probe, {
           mcp,
@@ -183,29 +176,37 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
           version: VERSION,
           startedAt,
           isDraining: () => draining,
-          identify: (one) => {
-            try {
-              return authenticate('health')(one);
-            } catch {
-              return undefined;
-            }
-          },
+          configuration: () => ({ files: live.files, ...reload.state }),
+          identify: (one) => live.access.identify(one),
         }),
       admin: (exchange, route) =>
         handleAdmin(exchange, route.operation, route.argument, {
           mcp,
-          policy,
-          authenticate: authenticate('admin'),
+          log,
+          policy: live.access.policy,
+          authenticate: (one) => live.access.authenticate(one, 'admin'),
+          addressOf: (one) => live.access.addressOf(one),
           recentCalls: async (query) => {
             await ledger.flush(AbortSignal.timeout(1_000)).catch(() => undefined);
             return opened.store.ledger.recent(query);
           },
-          accessGroups: [...new Set(servers.flatMap((server) => server.accessGroups))].sort(),
+          accessGroups: live.access.accessGroups,
+          reload: () => reload.request('admin'),
         }),
       status: (exchange) => sendStatusPage(exchange, VERSION),
     },
   });
   scope.add('listener', () => edge[Symbol.asyncDispose]());
+  const reload = new Reload({
+    read: options.read,
+    stamps: options.stamps,
+    apply: async (next) => {
+      const renewed = { ...options, config: next };
+      return live.apply(await withServers(renewed, opened), keyOf(renewed).masterKey, { mcp, edge, log });
+    },
+    clock,
+    log,
+  });
   await mcp.start();
   const { port } = await edge.listen(config.edge.host, config.edge.port);
   scope.add(
@@ -217,13 +218,16 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     },
     config.limits.shutdownDrainMs + 2_000,
   );
+  reload.start();
+  scope.add('reload', () => reload[Symbol.asyncDispose](), 15_000);
   const host = config.edge.host === '0.0.0.0' || config.edge.host === '::' ? '127.0.0.1' : config.edge.host;
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
     masterKey,
     masterKeyPath,
     storeKind: opened.store.kind,
-    servers: servers.map((server) => server.name),
+    servers: config.mcp.servers.map((server) => server.name),
+    reload: () => void reload.request('signal').catch(() => undefined),
     stop,
   };
 }
@@ -248,33 +252,23 @@ function storeMode({ config, dataFolder }: GatewayOptions): StoreMode {
     : { kind: 'external', url: config.store.databaseUrl };
 }
 
-/** The configured servers; without a file, the demo, where there is an embedded database to put it in. */
-async function serversOf(
+/** The configuration with its servers; without a file, with the demo, where there is an embedded database to put it in. */
+async function withServers(
   { config, hasFile, log }: GatewayOptions,
-  opened: OpenedStore,
-): Promise<readonly ServerConfig[]> {
-  if (hasFile || config.mcp.servers.length > 0 || opened.embedded === undefined) return config.mcp.servers;
-  await prepareDemo(opened.embedded, log);
-  return [
-    demoServer(config.limits.serverStartMs, config.limits.callTotalMs, config.limits.inFlightPerServerMax),
-  ];
+  { embedded }: OpenedStore,
+): Promise<LanportConfig> {
+  if (hasFile || config.mcp.servers.length > 0 || embedded === undefined) return config;
+  await prepareDemo(embedded, log);
+  const { serverStartMs, callTotalMs, inFlightPerServerMax } = config.limits;
+  const demo = demoServer(serverStartMs, callTotalMs, inFlightPerServerMax);
+  return { ...config, mcp: { ...config.mcp, servers: [demo] } };
 }
 
 function connectors(
   { embedded }: OpenedStore,
   log: Log,
 ): ReadonlyMap<string, (config: ServerConfig) => InProcessServer> {
-  const postgres = (config: ServerConfig): InProcessServer => {
-    const url = config.env['DATABASE_URI'] ?? config.env['DATABASE_URL'];
-    if (url === undefined)
-      throw new Error(
-        `mcp_servers.${config.name}.env.DATABASE_URI is missing: the connector needs the address of its database`,
-      );
-    const options = readEnvironment(
-      Object.fromEntries(Object.entries(config.env).map(([name, value]) => [name, value.reveal()])),
-    );
-    return createPostgresConnector({ connection: { url }, log, version: VERSION, ...options }).server;
-  };
+  const postgres = (config: ServerConfig): InProcessServer => postgresConnector(config, log);
   const all = new Map([['postgres', postgres]]);
   if (embedded !== undefined) {
     all.set(

@@ -1,8 +1,10 @@
 import { dirname, resolve } from 'node:path';
+import { noteReads } from '../config/file-watch.ts';
+import { inspectConfig, type LanportConfig } from '../config/load.ts';
 import { ConfigError, formatProblem } from '../config/problem.ts';
-import { loadConfig } from '../config/load.ts';
 import { createLog } from '../telemetry/log.ts';
 import { type Gateway, startGateway } from './gateway.ts';
+import type { ReadConfig } from './reload.ts';
 import { EXIT, explainStartup, StartupError } from './startup-error.ts';
 import { VERSION } from './version.ts';
 
@@ -12,6 +14,8 @@ export interface ServeOptions {
   readonly host?: string | undefined;
   readonly data?: string | undefined;
   readonly envFile?: string | undefined;
+  /** Whether a changed file is reloaded by itself; it is, unless this is false. */
+  readonly watch?: boolean | undefined;
 }
 
 export interface ServeIo {
@@ -20,6 +24,8 @@ export interface ServeIo {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Resolves with the name of the signal that asks for the end. */
   readonly stopRequested: Promise<string>;
+  /** Calls `listener` each time the process is asked to read its configuration again. */
+  readonly onReloadRequested: (listener: () => void) => void;
 }
 
 /** Where state is kept when `--data` does not say: beside the configuration file, or here. */
@@ -31,9 +37,16 @@ export function dataFolderOf(options: Pick<ServeOptions, 'config' | 'data'>): st
 /** `lanport serve`: starts, tells how to connect, serves until asked to stop. Resolves with the exit code; rejects with StartupError. */
 export async function serve(options: ServeOptions, io: ServeIo): Promise<number> {
   const dataFolder = dataFolderOf(options);
-  const { config, warnings } = await load(options, io);
+  let reload: (() => void) | undefined;
+  let askedEarly = false;
+  io.onReloadRequested(() => {
+    if (reload === undefined) askedEarly = true;
+    else reload();
+  });
+  const first = await read(options, io);
+  const config = checked(first);
   const log = createLog(io.stderr, config.log.level);
-  for (const warning of warnings) log.warn('configuration', { problem: formatProblem(warning) });
+  for (const warning of first.problems) log.warn('configuration', { problem: formatProblem(warning) });
   let gateway: Gateway;
   try {
     gateway = await startGateway({
@@ -42,6 +55,8 @@ export async function serve(options: ServeOptions, io: ServeIo): Promise<number>
       dataFolder,
       environment: io.env,
       log,
+      read: () => read(options, io),
+      stamps: first.stamps,
     });
   } catch (error) {
     log.flush();
@@ -55,6 +70,8 @@ export async function serve(options: ServeOptions, io: ServeIo): Promise<number>
     store: gateway.storeKind,
     pid: process.pid,
   });
+  reload = () => gateway.reload();
+  if (askedEarly) reload();
   const signal = await io.stopRequested;
   log.info('stopping', { signal });
   await gateway.stop();
@@ -63,23 +80,27 @@ export async function serve(options: ServeOptions, io: ServeIo): Promise<number>
   return EXIT.ok;
 }
 
-async function load(options: ServeOptions, io: ServeIo): ReturnType<typeof loadConfig> {
-  try {
-    return await loadConfig({
-      file: options.config,
-      env: io.env,
-      envFile: options.envFile,
-      overrides: { 'general_settings.host': options.host, 'general_settings.port': options.port },
-    });
-  } catch (error) {
-    if (error instanceof ConfigError)
-      throw new StartupError(
-        `${error.message}\nThe gateway was not started: correct the configuration (lanport config check shows all problems).`,
-        EXIT.configuration,
-        error,
-      );
-    throw error;
-  }
+/** The configuration as the files, the environment and the command line say now. */
+async function read(options: ServeOptions, io: ServeIo): Promise<ReadConfig> {
+  const { readFile, stamps } = noteReads();
+  const { config, problems } = await inspectConfig({
+    file: options.config,
+    env: io.env,
+    envFile: options.envFile,
+    overrides: { 'general_settings.host': options.host, 'general_settings.port': options.port },
+    readFile,
+  });
+  return { config, problems, stamps: options.watch === false ? new Map() : stamps };
+}
+
+function checked({ config, problems }: ReadConfig): LanportConfig {
+  if (config !== undefined) return config;
+  const error = new ConfigError(problems);
+  throw new StartupError(
+    `${error.message}\nThe gateway was not started: correct the configuration (lanport config check shows all problems).`,
+    EXIT.configuration,
+    error,
+  );
 }
 
 /** What a person needs to connect a client. The key itself is shown nowhere: the lines read it from its file. */

@@ -18,8 +18,11 @@ interface ReadOptions {
   readonly envFile?: string;
 }
 
-/** Adds `lanport config check | explain | schema`. Exit code 0: usable, warnings included; 1: errors, or no such setting. */
-export function registerConfigCommands(program: Command, io: CommandIo): void {
+/**
+ * Adds `lanport config check | explain | schema` and returns `config`. Exit code 0: usable, warnings included; 1: errors, or no such
+ * setting.
+ */
+export function registerConfigCommands(program: Command, io: CommandIo): Command {
   const config = program.command('config').description('Check and explain the configuration file.');
   config
     .command('check')
@@ -51,6 +54,7 @@ export function registerConfigCommands(program: Command, io: CommandIo): void {
       '\nExample:\n  lanport config schema > config.schema.json\n  # then, as the first line of config.yaml:\n  # yaml-language-server: $schema=config.schema.json',
     )
     .action(() => void io.stdout.write(`${JSON.stringify(generateConfigReference().schema, null, 2)}\n`));
+  return config;
 }
 
 function finish(io: CommandIo, code: number): void {

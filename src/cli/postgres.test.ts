@@ -181,6 +181,7 @@ test.each([
     now: Date.now,
     exit: () => undefined,
     stopRequested: () => new Promise<string>(() => undefined),
+    onReloadRequested: () => undefined,
   };
   registerPostgresCommand(program, io);
   const error: unknown = await program

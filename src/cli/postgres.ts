@@ -101,6 +101,10 @@ export function registerPostgresCommand(
         io.stdout.write(printRole(role, options.schema, databaseOf(settings.url)));
         return;
       }
+      // Without a listener the signal would end the process.
+      io.onReloadRequested(() =>
+        io.stderr.write('lanport: this server has no file to reload; restart it to apply changes\n'),
+      );
       io.exit(
         await servePostgres(settings, { ...streams, stderr: io.stderr, stopRequested: io.stopRequested() }),
       );

@@ -8,4 +8,6 @@ export interface ProgramIo {
   readonly exit: (code: number) => void;
   /** Resolves when the process is asked to stop. */
   readonly stopRequested: () => Promise<string>;
+  /** Calls `listener` each time the process is asked to read its configuration again (SIGHUP). */
+  readonly onReloadRequested: (listener: () => void) => void;
 }

@@ -1,11 +1,15 @@
 import { Command } from 'commander';
 import { VERSION } from '../app/version.ts';
+import { registerBridgeCommand } from './bridge.ts';
 import { registerConfigCommands } from './config.ts';
+import { registerDoctorCommand } from './doctor.ts';
 import { registerLedgerCommands } from './ledger.ts';
 import { registerPostgresCommand } from './postgres.ts';
 import type { ProgramIo } from './program-io.ts';
+import { registerReloadCommand } from './reload.ts';
 import { registerServeCommand } from './serve.ts';
 import { registerServersCommands } from './servers.ts';
+import { registerStdioCommand } from './stdio.ts';
 import { registerToolsCommands } from './tools.ts';
 
 /** The whole command line. */
@@ -19,10 +23,13 @@ export function buildProgram(io: ProgramIo): Command {
     .showHelpAfterError('(add --help for the options)')
     .exitOverride();
   registerServeCommand(program, io);
-  registerConfigCommands(program, io);
+  registerReloadCommand(registerConfigCommands(program, io), io);
   registerServersCommands(program, io);
+  registerDoctorCommand(program, io);
   registerToolsCommands(program, io);
   registerLedgerCommands(program, io);
+  registerStdioCommand(program, io);
+  registerBridgeCommand(program, io);
   registerPostgresCommand(program, io);
   program
     .command('version')

@@ -12,6 +12,7 @@ export function registerServeCommand(program: Command, io: ProgramIo): void {
     .option('--host <address>', 'address to listen on (127.0.0.1)')
     .option('-d, --data <folder>', 'folder for all state (.lanport beside the configuration file)')
     .option('--env-file <file>', 'file of NAME=value lines with further variables')
+    .option('--no-watch', 'reload the configuration when asked to only, not when its files change')
     .addHelpText(
       'after',
       '\nExit code: 0 stopped as asked, 2 the configuration has errors, 3 could not start.\n\nExamples:\n  lanport serve\n  lanport serve --config config.yaml --host 0.0.0.0',
@@ -23,6 +24,7 @@ export function registerServeCommand(program: Command, io: ProgramIo): void {
           stderr: io.stderr,
           env: io.env,
           stopRequested: io.stopRequested(),
+          onReloadRequested: io.onReloadRequested,
         }),
       );
     });

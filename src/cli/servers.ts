@@ -19,11 +19,18 @@ interface Server {
   readonly starts: number;
   readonly inFlight: number;
   readonly findings: readonly { readonly code: string; readonly text: string; readonly fix?: string }[];
+  readonly prompts: number;
+  readonly resources: number;
+  readonly resourceTemplates: number;
+  readonly isolation: string;
+  readonly isolatedConnections: number;
+  readonly waiting: number;
+  readonly history: readonly { readonly at: string; readonly state: string; readonly reason?: string }[];
   readonly stderr?: string;
   readonly toolNames?: readonly string[];
 }
 
-/** Adds `lanport servers list | show`. */
+/** Adds `lanport servers list | show | restart | logs`. */
 export function registerServersCommands(program: Command, io: ProgramIo): void {
   const servers = program.command('servers').description('The MCP servers of a running gateway.');
   withClientOptions(servers.command('list').description('Every server with its state.'))
@@ -53,6 +60,47 @@ export function registerServersCommands(program: Command, io: ProgramIo): void {
       await using client = clientOf(options, io);
       const server = (await client.get(`/v1/mcp/server/${encodeURIComponent(name)}`)) as Server;
       io.stdout.write(options.json === true ? `${JSON.stringify(server, null, 2)}\n` : describe(server));
+    });
+  withClientOptions(
+    servers
+      .command('restart')
+      .argument('<name>', 'name or alias')
+      .description(
+        'Ends a server and starts it anew; waits for the outcome. Exits with 1 when it did not come back.',
+      ),
+  )
+    .addHelpText('after', '\nExample:\n  lanport servers restart db')
+    .action(async (name: string, options: ClientOptions) => {
+      await using client = clientOf(options, io);
+      const server = (await client.post(`/v1/mcp/server/${encodeURIComponent(name)}/restart`)) as Server;
+      const isBack = server.state === 'ready';
+      if (options.json === true) io.stdout.write(`${JSON.stringify(server, null, 2)}\n`);
+      else
+        io.stdout.write(
+          isBack
+            ? `${server.name} is ready: ${server.tools} tools.\n`
+            : `${server.name} is ${server.state}: ${server.reason ?? 'no reason is known'}\nlanport servers logs ${server.name} shows what it said.\n`,
+        );
+      if (!isBack) io.exit(1);
+    });
+  withClientOptions(
+    servers
+      .command('logs')
+      .argument('<name>', 'name or alias')
+      .description('What happened to one server lately, and the end of what it wrote to stderr.'),
+  )
+    .addHelpText('after', '\nExample:\n  lanport servers logs db')
+    .action(async (name: string, options: ClientOptions) => {
+      await using client = clientOf(options, io);
+      const server = (await client.get(`/v1/mcp/server/${encodeURIComponent(name)}`)) as Server;
+      const { history, stderr } = server;
+      if (options.json === true) io.stdout.write(`${JSON.stringify({ history, stderr }, null, 2)}\n`);
+      else {
+        const events = history.map(
+          ({ at, state, reason }) => `${at}  ${state}${reason === undefined ? '' : `  ${reason}`}\n`,
+        );
+        io.stdout.write(`${events.join('')}${stderr === undefined ? '' : `\nstderr:\n${stderr}\n`}`);
+      }
     });
 }
 
@@ -86,7 +134,20 @@ function describe(server: Server): string {
     ['Address', server.url],
     ['Process', server.pid === undefined ? undefined : String(server.pid)],
     ['Starts', String(server.starts)],
-    ['In flight', String(server.inFlight)],
+    ['In flight', `${server.inFlight}${server.waiting > 0 ? `, ${server.waiting} waiting` : ''}`],
+    [
+      'Isolation',
+      server.isolation === 'shared'
+        ? undefined
+        : `${server.isolation}, ${server.isolatedConnections} connections`,
+    ],
+    ['Prompts', server.prompts > 0 ? String(server.prompts) : undefined],
+    [
+      'Resources',
+      server.resources + server.resourceTemplates > 0
+        ? `${server.resources}, ${server.resourceTemplates} templates`
+        : undefined,
+    ],
     ['Tools', `${server.tools}${server.toolsReadAt === undefined ? '' : `, read ${server.toolsReadAt}`}`],
     ...(server.toolNames ?? []).map((name): [string, string] => ['', name]),
   ];

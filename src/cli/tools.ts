@@ -1,8 +1,10 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { EXIT } from '../app/startup-error.ts';
 import { clientOf, type ClientOptions, withClientOptions } from './client-options.ts';
+import { printable } from './printable.ts';
 import type { ProgramIo } from './program-io.ts';
 import { table } from './table.ts';
+import { registerToolReviewCommands } from './tool-review.ts';
 
 interface Tool {
   readonly name: string;
@@ -15,7 +17,7 @@ interface Result {
   readonly content?: readonly { readonly type: string; readonly text?: string }[];
 }
 
-/** Adds `lanport tools list | call`. */
+/** Adds `lanport tools list | call | history | held | accept`. */
 export function registerToolsCommands(program: Command, io: ProgramIo): void {
   const tools = program.command('tools').description('The tools of a running gateway.');
   withClientOptions(tools.command('list').description('Every tool that the key may use.'))
@@ -31,7 +33,7 @@ export function registerToolsCommands(program: Command, io: ProgramIo): void {
             list.map((tool) => [
               tool.name,
               tool.server,
-              (tool.description ?? '').replaceAll(/\s+/g, ' ').slice(0, 80),
+              printable((tool.description ?? '').replaceAll(/\s+/g, ' ').slice(0, 80)),
             ]),
           ),
         );
@@ -58,6 +60,7 @@ export function registerToolsCommands(program: Command, io: ProgramIo): void {
         io.exit(result.isError === true ? EXIT.failed : EXIT.ok);
       },
     );
+  registerToolReviewCommands(tools, io);
 }
 
 function objectOf(text: string): unknown {

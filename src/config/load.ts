@@ -193,6 +193,7 @@ function resolve(
       declared,
       aliases: settings.mcp_aliases,
       separator: general.mcp_tool_prefix_separator,
+      onToolChange: general.mcp_on_tool_change,
       defaults: {
         startTimeoutMs: limits.serverStartMs,
         callTimeoutMs: limits.callTotalMs,

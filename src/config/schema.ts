@@ -6,7 +6,13 @@ import { keysGeneralShape, virtualKeySchema } from '../keys/keys-config.ts';
 import { ledgerGeneralShape, ledgerSchema } from '../ledger/ledger-config.ts';
 import { llmLitellmShape, routerSchema } from '../llm/llm-config.ts';
 import { modelListSchema } from '../llm/model-config.ts';
-import { aliasesSchema, mcpSettingsSchema, separatorSchema, serversSchema } from '../mcp/mcp-config.ts';
+import {
+  aliasesSchema,
+  mcpSettingsSchema,
+  onToolChangeSchema,
+  separatorSchema,
+  serversSchema,
+} from '../mcp/mcp-config.ts';
 import { storeGeneralShape } from '../store/store-config.ts';
 import { INERT_GENERAL, INERT_LITELLM, INERT_TOP } from './litellm-keys.ts';
 
@@ -48,6 +54,7 @@ export const generalSchema = z.strictObject({
   ...ledgerGeneralShape,
   ...logGeneralShape,
   mcp_tool_prefix_separator: separatorSchema,
+  mcp_on_tool_change: onToolChangeSchema,
   max_request_size_mb: setting(
     z.number().positive().optional(),
     'Largest request body in MB; limits.body_bytes_max wins over it.',

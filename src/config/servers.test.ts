@@ -294,9 +294,54 @@ describe('the rest of an entry', () => {
 
   it('what is loaded but has no effect yet says so', async () => {
     const lines = await problems(
-      'mcp_servers: {a: {url: "http://h/", tool_overrides: {t: {name: x}}, isolation: session, idle_shutdown: 10m}, b: {url: "http://h/", isolation: shared, idle_shutdown: false}}',
+      'mcp_servers: {a: {url: "http://h/", health_check: true, isolation: session, idle_shutdown: 10m}}',
     );
-    expect(lines.map((line) => line.split(': ')[2])).toEqual(['mcp_servers.a.tool_overrides']);
+    expect(lines.map((line) => line.split(': ')[2])).toEqual(['mcp_servers.a.health_check']);
+  });
+
+  it('a server says what happens with tools that change, or general_settings for those that do not', async () => {
+    const { config } = await load(
+      'general_settings: {mcp_on_tool_change: hold}\nmcp_servers: {a: {url: "http://h/"}, b: {url: "http://h/", on_tool_change: notify}}',
+    );
+    expect(config.mcp.servers.map(({ onToolChange }) => onToolChange)).toEqual(['hold', 'notify']);
+    expect((await load('mcp_servers: {a: {command: x}}')).config.mcp.servers[0]!.onToolChange).toBe('notify');
+    expect((await problems('mcp_servers: {a: {command: x, on_tool_change: ask}}'))[0]).toContain(
+      'error: mcp_servers.a.on_tool_change',
+    );
+  });
+
+  it('tool_overrides are complete, and names in them that clients would not see as they are written are refused', async () => {
+    const { config, warnings } = await load(
+      'mcp_servers: {a: {command: x, tool_overrides: {t: {name: find, arguments: {limit: 10}}, u: {hidden: true}}}}',
+    );
+    expect(warnings).toEqual([]);
+    expect(config.mcp.servers[0]!.toolOverrides).toEqual({
+      t: {
+        name: 'find',
+        title: undefined,
+        description: undefined,
+        annotations: {},
+        hidden: false,
+        arguments: { limit: 10 },
+      },
+      u: {
+        name: undefined,
+        title: undefined,
+        description: undefined,
+        annotations: {},
+        hidden: true,
+        arguments: {},
+      },
+    });
+    const long = 'n'.repeat(45);
+    const lines = await problems(
+      `mcp_servers: {a: {alias: shop, command: x, tool_overrides: {t: {name: "a.b"}, u: {name: ${long}}, v: {name: w}, x: {name: w}, y: {name: w, hidden: true}}}}`,
+    );
+    expect(lines.map((line) => line.slice(line.indexOf('mcp_servers')))).toEqual([
+      'mcp_servers.a.tool_overrides.t.name: cannot be the name of a tool. Use letters, digits, "_" and "-".',
+      'mcp_servers.a.tool_overrides.u.name: has 45 characters, and 43 are left after the prefix "shop-". Use a shorter name, or give the server a shorter alias.',
+      'mcp_servers.a.tool_overrides.x.name: is given to "v" too. Two tools of a server cannot have the same name.',
+    ]);
   });
 
   it('a server of an OpenAPI document is left out with a warning, and may still be named', async () => {

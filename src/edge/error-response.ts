@@ -32,7 +32,7 @@ function rpcBody(error: GatewayError): Buffer {
 function plainBody(error: GatewayError, status: number): Buffer {
   return Buffer.from(
     JSON.stringify({
-      error: { message: error.message, type: error.code, param: null, code: String(status) },
+      error: { message: error.message, type: error.code, param: null, code: String(status), ...error.data },
     }),
   );
 }

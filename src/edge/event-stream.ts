@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { EventStream } from '../gateway/exchange.ts';
+import type { EventStream, Exchange } from '../gateway/exchange.ts';
 
 /** Bytes that may wait for a slow reader before events are left out. */
 export const BUFFERED_BYTES_MAX = 1024 * 1024;
@@ -38,9 +38,9 @@ export class EventStreams {
     return this.#open.size;
   }
 
-  /** Takes over a response whose head is written. */
-  hold(response: ServerResponse): EventStream {
-    const stream = new HeldStream(response, () => {
+  /** Takes over a response whose head is written; `exchange` is the request that it answers. */
+  hold(response: ServerResponse, exchange: Exchange): EventStream {
+    const stream = new HeldStream(response, exchange, () => {
       this.#open.delete(stream);
       if (this.#open.size === 0) this.#stop();
     });
@@ -49,6 +49,13 @@ export class EventStreams {
       for (const one of this.#open) one.comment('keep-alive');
     }, this.#keepAliveMs).unref();
     return stream;
+  }
+
+  /** Ends the streams whose request `mayStay` refuses; how many. */
+  closeUnless(mayStay: (exchange: Exchange) => boolean): number {
+    const refused = [...this.#open].filter((stream) => !mayStay(stream.exchange));
+    for (const stream of refused) stream.close();
+    return refused.length;
   }
 
   closeAll(): void {
@@ -63,11 +70,13 @@ export class EventStreams {
 }
 
 class HeldStream implements EventStream {
+  readonly exchange: Exchange;
   readonly #response: ServerResponse;
   readonly #listeners: (() => void)[] = [];
   #closed = false;
 
-  constructor(response: ServerResponse, onGone: () => void) {
+  constructor(response: ServerResponse, exchange: Exchange, onGone: () => void) {
+    this.exchange = exchange;
     this.#response = response;
     response.once('close', () => {
       this.#closed = true;

@@ -146,7 +146,7 @@ export class HttpExchange implements Exchange {
     this.status = 200;
     this.#response.writeHead(200, { ...STREAM_HEADERS, ...headers, 'x-request-id': this.requestId });
     this.#response.write(': open\n\n');
-    return this.#deps.streams.hold(this.#response);
+    return this.#deps.streams.hold(this.#response, this);
   }
 
   event(data: Buffer, id?: string): boolean {

@@ -22,8 +22,12 @@ const FIXED: ReadonlyMap<string, Route> = new Map<string, Route>([
   ['/health/readiness', { kind: 'health', probe: 'readiness' }],
   ['/v1/mcp/server', { kind: 'admin', operation: 'servers', argument: undefined }],
   ['/v1/mcp/tools', { kind: 'admin', operation: 'tools', argument: undefined }],
+  ['/v1/mcp/tools/held', { kind: 'admin', operation: 'tools-held', argument: undefined }],
+  ['/v1/mcp/tools/history', { kind: 'admin', operation: 'tools-history', argument: undefined }],
+  ['/v1/mcp/tools/accept', { kind: 'admin', operation: 'tools-accept', argument: undefined }],
   ['/v1/mcp/access_groups', { kind: 'admin', operation: 'access-groups', argument: undefined }],
   ['/spend/logs', { kind: 'admin', operation: 'ledger', argument: undefined }],
+  ['/config/reload', { kind: 'admin', operation: 'reload', argument: undefined }],
   ['/', { kind: 'status' }],
 ]);
 
@@ -41,6 +45,8 @@ export function routeOf(path: string): Route {
   if (parts.length === 2 && parts[1] === 'sse') return scoped('sse', parts[0]!);
   if (trimmed.startsWith('/v1/mcp/server/') && parts.length === 4)
     return { kind: 'admin', operation: 'server', argument: decode(parts[3]!) };
+  if (trimmed.startsWith('/v1/mcp/server/') && parts.length === 5 && parts[4] === 'restart')
+    return { kind: 'admin', operation: 'server-restart', argument: decode(parts[3]!) };
   return UNKNOWN;
 }
 

@@ -38,7 +38,7 @@ export class Edge implements AsyncDisposable {
   readonly #server: Server;
   readonly #streams: EventStreams;
   readonly #slow = new Set<HttpExchange>();
-  readonly #guard: ReturnType<typeof createBrowserGuard>;
+  #guard: ReturnType<typeof createBrowserGuard>;
   readonly #sweep: NodeJS.Timeout;
   #inFlight = 0;
   #draining: (() => void) | undefined;
@@ -72,6 +72,16 @@ export class Edge implements AsyncDisposable {
         resolve({ port: (this.#server.address() as AddressInfo).port });
       });
     });
+  }
+
+  /** Which pages of other sites are let in from now on. */
+  setBrowser(options: BrowserGuardOptions): void {
+    this.#guard = createBrowserGuard(options);
+  }
+
+  /** Ends the event streams whose request `mayStay` refuses; how many. */
+  closeStreamsUnless(mayStay: (exchange: Exchange) => boolean): number {
+    return this.#streams.closeUnless(mayStay);
   }
 
   /** Stops accepting, waits for what is under way up to `drainMs`, then ends the rest. */

@@ -1,4 +1,4 @@
-import type { GatewayError } from '../core/errors.ts';
+import { GatewayError } from '../core/errors.ts';
 import type { CallStatus } from '../ledger/ledger-ports.ts';
 import {
   type CallTarget,
@@ -36,7 +36,7 @@ export async function callUpstream(
   try {
     target = await resolveTarget(request, inbound, context, deps.mcp);
   } catch (error) {
-    throw await refused(request, asGatewayError(error, exchange, deps), context, inbound, deps);
+    return refuse(request, asGatewayError(error, exchange, deps), context, inbound, deps);
   }
   if (inbound.era === 'modern' && target.tool !== undefined)
     deps.mcp.checkCallHeaders(target.tool, request.params, exchange.headers); // 400
@@ -155,24 +155,42 @@ function record(
   });
 }
 
-/** Records a request that stands for nothing here. What another key could call is recorded as denied, and looks unknown all the same. */
-async function refused(
+/**
+ * Answers a request that stands for nothing here. What another key could call is recorded as denied, and looks unknown all the same; what is
+ * held back says so to those who could call it otherwise.
+ */
+async function refuse(
   request: RpcRequest,
   failure: GatewayError,
   context: McpContext,
   inbound: Inbound,
   deps: HandleMcpDeps,
-): Promise<GatewayError> {
-  if (failure.code === 'rpc-method' || failure.code === 'rpc-params') return failure;
+): Promise<Reply> {
+  if (failure.code === 'rpc-method' || failure.code === 'rpc-params') throw failure;
+  const { mcp } = deps;
   const name = nameOf(request);
-  const denied = failure.code === 'tool-unknown' && deps.mcp.isHidden(context.visibility, name);
+  const isUnknown = failure.code === 'tool-unknown';
+  const held = isUnknown ? mcp.heldTool(context.visibility, name) : undefined;
+  const isHidden = isUnknown && held === undefined && mcp.isHidden(context.visibility, name);
+  const rule =
+    held !== undefined
+      ? 'on_tool_change: hold'
+      : isHidden
+        ? 'not visible to this key'
+        : `nothing of that name (${failure.code})`;
+  const target = held === undefined ? undefined : mcp.toolTargets.of(held);
+  const answered =
+    held === undefined
+      ? failure
+      : new GatewayError('tool-held', { name: name.slice(0, 100), server: held.server });
   const id = deps.newId();
-  const rule = denied ? 'not visible to this key' : `nothing of that name (${failure.code})`;
-  await record(id, request, name, undefined, context, inbound, deps, rule);
-  const status = denied ? 'denied' : 'error';
-  const outcome: Outcome = { status, errorCode: failure.code, upstreamMs: undefined, bytesOut: 0 };
-  finish(id, outcome, name, undefined, context, deps);
-  return failure;
+  await record(id, request, name, target, context, inbound, deps, rule);
+  const status = held !== undefined || isHidden ? 'denied' : 'error';
+  const outcome: Outcome = { status, errorCode: answered.code, upstreamMs: undefined, bytesOut: 0 };
+  finish(id, outcome, name, target, context, deps);
+  if (!isToolTrouble(answered)) throw answered;
+  const result = toolErrorResult(answered.message, answered.code, inbound.era);
+  return { status: 200, message: resultMessage(request.idBytes, result) };
 }
 
 function finish(

@@ -26,9 +26,19 @@ const CHANGED: Readonly<Record<ChangeKind, Buffer>> = {
   resources: Buffer.from('{"jsonrpc":"2.0","method":"notifications/resources/list_changed"}'),
 };
 
+/** What the one who opened a stream may see by the configuration in force; what was seen last when that is nothing any more. */
+function visibilityNow(context: McpContext, deps: HandleMcpDeps): McpContext['visibility'] {
+  const { policy, authenticate } = deps.current();
+  try {
+    return policy.visibility(authenticate(context.exchange), policy.narrowing(context.exchange));
+  } catch {
+    return context.visibility;
+  }
+}
+
 /** GET: the stream on which a legacy server may speak first, or an earlier stream taken up again. Without a session: exactly 405. */
 export function listen(context: McpContext, deps: HandleMcpDeps): void {
-  const { exchange, principal, visibility } = context;
+  const { exchange, principal } = context;
   const { mcp } = deps;
   const id = exchange.headers['mcp-session-id'];
   if (typeof id !== 'string' || !acceptsSse(exchange.headers.accept))
@@ -46,9 +56,8 @@ export function listen(context: McpContext, deps: HandleMcpDeps): void {
   }
   session.stream?.close();
   session.stream = stream;
-  session.visibility = visibility;
   const stop = mcp.listeners.add({
-    visibility,
+    visibility: () => visibilityNow(context, deps),
     wants: ALL,
     changed: (kind) => session.say(CHANGED[kind]),
   });
@@ -61,7 +70,7 @@ export function listen(context: McpContext, deps: HandleMcpDeps): void {
 /** Tells an HTTP+SSE client of changes, as long as its stream is open. */
 export function listenOnStream(context: McpContext, stream: EventStream, deps: HandleMcpDeps): void {
   const stop = deps.mcp.listeners.add({
-    visibility: context.visibility,
+    visibility: () => visibilityNow(context, deps),
     wants: ALL,
     changed: (kind) => stream.send('message', CHANGED[kind]),
   });
@@ -101,7 +110,7 @@ export async function subscriptionsListen(
   );
   const stops = [
     mcp.listeners.add({
-      visibility,
+      visibility: () => visibilityNow(context, deps),
       wants,
       changed: (kind) =>
         stream.send(

@@ -35,7 +35,6 @@ export class SseSessions {
     const stream = exchange.openStream();
     const context = { exchange, principal, visibility, scopeName: exchange.names?.join('-') };
     session.stream = stream;
-    session.visibility = visibility;
     this.#clients.set(id, { stream, context, session });
     listenOnStream(context, stream, deps);
     stream.onClose(() => {
@@ -56,12 +55,14 @@ export class SseSessions {
     if (client === undefined || client.session.principalId !== principal.id)
       throw new GatewayError('session-unknown'); // 404
     const { session } = client;
+    // What the key may use may have changed since the stream was opened.
+    const visibility = deps.policy.visibility(principal, deps.policy.narrowing(client.context.exchange)); // 404
+    const context: McpContext = { ...client.context, exchange, principal, visibility };
     const { batch, messages } = readMessages(await exchange.body()); // 400, 413
     deps.mcp.sessions.enter(session, messages.length); // 429
     const [first] = messages;
     if (first?.kind === 'request' && first.method === 'initialize') session.introduce(clientFacts(first));
     exchange.send(202, undefined, undefined);
-    const context: McpContext = { ...client.context, exchange };
     const inbound: Inbound = { era: 'legacy', revision: ASSUMED_LEGACY, session, batch, messages };
     const writer = {
       event: (data: Buffer) => data.length === 0 || client.stream.send('message', data),

@@ -12,6 +12,8 @@ export interface HealthDeps {
   readonly version: string;
   readonly startedAt: number;
   readonly isDraining: () => boolean;
+  /** When the configuration was read, what was wrong with a newer one, what waits for a restart. */
+  readonly configuration: () => Readonly<Record<string, unknown>>;
   /** The principal, or `undefined` when the request has no valid key. */
   readonly identify: (exchange: Exchange) => Principal | undefined;
 }
@@ -47,6 +49,7 @@ export async function handleHealth(
   const detail = {
     version: deps.version,
     startedAt: new Date(deps.startedAt).toISOString(),
+    configuration: deps.configuration(),
     store: { kind: deps.storeKind, ...store },
     ledger: deps.ledger.stats(),
     sessions: deps.mcp.sessions.size,
@@ -63,12 +66,13 @@ export async function handleHealth(
 
 /** A server's status as the admin API shows it: times as RFC 3339. */
 export function publicStatus(status: ServerStatus): Record<string, unknown> {
-  const { since, toolsReadAt, stderr, ...rest } = status;
+  const { since, toolsReadAt, stderr, history, ...rest } = status;
   return {
     server_id: status.name,
     ...rest,
     since: new Date(since).toISOString(),
     toolsReadAt: toolsReadAt === undefined ? undefined : new Date(toolsReadAt).toISOString(),
+    history: history.map(({ at, ...entry }) => ({ at: new Date(at).toISOString(), ...entry })),
     stderr: stderr === '' ? undefined : stderr.slice(-4_000),
   };
 }

@@ -19,6 +19,8 @@ export interface HandleMcpDeps {
   /** A new UUID version 7: the id of a ledger row. */
   readonly newId: () => string;
   readonly version: string;
+  /** The same by the configuration that is in force now, for what outlives a request. */
+  readonly current: () => HandleMcpDeps;
   /** Calls `listener` when the gateway is about to stop; returns the way to forget it. */
   readonly onStop: (listener: () => void) => () => void;
 }

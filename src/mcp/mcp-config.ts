@@ -1,10 +1,14 @@
 import { z } from 'zod';
+import { sameValue } from '../core/same-value.ts';
 import type { Secret } from '../core/secret.ts';
 import { type ConfigPath, type ConfigReport, setting } from '../core/setting.ts';
 import type { DeclaredTransport, McpConfig, ServerConfig } from './mcp-ports.ts';
 import { extraHeaders, headersOf, type UrlWithCredentials, withoutCredentials } from './server-headers.ts';
 import { checkNames, giveAliases } from './server-names.ts';
 import { type ServerEntry, serverSchema } from './server-schema.ts';
+import { checkOverrideNames, toolOverridesOf } from './tool-overrides.ts';
+
+export { onToolChangeSchema } from './server-schema.ts';
 
 /** Connectors inside this process, as `command: lanport:<name>`. */
 const CONNECTORS = ['postgres'] as const;
@@ -50,6 +54,8 @@ export interface ServersInput {
   readonly declared: readonly string[];
   readonly aliases: Readonly<Record<string, string>>;
   readonly separator: string;
+  /** For servers that do not say. */
+  readonly onToolChange?: ServerConfig['onToolChange'];
   readonly defaults: {
     readonly startTimeoutMs: number;
     readonly callTimeoutMs: number;
@@ -74,6 +80,7 @@ export function resolveServers(input: ServersInput, report: ConfigReport): Serve
   }
   const named = giveAliases(servers, input, report);
   const knownNames = checkNames(named, report);
+  checkOverrideNames(named, input.separator, report);
   const grants = servers.flatMap(({ name }) =>
     input.servers[name]!.api_keys.map((value, at) => ({
       server: name,
@@ -105,6 +112,8 @@ export function completeServer(
     allowAllKeys: false,
     allowedTools: undefined,
     disallowedTools: [],
+    toolOverrides: {},
+    onToolChange: 'notify',
     ...defaults,
     toolPrefix: 'alias',
     isolation: 'shared',
@@ -112,6 +121,11 @@ export function completeServer(
     source: { file: 'built-in', line: 1, keyLines: {} },
     ...given,
   };
+}
+
+/** Whether two entries say the same of a server, wherever in the file they stand: then a reload leaves the server alone. */
+export function sameServer(one: ServerConfig, other: ServerConfig): boolean {
+  return sameValue({ ...one, source: undefined }, { ...other, source: undefined });
 }
 
 function toServer(
@@ -153,6 +167,8 @@ function toServer(
       allowAllKeys: entry.allow_all_keys,
       allowedTools: entry.allowed_tools,
       disallowedTools: entry.disallowed_tools,
+      toolOverrides: toolOverridesOf(entry),
+      onToolChange: entry.on_tool_change ?? input.onToolChange ?? 'notify',
       startTimeoutMs: entry.start_timeout ?? input.defaults.startTimeoutMs,
       callTimeoutMs: entry.timeout ?? input.defaults.callTimeoutMs,
       concurrency: entry.concurrency ?? input.defaults.concurrency,

@@ -32,6 +32,10 @@ export interface ServerConfig {
   readonly allowAllKeys: boolean;
   readonly allowedTools: readonly string[] | undefined;
   readonly disallowedTools: readonly string[];
+  /** Changes to single tools, by their original names. */
+  readonly toolOverrides: Readonly<Record<string, ToolOverride>>;
+  /** What happens with a tool that changes after it was first seen. */
+  readonly onToolChange: 'notify' | 'hold';
   readonly startTimeoutMs: number;
   readonly callTimeoutMs: number;
   readonly concurrency: number;
@@ -45,6 +49,18 @@ export interface ServerConfig {
     readonly line: number;
     readonly keyLines: Readonly<Record<string, number>>;
   };
+}
+
+/** How the operator wants one tool to be offered; what is left out stays as the server has it. */
+export interface ToolOverride {
+  readonly name: string | undefined;
+  readonly title: string | undefined;
+  readonly description: string | undefined;
+  /** Members of `annotations` that are set. */
+  readonly annotations: Readonly<Record<string, unknown>>;
+  readonly hidden: boolean;
+  /** Arguments that clients do not see and that every call is sent with. */
+  readonly arguments: Readonly<Record<string, unknown>>;
 }
 
 /** The engine's slice of the configuration. */
@@ -69,6 +85,25 @@ export interface CatalogStore {
   loadAll(): Promise<readonly CatalogRecord[]>;
   save(record: CatalogRecord): Promise<void>;
   remove(server: string): Promise<void>;
+}
+
+/** What is remembered of one tool's definitions. */
+export interface ToolHistoryRecord {
+  readonly server: string;
+  /** The server's own name of the tool as JSON writes it, without the quotes: neither NUL nor half a character. */
+  readonly tool: string;
+  /** JSON text, written and read by the engine alone; kept byte for byte. */
+  readonly payload: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly updatedAt: number;
+}
+
+export interface ToolHistoryStore {
+  /** The records of these servers. */
+  load(servers: readonly string[]): Promise<readonly ToolHistoryRecord[]>;
+  /** Keeps all of them or none. */
+  save(records: readonly ToolHistoryRecord[]): Promise<void>;
+  remove(server: string, tools: readonly string[]): Promise<void>;
 }
 
 /** What one request may see and call. Two requests with equal `key` see the same, so lists are cached under it. */

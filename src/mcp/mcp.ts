@@ -12,9 +12,12 @@ import { ParkedCalls, readResponses, type Step } from './calls/parked-calls.ts';
 import { answerRounds, asksForInput } from './calls/rounds.ts';
 import { type CallTarget, ToolTargets } from './calls/target.ts';
 import { TaskOwners } from './calls/task-owners.ts';
-import { Catalog } from './catalog/catalog.ts';
+import { Catalog, fingerprint } from './catalog/catalog.ts';
 import type { ToolEntry } from './catalog/tool-entry.ts';
-import { buildView, type View } from './catalog/view.ts';
+import { callOf } from './catalog/tool-override.ts';
+import { type AcceptedTool, ToolReview } from './catalog/tool-review.ts';
+import type { View } from './catalog/view.ts';
+import { Views } from './catalog/views.ts';
 import { LegacyCaller, ModernCaller } from './downstream/callers.ts';
 import { ClientQuestions } from './downstream/client-questions.ts';
 import { describeGateway } from './downstream/describe.ts';
@@ -24,11 +27,20 @@ import type { ReplyStream } from './downstream/reply-stream.ts';
 import { ResourceWatchers } from './downstream/resource-watchers.ts';
 import { Sessions } from './downstream/sessions.ts';
 import type { Caller } from './mcp-caller.ts';
-import type { CatalogStore, InProcessServer, McpConfig, ServerConfig, Visibility } from './mcp-ports.ts';
+import type {
+  CatalogStore,
+  InProcessServer,
+  McpConfig,
+  ServerConfig,
+  ToolHistoryStore,
+  Visibility,
+} from './mcp-ports.ts';
+import type { CallOptions, ServerReply } from './upstream/connection.ts';
 import { UpstreamFailure } from './upstream/failure.ts';
 import type { ListKind } from './upstream/read-offer.ts';
 import type { ServerStatus } from './upstream/server-state.ts';
-import { Supervisor } from './upstream/supervisor.ts';
+import { Fleet } from './upstream/fleet.ts';
+import type { Supervisor } from './upstream/supervisor.ts';
 import type { HeaderLine } from './upstream/transport.ts';
 import { createTransports } from './upstream/transports/factory.ts';
 import type { RpcRequest } from './wire/message.ts';
@@ -37,13 +49,10 @@ import type { Identity } from './wire/outbound.ts';
 import { rewriteStrings } from './wire/rewrite.ts';
 import type { Era } from './wire/revisions.ts';
 
-const VIEWS_MAX = 500;
-/** Milliseconds between looks at deadlines. */
-const CHECK_MS = 250;
-
 export interface McpDeps {
   readonly config: McpConfig;
   readonly store: CatalogStore;
+  readonly toolHistory: ToolHistoryStore;
   readonly http: HttpClient;
   readonly log: Log;
   readonly clock: Clock;
@@ -79,6 +88,7 @@ export interface CallFrom {
 export class Mcp implements AsyncDisposable {
   readonly catalog: Catalog;
   readonly sessions: Sessions;
+  readonly review: ToolReview;
   /** Requests that were put to clients. */
   readonly questions = new ClientQuestions();
   readonly listeners: Listeners;
@@ -87,45 +97,67 @@ export class Mcp implements AsyncDisposable {
   readonly toolTargets = new ToolTargets();
   readonly #deps: McpDeps;
   readonly #parked: ParkedCalls;
-  readonly #supervisors = new Map<string, Supervisor>();
-  readonly #views = new Map<string, { readonly version: number; readonly view: View }>();
-  readonly #check: NodeJS.Timeout;
+  readonly #fleet: Fleet;
+  readonly #views: Views;
   #startedMs = 0;
+  #config: McpConfig;
 
   constructor(deps: McpDeps) {
     this.#deps = deps;
-    this.catalog = new Catalog(deps);
+    this.#config = deps.config;
+    this.review = new ToolReview({ ...deps, store: deps.toolHistory });
+    this.catalog = new Catalog({ ...deps, review: this.review });
     this.sessions = new Sessions(createSeal(deps.sealSecrets, 'mcp-session'), deps.bounds);
     this.listeners = new Listeners((visibility) => this.view(visibility));
     this.#parked = new ParkedCalls(createSeal(deps.sealSecrets, 'mcp-request-state'), () => deps.clock.now());
-    const transports = createTransports({
-      http: deps.http,
-      bounds: deps.bounds,
-      inProcess: deps.inProcess,
-      environment: deps.environment,
+    this.#views = new Views({
+      ...deps,
+      catalog: this.catalog,
+      review: this.review,
+      config: () => this.#config,
     });
-    for (const config of deps.config.servers) {
-      const supervisor = new Supervisor(config, {
-        ...deps,
-        catalog: this.catalog,
-        transports,
-        onResourceUpdated: (server, uri, notification) => this.watchers.updated(server, uri, notification),
-        onTask: (server, notification) => this.tasks.notified(server, notification),
-      });
-      this.#supervisors.set(config.name, supervisor);
-    }
+    this.#fleet = new Fleet(deps.config.servers, {
+      ...deps,
+      catalog: this.catalog,
+      transports: createTransports(deps),
+      onResourceUpdated: (server, uri, notification) => this.watchers.updated(server, uri, notification),
+      onTask: (server, notification) => this.tasks.notified(server, notification),
+    });
     this.catalog.onChange(() => this.listeners.changed());
-    this.#check = setInterval(() => {
-      const nowMs = deps.clock.monotonicMs();
-      for (const supervisor of this.#supervisors.values()) supervisor.check(nowMs);
-    }, CHECK_MS).unref();
   }
 
   /** Reads the stored catalogue, then starts every server without waiting for any. */
   async start(): Promise<void> {
-    await this.catalog.load(this.#deps.config.servers);
+    await this.review.load(this.#config.servers);
+    await this.catalog.load(this.#config.servers);
     this.#startedMs = this.#deps.clock.monotonicMs();
-    for (const supervisor of this.#supervisors.values()) void supervisor.start();
+    this.#fleet.start();
+  }
+
+  /**
+   * Serves `config` from now on; everything is exchanged before the first await. The tools of a server that has changed stay listed meanwhile,
+   * unless the entry reaches another server than before. Resolves when what was given up is closed; never rejects.
+   */
+  async reconfigure(config: McpConfig): Promise<void> {
+    this.#config = config;
+    const closed = this.#fleet.reconfigure(config.servers, (old, fresh) => {
+      for (const [name, { config: before }] of old) {
+        const successor = this.#fleet.get(name)?.config;
+        if (successor === undefined || fingerprint(successor) !== fingerprint(before))
+          this.catalog.forget(name);
+      }
+      for (const supervisor of fresh)
+        for (const uri of this.watchers.urisOf(supervisor.config.name))
+          supervisor.watches.add(uri).catch(() => undefined);
+      if (fresh.length > 0) this.#startedMs = this.#deps.clock.monotonicMs();
+      // Views depend on names, aliases and the separator, too.
+      this.catalog.touch('');
+    });
+    const reviewed = this.review
+      .load(config.servers)
+      .then(() => this.catalog.touch(''))
+      .catch((error: unknown) => this.#deps.log.warn('the history of tools cannot be read', { error }));
+    await Promise.all([reviewed, closed]);
   }
 
   /** Reads one POST of a client. Throws GatewayError. */
@@ -157,7 +189,7 @@ export class Mcp implements AsyncDisposable {
   /** JSON text of the result of a list request. Waits, bounded, for servers in scope that were never seen before. */
   async list(visibility: Visibility, kind: ListKind, era: Era): Promise<Buffer> {
     await this.#firstSight(visibility);
-    for (const name of visibility.servers) this.#supervisors.get(name)?.refreshIfStale();
+    for (const name of visibility.servers) this.#fleet.get(name)?.refreshIfStale();
     return this.view(visibility).list(kind, era);
   }
 
@@ -176,14 +208,19 @@ export class Mcp implements AsyncDisposable {
 
   /** Whether some server has a tool of that name that this visibility hides. For the ledger alone: it must not be told to the caller. */
   isHidden(visibility: Visibility, name: string): boolean {
-    const all: Visibility = {
-      key: '*',
-      servers: this.#deps.config.servers.map((server) => server.name),
-      allowsTool: () => true,
-    };
-    return (
-      this.view(visibility).tool(name).kind === 'unknown' && this.view(all).tool(name).kind !== 'unknown'
-    );
+    return this.#views.isHidden(visibility, name);
+  }
+
+  /** The tool that a name would stand for if it were not held back. */
+  heldTool(visibility: Visibility, name: string): ToolEntry | undefined {
+    return this.#views.heldTool(visibility, name);
+  }
+
+  /** Accepts what a server offers now: one tool, or all that wait for it. Rejects with GatewayError. */
+  async acceptTools(...request: Parameters<ToolReview['accept']>): Promise<readonly AcceptedTool[]> {
+    const accepted = await this.review.accept(...request);
+    if (accepted.length > 0) this.catalog.touch(request[0]);
+    return accepted;
   }
 
   /** Throws `header-mismatch` when a modern call's `Mcp-Param-*` headers contradict its arguments. */
@@ -194,7 +231,7 @@ export class Mcp implements AsyncDisposable {
 
   /** The era that a server speaks, as far as it is known. */
   eraOf(server: string): Era | undefined {
-    return this.#supervisors.get(server)?.era;
+    return this.#fleet.get(server)?.era;
   }
 
   /**
@@ -202,7 +239,7 @@ export class Mcp implements AsyncDisposable {
    * `input` that is the client's to continue. Rejects with GatewayError.
    */
   call(request: RpcRequest, target: CallTarget, from: CallFrom): Promise<Step> {
-    const supervisor = this.#supervisors.get(target.server);
+    const supervisor = this.#fleet.get(target.server);
     if (supervisor === undefined)
       return Promise.reject(new GatewayError('server-unknown', { name: target.server, known: '' }));
     return from.inbound.era === 'legacy'
@@ -221,7 +258,7 @@ export class Mcp implements AsyncDisposable {
     uri: string,
     listener: Parameters<ResourceWatchers['add']>[2],
   ): Promise<() => void> {
-    const supervisor = this.#supervisors.get(server);
+    const supervisor = this.#fleet.get(server);
     if (supervisor === undefined) throw new GatewayError('server-unknown', { name: server, known: '' });
     const remove = this.watchers.add(server, uri, listener);
     try {
@@ -233,7 +270,8 @@ export class Mcp implements AsyncDisposable {
     }
     return () => {
       remove();
-      supervisor.watches.remove(uri);
+      // Another supervisor may have taken over meanwhile.
+      this.#fleet.get(server)?.watches.remove(uri);
     };
   }
 
@@ -244,55 +282,35 @@ export class Mcp implements AsyncDisposable {
     method: string,
     params: Buffer | undefined,
   ): void {
-    for (const name of visibility.servers) this.#supervisors.get(name)?.tell(conversationId, method, params);
+    for (const name of visibility.servers) this.#fleet.get(name)?.tell(conversationId, method, params);
   }
 
   /** Ends a server and starts it anew. Throws `server-unknown`. */
   async restart(name: string): Promise<void> {
-    const supervisor = this.#supervisors.get(name);
-    if (supervisor === undefined)
-      throw new GatewayError('server-unknown', {
-        name: name.slice(0, 100),
-        known: [...this.#supervisors.keys()].join(', '),
-      });
-    await supervisor.restart();
+    await this.#fleet.restart(name);
   }
 
   status(): ServerStatus[] {
-    return [...this.#supervisors.values()].map((supervisor) => supervisor.status());
+    return this.#fleet.all().map((supervisor) => {
+      const { config } = supervisor;
+      const status = supervisor.status();
+      const findings = [...this.review.findings(config.name), ...this.#views.findings(config)];
+      return { ...status, findings: [...status.findings, ...findings] };
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#check);
     this.listeners.close();
     this.#parked.close();
     for (const session of this.sessions.all()) session.stream?.close();
-    await Promise.all([...this.#supervisors.values()].map((supervisor) => supervisor[Symbol.asyncDispose]()));
+    await this.#fleet[Symbol.asyncDispose]();
     await this.catalog.settled();
+    await this.review.settled();
   }
 
   /** What a visibility shows at this moment. */
   view(visibility: Visibility): View {
-    const known = this.#views.get(visibility.key);
-    if (known?.version === this.catalog.version) return known.view;
-    const servers = visibility.servers.map((name) => {
-      const config = this.#supervisors.get(name)?.config;
-      const offer = this.catalog.get(name);
-      return {
-        name,
-        prefix: config?.alias ?? name,
-        bare: config?.toolPrefix === 'none',
-        tools: offer?.tools.filter((tool) => visibility.allowsTool(name, tool.originalName)) ?? [],
-        prompts: offer?.prompts ?? [],
-        resources: offer?.resources ?? [],
-        templates: offer?.templates ?? [],
-      };
-    });
-    const view = buildView(servers, this.#deps.config.separator);
-    if (this.#views.size >= VIEWS_MAX) this.#views.delete(this.#views.keys().next().value!);
-    this.#views.delete(visibility.key);
-    this.#views.set(visibility.key, { version: this.catalog.version, view });
-    return view;
+    return this.#views.of(visibility);
   }
 
   async #callLegacy(
@@ -310,10 +328,11 @@ export class Mcp implements AsyncDisposable {
     );
     from.onStart(caller.cancellation);
     const options = this.#options(supervisor, from);
-    const first = await supervisor.call(target, request.params, caller, options);
+    const params = paramsFor(target, request);
+    const first = await this.#send(supervisor, target, params, caller, options);
     const reply = asksForInput(first)
       ? await answerRounds(first, caller, (resume) =>
-          supervisor.call(target, request.params, caller, { ...options, resume }),
+          this.#send(supervisor, target, params, caller, { ...options, resume }),
         )
       : first;
     if (reply.reply.kind === 'result') this.tasks.learn(target.server, caller, reply.reply.result);
@@ -343,9 +362,10 @@ export class Mcp implements AsyncDisposable {
     if (resume !== undefined && token === undefined) caller.offer(readResponses(params));
     from.onStart(caller.cancellation);
     const options = this.#options(supervisor, from);
-    const outcome = supervisor.call(
+    const outcome = this.#send(
+      supervisor,
       target,
-      params,
+      paramsFor(target, request),
       caller,
       resume === undefined ? options : { ...options, resume },
     );
@@ -369,7 +389,27 @@ export class Mcp implements AsyncDisposable {
     return { kind: 'input', result: sealed };
   }
 
-  #options(supervisor: Supervisor, from: CallFrom) {
+  /** A call; when its server is replaced by a new configuration meanwhile, what was not taken, or may be repeated, goes to its successor. */
+  async #send(
+    supervisor: Supervisor,
+    target: CallTarget,
+    params: JsonObject | undefined,
+    caller: Caller,
+    options: CallOptions,
+  ): Promise<ServerReply> {
+    try {
+      return await supervisor.call(target, params, caller, options);
+    } catch (error) {
+      const successor = this.#fleet.get(target.server);
+      if (successor === undefined || successor === supervisor || !(error instanceof GatewayError))
+        throw error;
+      const mayGoOn = error.code === 'shutting-down' || (error.code === 'call-lost' && target.repeatable);
+      if (!mayGoOn || caller.cancellation.isCancelled) throw error;
+      return successor.call(target, params, caller, options);
+    }
+  }
+
+  #options(supervisor: Supervisor, from: CallFrom): CallOptions {
     const { callTimeoutMs } = supervisor.config;
     return {
       headers: from.headers,
@@ -385,7 +425,7 @@ export class Mcp implements AsyncDisposable {
     if (leftMs <= 0) return false;
     const unseen = visibility.servers
       .filter((name) => this.catalog.get(name) === undefined)
-      .map((name) => this.#supervisors.get(name)!.firstStart());
+      .map((name) => this.#fleet.get(name)?.firstStart());
     const pending = unseen.filter((start) => start !== undefined);
     if (pending.length === 0) return false;
     let timer: NodeJS.Timeout | undefined;
@@ -396,4 +436,9 @@ export class Mcp implements AsyncDisposable {
     clearTimeout(timer);
     return true;
   }
+}
+
+/** The client's params, with the arguments that the operator fixed. */
+function paramsFor({ tool }: CallTarget, request: RpcRequest): JsonObject | undefined {
+  return tool?.override === undefined ? request.params : callOf(tool, request.params).params;
 }

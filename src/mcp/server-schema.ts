@@ -18,7 +18,14 @@ const AUTH_TYPES = [
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 const headerName = z.string().regex(HEADER_NAME, 'must be the name of an HTTP header');
+const onToolChange = z.enum(['notify', 'hold']);
 const toolList = z.array(z.string().min(1));
+
+/** `general_settings.mcp_on_tool_change`. */
+export const onToolChangeSchema = setting(
+  onToolChange.default('notify'),
+  'What happens with a tool whose definition changes: notify or hold, for servers without on_tool_change.',
+);
 
 /** One entry of `mcp_servers`. */
 export const serverSchema = z.strictObject({
@@ -81,18 +88,29 @@ export const serverSchema = z.strictObject({
       .record(
         z.string(),
         z.strictObject({
-          name: setting(z.string().min(1).optional(), 'Offer the tool under this name.'),
+          name: setting(
+            z.string().min(1).optional(),
+            'Offer the tool under this name, in place of its original name after the prefix.',
+          ),
+          title: setting(z.string().optional(), 'Offer the tool with this title.'),
           description: setting(z.string().optional(), 'Offer the tool with this description.'),
+          annotations: setting(
+            z.record(z.string(), z.unknown()).default({}),
+            'Annotations that are set, for example readOnlyHint: true; the others stay as the server has them.',
+          ),
           hidden: setting(z.boolean().default(false), 'Do not offer the tool.'),
           arguments: setting(
             z.record(z.string(), z.unknown()).default({}),
-            'Arguments that are always sent.',
+            'Arguments that every call is sent with; clients do not see them and cannot change them.',
           ),
         }),
       )
       .default({}),
     'Changes to single tools, by their original names.',
-    { later: 'tools are offered as the server describes them' },
+  ),
+  on_tool_change: setting(
+    onToolChange.optional(),
+    'What happens with a tool that changes after it was first seen: notify offers it and reports the change, hold keeps it, and tools that are added, from clients until they are accepted (lanport tools accept). Default: general_settings.mcp_on_tool_change.',
   ),
   timeout: setting(
     duration('s').optional(),

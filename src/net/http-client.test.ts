@@ -87,6 +87,27 @@ const failure = (promise: Promise<unknown>): Promise<HttpFailure> =>
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
 describe('the outbound HTTP client', () => {
+  it('reads on a connection again whose last response ended while it was paused', async () => {
+    respond = (socket) => socket.write(OK);
+    await new Promise<void>((resolve, reject) => {
+      const handle = client.send(
+        {
+          target: parseTarget(`http://127.0.0.1:${port}/`),
+          method: 'GET',
+          headers: [],
+          body: undefined,
+          headTimeoutMs: 5_000,
+          idleTimeoutMs: undefined,
+          totalTimeoutMs: undefined,
+          bodyBytesMax: undefined,
+        },
+        { onHead: () => undefined, onData: () => handle.pause(), onEnd: resolve, onError: reject },
+      );
+    });
+    expect((await send()).body).toBe('ok');
+    expect(connections).toHaveLength(1);
+  });
+
   it('sends what it is told and reuses the connection', async () => {
     const seen: string[] = [];
     respond = (socket) => socket.write(OK);

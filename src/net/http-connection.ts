@@ -177,6 +177,8 @@ export class Connection {
     if (reusable && !this.#gone) {
       this.#idleUntil = performance.now() + this.#keepAliveMs;
       this.#socket.unref();
+      // A reader that paused the response which ended here has no business with the next one.
+      if (this.#socket.isPaused()) this.#socket.resume();
       if (this.#keepAliveMs > 0) this.#owner.onIdle(this);
       else this.#close();
     } else this.#close();

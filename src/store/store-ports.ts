@@ -18,6 +18,24 @@ export interface CatalogTable {
   remove(server: string): Promise<void>;
 }
 
+export interface ToolHistoryRow {
+  readonly server: string;
+  readonly tool: string;
+  /** JSON text, kept byte for byte. */
+  readonly payload: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly updatedAt: number;
+}
+
+/** What mcp-ports.ts declares as ToolHistoryStore. */
+export interface ToolHistoryTable {
+  /** The rows of these servers, by server and tool. */
+  load(servers: readonly string[]): Promise<readonly ToolHistoryRow[]>;
+  /** Keeps all of them or none. */
+  save(rows: readonly ToolHistoryRow[]): Promise<void>;
+  remove(server: string, tools: readonly string[]): Promise<void>;
+}
+
 /** Random values that belong to this installation, made on first use and then kept (for example the key that seals session ids). */
 export interface InstanceSecrets {
   /** The value called `name`; `bytes` random bytes when it did not exist. The same for every process on the same store. */
@@ -28,6 +46,7 @@ export interface InstanceSecrets {
 export interface Store extends AsyncDisposable {
   readonly kind: 'embedded' | 'external' | 'none';
   readonly catalog: CatalogTable;
+  readonly toolHistory: ToolHistoryTable;
   readonly ledger: LedgerStore;
   readonly secrets: InstanceSecrets;
   /** A round trip to the database, bounded to 2 s; never throws. `detail` is one sentence for the operator, free of secrets. */

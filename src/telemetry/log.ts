@@ -22,6 +22,8 @@ const RANK: Record<LogLevel, number> = { debug: 10, info: 20, warn: 30, error: 4
 export interface BufferedLog extends Log {
   /** Writes what is gathered; before the process ends. */
   flush(): void;
+  /** What is logged from now on. */
+  setLevel(level: LogLevel): void;
 }
 
 /**
@@ -30,9 +32,10 @@ export interface BufferedLog extends Log {
  */
 export function createLog(
   output: Pick<Writable, 'write'>,
-  level: LogLevel,
+  firstLevel: LogLevel,
   now: () => number = Date.now,
 ): BufferedLog {
+  let level = firstLevel;
   let gathered = '';
   let timer: NodeJS.Timeout | undefined;
   let lastMs = Number.NaN;
@@ -63,6 +66,9 @@ export function createLog(
     warn: (message, fields) => write('warn', message, fields),
     error: (message, fields) => write('error', message, fields),
     flush,
+    setLevel: (next) => {
+      level = next;
+    },
   };
 }
 

@@ -11,6 +11,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[] | 'all'>> = {
   policy: ['core', 'auth', 'limits'],
   mcp: ['core', 'net', 'telemetry'],
   llm: ['core', 'net', 'telemetry'],
+  relay: ['core', 'net', 'telemetry', 'mcp'],
   connectors: ['core', 'net', 'telemetry', 'mcp'],
   gateway: ['core', 'telemetry', 'auth', 'policy', 'limits', 'ledger', 'mcp', 'llm'],
   config: ['core'],

@@ -117,6 +117,41 @@ describe.each(MODES)('the %s store', (_kind, modeOf) => {
     ]);
   });
 
+  it('keeps the history of tools byte for byte over a reopening, the last one of a tool only', async () => {
+    const payload = '{"versions":[{"definition":"{\\"n\\":12345678901234567890,\\"t\\":\\"ü\\\\u0000\\"}"}]}';
+    const row = (server: string, tool: string, text = '{}', updatedAt = 1_000) => ({
+      server,
+      tool,
+      payload: text,
+      updatedAt,
+    });
+    await store.toolHistory.save([row('one', 'b'), row('one', 'a'), row('two', 'a'), row('two', 'b')]);
+    await store.toolHistory.save([row('one', 'a', payload, 2_000), row('one', 'od\\u0000d', payload)]);
+    await store.toolHistory.save([]);
+    await store.toolHistory.remove('two', ['b', 'never there']);
+    await store.toolHistory.remove('three', ['a']);
+    await reopen();
+    expect(await store.toolHistory.load(['one', 'three'])).toEqual([
+      row('one', 'a', payload, 2_000),
+      row('one', 'b'),
+      row('one', 'od\\u0000d', payload),
+    ]);
+    expect(await store.toolHistory.load(['two'])).toEqual([row('two', 'a')]);
+    expect(await store.toolHistory.load([])).toEqual([]);
+  });
+
+  it('keeps all histories of a save or none', async () => {
+    const row = (tool: string) => ({ server: 'whole', tool, payload: '{}', updatedAt: 1_000 });
+    const broken = {
+      ...row('broken'),
+      get payload(): string {
+        throw new Error('cannot be read');
+      },
+    };
+    await expect(store.toolHistory.save([row('fine'), broken])).rejects.toThrow('cannot be read');
+    expect(await store.toolHistory.load(['whole'])).toEqual([]);
+  });
+
   it('makes a secret once, and gives the same one to everybody ever after', async () => {
     const [first, second] = await Promise.all([
       store.secrets.getOrCreate('seal', 32),

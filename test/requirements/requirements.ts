@@ -29,6 +29,15 @@ export const REQUIREMENTS = {
     source: 'docs/guide/operate.md',
     promise: 'Killed at any moment, the gateway starts again and has lost no call that it answered.',
   },
+  'run:servers-restart': {
+    source: 'docs/guide/operate.md',
+    promise: '`lanport servers restart` ends one server and starts it anew, and says whether it came back.',
+  },
+  'run:servers-logs': {
+    source: 'docs/guide/operate.md',
+    promise:
+      '`lanport servers logs` tells what happened to a server lately, and the end of what it wrote to stderr.',
+  },
   'config:litellm-shapes': {
     source: 'docs/guide/migrate-from-litellm.md',
     promise:
@@ -38,6 +47,35 @@ export const REQUIREMENTS = {
     source: 'docs/guide/diagnose-a-server.md',
     promise:
       'A server on another transport than declared is used, and the line to change is reported in the log, in `servers show` and in /health.',
+  },
+  'config:reload': {
+    source: 'docs/guide/operate.md',
+    promise:
+      'A changed file, SIGHUP or the admin API reloads the configuration; what changed is logged and answered.',
+  },
+  'config:reload-all-or-nothing': {
+    source: 'docs/guide/operate.md',
+    promise:
+      'A configuration with any problem changes nothing; the problems are in the log, in /health and in the answer.',
+  },
+  'config:reload-keeps-servers': {
+    source: 'docs/guide/operate.md',
+    promise:
+      'At a reload, servers whose entry did not change keep their processes and calls, and clients their sessions and streams.',
+  },
+  'config:reload-revokes-keys': {
+    source: 'docs/guide/operate.md',
+    promise: 'A key that was removed stops working at the reload, with its open streams and sessions.',
+  },
+  'doctor:first-cause': {
+    source: 'docs/guide/diagnose-a-server.md',
+    promise:
+      '`lanport doctor` names the first root cause of a server that does not work, and how it does work.',
+  },
+  'doctor:fix': {
+    source: 'docs/guide/diagnose-a-server.md',
+    promise:
+      '`lanport doctor --fix` writes what works into the configuration file and changes nothing else in it; the gateway then serves the server.',
   },
   'mcp:matrix': {
     source: 'ARCHITECTURE.md',
@@ -65,6 +103,21 @@ export const REQUIREMENTS = {
     promise:
       'Names of tools keep to 48 characters of A-Z, a-z, 0-9, _ and -, depend on nothing but themselves, and are prefixed when several servers are in scope.',
   },
+  'mcp:stable-names': {
+    source: 'docs/guide/control-tools.md',
+    promise:
+      "Servers that come and go change no name of another server's tools while more than one is in scope; every name leads back to its tool.",
+  },
+  'mcp:tool-changes': {
+    source: 'docs/guide/control-tools.md',
+    promise:
+      'A tool whose definition changes after it was first seen is reported, or held back until the operator accepts it.',
+  },
+  'mcp:tool-overrides': {
+    source: 'docs/guide/control-tools.md',
+    promise:
+      'The operator renames, describes, hides tools and fixes arguments; everything else of a definition passes byte for byte.',
+  },
   'mcp:routing': {
     source: 'docs/guide/connect-a-client.md',
     promise: 'A name stands for one tool by an exact table; an ambiguous one is refused with the candidates.',
@@ -88,6 +141,32 @@ export const REQUIREMENTS = {
   'mcp:sealed-sessions': {
     source: 'docs/decisions/2026-11-21-sealed-session-ids.md',
     promise: "A client's session goes on after the gateway was killed and started again.",
+  },
+  'stdio:transparent': {
+    source: 'docs/guide/clients-that-start-a-command.md',
+    promise:
+      'lanport stdio passes every message of every revision as the bytes it came as, in both directions.',
+  },
+  'stdio:conformance': {
+    source: 'https://github.com/modelcontextprotocol/conformance',
+    promise: 'The HTTP side of lanport stdio passes the official client scenarios that are about the wire.',
+  },
+  'stdio:outlives-the-gateway': {
+    source: 'docs/guide/clients-that-start-a-command.md',
+    promise: 'A restart of the gateway, or a session that it lost, costs a client of lanport stdio a pause.',
+  },
+  'stdio:words': {
+    source: 'docs/guide/clients-that-start-a-command.md',
+    promise:
+      'What goes wrong reaches the client as an error with its id that says what and what to do; standard output carries nothing else.',
+  },
+  'bridge:any-to-any': {
+    source: 'docs/guide/bridge-a-server.md',
+    promise: 'lanport bridge serves a server of any transport over any other, under its own tool names.',
+  },
+  'bridge:closed': {
+    source: 'docs/guide/bridge-a-server.md',
+    promise: 'A bridge serves its own machine, or who has its key, unless it was told to serve anyone.',
   },
   'edge:keys': {
     source: 'docs/guide/connect-a-client.md',

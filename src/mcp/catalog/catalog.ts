@@ -17,6 +17,7 @@ import {
   type TemplateEntry,
 } from './items.ts';
 import { readTool, type ToolEntry } from './tool-entry.ts';
+import type { ToolReview } from './tool-review.ts';
 
 /** Where and how a server was last reached. */
 export interface Found {
@@ -66,15 +67,17 @@ export class Catalog {
   readonly #store: CatalogStore;
   readonly #log: Log;
   readonly #clock: Clock;
+  readonly #review: ToolReview;
   readonly #servers = new Map<string, { readonly catalog: ServerCatalog; readonly payload: string }>();
   readonly #listeners = new Set<(server: string) => void>();
   #saving: Promise<void> = Promise.resolve();
   version = 0;
 
-  constructor(deps: { store: CatalogStore; log: Log; clock: Clock }) {
+  constructor(deps: { store: CatalogStore; log: Log; clock: Clock; review: ToolReview }) {
     this.#store = deps.store;
     this.#log = deps.log;
     this.#clock = deps.clock;
+    this.#review = deps.review;
   }
 
   /** Reads what the store kept of these servers; records of a server that was declared otherwise are left aside. */
@@ -88,13 +91,22 @@ export class Catalog {
         this.#log.warn('a stored catalogue entry cannot be read and is left aside', {
           server: record.server,
         });
-      else this.#servers.set(record.server, { catalog, payload: record.payload });
+      else {
+        this.#servers.set(record.server, { catalog, payload: record.payload });
+        // Its history may not have been stored together with it.
+        this.#review.observe(config, catalog.tools, catalog.updatedAt);
+      }
     }
     this.version++;
   }
 
   get(server: string): ServerCatalog | undefined {
     return this.#servers.get(server)?.catalog;
+  }
+
+  /** Drops a server's offer from memory: it is not configured any more, or stands for another server. The store keeps its record. */
+  forget(server: string): void {
+    if (this.#servers.delete(server)) this.version++;
   }
 
   /** Calls `listener` after each real change with the server's name; returns the way to stop. */
@@ -111,6 +123,7 @@ export class Catalog {
     const { catalog, refused } = interpret(config.name, read, this.#clock.now());
     const payload = writePayload(catalog);
     const before = this.#servers.get(config.name);
+    this.#review.observe(config, catalog.tools, catalog.updatedAt);
     this.#servers.set(config.name, { catalog, payload });
     if (before?.payload === payload) return refused;
     this.version++;
@@ -139,10 +152,10 @@ export class Catalog {
     });
   }
 
-  /** Makes every view be built anew, because something else than a server's offer changed. */
-  touch(): void {
+  /** Says that what is offered of a server changed without a new reading of it. */
+  touch(server: string): void {
     this.version++;
-    for (const listener of this.#listeners) listener('');
+    for (const listener of this.#listeners) listener(server);
   }
 
   /** Resolves when everything handed to the store so far has been written or has failed. */

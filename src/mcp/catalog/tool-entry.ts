@@ -13,6 +13,17 @@ export interface ToolEntry {
   /** Annotated read-only or idempotent: a lost call may be sent again. */
   readonly repeatable: boolean;
   readonly paramHeaders: readonly ParamHeader[];
+  /** Under what it is offered, without prefix: the original name, unless the operator gave it another one. */
+  readonly offeredName: string;
+  /** How it differs from what the server has; `tool-override.ts` makes and uses it. */
+  readonly override:
+    | {
+        /** The server's own. */
+        readonly base: ToolEntry;
+        /** Arguments that every call is sent with, as JSON text. */
+        readonly fixed: ReadonlyMap<string, Buffer>;
+      }
+    | undefined;
 }
 
 export type ReadTool =
@@ -47,6 +58,8 @@ export function readTool(server: string, bytes: Buffer): ReadTool {
       definition,
       repeatable: hints?.value('readOnlyHint') === true || hints?.value('idempotentHint') === true,
       paramHeaders: annotated.headers,
+      offeredName: originalName,
+      override: undefined,
     },
   };
 }

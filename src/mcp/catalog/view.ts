@@ -5,7 +5,7 @@ import { withValue } from '../wire/compose.ts';
 import { rewriteStrings } from '../wire/rewrite.ts';
 import type { Era } from '../wire/revisions.ts';
 import type { PromptEntry, ResourceEntry, TemplateEntry } from './items.ts';
-import { exposedName, hashedName } from './names.ts';
+import { exposedName, hashedName, ownerOf } from './names.ts';
 import type { ToolEntry } from './tool-entry.ts';
 import { namespacedUri, splitUri } from './uris.ts';
 
@@ -61,7 +61,7 @@ const UI_PATHS = [
 
 /**
  * Builds a view over `servers` in their order. Names carry the server's prefix when more than one server is in scope; a call may use
- * the prefixed name in any scope, and the bare original name where only one server has it. A URI stays as it is where it leads to its
+ * the prefixed name in any scope, and the bare name where only one server has it and it does not begin like a name of another. A URI stays as it is where it leads to its
  * server, and is namespaced where an earlier server has it.
  */
 export function buildView(servers: readonly ViewServer[], separator: string): View {
@@ -99,26 +99,30 @@ interface NameTable<T> {
   resolve(name: string): Resolved<T>;
 }
 
-function nameTable<T extends { readonly server: string; readonly originalName: string }>(
+function nameTable<T extends Named>(
   servers: readonly ViewServer[],
   separator: string,
   itemsOf: (server: ViewServer) => readonly T[],
 ): NameTable<T> {
   const several = servers.length > 1;
+  const prefixes = several ? servers.map((server) => server.prefix) : [];
   const names = new Map<string, T>();
   const nameOf = new Map<T, string>();
   const extra = new Map<string, T[]>();
   for (const server of servers) {
     for (const item of itemsOf(server)) {
       const prefix = several && !server.bare ? server.prefix : undefined;
-      const name = uniqueName(names, prefix, separator, item);
+      const offered = offeredName(item);
+      const name = uniqueName(names, prefix, separator, item, prefixes);
       names.set(name, item);
       nameOf.set(item, name);
       for (const other of new Set([
-        item.originalName,
-        exposedName(server.prefix, separator, item.originalName),
-        `${server.prefix}${separator}${item.originalName}`,
+        offered,
+        exposedName(server.prefix, separator, offered),
+        `${server.prefix}${separator}${offered}`,
       ])) {
+        const owner = ownerOf(other, separator, prefixes);
+        if (owner !== undefined && owner !== server.prefix) continue;
         if (other !== name) extra.set(other, [...(extra.get(other) ?? []), item]);
       }
     }
@@ -137,13 +141,26 @@ function nameTable<T extends { readonly server: string; readonly originalName: s
   };
 }
 
+/** A tool or a prompt, as far as its name goes. */
+interface Named {
+  readonly server: string;
+  readonly originalName: string;
+  readonly offeredName?: string;
+}
+
+/** What it is offered under, without prefix: its own name, unless the operator gave it another one. */
+function offeredName(item: Named): string {
+  return item.offeredName ?? item.originalName;
+}
+
 function uniqueName(
   taken: ReadonlyMap<string, unknown>,
   prefix: string | undefined,
   separator: string,
-  item: { readonly server: string; readonly originalName: string },
+  item: Named,
+  prefixes: readonly string[],
 ): string {
-  const name = exposedName(prefix, separator, item.originalName);
+  const name = exposedName(prefix, separator, offeredName(item), prefixes);
   if (!taken.has(name)) return name;
   const whole = `${item.server}\u0000${item.originalName}`;
   let attempt = hashedName(name, whole);

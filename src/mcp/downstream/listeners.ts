@@ -7,7 +7,8 @@ const KINDS: readonly ChangeKind[] = ['tools', 'prompts', 'resources'];
 
 /** Someone who wants to hear when what they see has changed. */
 export interface Listener {
-  readonly visibility: Visibility;
+  /** What it may see at this moment. */
+  readonly visibility: () => Visibility;
   readonly wants: ReadonlySet<ChangeKind>;
   changed(kind: ChangeKind): void;
 }
@@ -33,7 +34,7 @@ export class Listeners {
 
   /** Adds a listener; returns the way to remove it. */
   add(listener: Listener): () => void {
-    const view = this.#viewOf(listener.visibility);
+    const view = this.#viewOf(listener.visibility());
     this.#known.set(listener, new Map([...listener.wants].map((kind) => [kind, view.digest(kind)])));
     return () => this.#known.delete(listener);
   }
@@ -54,7 +55,7 @@ export class Listeners {
 
   #announce(): void {
     for (const [listener, known] of this.#known) {
-      const view = this.#viewOf(listener.visibility);
+      const view = this.#viewOf(listener.visibility());
       for (const kind of KINDS) {
         if (!listener.wants.has(kind)) continue;
         const digest = view.digest(kind);

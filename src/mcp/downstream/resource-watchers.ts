@@ -21,6 +21,11 @@ export class ResourceWatchers {
     };
   }
 
+  /** What of a server is watched. */
+  urisOf(server: string): readonly string[] {
+    return [...(this.#listeners.get(server)?.keys() ?? [])];
+  }
+
   /** A resource changed. It may be a part of one that is watched (2025-11-25, Resources, "Subscriptions"). */
   updated(server: string, uri: string, notification: RpcNotification): void {
     const ofServer = this.#listeners.get(server);

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import type { Cancellation } from '../../core/cancellation.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { Seal } from '../../core/seal.ts';
-import type { Visibility } from '../mcp-ports.ts';
 import { type ClientCapabilities, NO_CAPABILITIES, readCapabilities } from '../wire/capabilities.ts';
 import type { LogLevel } from '../wire/log-level.ts';
 import { eraOf } from '../wire/revisions.ts';
@@ -36,8 +35,6 @@ export class Session implements ClientFacts {
   readonly calls = new Map<string, Cancellation>();
   /** The GET stream (or the one stream of HTTP+SSE), when one is open. */
   stream: EventSink | undefined;
-  /** What its latest stream may see. */
-  visibility: Visibility | undefined;
   logLevel: LogLevel | undefined;
   /** Resources that it watches, as it knows them, with the way to stop. */
   readonly watched = new Map<string, () => void>();

@@ -19,6 +19,12 @@ export function callError(server: string, failure: UpstreamFailure, since: strin
     case 'protocol':
     case 'status':
       return error('server-protocol', { reason: failure.message });
+    case 'stopped':
+      return failure.delivered === 'no'
+        ? new GatewayError('shutting-down', {}, options)
+        : error('call-lost', {
+            reason: `${failure.message}: by a new configuration, by a restart, or with the gateway.`,
+          });
     case 'closed':
       return failure.delivered === 'no'
         ? error('server-down', { state: 'down', since, reason: sentence(failure.message) })
@@ -32,8 +38,9 @@ export function callError(server: string, failure: UpstreamFailure, since: strin
 
 /** A call may be sent again when the server certainly never saw it, or when doing it twice does no harm. */
 export function mayRepeat(failure: UpstreamFailure, target: CallTarget): boolean {
-  if (failure.kind === 'session-lost' || failure.delivered === 'no') return failure.kind !== 'cancelled';
-  return failure.kind === 'closed' && target.repeatable;
+  if (failure.kind === 'session-lost' || failure.delivered === 'no')
+    return failure.kind !== 'cancelled' && failure.kind !== 'stopped';
+  return (failure.kind === 'closed' || failure.kind === 'stopped') && target.repeatable;
 }
 
 /** A reason as a sentence, bounded. */

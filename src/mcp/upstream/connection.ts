@@ -28,6 +28,8 @@ export interface ConnectionHooks {
   onTask(notification: RpcNotification): void;
   onClosed(connection: Connection, reason: string): void;
   onOddity(text: string): void;
+  /** Whether the server ended when it was refused roots. */
+  needsRoots(): boolean;
   /** A question came while several clients' calls were under way, and nothing says whose it is. */
   onAmbiguous(): void;
 }
@@ -69,6 +71,7 @@ export class Connection implements AsyncDisposable {
   /** Whom stray log messages can be for: the only principal that ever used this connection. */
   #only: Caller | undefined;
   #shared = false;
+  #onIdle: (() => void) | undefined;
 
   constructor(hooks: ConnectionHooks, signal: AbortSignal, now: () => number) {
     this.#hooks = hooks;
@@ -77,6 +80,7 @@ export class Connection implements AsyncDisposable {
       now,
       active: () => this.#active.values(),
       onAmbiguous: () => hooks.onAmbiguous(),
+      needsRoots: () => hooks.needsRoots(),
       respond: (message) => {
         const { transport } = this.peer;
         transport.notify(message, standardHeaders(this.peer, 'response')).catch(() => undefined);
@@ -103,6 +107,11 @@ export class Connection implements AsyncDisposable {
 
   get found(): Found {
     return this.#connected!.found;
+  }
+
+  /** Whether the server was refused roots because nobody could be asked. */
+  get hasRefusedRoots(): boolean {
+    return this.#questions.hasRefusedRoots;
   }
 
   get inFlight(): number {
@@ -162,6 +171,7 @@ export class Connection implements AsyncDisposable {
     } finally {
       this.#active.delete(id);
       this.#questions.callEnded();
+      if (this.#active.size === 0) this.#onIdle?.();
     }
   }
 
@@ -207,6 +217,14 @@ export class Connection implements AsyncDisposable {
       .catch(() => undefined);
   }
 
+  /** Resolves when no call is under way any more. */
+  idle(): Promise<void> {
+    if (this.#active.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onIdle = resolve;
+    });
+  }
+
   /** Gives up calls whose deadlines have passed. */
   check(nowMs: number): void {
     for (const call of this.#active.values()) call.check(nowMs);
@@ -227,7 +245,7 @@ export class Connection implements AsyncDisposable {
     const headers = [...standard];
     if (target.isNamed && target.originalName !== undefined)
       headers.push(['Mcp-Name', encodeHeaderValue(target.originalName)]);
-    const annotated = target.tool?.paramHeaders ?? [];
+    const annotated = (target.tool?.override?.base ?? target.tool)?.paramHeaders ?? [];
     if (annotated.length > 0) headers.push(...paramHeaders(annotated, params?.value('arguments')));
     headers.push(...extra);
     return headers;

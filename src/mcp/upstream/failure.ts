@@ -9,7 +9,8 @@ export type FailureKind =
   | 'protocol'
   | 'too-large'
   | 'spawn'
-  | 'cancelled';
+  | 'cancelled'
+  | 'stopped';
 
 /**
  * A request to an upstream server that got no reply. `message` is a sentence for the operator that names what was tried.

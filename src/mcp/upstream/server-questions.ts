@@ -7,7 +7,7 @@ import type { RpcNotification, RpcRequest } from '../wire/message.ts';
 import type { ActiveCall } from './active-call.ts';
 
 /** How long a question waits for the calls that it might belong to to become one, in milliseconds. */
-const HELD_MS = 10_000;
+const HELD_MS = 5_000;
 const HELD_MAX = 100;
 const ELICITATIONS_MAX = 100;
 const NO_ROOTS = Buffer.from('{"roots":[]}');
@@ -16,6 +16,8 @@ export interface ServerQuestionsDeps {
   readonly now: () => number;
   readonly active: () => Iterable<ActiveCall>;
   readonly onAmbiguous: () => void;
+  /** Whether the server ends when it is refused roots. */
+  readonly needsRoots: () => boolean;
   readonly respond: (message: Buffer) => void;
 }
 
@@ -33,6 +35,8 @@ export class ServerQuestions {
   readonly #deps: ServerQuestionsDeps;
   readonly #open = new Map<string, Cancellation>();
   readonly #held = new Set<Held>();
+  /** Whether roots were refused because nobody could be asked. */
+  hasRefusedRoots = false;
   /** Who was sent to a web page by a server that will tell when the user is done there. */
   readonly #elicitations = new Map<string, Caller>();
 
@@ -138,16 +142,24 @@ export class ServerQuestions {
     }
   }
 
-  /** Roots may be asked for at any time: the gateway has none of its own. The rest needs a person behind a call. */
+  /**
+   * A question needs a client behind a call. Roots are often asked for right after the handshake; an empty list would be taken for the roots
+   * of every client, so that is refused too: a server that wants them asks again in a call. One that ends over it gets the empty list.
+   */
   #withoutCall(request: RpcRequest): void {
-    if (request.method === 'roots/list') this.#deps.respond(resultMessage(request.idBytes, NO_ROOTS));
-    else
-      this.#refuse(
-        request,
-        new GatewayError('question-unanswerable', {
-          reason: 'no call of a client is under way, so there is nobody to ask',
-        }),
-      );
+    if (request.method === 'roots/list') {
+      if (this.#deps.needsRoots()) {
+        this.#deps.respond(resultMessage(request.idBytes, NO_ROOTS));
+        return;
+      }
+      this.hasRefusedRoots = true;
+    }
+    this.#refuse(
+      request,
+      new GatewayError('question-unanswerable', {
+        reason: 'no call of a client is under way, so there is nobody to ask',
+      }),
+    );
   }
 
   #hold(request: RpcRequest): void {

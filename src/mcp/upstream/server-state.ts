@@ -6,6 +6,13 @@ import type { TransportKind } from './transport.ts';
 
 export type StateName = 'starting' | 'ready' | 'degraded' | 'down' | 'parked' | 'stopped';
 
+/** A change of state. `at`: milliseconds since the Unix epoch. */
+export interface StateChange {
+  readonly at: number;
+  readonly state: StateName;
+  readonly reason: string | undefined;
+}
+
 /** What can be said of one server at this moment. Everything in it is fit for the operator's eyes; nothing in it is secret. */
 export interface ServerStatus {
   readonly name: string;
@@ -36,6 +43,9 @@ export interface ServerStatus {
   readonly starts: number;
   readonly failures: number;
   readonly findings: readonly Finding[];
+  /** The latest changes of state, oldest first. */
+  readonly history: readonly StateChange[];
+  /** The end of what the server wrote to stderr; of the process before, when none runs. */
   readonly stderr: string;
   readonly stderrLines: number;
 }
@@ -55,12 +65,21 @@ interface Facts {
   readonly starts: number;
   readonly failures: number;
   readonly findings: readonly Finding[];
+  readonly history: readonly StateChange[];
+  readonly lastWords: string;
 }
 
-export function describeServer({ config, known, connection, isIsolated, ...facts }: Facts): ServerStatus {
+export function describeServer({
+  config,
+  known,
+  connection,
+  isIsolated,
+  lastWords,
+  ...facts
+}: Facts): ServerStatus {
   const transport = connection?.peer.transport;
   const found = connection?.found ?? known?.found;
-  const stderr = transport?.stderrTail() ?? '';
+  const stderr = transport?.stderrTail() ?? lastWords;
   const learned = isIsolated && config.isolation === 'shared';
   return {
     ...facts,

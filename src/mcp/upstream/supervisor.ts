@@ -1,19 +1,15 @@
 import type { Cancellation } from '../../core/cancellation.ts';
-import type { Clock } from '../../core/clock.ts';
 import { type ErrorCode, type Facts, GatewayError } from '../../core/errors.ts';
 import type { JsonObject } from '../../core/json-scan.ts';
 import { withDeadline } from '../../core/scope.ts';
-import { errorChain, type Log } from '../../telemetry/log.ts';
+import { errorChain } from '../../telemetry/log.ts';
 import type { CallTarget } from '../calls/target.ts';
-import type { Catalog } from '../catalog/catalog.ts';
 import type { Caller } from '../mcp-caller.ts';
 import type { ServerConfig } from '../mcp-ports.ts';
 import { GATEWAY_CAPABILITIES } from '../wire/capabilities.ts';
-import type { RpcNotification } from '../wire/message.ts';
-import type { Identity } from '../wire/outbound.ts';
 import type { Era } from '../wire/revisions.ts';
 import { callError, mayRepeat, sentence } from './call-error.ts';
-import { connectServer, type TransportFactory } from './connect.ts';
+import { connectServer } from './connect.ts';
 import { type CallOptions, Connection, type ConnectionHooks, type ServerReply } from './connection.ts';
 import { UpstreamFailure } from './failure.ts';
 import { FairGate } from './fair-gate.ts';
@@ -21,32 +17,17 @@ import { Findings } from './findings.ts';
 import { ListRefresh } from './list-refresh.ts';
 import { IsolatedConnections } from './isolated-connections.ts';
 import { readOffer } from './read-offer.ts';
-import { describeServer, type ServerStatus, type StateName } from './server-state.ts';
+import { RestartPolicy } from './restart-policy.ts';
+import { describeServer, type ServerStatus, type StateChange, type StateName } from './server-state.ts';
+import type { SupervisorDeps } from './supervisor-deps.ts';
 import { Watches } from './watches.ts';
 
-const BACKOFF_MS = [1_000, 2_000, 4_000, 8_000, 16_000] as const;
-const PARKED_RETRY_MS = 60_000;
-const STABLE_MS = 5 * 60_000;
-/** How long a call waits for a server that has failed before to come back. */
-const COMEBACK_MS = 5_000;
-/** A call does not wake a server whose last start failed less than this long ago. */
-const WAKE_MS = 1_000;
-const AUTH_RETRY_MS = 60_000;
 const CLOSE_MS = 8_000;
 /** How long a server that let a call time out may take to answer a ping. */
 const PING_MS = 10_000;
-
-export interface SupervisorDeps {
-  readonly catalog: Catalog;
-  readonly transports: TransportFactory;
-  readonly identity: Identity;
-  readonly log: Log;
-  readonly clock: Clock;
-  /** A number from 0 to 1, for jitter. */
-  readonly random: () => number;
-  readonly onResourceUpdated: (server: string, uri: string, notification: RpcNotification) => void;
-  readonly onTask: (server: string, notification: RpcNotification) => void;
-}
+const HISTORY_MAX = 50;
+/** A server that ends so soon after it was refused roots may have ended because of that. */
+const ROOTS_MS = 2_000;
 
 /**
  * One server's life: started, watched, started again with backoff, parked when it keeps failing or refuses our credentials, stopped.
@@ -58,26 +39,25 @@ export class Supervisor implements AsyncDisposable {
   readonly #deps: SupervisorDeps;
   readonly #findings: Findings;
   readonly #refresh: ListRefresh;
+  readonly #policy: RestartPolicy;
   readonly #gate: FairGate;
   readonly #now: () => number;
   #isolated: IsolatedConnections | undefined;
   #state: StateName = 'stopped';
   #since: number;
   #reason: string | undefined;
+  #history: StateChange[] = [];
+  #lastWords = '';
   #connection: Connection | undefined;
   #starting: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #failures = 0;
   #starts = 0;
-  #readySince = 0;
   #lastUsed = 0;
-  #authRefusal: number | undefined;
-  #failedStarts = 0;
-  #lastFailedStart = Number.NEGATIVE_INFINITY;
   #disposed = false;
   #stop = new AbortController();
   readonly #closing = new Set<Promise<unknown>>();
   #suspecting: Connection | undefined;
+  #needsRoots = false;
 
   constructor(config: ServerConfig, deps: SupervisorDeps) {
     this.config = config;
@@ -85,6 +65,7 @@ export class Supervisor implements AsyncDisposable {
     this.#now = () => deps.clock.monotonicMs();
     this.#since = deps.clock.now();
     this.#gate = new FairGate(config.concurrency);
+    this.#policy = new RestartPolicy(this.#now, deps.random);
     this.#findings = new Findings(config.name, deps.log);
     this.#refresh = new ListRefresh(
       async () => {
@@ -200,7 +181,7 @@ export class Supervisor implements AsyncDisposable {
       this.#connection !== undefined &&
       this.#gate.inside === 0 &&
       this.watches.size === 0 &&
-      nowMs - Math.max(this.#lastUsed, this.#readySince) > idleShutdownMs
+      nowMs - Math.max(this.#lastUsed, this.#policy.readySince) > idleShutdownMs
     )
       this.#rest();
   }
@@ -214,10 +195,7 @@ export class Supervisor implements AsyncDisposable {
   async restart(): Promise<void> {
     const connection = this.#connection;
     this.#connection = undefined;
-    this.#failures = 0;
-    this.#failedStarts = 0;
-    this.#authRefusal = undefined;
-    this.#lastFailedStart = Number.NEGATIVE_INFINITY;
+    this.#policy.reset();
     this.watches.end();
     const isolated = this.#isolated;
     this.#isolated = undefined;
@@ -238,8 +216,10 @@ export class Supervisor implements AsyncDisposable {
       inFlight: this.#gate.inside,
       waiting: this.#gate.waiting,
       starts: this.#starts,
-      failures: this.#failures,
+      failures: this.#policy.failures,
       findings: this.#findings.list(),
+      history: this.#history,
+      lastWords: this.#lastWords,
     });
   }
 
@@ -266,11 +246,9 @@ export class Supervisor implements AsyncDisposable {
   /** The connection, started or waited for. Rejects with GatewayError. */
   async #usable(cancellation: Cancellation): Promise<Connection> {
     if (this.#disposed) throw new GatewayError('shutting-down');
-    const sinceFailure = this.#now() - this.#lastFailedStart;
-    const rest = this.#authRefusal === undefined ? WAKE_MS : AUTH_RETRY_MS;
-    if (this.#starting === undefined && this.#connection === undefined && sinceFailure < rest)
+    if (this.#starting === undefined && this.#connection === undefined && !this.#policy.mayWake())
       throw this.#downError();
-    const patience = this.#failedStarts === 0 ? this.config.startTimeoutMs : COMEBACK_MS;
+    const patience = this.#policy.patienceMs(this.config.startTimeoutMs);
     const waiting = withDeadline(this.start(), patience, `starting ${this.config.name}`).catch(
       () => undefined,
     );
@@ -289,12 +267,11 @@ export class Supervisor implements AsyncDisposable {
       await this.#read(connection);
       if (this.#disposed) throw new UpstreamFailure('cancelled', 'the gateway is stopping');
       this.#connection = connection;
-      this.#authRefusal = undefined;
-      this.#failedStarts = 0;
-      this.#readySince = this.#now();
+      this.#policy.started();
       this.#enter('ready', undefined);
       this.watches.begin(connection);
     } catch (error) {
+      if (connection.hasRefusedRoots) this.#needsRoots = true;
       await connection[Symbol.asyncDispose]();
       if (!this.#disposed) this.#failed(error);
     }
@@ -326,6 +303,7 @@ export class Supervisor implements AsyncDisposable {
           text: `Server "${name}" writes text that is no message where messages belong: ${JSON.stringify(text)}`,
           fix: undefined,
         }),
+      needsRoots: () => this.#needsRoots,
       onAmbiguous: () => this.#learnIsolation(),
     };
   }
@@ -377,16 +355,19 @@ export class Supervisor implements AsyncDisposable {
     if (this.#connection !== connection) return;
     this.#connection = undefined;
     this.watches.end();
-    this.#closeLater(connection);
-    if (this.#now() - this.#readySince > STABLE_MS) this.#failures = 0;
+    // The other calls of a session that is lost may have been answered still; each finds out for itself.
+    if (failure.kind === 'session-lost') this.#closeLater(connection, connection.idle());
+    else this.#closeLater(connection);
     if (failure.kind === 'session-lost') {
+      this.#policy.endOfStability();
       void this.start();
       return;
     }
-    this.#failures++;
     this.#deps.log.warn('a server went away', { server: this.config.name, reason: failure.message });
+    if (connection.hasRefusedRoots && this.#now() - this.#policy.readySince < ROOTS_MS)
+      this.#needsRoots = true;
     this.#enter('down', failure.message);
-    this.#schedule(this.#backoff());
+    this.#schedule(this.#policy.lost());
   }
 
   /** A call was not answered in time: a server that does not even answer a ping is hung, and is started anew. */
@@ -415,8 +396,12 @@ export class Supervisor implements AsyncDisposable {
     this.#closeLater(connection);
   }
 
-  #closeLater(connection: Connection): void {
-    const closing = withDeadline(Promise.resolve(connection[Symbol.asyncDispose]()), CLOSE_MS, 'closing')
+  #closeLater(connection: Connection, first: Promise<void> = Promise.resolve()): void {
+    const closing = withDeadline(
+      first.then(() => connection[Symbol.asyncDispose]()),
+      CLOSE_MS,
+      'closing',
+    )
       .catch((error: unknown) =>
         this.#deps.log.warn('a lost connection did not close', { server: this.config.name, error }),
       )
@@ -425,13 +410,10 @@ export class Supervisor implements AsyncDisposable {
   }
 
   #failed(error: unknown): void {
-    this.#failures++;
-    this.#failedStarts++;
-    this.#lastFailedStart = this.#now();
     const reason = errorChain(error);
     const status =
       error instanceof UpstreamFailure && error.kind === 'auth' ? (error.status ?? 401) : undefined;
-    this.#authRefusal = status;
+    const { parked, retryMs } = this.#policy.failed(status);
     if (status !== undefined) {
       this.#enter('parked', `it refuses the gateway's credentials (HTTP ${status})`);
       this.#deps.log.error('a server refuses the credentials it is called with', {
@@ -441,19 +423,13 @@ export class Supervisor implements AsyncDisposable {
       });
       return;
     }
-    const parked = this.#failures >= BACKOFF_MS.length;
     this.#deps.log.warn('a server could not be started', {
       server: this.config.name,
-      failures: this.#failures,
+      failures: this.#policy.failures,
       reason,
     });
     this.#enter(parked ? 'parked' : 'down', reason);
-    this.#schedule(parked ? PARKED_RETRY_MS : this.#backoff());
-  }
-
-  #backoff(): number {
-    const base = BACKOFF_MS[Math.min(this.#failures, BACKOFF_MS.length) - 1] ?? BACKOFF_MS[0];
-    return base * (0.75 + this.#deps.random() * 0.5);
+    if (retryMs !== undefined) this.#schedule(retryMs);
   }
 
   #schedule(ms: number): void {
@@ -471,7 +447,8 @@ export class Supervisor implements AsyncDisposable {
   }
 
   #downError(): GatewayError {
-    if (this.#authRefusal !== undefined) return this.#error('server-auth', { status: this.#authRefusal });
+    const { authRefusal } = this.#policy;
+    if (authRefusal !== undefined) return this.#error('server-auth', { status: authRefusal });
     const state = this.#state === 'starting' ? 'starting' : 'down';
     return this.#error('server-down', {
       state,
@@ -489,8 +466,13 @@ export class Supervisor implements AsyncDisposable {
   }
 
   #enter(state: StateName, reason: string | undefined): void {
-    const stillDown = state === 'starting' && this.#failedStarts > 0;
+    const stillDown = state === 'starting' && this.#policy.isFailing;
     if (this.#state !== state && !stillDown) this.#since = this.#deps.clock.now();
+    if (this.#state !== state || this.#reason !== reason)
+      this.#history = [
+        ...this.#history.slice(1 - HISTORY_MAX),
+        { at: this.#deps.clock.now(), state, reason },
+      ];
     this.#state = state;
     this.#reason = reason;
     this.#deps.log.debug('server state', { server: this.config.name, state, reason });

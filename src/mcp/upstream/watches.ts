@@ -10,6 +10,8 @@ const LISTEN_MS = 365 * 24 * 60 * 60_000;
 const RELISTEN_MS = 1_000;
 const RELISTEN_MS_MAX = 60_000;
 const METHOD_UNKNOWN = -32601;
+/** Times in a row that nothing takes the connection until the server counts as gone. */
+const UNREACHABLE_MAX = 3;
 
 /**
  * What one server shall tell us of: changes of its lists, and changes of the resources that some client watches, each counted. A legacy
@@ -128,8 +130,17 @@ export class Watches {
           this.#again(connection, cancellation);
         },
         (error: unknown) => {
-          if (error instanceof UpstreamFailure && error.kind === 'cancelled') return;
+          if (error instanceof UpstreamFailure && (error.kind === 'cancelled' || error.kind === 'stopped'))
+            return;
           this.#failures++;
+          if (
+            error instanceof UpstreamFailure &&
+            error.kind === 'connect' &&
+            this.#failures >= UNREACHABLE_MAX
+          ) {
+            connection.events.onClosed(error.message);
+            return;
+          }
           this.#trouble(error);
           this.#again(connection, cancellation);
         },

@@ -25,6 +25,7 @@ import type {
   LedgerStore,
   Store,
 } from '../store-ports.ts';
+import { toolHistoryFile } from './tool-history-file.ts';
 
 const FILE_BYTES_MAX = 16 * 1024 * 1024;
 const FILES_MAX = 64;
@@ -35,6 +36,9 @@ export function openNoneStore(folder: string): Store {
   return {
     kind: 'none',
     catalog: catalogFile(join(folder, 'catalog.json')),
+    toolHistory: toolHistoryFile(join(folder, 'tool-history.json'), (path, text) =>
+      replaceFile(path, text, 0o644),
+    ),
     ledger: new FileLedgerStore(join(folder, 'ledger')),
     secrets: secretsFile(join(folder, 'secrets.json')),
     health: () => Promise.resolve({ ok: true, detail: `no database; state is in ${folder}` }),

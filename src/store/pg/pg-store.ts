@@ -5,6 +5,7 @@ import { errorChain, type Log } from '../../telemetry/log.ts';
 import type { CatalogTable, InstanceSecrets, Store } from '../store-ports.ts';
 import { MIGRATIONS_FOLDER, migrate, readMigrations } from './migrate.ts';
 import { PgLedgerStore } from './pg-ledger-store.ts';
+import { toolHistoryTable } from './pg-tool-history.ts';
 
 const POOL_MAX = 8;
 const CONNECT_MS = 5_000;
@@ -47,6 +48,7 @@ export async function openPgStore(options: PgStoreOptions): Promise<Store> {
     return {
       kind: options.kind,
       catalog: catalogTable(pool),
+      toolHistory: toolHistoryTable(pool),
       ledger,
       secrets: secretsTable(pool),
       health: async () => {

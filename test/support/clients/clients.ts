@@ -72,7 +72,7 @@ export async function connect(
   return wrap(client, (transport as { protocolVersion?: string }).protocolVersion);
 }
 
-function wrap(client: Client, revision: string | undefined): TestClient {
+export function wrap(client: Client, revision: string | undefined): TestClient {
   return {
     revision,
     list: async () => (await client.listTools()).tools.map((tool) => tool.name),

@@ -9,6 +9,8 @@ const REOPEN_MS_MAX = 60_000;
 /** Failures in a row after which the stream is given up: the server works, and has none. */
 const FAILURES_MAX = 10;
 const HEAD_MS = 30_000;
+/** Times in a row that nothing takes the connection until the server counts as gone. */
+const UNREACHABLE_MAX = 3;
 /** Statuses that say that there is no such stream here. */
 const NONE: ReadonlySet<number> = new Set([400, 404, 405, 406, 501]);
 
@@ -30,6 +32,8 @@ export class HttpEvents {
   #lastEventId: string | undefined;
   #retryMs = REOPEN_MS;
   #failures = 0;
+  #unreachable = 0;
+  #wasOpen = false;
   #closed = false;
 
   constructor(deps: HttpEventsDeps) {
@@ -42,6 +46,8 @@ export class HttpEvents {
     let parser: SseParser | undefined;
     const again = (): void => {
       this.#handle = undefined;
+      // It had this stream, and does not know the session any more.
+      if (status === 404 && this.#wasOpen) this.#gone('it no longer knows the session');
       if (this.#closed || NONE.has(status) || this.#failures >= FAILURES_MAX) return;
       this.#timer = setTimeout(() => this.open(), this.#delay());
       this.#timer.unref();
@@ -63,8 +69,11 @@ export class HttpEvents {
         onHead: (head) => {
           status = head.status;
           const isStream = head.headers['content-type']?.toLowerCase().includes('text/event-stream') === true;
-          if (status < 300 && isStream) parser = this.#parser();
-          else this.#failures++;
+          this.#unreachable = 0;
+          if (status < 300 && isStream) {
+            parser = this.#parser();
+            this.#wasOpen = true;
+          } else this.#failures++;
         },
         onData: (chunk) => {
           try {
@@ -78,8 +87,10 @@ export class HttpEvents {
           }
         },
         onEnd: again,
-        onError: () => {
+        onError: (failure) => {
           this.#failures++;
+          if (failure.kind !== 'connect') this.#unreachable = 0;
+          else if (++this.#unreachable >= UNREACHABLE_MAX) this.#gone(failure.message);
           again();
         },
       },
@@ -90,6 +101,13 @@ export class HttpEvents {
     this.#closed = true;
     clearTimeout(this.#timer);
     this.#handle?.abort();
+  }
+
+  /** Tells the owner that the server is not there any more. */
+  #gone(reason: string): void {
+    if (this.#closed) return;
+    this.close();
+    this.#deps.events.onClosed(reason);
   }
 
   #delay(): number {

@@ -87,7 +87,7 @@ export class HttpPost implements ResponseSink {
   /** Ends it because the transport ends. */
   close(): void {
     this.#handle.abort();
-    this.#fail(new UpstreamFailure('cancelled', 'the connection was closed'));
+    this.#fail(new UpstreamFailure('stopped', 'the connection was closed'));
   }
 
   onHead(head: ResponseHead): void {

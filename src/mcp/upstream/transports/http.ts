@@ -81,9 +81,7 @@ export class HttpTransport implements Transport {
     expected: OutboundRequest | undefined,
   ): Promise<RpcReply | undefined> {
     if (this.#closed)
-      return Promise.reject(
-        new UpstreamFailure('cancelled', 'the connection was closed', { delivered: 'no' }),
-      );
+      return Promise.reject(new UpstreamFailure('stopped', 'the connection was closed', { delivered: 'no' }));
     const request: HttpRequest = {
       target: this.#target,
       method: 'POST',

@@ -55,9 +55,8 @@ export class InProcessTransport implements Transport {
 
   #failure(timedOut: boolean, timeoutMs: number): UpstreamFailure {
     if (timedOut) return new UpstreamFailure('timeout', `no answer within ${timeoutMs / 1_000} s`);
-    return new UpstreamFailure(
-      'cancelled',
-      this.#stop.signal.aborted ? 'the connector was stopped' : 'the caller gave up',
-    );
+    return this.#stop.signal.aborted
+      ? new UpstreamFailure('stopped', 'it was stopped')
+      : new UpstreamFailure('cancelled', 'the caller gave up');
   }
 }

@@ -188,7 +188,7 @@ export class SseTransport implements Transport {
   [Symbol.asyncDispose](): Promise<void> {
     this.#gone ??= 'the connection was closed';
     this.#stream?.abort();
-    this.#correlator.failAll(() => new UpstreamFailure('cancelled', 'the connection was closed'));
+    this.#correlator.failAll(() => new UpstreamFailure('stopped', 'the connection was closed'));
     return Promise.resolve();
   }
 

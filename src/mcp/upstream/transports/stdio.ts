@@ -15,7 +15,6 @@ export class StdioTransport implements Transport {
   readonly kind = 'stdio';
   readonly #correlator: Correlator;
   readonly #child: Child;
-  readonly #name: string;
   #gone: string | undefined;
   #closing = false;
 
@@ -24,7 +23,6 @@ export class StdioTransport implements Transport {
     events: TransportEvents,
     options: { lineBytesMax: number; environment: Readonly<Record<string, string | undefined>> },
   ) {
-    this.#name = config.name;
     this.#correlator = new Correlator(
       events,
       (message) => void this.#write(message),
@@ -69,7 +67,7 @@ export class StdioTransport implements Transport {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing = true;
-    this.#correlator.failAll(() => new UpstreamFailure('cancelled', `server "${this.#name}" was stopped`));
+    this.#correlator.failAll(() => new UpstreamFailure('stopped', 'it was stopped'));
     await this.#child.stop({ graceMs: STOP_GRACE_MS });
   }
 

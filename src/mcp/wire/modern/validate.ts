@@ -7,7 +7,7 @@ import { decodeHeaderValue } from './header-value.ts';
 import { type ParamHeader, paramHeaders } from './param-headers.ts';
 
 /** Which parameter each method's `Mcp-Name` header repeats (2026-07-28, Transports, "Standard request headers"). */
-const NAMED_BY: Readonly<Record<string, string>> = {
+export const NAMED_BY: Readonly<Record<string, string>> = {
   'tools/call': 'name',
   'prompts/get': 'name',
   'resources/read': 'uri',

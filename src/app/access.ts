@@ -1,0 +1,68 @@
+import { type Authenticator, createAuthenticator, type Principal } from '../auth/authenticate.ts';
+import type { LanportConfig } from '../config/load.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Secret } from '../core/secret.ts';
+import type { Exchange } from '../gateway/exchange.ts';
+import { createKeyRing } from '../keys/key-ring.ts';
+import { exposedName } from '../mcp/mcp-view.ts';
+import { createPolicy, type McpPolicy } from '../policy/visibility.ts';
+import { EXIT, StartupError } from './startup-error.ts';
+
+/** Who may do what, by one configuration. A reload replaces it as a whole, so that a request meets one configuration and no mixture. */
+export interface Access {
+  /** No key is configured: only this machine is served. */
+  readonly isOpen: boolean;
+  readonly policy: McpPolicy;
+  readonly accessGroups: readonly string[];
+  /** Throws GatewayError `auth-…`, `address-forbidden`. */
+  authenticate(exchange: Exchange, routeKind: 'mcp' | 'admin' | 'health'): Principal;
+  /** The principal, or `undefined` when the request has no valid key. */
+  identify(exchange: Exchange): Principal | undefined;
+  readonly addressOf: Authenticator['addressOf'];
+}
+
+/** Builds it; throws when the configuration's keys or addresses cannot be used. */
+export function createAccess(config: LanportConfig, masterKey: Secret | undefined, clock: Clock): Access {
+  const { servers } = config.mcp;
+  const ring = createKeyRing({ masterKey, keys: config.keys.keys });
+  const authenticator = createAuthenticator({
+    ring,
+    headerName: config.edge.keyHeaderName,
+    allowedIps: config.edge.allowedIps,
+    useXForwardedFor: config.edge.useXForwardedFor,
+    trustLoopbackWithoutKeys: true,
+    clock,
+  });
+  const authenticate: Access['authenticate'] = ({ headers, query, remoteAddress }, routeKind) =>
+    authenticator.authenticate({ headers, query, remoteAddress, routeKind });
+  return {
+    isOpen: ring.size === 0,
+    policy: createPolicy({
+      servers,
+      defaultAccess: config.keys.defaultAccess,
+      exposedName: (prefix, name) => exposedName(prefix, config.mcp.separator, name),
+      keyHeaderOf: authenticator.keyHeaderOf,
+    }),
+    accessGroups: [...new Set(servers.flatMap((server) => server.accessGroups))].sort(),
+    authenticate,
+    identify: (exchange) => {
+      try {
+        return authenticate(exchange, 'health');
+      } catch {
+        return undefined;
+      }
+    },
+    addressOf: authenticator.addressOf,
+  };
+}
+
+const LOOPBACK = /^(?:127\.|localhost$|::1$)/;
+
+/** Throws when a gateway without any key would listen on more than this machine. */
+export function requireKey(config: LanportConfig, masterKey: Secret | undefined, host: string): void {
+  if (masterKey !== undefined || config.keys.keys.length > 0 || LOOPBACK.test(host)) return;
+  throw new StartupError(
+    `no key is configured, and ${host} can be reached from other machines: set general_settings.master_key, or listen on 127.0.0.1`,
+    EXIT.configuration,
+  );
+}

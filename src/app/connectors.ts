@@ -1,0 +1,18 @@
+import { createPostgresConnector } from '../connectors/postgres/connector.ts';
+import { readEnvironment } from '../connectors/postgres/environment.ts';
+import type { InProcessServer, ServerConfig } from '../mcp/mcp-ports.ts';
+import type { Log } from '../telemetry/log.ts';
+import { VERSION } from './version.ts';
+
+/** Makes `command: lanport:postgres` of its entry. Throws when the entry does not name the database. */
+export function postgresConnector(config: ServerConfig, log: Log): InProcessServer {
+  const url = config.env['DATABASE_URI'] ?? config.env['DATABASE_URL'];
+  if (url === undefined)
+    throw new Error(
+      `mcp_servers.${config.name}.env.DATABASE_URI is missing: the connector needs the address of its database`,
+    );
+  const options = readEnvironment(
+    Object.fromEntries(Object.entries(config.env).map(([name, value]) => [name, value.reveal()])),
+  );
+  return createPostgresConnector({ connection: { url }, log, version: VERSION, ...options }).server;
+}

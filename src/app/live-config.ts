@@ -1,0 +1,80 @@
+import { diffConfig, isEmptyDiff, LIVE_LIMITS, needsRestart } from '../config/diff.ts';
+import type { LanportConfig } from '../config/load.ts';
+import type { Bounds } from '../core/bounds.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Secret } from '../core/secret.ts';
+import type { BrowserGuardOptions } from '../edge/browser-guard.ts';
+import type { Edge } from '../edge/server.ts';
+import type { Exchange } from '../gateway/exchange.ts';
+import type { Mcp } from '../mcp/mcp.ts';
+import type { BufferedLog } from '../telemetry/log.ts';
+import { type Access, createAccess, requireKey } from './access.ts';
+import type { ConfigChange } from './reload.ts';
+
+/** What takes a new configuration while it runs. */
+export interface LiveParts {
+  readonly mcp: Pick<Mcp, 'reconfigure'>;
+  readonly edge: Pick<Edge, 'setBrowser' | 'closeStreamsUnless'>;
+  readonly log: BufferedLog;
+}
+
+/** The configuration in force, and what is derived from it. */
+export class LiveConfig {
+  /** The limits in force: one object that parts keep, and in which a reload changes those of LIVE_LIMITS. */
+  readonly bounds: Bounds;
+  readonly #bounds: { -readonly [Name in keyof Bounds]: Bounds[Name] };
+  readonly #started: LanportConfig;
+  readonly #clock: Clock;
+  #config: LanportConfig;
+  #access: Access;
+
+  constructor(config: LanportConfig, masterKey: Secret | undefined, clock: Clock) {
+    this.#bounds = { ...config.limits };
+    this.bounds = this.#bounds;
+    this.#started = config;
+    this.#config = config;
+    this.#clock = clock;
+    this.#access = createAccess(config, masterKey, clock);
+  }
+
+  get access(): Access {
+    return this.#access;
+  }
+
+  /** The files that it was read from. */
+  get files(): readonly string[] {
+    return this.#config.files;
+  }
+
+  get browser(): BrowserGuardOptions {
+    return { allowedHosts: this.#config.edge.allowedHosts, checkHost: this.#access.isOpen };
+  }
+
+  /**
+   * Puts `next` in force. What can be refused is done first, and rejects; then everything is exchanged at once, between two requests.
+   * Resolves when the servers that were given up are closed.
+   */
+  async apply(next: LanportConfig, masterKey: Secret | undefined, parts: LiveParts): Promise<ConfigChange> {
+    requireKey(next, masterKey, this.#started.edge.host);
+    requireKey(next, masterKey, next.edge.host);
+    const access = createAccess(next, masterKey, this.#clock);
+    const change = { ...diffConfig(this.#config, next), needsRestart: needsRestart(this.#started, next) };
+    const before = this.#access;
+    this.#config = next;
+    this.#access = access;
+    for (const name of LIVE_LIMITS) this.#bounds[name] = next.limits[name];
+    parts.log.setLevel(next.log.level);
+    parts.edge.setBrowser(this.browser);
+    const closed = parts.edge.closeStreamsUnless((exchange) => isSamePrincipal(exchange, before, access));
+    if (closed > 0)
+      parts.log.info('streams were closed, because their keys are not valid any more', { closed });
+    if (!isEmptyDiff(change)) await parts.mcp.reconfigure(next.mcp);
+    return change;
+  }
+}
+
+/** Whether whoever opened a stream would still be let in, and as the same principal. */
+function isSamePrincipal(exchange: Exchange, before: Access, after: Access): boolean {
+  const principal = after.identify(exchange);
+  return principal !== undefined && principal.id === before.identify(exchange)?.id;
+}
