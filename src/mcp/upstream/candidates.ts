@@ -19,8 +19,9 @@ export function candidates(config: ServerConfig, remembered: Found | undefined):
   const declared = config.transport === 'sse' ? 'sse' : 'http';
   const list: HttpCandidate[] = [];
   const add = (candidate: HttpCandidate): void => {
-    if (!list.some((other) => other.transport === candidate.transport && other.url === candidate.url))
-      list.push(candidate);
+    const isSame = (other: HttpCandidate): boolean =>
+      other.transport === candidate.transport && other.url === candidate.url && other.era === candidate.era;
+    if (!list.some(isSame)) list.push(candidate);
   };
   if (remembered?.url !== undefined && (remembered.transport === 'http' || remembered.transport === 'sse')) {
     add({

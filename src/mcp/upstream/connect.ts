@@ -103,15 +103,16 @@ async function connectLocal(
     let peer: Peer;
     try {
       peer = isLegacy
-        ? await initializePeer(transport, deps.introduction, config.startTimeoutMs)
+        ? await greetLegacy(transport, deps.introduction, config.startTimeoutMs)
         : await greet(transport, deps.introduction, config.startTimeoutMs);
     } catch (error) {
-      // Servers exist that end when anything comes before `initialize`.
-      if (isLegacy || !(error instanceof UpstreamFailure) || error.kind !== 'closed') throw error;
+      // Servers exist that end when anything comes before the one message that they know.
+      if (!(error instanceof UpstreamFailure) || error.kind !== 'closed') throw error;
       await transport[Symbol.asyncDispose]();
       trial = new Trial(events);
       transport = await openLocal(config, trial.events, deps);
-      peer = await initializePeer(transport, deps.introduction, config.startTimeoutMs);
+      const other = isLegacy ? greet : initializePeer;
+      peer = await other(transport, deps.introduction, config.startTimeoutMs);
     }
     trial.accept();
     return {
@@ -121,7 +122,7 @@ async function connectLocal(
         url: undefined,
         era: peer.era,
         revision: peer.revision,
-        at: isLegacy ? remembered.at : Date.now(),
+        at: isLegacy && peer.era === 'legacy' ? remembered.at : Date.now(),
       },
       finding: undefined,
     };
@@ -157,6 +158,25 @@ class Trial {
 
   accept(): void {
     this.#accepted = true;
+  }
+}
+
+/** A server that spoke the handshake era last; when it refuses the handshake now, it is asked what it speaks. */
+async function greetLegacy(
+  transport: Transport,
+  introduction: Introduction,
+  timeoutMs: number,
+): Promise<Peer> {
+  const nextId = idSource();
+  try {
+    return await initializePeer(transport, introduction, timeoutMs, nextId);
+  } catch (error) {
+    if (!(error instanceof UpstreamFailure) || error.kind !== 'protocol') throw error;
+    try {
+      return await discoverPeer(transport, introduction, timeoutMs, nextId);
+    } catch {
+      throw error;
+    }
   }
 }
 
