@@ -5,6 +5,7 @@ import {
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { type OwnFetch, ownFetch } from '../clients/own-fetch.ts';
 import { type Fields, RawClient } from '../clients/raw-client.ts';
 import { failureOutcome, messageOutcome, type Outcome, resultOutcome } from './outcome.ts';
 
@@ -24,62 +25,65 @@ export interface ChaosClient {
 
 const INFO = { name: 'chaos', version: '1.0.0' };
 
-/** Connects a client of this kind. Rejects while there is no gateway. */
+/** Connects a client of this kind, over connections of its own. Rejects while there is no gateway. */
 export async function connectChaos(kind: ChaosKind, base: string, key: string): Promise<ChaosClient> {
-  const requestInit = { headers: { Authorization: `Bearer ${key}` } };
   const mcp = new URL('/mcp', base);
-  switch (kind) {
-    case 'sdk v1': {
-      const client = new Client(INFO);
-      await client.connect(new StreamableHTTPClientTransport(mcp, { requestInit }));
-      return ofSdk(kind, client);
-    }
-    case 'sdk v1 sse': {
-      const client = new Client(INFO);
-      const withKey = (input: string | URL, init: RequestInit | undefined) =>
-        fetch(input, {
-          ...init,
-          headers: { ...(init?.headers as Record<string, string>), ...requestInit.headers },
-        });
-      const transport = new SSEClientTransport(new URL('/sse', base), {
-        requestInit,
-        eventSourceInit: { fetch: withKey as typeof fetch },
-      });
-      await client.connect(transport);
-      return ofSdk(kind, client);
-    }
-    case 'sdk v2': {
-      const client = new ModernClient(INFO, { versionNegotiation: { mode: { pin: '2026-07-28' } } });
-      await client.connect(new ModernTransport(mcp, { requestInit }));
-      return {
-        ...ofSdk(kind, client as unknown as Client),
-        call: (name, args, meta, signal) =>
-          client
-            .callTool({ name, arguments: args, _meta: meta }, { signal })
-            .then((result) => resultOutcome(result as Parameters<typeof resultOutcome>[0]), failureOutcome),
-      };
-    }
-    case 'raw legacy':
-    case 'raw modern':
-      return ofRaw(
-        kind,
-        await new RawClient(kind === 'raw legacy' ? 'legacy' : 'modern', base, key, '/mcp').open(),
-      );
+  if (kind === 'raw legacy' || kind === 'raw modern') {
+    const era = kind === 'raw legacy' ? 'legacy' : 'modern';
+    return ofRaw(kind, await new RawClient(era, base, key, '/mcp').open());
+  }
+  const own = await ownFetch();
+  const options = { fetch: own.fetch, requestInit: { headers: { Authorization: `Bearer ${key}` } } };
+  try {
+    if (kind === 'sdk v2') return await connectModern(new ModernTransport(mcp, options), own);
+    const client = new Client(INFO);
+    await client.connect(
+      kind === 'sdk v1'
+        ? new StreamableHTTPClientTransport(mcp, options)
+        : new SSEClientTransport(new URL('/sse', base), options),
+    );
+    return ofSdk(kind, client, own, (params, signal) => client.callTool(params, undefined, { signal }));
+  } catch (error) {
+    await own.close();
+    throw error;
   }
 }
 
-function ofSdk(kind: ChaosKind, client: Client): ChaosClient {
+async function connectModern(transport: ModernTransport, own: OwnFetch): Promise<ChaosClient> {
+  const client = new ModernClient(INFO, { versionNegotiation: { mode: { pin: '2026-07-28' } } });
+  await client.connect(transport);
+  return ofSdk('sdk v2', client as unknown as Client, own, (params, signal) =>
+    client.callTool(params, { signal }),
+  );
+}
+
+interface CallParams {
+  readonly name: string;
+  readonly arguments: Fields;
+  readonly _meta: Fields;
+}
+
+function ofSdk(
+  kind: ChaosKind,
+  client: Client,
+  own: OwnFetch,
+  callTool: (params: CallParams, signal: AbortSignal) => Promise<unknown>,
+): ChaosClient {
   // Without a handler the SDKs throw what their streams report into the process.
   client.onerror = () => undefined;
   return {
     kind,
     list: async (signal) => (await client.listTools({}, { signal })).tools.map(({ name }) => name),
     call: (name, args, meta, signal) =>
-      client
-        .callTool({ name, arguments: args, _meta: meta }, undefined, { signal })
-        .then((result) => resultOutcome(result as Parameters<typeof resultOutcome>[0]), failureOutcome),
+      callTool({ name, arguments: args, _meta: meta }, signal).then(
+        (result) => resultOutcome(result as Parameters<typeof resultOutcome>[0]),
+        failureOutcome,
+      ),
     misplaced: () => [],
-    close: () => client.close(),
+    close: async () => {
+      await client.close();
+      await own.close();
+    },
   };
 }
 

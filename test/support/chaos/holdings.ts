@@ -12,11 +12,9 @@ export interface Holdings {
   readonly resources: Readonly<Record<string, number>>;
 }
 
-/** Connections that were kept for reuse and timers that are running out are gone by then. */
-const SETTLE_MS = 45_000;
+/** Connections that are kept for reuse are closed by then. */
+const SETTLE_MS = 30_000;
 const POLL_MS = 500;
-/** How long nothing may change before a gateway counts as idle. */
-const STEADY_POLLS = 4;
 
 export async function holdingsOf(gateway: TestGateway): Promise<Holdings> {
   await using inspector = await inspect(gateway);
@@ -29,15 +27,10 @@ export async function holdingsOf(gateway: TestGateway): Promise<Holdings> {
   };
 }
 
-/** Waits until the number of sockets no longer changes, or with `level` until it is not above that of `level`; what is held then. */
-export async function settledHoldings(gateway: TestGateway, level?: Holdings): Promise<Holdings> {
+/** Waits until there are not more sockets than this, as long as connections may be kept for reuse; what is held then. */
+export async function settledHoldings(gateway: TestGateway, socketsMax: number): Promise<Holdings> {
   const giveUpAt = performance.now() + SETTLE_MS;
-  for (let last = -1, steady = 0; performance.now() < giveUpAt; ) {
-    const now = socketsOf(gateway.pid);
-    steady = now === last ? steady + 1 : 0;
-    last = now;
-    if (level === undefined ? steady >= STEADY_POLLS : now <= level.sockets) break;
+  while (socketsOf(gateway.pid) > socketsMax && performance.now() < giveUpAt)
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
   return await holdingsOf(gateway);
 }

@@ -30,7 +30,7 @@ export interface Seen {
 }
 
 /** A call without an answer for so long has none; every bound of the gateway's is shorter. */
-const PATIENCE_MS = 25_000;
+const PATIENCE_MS = 20_000;
 const RECONNECT_MS = 100;
 
 /** One client with its own randomness, that works as long as it is told to. */

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { configWith, startGateway, type TestGateway } from '../gateway.ts';
-import { http } from '../http.ts';
+import { type LedgerEntry, ledgerRows } from '../ledger-rows.ts';
 import { lastingPort } from '../ports.ts';
 import type { TestPostgres } from '../postgres.ts';
 import { seededRandom } from '../seeded-random.ts';
@@ -11,8 +11,9 @@ import { type Holdings, holdingsOf, settledHoldings } from './holdings.ts';
 import { INSPECTOR_ENV } from './inspector.ts';
 import { type Seen, Worker } from './load.ts';
 import { descendantsOf, isRunning, type ProcessSeen } from './processes.ts';
-import { type ChaosServer, connectorServer, httpServer, type Pause, stdioServer } from './servers.ts';
-import type { LedgerEntry, Outage } from './verdict.ts';
+import { type ChaosServer, connectorServer, httpServer, stdioServer } from './servers.ts';
+import { calm, chaos, heal, load, sleep } from './stages.ts';
+import type { Outage } from './verdict.ts';
 
 /** What a run has shown. */
 export interface Evidence extends Seen {
@@ -32,25 +33,18 @@ export interface Evidence extends Seen {
   readonly exitCode: number | null;
   /** Processes that the gateway started, or that those did, and that outlived it. */
   readonly leftovers: readonly ProcessSeen[];
+  /** How long each stage took, in milliseconds. */
+  readonly stages: Readonly<Record<string, number>>;
 }
 
 const CLIENTS_PER_KIND = 8;
-const CHAOS_MS = 40_000;
-const PAUSE_MS = 120;
-const FAULT_EVERY_MS = 350;
-const LOAD_REQUESTS = 40;
-const LOAD_PAUSE_MS = 15;
 const WATCH_MS = 250;
-const HEAL_MS = 45_000;
 const END_MS = 10_000;
+/** Whatever takes longer hangs. */
+const RUN_MS = 165_000;
 const KEYS = ['ann', 'ben', 'cas', 'dan'].map((who) => `sk-chaos-${who}-0123456789abcdef`);
-const LEGACY = ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25'];
-const STDIO = [...LEGACY, 'modern'];
+const STDIO = ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25', 'modern'];
 const HTTP = ['2025-03-26', '2025-06-18', '2025-11-25', 'stateless', 'modern'];
-/** What a server speaks at first, then what it may speak after a restart. */
-const from = (first: string, others: readonly string[]): string[] => [first, ...others];
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Twelve servers of every kind that the gateway reaches, which can be broken. */
 export async function chaosServers(
@@ -60,31 +54,41 @@ export async function chaosServers(
 ): Promise<ChaosServer[]> {
   const effects = join(folder, 'effects');
   const random = seededRandom(seed);
+  /** What it speaks at first, and what it may speak after a restart. */
   const stdio = (name: string, first: string) =>
-    stdioServer(name, from(first, STDIO), folder, effects, random);
+    stdioServer(name, [first, ...STDIO], folder, effects, random);
+  const http = (name: string, first: string) => httpServer(name, [first, ...HTTP], effects, random);
   return [
     stdio('stdio24', '2024-11-05'),
     stdio('stdio25a', '2025-06-18'),
     stdio('stdio25b', '2025-11-25'),
     stdio('stdio26a', 'modern'),
     stdio('stdio26b', 'modern'),
-    await httpServer('http25a', from('2025-03-26', HTTP), effects, random),
-    await httpServer('http25b', from('2025-11-25', HTTP), effects, random),
-    await httpServer('stateless', from('stateless', HTTP), effects, random),
-    await httpServer('http26a', from('modern', HTTP), effects, random),
-    await httpServer('http26b', from('modern', HTTP), effects, random),
+    await http('http25a', '2025-03-26'),
+    await http('http25b', '2025-11-25'),
+    await http('stateless', 'stateless'),
+    await http('http26a', 'modern'),
+    await http('http26b', 'modern'),
     await httpServer('sse', ['sse'], effects, random),
     await connectorServer('connector', postgres),
   ];
 }
 
-/** Runs the whole: calm, chaos, healing, two equal loads, rest, end. */
+/** Runs the whole: calm, chaos, healing, two equal loads, rest, end. In bounded time: the error says which stage hangs. */
 export async function runChaos(
   servers: readonly ChaosServer[],
   folder: string,
   seed: number,
 ): Promise<Evidence> {
-  const random = seededRandom(seed);
+  const stages: Record<string, number> = {};
+  let current = 'start';
+  const stage = async <T>(name: string, act: () => Promise<T>): Promise<T> => {
+    current = name;
+    const from = performance.now();
+    const result = await act();
+    stages[name] = Math.round(performance.now() - from);
+    return result;
+  };
   const gateway = await startGateway({
     config: configWith(Object.fromEntries(servers.map(({ name, entry }) => [name, entry])), {
       virtual_keys: KEYS.map((key) => ({ api_key: key, mcp_servers: ['*'] })),
@@ -92,174 +96,71 @@ export async function runChaos(
     args: ['--port', String(await lastingPort())],
     env: INSPECTOR_ENV,
   });
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`"${current}" took too long; before it, in ms: ${JSON.stringify(stages)}`));
+    }, RUN_MS);
+  });
+  try {
+    return { ...(await Promise.race([runStages(gateway, servers, folder, seed, stage), deadline])), stages };
+  } finally {
+    clearTimeout(timer);
+    await gateway[Symbol.asyncDispose]();
+  }
+}
+
+async function runStages(
+  gateway: TestGateway,
+  servers: readonly ChaosServer[],
+  folder: string,
+  seed: number,
+  stage: <T>(name: string, act: () => Promise<T>) => Promise<T>,
+): Promise<Omit<Evidence, 'stages'>> {
   const started = new Map<string, ProcessSeen>();
   const watch = setInterval(() => {
     for (const seen of descendantsOf(gateway.pid)) started.set(`${seen.pid} ${seen.startedAt}`, seen);
   }, WATCH_MS);
   try {
-    await serversSettled(gateway);
+    await stage('settle', () => serversSettled(gateway));
+    const before = await holdingsOf(gateway);
     const seen: Seen = { calls: [], lists: [] };
-    const workers = CHAOS_KINDS.flatMap((kind) => Array.from({ length: CLIENTS_PER_KIND }, () => kind)).map(
-      (kind, index) =>
-        new Worker(
-          kind,
-          index + 1,
-          KEYS[index % KEYS.length]!,
-          () => gateway.url,
-          servers,
-          seededRandom(seed + index),
-          seen,
-        ),
-    );
-    const tools = await calm(workers, servers, gateway, seen);
-    const before = await settledHoldings(gateway);
-    const { outages, faults } = await chaos(gateway, workers, servers, random);
-    const notHealed = await heal(workers, servers);
+    const kinds = CHAOS_KINDS.flatMap((kind) => Array.from({ length: CLIENTS_PER_KIND }, () => kind));
+    const workers = kinds.map((kind, index) => {
+      const key = KEYS[index % KEYS.length]!;
+      return new Worker(kind, index + 1, key, () => gateway.url, servers, seededRandom(seed + index), seen);
+    });
+    const tools = await stage('calm', () => calm(workers, servers, gateway));
+    const broken = await stage('chaos', () => chaos(gateway, workers, servers, seededRandom(seed)));
+    const notHealed = await stage('heal', () => heal(workers, servers));
     const loads: Holdings[] = [];
-    for (let load = 0; load < 2; load++) {
-      for (const server of servers) await server.faults['kill']!(sleep);
-      await Promise.all(workers.map((worker) => worker.run(LOAD_REQUESTS, LOAD_PAUSE_MS)));
+    for (const name of ['first load', 'second load']) {
+      await stage(name, () => load(workers, servers));
       loads.push(await holdingsOf(gateway));
     }
+    const misplaced = workers.flatMap((worker) => worker.misplaced);
     await Promise.all(workers.map((worker) => worker.close()));
-    const after = await settledHoldings(gateway, before);
-    const ledger = await readLedger(gateway);
-    const exitCode = await gateway.stop();
-    clearInterval(watch);
+    const after = await stage('rest', () => settledHoldings(gateway, before.sockets));
+    const ledger = await stage('ledger', () => ledgerRows(gateway));
+    const exitCode = await stage('stop', () => gateway.stop());
+    const effects = (await readFile(join(folder, 'effects'), 'utf8')).trimEnd().split('\n');
+    const leftovers = await stage('end', () => stillRunning([...started.values()]));
+    const idle = { before, after };
     return {
       ...seen,
-      outages,
-      faults,
+      ...broken,
       tools,
-      misplaced: workers.flatMap((worker) => worker.misplaced),
+      misplaced,
       notHealed,
-      idle: { before, after },
+      idle,
       loads,
-      effects: (await readFile(join(folder, 'effects'), 'utf8')).trimEnd().split('\n'),
+      effects,
       ledger,
       exitCode,
-      leftovers: await stillRunning([...started.values()]),
+      leftovers,
     };
   } finally {
     clearInterval(watch);
-    await gateway[Symbol.asyncDispose]();
-  }
-}
-
-/** Every client is served by every server before anything is broken; the tools that there are, seen by a client. */
-async function calm(
-  workers: readonly Worker[],
-  servers: readonly ChaosServer[],
-  gateway: TestGateway,
-  seen: Seen,
-): Promise<string[]> {
-  const failed = await everyoneCallsEverything(workers, servers);
-  if (failed.length > 0)
-    throw new Error(`calls failed before anything was broken:\n${failed.slice(0, 5).join('\n')}`);
-  while (seen.lists.length === 0) await workers[0]!.step();
-  await Promise.all(workers.map((worker) => worker.close()));
-  const { tools } = (
-    await http(`${gateway.url}/v1/mcp/tools`, { headers: { authorization: `Bearer ${gateway.key}` } })
-  ).json<{ tools: { name: string }[] }>();
-  return tools.map(({ name }) => name);
-}
-
-async function chaos(
-  gateway: TestGateway,
-  workers: readonly Worker[],
-  servers: readonly ChaosServer[],
-  random: ReturnType<typeof seededRandom>,
-): Promise<Pick<Evidence, 'outages' | 'faults'>> {
-  const stop = new AbortController();
-  const pause: Pause = (ms) =>
-    new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      stop.signal.addEventListener('abort', () => {
-        clearTimeout(timer);
-        resolve();
-      });
-    });
-  const faults: Record<string, number> = {};
-  const outages: Outage[] = [];
-  const breaking = (async () => {
-    const open = new Set<Promise<void>>();
-    while (!stop.signal.aborted) {
-      const server = random.pick(servers);
-      const fault = random.pick(Object.keys(server.faults));
-      faults[fault] = (faults[fault] ?? 0) + 1;
-      const done = server.faults[fault]!(pause).finally(() => open.delete(done));
-      open.add(done);
-      await pause(random.next() * 2 * FAULT_EVERY_MS);
-    }
-    await Promise.all(open);
-  })();
-  const working = workers.map((worker) => worker.runUntil(stop.signal, PAUSE_MS));
-  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-    await pause(CHAOS_MS / 3);
-    const began = performance.now();
-    if (signal === 'SIGTERM') await gateway.stop();
-    else await gateway.kill();
-    await gateway.restart();
-    outages.push({ signal, from: began, to: performance.now() });
-    for (const worker of workers) worker.giveUp();
-  }
-  await pause(CHAOS_MS / 3);
-  stop.abort();
-  await Promise.all([breaking, ...working]);
-  return { outages, faults };
-}
-
-/** Waits until every server serves again, then lets every client call every server; the calls that failed then. */
-async function heal(workers: readonly Worker[], servers: readonly ChaosServer[]): Promise<string[]> {
-  const giveUpAt = performance.now() + HEAL_MS;
-  const stillDown = await Promise.all(
-    servers.map(async (server) => {
-      for (;;) {
-        const outcome = await workers[0]!.callOnce(server);
-        if (outcome.kind === 'result' && !outcome.isError) return [];
-        if (performance.now() > giveUpAt)
-          return [`${server.name} never came back: ${JSON.stringify(outcome)}`];
-        await sleep(WATCH_MS);
-      }
-    }),
-  );
-  return [...stillDown.flat(), ...(await everyoneCallsEverything(workers, servers))];
-}
-
-async function everyoneCallsEverything(
-  workers: readonly Worker[],
-  servers: readonly ChaosServer[],
-): Promise<string[]> {
-  const failed: string[] = [];
-  for (const server of servers) {
-    const outcomes = await Promise.all(
-      workers.map(async (worker) => ({ worker, outcome: await worker.callOnce(server) })),
-    );
-    for (const { worker, outcome } of outcomes)
-      if (outcome.kind !== 'result' || outcome.isError)
-        failed.push(`${worker.kind} to ${server.name}: ${JSON.stringify(outcome)}`);
-  }
-  return failed;
-}
-
-/** All rows, once every call has ended. */
-async function readLedger(gateway: TestGateway): Promise<LedgerEntry[]> {
-  const limit = 1_000;
-  const giveUpAt = performance.now() + END_MS;
-  for (;;) {
-    const rows: LedgerEntry[] = [];
-    for (
-      let page: LedgerEntry[] | undefined;
-      page === undefined || page.length === limit;
-      rows.push(...page)
-    ) {
-      const before = rows.length === 0 ? '' : `&before=${rows.at(-1)!.id}`;
-      const answer = await http(`${gateway.url}/spend/logs?limit=${limit}${before}`, {
-        headers: { authorization: `Bearer ${gateway.key}` },
-      });
-      page = answer.json<LedgerEntry[]>();
-    }
-    if (rows.every(({ status }) => status !== undefined) || performance.now() > giveUpAt) return rows;
   }
 }
 

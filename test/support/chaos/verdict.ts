@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { LedgerEntry } from '../ledger-rows.ts';
 import { ROOT } from '../process.ts';
 import type { CallSeen, ListSeen } from './load.ts';
 import type { Outcome } from './outcome.ts';
@@ -9,16 +10,6 @@ export interface Outage {
   readonly signal: 'SIGTERM' | 'SIGKILL';
   readonly from: number;
   readonly to: number;
-}
-
-/** A ledger row, as the operator's API shows it. */
-export interface LedgerEntry {
-  readonly id: string;
-  readonly traceId?: string;
-  readonly server?: string;
-  readonly status?: string;
-  readonly errorCode?: string;
-  readonly endedAt?: string;
 }
 
 /** A client learns of the end of a connection a little later than it is ended, and its next attempt is on its way a little earlier. */
