@@ -1,3 +1,6 @@
+import { createHash } from 'node:crypto';
+
+const HASH_CHARACTERS = 8;
 /** Between a server's prefix and what follows it in a URI. */
 const MARK = '+';
 const UI = 'ui://';
@@ -31,8 +34,14 @@ export function splitUri(
   return found;
 }
 
-/** A prefix as the beginning of a scheme (RFC 3986, section 3.1): letters first, no underscore. */
+/**
+ * A prefix as the beginning of a scheme (RFC 3986, section 3.1): letters first, no underscore. It is another one for every prefix, or what
+ * one server has would be read from another; case does not count, as it does not in prefixes.
+ */
 function schemeText(prefix: string): string {
-  const clean = prefix.toLowerCase().replaceAll(/[^a-z0-9.-]/g, '-');
-  return /^[a-z]/.test(clean) ? clean : `s${clean}`;
+  const lower = prefix.toLowerCase();
+  const clean = lower.replaceAll(/[^a-z0-9-]/g, '.');
+  if (/^[a-z][a-z0-9_-]*$/.test(lower)) return clean;
+  const hash = createHash('sha256').update(lower).digest('hex').slice(0, HASH_CHARACTERS);
+  return `${/^[a-z]/.test(clean) ? clean : `s${clean}`}.${hash}`;
 }
