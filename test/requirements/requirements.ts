@@ -113,6 +113,21 @@ export const REQUIREMENTS = {
     source: 'docs/guide/connect-a-client.md',
     promise: 'A name stands for one tool by an exact table; an ambiguous one is refused with the candidates.',
   },
+  'mcp:primitives': {
+    source: `${SPEC}/2025-11-25/server/prompts`,
+    promise:
+      'Prompts, resources, templates and completion of every kind of server work for every kind of client, several servers together.',
+  },
+  'mcp:uris': {
+    source: 'docs/guide/connect-a-client.md',
+    promise:
+      'A URI that several servers have is another one for each of them, the same wherever it is named, and leads back to its server.',
+  },
+  'mcp:apps': {
+    source: 'https://github.com/modelcontextprotocol/ext-apps',
+    promise:
+      'An MCP App opens through the gateway: the resource that a tool names is listed, and read, under that URI.',
+  },
   'mcp:isolation-of-failure': {
     source: 'ARCHITECTURE.md',
     promise: 'A server that hangs, dies or refuses costs only the calls to it.',
