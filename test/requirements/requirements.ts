@@ -128,6 +128,19 @@ export const REQUIREMENTS = {
     promise:
       'An MCP App opens through the gateway: the resource that a tool names is listed, and read, under that URI.',
   },
+  'mcp:progress': {
+    source: `${SPEC}/2025-11-25/basic/utilities/progress`,
+    promise: "Progress comes under the client's own token, in order, before the answer, and to nobody else.",
+  },
+  'mcp:cancellation': {
+    source: `${SPEC}/2025-11-25/basic/utilities/cancellation`,
+    promise:
+      'What a client gives up is given up at the server, and nothing else; what a server gives up, at the client.',
+  },
+  'mcp:ping': {
+    source: `${SPEC}/2025-11-25/basic/utilities/ping`,
+    promise: 'A ping is answered, whoever sends it.',
+  },
   'mcp:isolation-of-failure': {
     source: 'ARCHITECTURE.md',
     promise: 'A server that hangs, dies or refuses costs only the calls to it.',

@@ -59,7 +59,10 @@ export function rawRequest(
           end();
         };
         lines.once('close', one);
-        response.once('close', one);
+        response.once('close', () => {
+          if (!response.readableEnded) lines.close();
+          one();
+        });
       });
       const message: RawAnswer['message'] = (fits) =>
         new Promise((found, gone) => {
