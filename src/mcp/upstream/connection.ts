@@ -18,6 +18,8 @@ import { capabilitiesOf, type ListKind } from './read-offer.ts';
 import type { HeaderLine, TransportEvents } from './transport.ts';
 
 const SETTING_MS = 10_000;
+/** Over HTTP, what is said on the common stream may come this much later than the answer to the call that it is about, in milliseconds. */
+const LATE_MS = 1_000;
 
 /** What a connection tells the supervisor of its server. */
 export interface ConnectionHooks {
@@ -69,6 +71,8 @@ export class Connection implements AsyncDisposable {
   /** Whom stray log messages can be for: the only principal that ever used this connection. */
   #only: Caller | undefined;
   #shared = false;
+  /** When the calls of each principal ended that ended lately, where that matters. */
+  readonly #ended = new Map<string, number>();
   #onIdle: (() => void) | undefined;
 
   constructor(hooks: ConnectionHooks, signal: AbortSignal, now: () => number) {
@@ -162,6 +166,8 @@ export class Connection implements AsyncDisposable {
       throw error;
     } finally {
       this.#active.delete(id);
+      if (this.#shared && peer.era === 'legacy' && peer.transport.kind === 'http')
+        this.#ended.set(caller.principalId, this.#now());
       this.#questions.callEnded();
       if (this.#active.size === 0) this.#onIdle?.();
     }
@@ -220,6 +226,7 @@ export class Connection implements AsyncDisposable {
   /** Gives up calls whose deadlines have passed. */
   check(nowMs: number): void {
     for (const call of this.#active.values()) call.check(nowMs);
+    for (const [principalId, ms] of this.#ended) if (nowMs - ms > LATE_MS) this.#ended.delete(principalId);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -278,7 +285,7 @@ export class Connection implements AsyncDisposable {
       case 'notifications/subscriptions/acknowledged':
         return;
       default: {
-        const call = related ?? this.#questions.attribute();
+        const call = related ?? this.#attribute();
         if (typeof call === 'object') call.caller.tell(messageOf(notification));
       }
     }
@@ -297,11 +304,20 @@ export class Connection implements AsyncDisposable {
 
   #logged(notification: RpcNotification, related: ActiveCall | undefined): void {
     const level = logLevel(notification.params?.string('level')) ?? 'info';
-    const call = related ?? this.#questions.attribute();
+    const call = related ?? this.#attribute();
     const caller =
       typeof call === 'object' ? call.caller : call === 'none' && !this.#shared ? this.#only : undefined;
     if (caller?.logLevel !== undefined && isWanted(level, caller.logLevel))
       caller.tell(messageOf(notification));
+  }
+
+  /** Whose call something on a common stream is about; it may be one that is over already. */
+  #attribute(): ReturnType<ServerQuestions['attribute']> {
+    const call = this.#questions.attribute();
+    if (typeof call !== 'object') return call;
+    for (const [principalId, ms] of this.#ended)
+      if (principalId !== call.caller.principalId && this.#now() - ms <= LATE_MS) return 'ambiguous';
+    return call;
   }
 
   #remember(caller: Caller): void {
