@@ -137,6 +137,11 @@ export const REQUIREMENTS = {
     promise:
       'What a client gives up is given up at the server, and nothing else; what a server gives up, at the client.',
   },
+  'mcp:logging': {
+    source: `${SPEC}/2025-11-25/server/utilities/logging`,
+    promise:
+      'What a server logs reaches whose call it is about, from the level on that the session or the request asked for, and nobody else.',
+  },
   'mcp:ping': {
     source: `${SPEC}/2025-11-25/basic/utilities/ping`,
     promise: 'A ping is answered, whoever sends it.',
