@@ -142,6 +142,11 @@ export const REQUIREMENTS = {
     promise:
       'What a server logs reaches whose call it is about, from the level on that the session or the request asked for, and nobody else.',
   },
+  'mcp:questions': {
+    source: `${SPEC}/2025-11-25/client/elicitation`,
+    promise:
+      'What a server asks (forms, web pages, sampling, roots) reaches the client whose call it is about, in the words of its era, and its answer the server.',
+  },
   'mcp:ping': {
     source: `${SPEC}/2025-11-25/basic/utilities/ping`,
     promise: 'A ping is answered, whoever sends it.',
