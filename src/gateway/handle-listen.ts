@@ -4,14 +4,12 @@ import {
   type Inbound,
   notificationMessage,
   resultMessage,
-  type RpcNotification,
   type RpcRequest,
-  withMember,
-  withValue,
 } from '../mcp/mcp-wire.ts';
 import type { EventStream } from './exchange.ts';
 import type { HandleMcpDeps } from './mcp-deps.ts';
 import type { McpContext } from './mcp-context.ts';
+import { resourceUpdated } from './resource-updated.ts';
 
 type ChangeKind = 'tools' | 'prompts' | 'resources';
 
@@ -135,7 +133,7 @@ export async function subscriptionsListen(
     targets.map(async ({ uri, target }) => {
       const stop = await mcp
         .watch(target!.server, target!.uri, (notification) =>
-          stream.send('message', updated(notification, uri, meta)),
+          stream.send('message', resourceUpdated(notification, uri, request.idBytes)),
         )
         .catch(() => undefined);
       if (stop === undefined) return;
@@ -143,29 +141,6 @@ export async function subscriptionsListen(
       else stops.push(stop);
     }),
   );
-}
-
-function updated({ method, params }: RpcNotification, uri: string, meta: string): Buffer {
-  if (params === undefined)
-    return notificationMessage(method, Buffer.from(`{"uri":${JSON.stringify(uri)},${meta}}`));
-  const known = Buffer.from(JSON.stringify(uri));
-  if (params.has('_meta')) {
-    const rewritten = withValue(params, 'uri', known).toString('utf8');
-    const { _meta, ...rest } = JSON.parse(rewritten) as { _meta: Record<string, unknown> };
-    const own = JSON.parse(`{${meta}}`) as { _meta: Record<string, unknown> };
-    return notificationMessage(
-      method,
-      Buffer.from(JSON.stringify({ ...rest, _meta: { ..._meta, ...own._meta } })),
-    );
-  }
-  const bytes = withMember(params, meta);
-  return notificationMessage(method, replaceUri(bytes, params.string('uri') ?? '', uri));
-}
-
-function replaceUri(bytes: Buffer, from: string, to: string): Buffer {
-  if (from === to) return bytes;
-  const params = JSON.parse(bytes.toString('utf8')) as Record<string, unknown>;
-  return Buffer.from(JSON.stringify({ ...params, uri: to }));
 }
 
 function readUris(value: unknown): readonly string[] {

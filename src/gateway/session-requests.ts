@@ -1,16 +1,9 @@
 import { GatewayError } from '../core/errors.ts';
-import {
-  type Inbound,
-  LOG_LEVELS,
-  logLevel,
-  notificationMessage,
-  type RpcRequest,
-  type Session,
-  withValue,
-} from '../mcp/mcp-wire.ts';
+import { type Inbound, LOG_LEVELS, logLevel, type RpcRequest, type Session } from '../mcp/mcp-wire.ts';
 import type { HandleMcpDeps } from './mcp-deps.ts';
 import type { McpContext } from './mcp-context.ts';
 import { text, unknownResource } from './resolve-target.ts';
+import { resourceUpdated } from './resource-updated.ts';
 
 /** Resources that one session may watch. */
 const WATCHED_MAX = 1_000;
@@ -37,12 +30,11 @@ export async function subscribe(
   if (session.watched.has(uri)) return;
   if (session.watched.size >= WATCHED_MAX)
     throw new GatewayError('rpc-params', { reason: `this session watches ${WATCHED_MAX} resources already` });
-  const known = Buffer.from(JSON.stringify(uri));
   session.watched.set(uri, () => undefined);
   try {
-    const stop = await mcp.watch(found.server, found.uri, ({ method, params }) => {
-      if (params !== undefined) session.say(notificationMessage(method, withValue(params, 'uri', known)));
-    });
+    const stop = await mcp.watch(found.server, found.uri, (notification) =>
+      session.say(resourceUpdated(notification, uri, undefined)),
+    );
     // The session may have ended, or unsubscribed, meanwhile.
     if (session.watched.has(uri)) session.watched.set(uri, stop);
     else stop();

@@ -19,10 +19,10 @@ export {
   errorMessage,
   errorObject,
   notificationMessage,
+  objectText,
   resultMessage,
   resultParts,
-  withMember,
-  withValue,
+  withoutMembers,
 } from './wire/compose.ts';
 export { logLevel, LOG_LEVELS } from './wire/log-level.ts';
 export {

@@ -122,6 +122,44 @@ export const REQUIREMENTS = {
     source: 'docs/guide/connect-a-client.md',
     promise: 'A name stands for one tool by an exact table; an ambiguous one is refused with the candidates.',
   },
+  'mcp:primitives': {
+    source: `${SPEC}/2025-11-25/server/prompts`,
+    promise:
+      'Prompts, resources, templates and completion of every kind of server work for every kind of client, several servers together.',
+  },
+  'mcp:uris': {
+    source: 'docs/guide/connect-a-client.md',
+    promise:
+      'A URI that several servers have is another one for each of them, the same wherever it is named, and leads back to its server.',
+  },
+  'mcp:apps': {
+    source: 'https://github.com/modelcontextprotocol/ext-apps',
+    promise:
+      'An MCP App opens through the gateway: the resource that a tool names is listed, and read, under that URI.',
+  },
+  'mcp:progress': {
+    source: `${SPEC}/2025-11-25/basic/utilities/progress`,
+    promise: "Progress comes under the client's own token, in order, before the answer, and to nobody else.",
+  },
+  'mcp:cancellation': {
+    source: `${SPEC}/2025-11-25/basic/utilities/cancellation`,
+    promise:
+      'What a client gives up is given up at the server, and nothing else; what a server gives up, at the client.',
+  },
+  'mcp:logging': {
+    source: `${SPEC}/2025-11-25/server/utilities/logging`,
+    promise:
+      'What a server logs reaches whose call it is about, from the level on that the session or the request asked for, and nobody else.',
+  },
+  'mcp:questions': {
+    source: `${SPEC}/2025-11-25/client/elicitation`,
+    promise:
+      'What a server asks (forms, web pages, sampling, roots) reaches the client whose call it is about, in the words of its era, and its answer the server.',
+  },
+  'mcp:ping': {
+    source: `${SPEC}/2025-11-25/basic/utilities/ping`,
+    promise: 'A ping is answered, whoever sends it.',
+  },
   'mcp:isolation-of-failure': {
     source: 'ARCHITECTURE.md',
     promise: 'A server that hangs, dies or refuses costs only the calls to it.',

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 
+const HASH_CHARACTERS = 8;
 /** Between a server's prefix and what follows it in a URI. */
 const MARK = '+';
 const UI = 'ui://';
@@ -34,12 +35,13 @@ export function splitUri(
 }
 
 /**
- * A prefix as the beginning of a scheme (RFC 3986, section 3.1): lower case, letters first, no underscore. One that had to be changed gets a hash,
- * so that no two prefixes become the same.
+ * A prefix as the beginning of a scheme (RFC 3986, section 3.1): letters first, no underscore. It is another one for every prefix, or what
+ * one server has would be read from another; case does not count, as it does not in prefixes.
  */
 function schemeText(prefix: string): string {
-  if (/^[a-z][a-z0-9.-]*$/.test(prefix)) return prefix;
-  const clean = prefix.toLowerCase().replaceAll(/[^a-z0-9.-]/g, '-');
-  const mark = createHash('sha256').update(prefix).digest('hex').slice(0, 6);
-  return `${/^[a-z]/.test(clean) ? clean : `s${clean}`}-${mark}`;
+  const lower = prefix.toLowerCase();
+  const clean = lower.replaceAll(/[^a-z0-9-]/g, '.');
+  if (/^[a-z][a-z0-9_-]*$/.test(lower)) return clean;
+  const hash = createHash('sha256').update(lower).digest('hex').slice(0, HASH_CHARACTERS);
+  return `${/^[a-z]/.test(clean) ? clean : `s${clean}`}.${hash}`;
 }

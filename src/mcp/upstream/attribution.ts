@@ -3,6 +3,8 @@ import type { ActiveCall } from './active-call.ts';
 /** How long a call that was given up may still be worked on, in milliseconds, as far as we fear. */
 const GHOST_MS = 2 * 60_000;
 const GHOSTS_MAX = 1_000;
+/** Over HTTP, what is said on the common stream may come this much later than the answer to the call that it is about, in milliseconds. */
+const LATE_MS = 1_000;
 
 interface Ghost {
   readonly owner: object | string;
@@ -16,6 +18,8 @@ interface Ghost {
 export class Attribution {
   readonly #active = new Map<number, ActiveCall>();
   readonly #ghosts = new Map<number, Ghost>();
+  /** Until when something may still come about calls that were answered, by owner. */
+  readonly #late = new Map<object | string, number>();
   readonly #now: () => number;
 
   constructor(now: () => number) {
@@ -38,10 +42,13 @@ export class Attribution {
     this.#active.set(call.id, call);
   }
 
-  /** A call is over; `answered`: by the server's reply. */
-  end(call: ActiveCall, answered: boolean): void {
+  /** A call is over; `answered`: by the server's reply; `isLoose`: answers and the common stream come over connections of their own. */
+  end(call: ActiveCall, answered: boolean, isLoose: boolean): void {
     this.#active.delete(call.id);
-    if (answered) return;
+    if (answered) {
+      if (isLoose) this.#tookLate(ownerOf(call));
+      return;
+    }
     if (this.#ghosts.size >= GHOSTS_MAX) this.#ghosts.delete(this.#ghosts.keys().next().value!);
     this.#ghosts.set(call.id, { owner: ownerOf(call), untilMs: this.#now() + GHOST_MS });
   }
@@ -75,6 +82,29 @@ export class Attribution {
     // that the others wait for an answer already.
     if (latest.caller.era === 'modern' && quietCalls > 1) return 'ambiguous';
     return quiet ?? latest;
+  }
+
+  /** As `attribute`, for what is said and not asked: it may be about a call that was answered a moment ago. */
+  attributeNews(): ActiveCall | 'none' | 'ambiguous' {
+    const call = this.attribute();
+    if (typeof call !== 'object') return call;
+    const owner = ownerOf(call);
+    const nowMs = this.#now();
+    for (const [other, untilMs] of this.#late)
+      if (untilMs <= nowMs) this.#late.delete(other);
+      else if (other !== owner) return 'ambiguous';
+    return call;
+  }
+
+  /** Renewed at the end, so that the oldest come first. */
+  #tookLate(owner: object | string): void {
+    const nowMs = this.#now();
+    this.#late.delete(owner);
+    this.#late.set(owner, nowMs + LATE_MS);
+    for (const [other, untilMs] of this.#late) {
+      if (untilMs > nowMs) break;
+      this.#late.delete(other);
+    }
   }
 
   #forgetOld(): void {

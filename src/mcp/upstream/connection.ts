@@ -177,7 +177,8 @@ export class Connection implements AsyncDisposable {
         });
       throw error;
     } finally {
-      this.#attribution.end(call, answered);
+      const isLoose = peer.era === 'legacy' && peer.transport.kind === 'http';
+      this.#attribution.end(call, answered, isLoose);
       this.#questions.callEnded(call);
       if (this.#attribution.size === 0) this.#onIdle?.();
     }
@@ -308,7 +309,7 @@ export class Connection implements AsyncDisposable {
       case 'notifications/subscriptions/acknowledged':
         return;
       default: {
-        const call = related ?? this.#attribution.attribute();
+        const call = related ?? this.#attribution.attributeNews();
         if (typeof call === 'object') call.caller.tell(messageOf(notification));
       }
     }
@@ -327,7 +328,7 @@ export class Connection implements AsyncDisposable {
 
   #logged(notification: RpcNotification, related: ActiveCall | undefined): void {
     const level = logLevel(notification.params?.string('level')) ?? 'info';
-    const call = related ?? this.#attribution.attribute();
+    const call = related ?? this.#attribution.attributeNews();
     const isStray = call === 'none' && !this.#shared;
     const caller = typeof call === 'object' ? call.caller : isStray ? this.#only?.caller : undefined;
     if (caller?.logLevel === undefined || !isWanted(level, caller.logLevel)) return;
