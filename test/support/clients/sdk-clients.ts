@@ -5,7 +5,7 @@ import {
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import type { TestGateway } from '../gateway.ts';
-import type { RawOptions } from './raw-client.ts';
+import type { RawOptions } from '../scripted/raw-client.ts';
 
 const INFO = { name: 'lanport-test', version: '1.0.0' };
 
