@@ -16,20 +16,18 @@ import { FairGate } from './fair-gate.ts';
 import { Findings } from './findings.ts';
 import { ListRefresh } from './list-refresh.ts';
 import { IsolatedConnections } from './isolated-connections.ts';
+import { LeavingConnections } from './leaving-connections.ts';
 import { readOffer } from './read-offer.ts';
+import { RestartSchedule } from './restart-schedule.ts';
 import { describeServer, type ServerStatus, type StateName } from './server-state.ts';
 import type { SupervisorDeps } from './supervisor-deps.ts';
 import { Watches } from './watches.ts';
 
-const BACKOFF_MS = [1_000, 2_000, 4_000, 8_000, 16_000] as const;
-const PARKED_RETRY_MS = 60_000;
-const STABLE_MS = 5 * 60_000;
 /** How long a call waits for a server that has failed before to come back. */
 const COMEBACK_MS = 5_000;
 /** A call does not wake a server whose last start failed less than this long ago. */
 const WAKE_MS = 1_000;
 const AUTH_RETRY_MS = 60_000;
-const CLOSE_MS = 8_000;
 /** How long a server that let a call time out may take to answer a ping. */
 const PING_MS = 10_000;
 
@@ -51,8 +49,7 @@ export class Supervisor implements AsyncDisposable {
   #reason: string | undefined;
   #connection: Connection | undefined;
   #starting: Promise<void> | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #failures = 0;
+  readonly #schedule: RestartSchedule;
   #starts = 0;
   #readySince = 0;
   #lastUsed = 0;
@@ -60,8 +57,9 @@ export class Supervisor implements AsyncDisposable {
   #failedStarts = 0;
   #lastFailedStart = Number.NEGATIVE_INFINITY;
   #disposed = false;
+  /** Ends the start under way, or the connection that it led to. */
   #stop = new AbortController();
-  readonly #closing = new Set<Promise<unknown>>();
+  readonly #leaving: LeavingConnections;
   #suspecting: Connection | undefined;
 
   constructor(config: ServerConfig, deps: SupervisorDeps) {
@@ -71,6 +69,10 @@ export class Supervisor implements AsyncDisposable {
     this.#since = deps.clock.now();
     this.#gate = new FairGate(config.concurrency);
     this.#findings = new Findings(config.name, deps.log);
+    this.#schedule = new RestartSchedule(() => void this.start(), deps.random);
+    this.#leaving = new LeavingConnections((error) =>
+      deps.log.warn('a lost connection did not close', { server: config.name, error }),
+    );
     this.#refresh = new ListRefresh(
       async () => {
         if (this.#connection !== undefined) await this.#read(this.#connection);
@@ -84,14 +86,25 @@ export class Supervisor implements AsyncDisposable {
     );
   }
 
-  /** Starts the server, or waits for the start that is under way. Never rejects: the outcome is the state. */
-  start(): Promise<void> {
+  /**
+   * Starts the server, or waits for the start that is under way. `after`: what must be over before, for those who call meanwhile, too. Never
+   * rejects: the outcome is the state.
+   */
+  start(after?: Promise<unknown>): Promise<void> {
     if (this.#connection !== undefined || this.#disposed) return Promise.resolve();
-    clearTimeout(this.#timer);
-    this.#starting ??= this.#attempt().finally(() => {
-      this.#starting = undefined;
+    return this.#starting ?? this.#begin(after);
+  }
+
+  #begin(after: Promise<unknown> | undefined): Promise<void> {
+    this.#schedule.cancel();
+    const stop = new AbortController();
+    const attempt = after === undefined ? this.#attempt(stop) : after.then(() => this.#attempt(stop));
+    const starting = attempt.finally(() => {
+      if (this.#starting === starting) this.#starting = undefined;
     });
-    return this.#starting;
+    this.#stop = stop;
+    this.#starting = starting;
+    return starting;
   }
 
   /** The first start while it is still under way. */
@@ -178,6 +191,7 @@ export class Supervisor implements AsyncDisposable {
   /** Looks after deadlines; called several times a second. */
   check(nowMs: number): void {
     this.#connection?.check(nowMs);
+    this.#leaving.check(nowMs);
     this.#isolated?.check(nowMs);
     const { idleShutdownMs } = this.config;
     if (
@@ -196,18 +210,28 @@ export class Supervisor implements AsyncDisposable {
   }
 
   /** Ends the server and starts it anew. Resolves when the start has succeeded or failed. */
-  async restart(): Promise<void> {
+  restart(): Promise<void> {
+    if (this.#disposed) return Promise.resolve();
     const connection = this.#connection;
     this.#connection = undefined;
-    this.#failures = 0;
+    this.#schedule.reset();
     this.#failedStarts = 0;
     this.#authRefusal = undefined;
     this.#lastFailedStart = Number.NEGATIVE_INFINITY;
     this.watches.end();
     const isolated = this.#isolated;
     this.#isolated = undefined;
-    await Promise.allSettled([connection?.[Symbol.asyncDispose](), isolated?.[Symbol.asyncDispose]()]);
-    await this.start();
+    this.#enter('starting', 'it is started anew');
+    const before = this.#starting;
+    this.#stop.abort();
+    return this.#begin(
+      Promise.allSettled([
+        before,
+        connection?.[Symbol.asyncDispose](),
+        isolated?.[Symbol.asyncDispose](),
+        this.#leaving.end(),
+      ]),
+    );
   }
 
   status(): ServerStatus {
@@ -223,14 +247,14 @@ export class Supervisor implements AsyncDisposable {
       inFlight: this.#gate.inside,
       waiting: this.#gate.waiting,
       starts: this.#starts,
-      failures: this.#failures,
+      failures: this.#schedule.failures,
       findings: this.#findings.list(),
     });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true;
-    clearTimeout(this.#timer);
+    this.#schedule.cancel();
     this.watches.end();
     const connection = this.#connection;
     this.#connection = undefined;
@@ -240,7 +264,7 @@ export class Supervisor implements AsyncDisposable {
       connection?.[Symbol.asyncDispose](),
       this.#isolated?.[Symbol.asyncDispose](),
       this.#starting,
-      ...this.#closing,
+      this.#leaving.end(),
     ]);
   }
 
@@ -265,14 +289,15 @@ export class Supervisor implements AsyncDisposable {
     return this.#connection;
   }
 
-  async #attempt(): Promise<void> {
+  async #attempt({ signal }: AbortController): Promise<void> {
+    if (signal.aborted || this.#disposed) return;
     this.#starts++;
     this.#enter('starting', this.#reason);
-    const connection = new Connection(this.#hooks(), this.#stop.signal, this.#now);
+    const connection = new Connection(this.#hooks(), signal, this.#now);
     try {
       await this.#connect(connection, GATEWAY_CAPABILITIES);
       await this.#read(connection);
-      if (this.#disposed) throw new UpstreamFailure('cancelled', 'the gateway is stopping');
+      if (signal.aborted) throw new UpstreamFailure('cancelled', 'it was stopped');
       this.#connection = connection;
       this.#authRefusal = undefined;
       this.#failedStarts = 0;
@@ -281,7 +306,7 @@ export class Supervisor implements AsyncDisposable {
       this.watches.begin(connection);
     } catch (error) {
       await connection[Symbol.asyncDispose]();
-      if (!this.#disposed) this.#failed(error);
+      if (!signal.aborted) this.#failed(error);
     }
   }
 
@@ -358,22 +383,20 @@ export class Supervisor implements AsyncDisposable {
   }
 
   /** Gives a connection up and starts anew, at once or later; concurrent callers share the one new start. */
-  #lose(connection: Connection, failure: UpstreamFailure): void {
+  #lose(connection: Connection, failure: UpstreamFailure, isHung = false): void {
     if (this.#connection !== connection) return;
     this.#connection = undefined;
     this.watches.end();
-    // The other calls of a session that is lost may have been answered still; each finds out for itself.
-    if (failure.kind === 'session-lost') this.#closeLater(connection, connection.idle());
-    else this.#closeLater(connection);
-    if (this.#now() - this.#readySince > STABLE_MS) this.#failures = 0;
+    // Its other calls may be answered still, over HTTP; each finds out for itself.
+    this.#leaving.add(connection, isHung ? 'at once' : 'idle');
+    this.#schedule.worked(this.#now() - this.#readySince);
     if (failure.kind === 'session-lost') {
       void this.start();
       return;
     }
-    this.#failures++;
+    this.#schedule.failed();
     this.#deps.log.warn('a server went away', { server: this.config.name, reason: failure.message });
-    this.#enter('down', failure.message);
-    this.#schedule(this.#backoff());
+    this.#startLater(failure.message);
   }
 
   /** A call was not answered in time: a server that does not even answer a ping is hung, and is started anew. */
@@ -389,6 +412,7 @@ export class Supervisor implements AsyncDisposable {
         this.#lose(
           connection,
           new UpstreamFailure('closed', 'it hangs: it answered neither a call nor a ping'),
+          true,
         );
     });
   }
@@ -398,25 +422,13 @@ export class Supervisor implements AsyncDisposable {
     const connection = this.#connection!;
     this.#connection = undefined;
     this.watches.end();
+    this.#schedule.worked(this.#now() - this.#readySince);
     this.#enter('stopped', 'it was not used for a while; the next call starts it');
-    this.#closeLater(connection);
-  }
-
-  #closeLater(connection: Connection, first: Promise<void> = Promise.resolve()): void {
-    const closing = withDeadline(
-      first.then(() => connection[Symbol.asyncDispose]()),
-      CLOSE_MS,
-      'closing',
-    )
-      .catch((error: unknown) =>
-        this.#deps.log.warn('a lost connection did not close', { server: this.config.name, error }),
-      )
-      .finally(() => this.#closing.delete(closing));
-    this.#closing.add(closing);
+    this.#leaving.add(connection, 'at once');
   }
 
   #failed(error: unknown): void {
-    this.#failures++;
+    this.#schedule.failed();
     this.#failedStarts++;
     this.#lastFailedStart = this.#now();
     const reason = errorChain(error);
@@ -432,28 +444,17 @@ export class Supervisor implements AsyncDisposable {
       });
       return;
     }
-    const parked = this.#failures >= BACKOFF_MS.length;
     this.#deps.log.warn('a server could not be started', {
       server: this.config.name,
-      failures: this.#failures,
+      failures: this.#schedule.failures,
       reason,
     });
-    this.#enter(parked ? 'parked' : 'down', reason);
-    this.#schedule(parked ? PARKED_RETRY_MS : this.#backoff());
+    this.#startLater(reason);
   }
 
-  #backoff(): number {
-    const base = BACKOFF_MS[Math.min(this.#failures, BACKOFF_MS.length) - 1] ?? BACKOFF_MS[0];
-    return base * (0.75 + this.#deps.random() * 0.5);
-  }
-
-  #schedule(ms: number): void {
-    if (this.#disposed) return;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      void this.start();
-    }, ms).unref();
+  #startLater(reason: string): void {
+    this.#enter(this.#schedule.isParked ? 'parked' : 'down', reason);
+    this.#schedule.plan();
   }
 
   #callError(failure: UpstreamFailure): GatewayError {
