@@ -143,6 +143,11 @@ export const REQUIREMENTS = {
     source: 'ARCHITECTURE.md',
     promise: 'A server that lets a call time out and does not answer a ping is started anew.',
   },
+  'mcp:attribution': {
+    source: 'ARCHITECTURE.md',
+    promise:
+      'What a server says and asks reaches the client whose call it belongs to; what could be for clients of several keys reaches none of them.',
+  },
   'mcp:lost-session': {
     source: `${SPEC}/2025-11-25/basic/transports`,
     promise: 'A session that a server lost is opened anew and the call goes through.',

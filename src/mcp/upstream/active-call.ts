@@ -25,13 +25,14 @@ export class ActiveCall implements OutboundRequest {
   readonly timeoutMs = TRANSPORT_MS;
   readonly caller: Caller;
   readonly #idleMs: number;
+  readonly #totalMs: number;
   readonly #onRelated: (call: ActiveCall, message: RpcNotification | RpcRequest) => void;
   /** Monotonic milliseconds. */
   #idleDeadline: number;
   #totalDeadline: number;
   #askedAt = 0;
   #questions = 0;
-  /** Seconds that were waited, once a deadline has passed. */
+  /** Milliseconds that were waited, once a deadline has passed. */
   expiredAfterMs: number | undefined;
   #wasAsked = false;
   #refused: GatewayError | undefined;
@@ -52,6 +53,7 @@ export class ActiveCall implements OutboundRequest {
     this.headers = headers;
     this.caller = caller;
     this.#idleMs = deadlines.idleMs;
+    this.#totalMs = deadlines.totalMs;
     this.#idleDeadline = nowMs + deadlines.idleMs;
     this.#totalDeadline = nowMs + deadlines.totalMs;
     this.#onRelated = onRelated;
@@ -88,7 +90,8 @@ export class ActiveCall implements OutboundRequest {
       if (nowMs - this.#askedAt > ANSWER_MS) this.#expire(ANSWER_MS);
       return;
     }
-    if (nowMs >= this.#totalDeadline || nowMs >= this.#idleDeadline) this.#expire(this.#idleMs);
+    if (nowMs >= this.#idleDeadline) this.#expire(this.#idleMs);
+    else if (nowMs >= this.#totalDeadline) this.#expire(this.#totalMs);
   }
 
   /** Whether a question of its is open. */
