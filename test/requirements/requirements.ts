@@ -148,6 +148,16 @@ export const REQUIREMENTS = {
     promise:
       'What a server says and asks reaches the client whose call it belongs to; what could be for clients of several keys reaches none of them.',
   },
+  'mcp:watches': {
+    source: `${SPEC}/2026-07-28`,
+    promise:
+      'What clients watch is asked of a server once, again after each reconnect, and without a gap when it changes.',
+  },
+  'mcp:isolation': {
+    source: 'docs/reference/config.md',
+    promise:
+      'A server that cannot be shared has a connection for each client session or key, bounded, and ended when it is not used.',
+  },
   'mcp:lost-session': {
     source: `${SPEC}/2025-11-25/basic/transports`,
     promise: 'A session that a server lost is opened anew and the call goes through.',

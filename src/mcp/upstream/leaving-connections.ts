@@ -16,8 +16,9 @@ export class LeavingConnections {
   /** Closes a connection as soon as no call is under way on it; `at once`: calls that are fail. */
   add(connection: Connection, when: 'idle' | 'at once'): void {
     this.#connections.add(connection);
-    const closing = (when === 'idle' ? connection.idle() : Promise.resolve())
-      .then(() => withDeadline(Promise.resolve(connection[Symbol.asyncDispose]()), CLOSE_MS, 'closing'))
+    const close = (): Promise<void> =>
+      withDeadline(Promise.resolve(connection[Symbol.asyncDispose]()), CLOSE_MS, 'closing');
+    const closing = (when === 'idle' ? connection.idle().then(close) : close())
       .catch(this.#onTrouble)
       .finally(() => {
         this.#connections.delete(connection);

@@ -28,8 +28,6 @@ const COMEBACK_MS = 5_000;
 /** A call does not wake a server whose last start failed less than this long ago. */
 const WAKE_MS = 1_000;
 const AUTH_RETRY_MS = 60_000;
-/** How long a server that let a call time out may take to answer a ping. */
-const PING_MS = 10_000;
 
 /**
  * One server's life: started, watched, started again with backoff, parked when it keeps failing or refuses our credentials, stopped.
@@ -81,8 +79,9 @@ export class Supervisor implements AsyncDisposable {
         deps.log.warn('the lists of a server could not be read again', { server: config.name, error }),
       this.#now,
     );
-    this.watches = new Watches((reason) =>
-      deps.log.warn('changes of a server cannot be watched', { server: config.name, reason }),
+    this.watches = new Watches(
+      (reason) => deps.log.warn('changes of a server cannot be watched', { server: config.name, reason }),
+      () => this.#refresh.soon(),
     );
   }
 
@@ -404,7 +403,7 @@ export class Supervisor implements AsyncDisposable {
     if (this.#connection !== connection || this.#suspecting === connection) return;
     this.#suspecting = connection;
     this.#enter('degraded', 'a call was not answered in time');
-    void connection.isAlive(PING_MS).then((isAlive) => {
+    void connection.isAlive().then((isAlive) => {
       this.#suspecting = undefined;
       if (this.#connection !== connection) return;
       if (isAlive) this.#enter('ready', undefined);
