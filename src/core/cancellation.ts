@@ -31,9 +31,9 @@ export class Cancellation {
   cancel(reason: string): void {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
-    const listeners = this.#listeners;
-    this.#listeners = undefined;
-    for (const listener of listeners ?? []) listener(reason);
+    // One by one, since a listener may take another off.
+    for (let next = this.#listeners?.shift(); next !== undefined; next = this.#listeners?.shift())
+      next(reason);
   }
 
   /** Resolves when the call is given up; never, when it is not. */

@@ -172,6 +172,39 @@ export const REQUIREMENTS = {
     source: 'ARCHITECTURE.md',
     promise: 'A server that was killed between two calls is back for the second.',
   },
+  'mcp:supervision': {
+    source: 'ARCHITECTURE.md',
+    promise:
+      'A server that fails is started again with growing delays, then once a minute and at once on use; one that refuses our credentials is left alone.',
+  },
+  'mcp:one-start': {
+    source: 'ARCHITECTURE.md',
+    promise: 'However many clients come at once, a shared server is started once and has one process.',
+  },
+  'mcp:repeat': {
+    source: 'ARCHITECTURE.md',
+    promise:
+      'A call whose server goes away is sent again once, and only when the server certainly never saw it or doing it twice does no harm.',
+  },
+  'mcp:hung-server': {
+    source: 'ARCHITECTURE.md',
+    promise: 'A server that lets a call time out and does not answer a ping is started anew.',
+  },
+  'mcp:attribution': {
+    source: 'ARCHITECTURE.md',
+    promise:
+      'What a server says and asks reaches the client whose call it belongs to; what could be for clients of several keys reaches none of them.',
+  },
+  'mcp:watches': {
+    source: `${SPEC}/2026-07-28`,
+    promise:
+      'What clients watch is asked of a server once, again after each reconnect, and without a gap when it changes.',
+  },
+  'mcp:isolation': {
+    source: 'docs/reference/config.md',
+    promise:
+      'A server that cannot be shared has a connection for each client session or key, bounded, and ended when it is not used.',
+  },
   'mcp:lost-session': {
     source: `${SPEC}/2025-11-25/basic/transports`,
     promise: 'A session that a server lost is opened anew and the call goes through.',

@@ -15,7 +15,7 @@ export class ResourceWatchers {
     ofServer.set(uri, ofUri);
     ofUri.add(listener);
     return () => {
-      ofUri.delete(listener);
+      if (!ofUri.delete(listener)) return;
       if (ofUri.size === 0) ofServer.delete(uri);
       if (ofServer.size === 0) this.#listeners.delete(server);
     };
@@ -30,12 +30,14 @@ export class ResourceWatchers {
   updated(server: string, uri: string, notification: RpcNotification): void {
     const ofServer = this.#listeners.get(server);
     if (ofServer === undefined) return;
-    const exact = ofServer.get(uri);
-    if (exact !== undefined) {
-      for (const listener of [...exact]) listener(notification);
-      return;
-    }
+    const isWatched = ofServer.has(uri);
     for (const [watched, listeners] of ofServer)
-      if (uri.startsWith(watched)) for (const listener of [...listeners]) listener(notification);
+      if (watched === uri || (uri.startsWith(watched) && (!isWatched || isBelow(uri, watched))))
+        for (const listener of [...listeners]) listener(notification);
   }
+}
+
+/** Whether `uri`, which begins with `parent`, goes on where a part of a URI ends. */
+function isBelow(uri: string, parent: string): boolean {
+  return parent.endsWith('/') || '/?#'.includes(uri[parent.length] ?? '-');
 }

@@ -5,7 +5,7 @@ import type { RpcNotification, RpcReply, RpcRequest } from '../wire/message.ts';
 import type { HeaderLine, OutboundRequest } from './transport.ts';
 
 /** Milliseconds that a person may take to answer a question; meanwhile no other deadline of the call runs. */
-const ANSWER_MS = 10 * 60_000;
+export const ANSWER_MS = 10 * 60_000;
 /** Bound of the transports, far beyond every deadline that is kept here. */
 const TRANSPORT_MS = 24 * 60 * 60_000;
 
@@ -97,8 +97,8 @@ export class ActiveCall implements OutboundRequest {
       if (nowMs - this.#askedAt > ANSWER_MS) this.#expire(ANSWER_MS);
       return;
     }
-    if (nowMs >= this.#totalDeadline) this.#expire(this.#totalMs);
-    else if (nowMs >= this.#idleDeadline) this.#expire(this.#idleMs);
+    if (nowMs >= this.#idleDeadline) this.#expire(this.#idleMs);
+    else if (nowMs >= this.#totalDeadline) this.#expire(this.#totalMs);
   }
 
   /** Whether a question of its is open. */

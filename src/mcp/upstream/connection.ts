@@ -19,6 +19,8 @@ import { capabilitiesOf, type ListKind } from './read-offer.ts';
 import type { HeaderLine, TransportEvents } from './transport.ts';
 
 const SETTING_MS = 10_000;
+/** How long a server that let a call time out may take to answer a ping. */
+const PING_MS = 10_000;
 
 /** What a connection tells the supervisor of its server. */
 export interface ConnectionHooks {
@@ -199,7 +201,7 @@ export class Connection implements AsyncDisposable {
   }
 
   /** Whether the server still answers anything, be it an error. */
-  async isAlive(timeoutMs: number): Promise<boolean> {
+  async isAlive(): Promise<boolean> {
     const { peer } = this;
     const id = peer.nextId();
     const method = peer.era === 'legacy' ? 'ping' : 'server/discover';
@@ -209,7 +211,7 @@ export class Connection implements AsyncDisposable {
         method,
         message: outboundRequest(id, method, undefined, plainWording(peer.envelope)),
         headers: standardHeaders(peer, method),
-        timeoutMs,
+        timeoutMs: PING_MS,
         cancellation: undefined,
       });
       return true;

@@ -60,12 +60,8 @@ export class Fleet implements AsyncDisposable {
     }
     onExchanged(old, fresh);
     const retired = new Map([...old].map(([name, supervisor]) => [name, this.#retire(supervisor)]));
-    for (const supervisor of fresh) {
-      // Two of one server at once may want the same port, file or lock.
-      const predecessor = retired.get(supervisor.config.name);
-      if (predecessor === undefined) void supervisor.start();
-      else void predecessor.then(() => supervisor.start());
-    }
+    // Two of one server at once may want the same port, file or lock.
+    for (const supervisor of fresh) void supervisor.start(retired.get(supervisor.config.name));
     await Promise.all(retired.values());
   }
 

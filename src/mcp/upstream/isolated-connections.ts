@@ -5,6 +5,7 @@ import type { CallTarget } from '../calls/target.ts';
 import { mayRepeat } from './call-error.ts';
 import { type CallOptions, Connection, type ConnectionHooks, type ServerReply } from './connection.ts';
 import { UpstreamFailure } from './failure.ts';
+import { LeavingConnections } from './leaving-connections.ts';
 
 /** Connections of their own that one server may have at a time. */
 export const ISOLATED_MAX = 64;
@@ -12,12 +13,16 @@ const IDLE_MS = 5 * 60_000;
 const CLOSE_MS = 8_000;
 
 interface Entry {
-  readonly key: string;
+  readonly owner: string;
+  /** JSON text. */
+  readonly capabilities: string;
   readonly starting: Promise<Connection>;
   readonly stop: AbortController;
   connection: Connection | undefined;
   users: number;
   lastUsedMs: number;
+  /** A call over it timed out, and it was asked whether it is alive. */
+  isSuspected: boolean;
 }
 
 export interface IsolatedDeps {
@@ -43,7 +48,7 @@ interface Lease {
 export class IsolatedConnections implements AsyncDisposable {
   readonly #deps: IsolatedDeps;
   readonly #entries = new Set<Entry>();
-  readonly #closing = new Set<Promise<unknown>>();
+  readonly #leaving = new LeavingConnections(() => undefined);
 
   constructor(deps: IsolatedDeps) {
     this.#deps = deps;
@@ -77,7 +82,9 @@ export class IsolatedConnections implements AsyncDisposable {
         const { connection } = lease;
         return { reply: await connection.call(target, params, caller, options), era: connection.peer.era };
       } catch (error) {
-        if (!(error instanceof UpstreamFailure) || !mayRepeat(error, target)) throw error;
+        if (!(error instanceof UpstreamFailure)) throw error;
+        if (error.kind === 'timeout' && lease !== undefined) void this.#suspect(lease.connection);
+        if (!mayRepeat(error, target)) throw error;
         if (lease !== undefined) this.lost(lease.connection);
         if (attempt > 1) throw error;
       } finally {
@@ -89,17 +96,17 @@ export class IsolatedConnections implements AsyncDisposable {
   /** A connection for this caller. `undefined` when there are too many and none is idle. Rejects with UpstreamFailure. */
   async #lease(caller: Caller): Promise<Lease | undefined> {
     const owner = this.#deps.by === 'key' ? caller.principalId : caller.conversationId;
-    const key = `${owner} ${caller.capabilities.text}`;
+    const capabilities = caller.capabilities.text;
     const alone = this.#deps.by === 'session' && caller.era === 'modern';
     let entry: Entry | undefined;
     for (const one of this.#entries)
-      if (one.key === key && (!alone || one.users === 0)) {
+      if (one.owner === owner && one.capabilities === capabilities && (!alone || one.users === 0)) {
         entry = one;
         break;
       }
     if (entry === undefined) {
       if (this.#entries.size >= (this.#deps.max ?? ISOLATED_MAX) && !this.#endIdlest()) return undefined;
-      entry = this.#open(key, caller.capabilities.text);
+      entry = this.#open(owner, capabilities);
     }
     const leased = entry;
     leased.users++;
@@ -120,40 +127,47 @@ export class IsolatedConnections implements AsyncDisposable {
 
   /** Ends what was not used for long, and calls whose deadlines have passed. */
   check(nowMs: number): void {
+    this.#leaving.check(nowMs);
     for (const entry of [...this.#entries]) {
       entry.connection?.check(nowMs);
-      if (entry.users === 0 && nowMs - entry.lastUsedMs > (this.#deps.idleMs ?? IDLE_MS)) this.#end(entry);
+      if (entry.users === 0 && nowMs - entry.lastUsedMs > (this.#deps.idleMs ?? IDLE_MS))
+        this.#end(entry, 'at once');
     }
   }
 
-  /** Forgets a connection that is gone. */
+  /** Forgets a connection that is gone; what is still answered over it is let through. */
   lost(connection: Connection): boolean {
-    for (const entry of this.#entries)
-      if (entry.connection === connection) {
-        this.#end(entry);
-        return true;
-      }
-    return false;
+    const entry = this.#entryOf(connection);
+    if (entry !== undefined) this.#end(entry, 'idle');
+    return entry !== undefined;
   }
 
   /** The connections of one client. */
   of(conversationId: string): Connection[] {
     return [...this.#entries]
-      .filter((entry) => entry.key.startsWith(`${conversationId} `))
+      .filter((entry) => entry.owner === conversationId)
       .map((entry) => entry.connection)
       .filter((one) => one !== undefined);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const entry of [...this.#entries]) this.#end(entry);
-    await Promise.allSettled([...this.#closing]);
+    const opening = [...this.#entries].map(({ starting }) => starting);
+    for (const entry of [...this.#entries]) this.#end(entry, 'at once');
+    await Promise.allSettled([
+      this.#leaving.end(),
+      withDeadline(Promise.allSettled(opening), CLOSE_MS, 'closing'),
+    ]);
   }
 
-  #open(key: string, capabilities: string): Entry {
+  #open(owner: string, capabilities: string): Entry {
     const stop = new AbortController();
     const connection = new Connection(this.#deps.hooks, stop.signal, this.#deps.now);
     const starting = this.#deps.connect(connection, capabilities).then(
-      () => {
+      async () => {
+        if (stop.signal.aborted) {
+          await connection[Symbol.asyncDispose]();
+          throw new UpstreamFailure('stopped', 'it was stopped', { delivered: 'no' });
+        }
         entry.connection = connection;
         return connection;
       },
@@ -164,36 +178,44 @@ export class IsolatedConnections implements AsyncDisposable {
     );
     starting.catch(() => undefined);
     const entry: Entry = {
-      key,
+      owner,
+      capabilities,
       starting,
       stop,
       connection: undefined,
       users: 0,
       lastUsedMs: this.#deps.now(),
+      isSuspected: false,
     };
     this.#entries.add(entry);
     return entry;
+  }
+
+  #entryOf(connection: Connection): Entry | undefined {
+    for (const entry of this.#entries) if (entry.connection === connection) return entry;
+    return undefined;
+  }
+
+  /** A call was not answered in time: one that does not even answer a ping is ended. */
+  async #suspect(connection: Connection): Promise<void> {
+    const entry = this.#entryOf(connection);
+    if (entry === undefined || entry.isSuspected) return;
+    entry.isSuspected = true;
+    if (await connection.isAlive()) entry.isSuspected = false;
+    else if (this.#entries.has(entry)) this.#end(entry, 'at once');
   }
 
   #endIdlest(): boolean {
     let idlest: Entry | undefined;
     for (const entry of this.#entries)
       if (entry.users === 0 && (idlest === undefined || entry.lastUsedMs < idlest.lastUsedMs)) idlest = entry;
-    if (idlest !== undefined) this.#end(idlest);
+    if (idlest !== undefined) this.#end(idlest, 'at once');
     return idlest !== undefined;
   }
 
-  #end(entry: Entry): void {
+  #end(entry: Entry, when: 'idle' | 'at once'): void {
     this.#entries.delete(entry);
-    const closing = withDeadline(this.#close(entry), CLOSE_MS, 'closing')
-      .catch(() => undefined)
-      .finally(() => this.#closing.delete(closing));
-    this.#closing.add(closing);
-  }
-
-  async #close(entry: Entry): Promise<void> {
-    entry.stop.abort();
-    await entry.connection?.[Symbol.asyncDispose]();
-    await entry.starting.catch(() => undefined);
+    if (entry.connection === undefined) entry.stop.abort();
+    else this.#leaving.add(entry.connection, when);
   }
 }

@@ -41,6 +41,7 @@ export class ListRefresh {
 
   /** Reads again when the lists hold no longer; who asks meanwhile gets the old ones. */
   ifStale(): void {
-    if (this.#expiresAt !== undefined && this.#now() > this.#expiresAt) this.soon();
+    const isStale = this.#expiresAt !== undefined && this.#now() > this.#expiresAt;
+    if (isStale && this.#reading === undefined) this.soon();
   }
 }

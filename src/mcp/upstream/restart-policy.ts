@@ -7,6 +7,13 @@ const COMEBACK_MS = 5_000;
 const WAKE_MS = 1_000;
 const AUTH_RETRY_MS = 60_000;
 
+export interface NextTry {
+  /** It has failed so often, or in such a way, that it is only tried now and then. */
+  readonly isParked: boolean;
+  /** Milliseconds until it is started again by itself. */
+  readonly inMs: number | undefined;
+}
+
 /** When a server that failed is tried again: by itself, and by a call that needs it. */
 export class RestartPolicy {
   readonly #now: () => number;
@@ -49,11 +56,11 @@ export class RestartPolicy {
     this.#readySince = this.#now();
   }
 
-  /** The connection was lost; milliseconds until it is started again. After five stable minutes the failures before do not count. */
-  lost(): number {
+  /** The connection was lost. After five stable minutes the failures before do not count. */
+  lost(): NextTry {
     this.endOfStability();
     this.#failures++;
-    return this.#backoff();
+    return this.#nextTry();
   }
 
   /** A connection ended that is no failure of the server's. */
@@ -61,18 +68,13 @@ export class RestartPolicy {
     if (this.#now() - this.#readySince > STABLE_MS) this.#failures = 0;
   }
 
-  /**
-   * A start failed. With the status of a refusal of our credentials nothing is tried by itself: they must be corrected. After five failures
-   * in a row it is parked: tried once a minute.
-   */
-  failed(authStatus: number | undefined): { readonly parked: boolean; readonly retryMs: number | undefined } {
+  /** A start failed. With the status of a refusal of our credentials nothing is tried by itself: they must be corrected. */
+  failed(authStatus: number | undefined): NextTry {
     this.#failures++;
     this.#failedStarts++;
     this.#lastFailedStart = this.#now();
     this.#authRefusal = authStatus;
-    if (authStatus !== undefined) return { parked: true, retryMs: undefined };
-    const parked = this.#failures >= BACKOFF_MS.length;
-    return { parked, retryMs: parked ? PARKED_RETRY_MS : this.#backoff() };
+    return authStatus === undefined ? this.#nextTry() : { isParked: true, inMs: undefined };
   }
 
   /** Whether a call may start it now. */
@@ -93,8 +95,8 @@ export class RestartPolicy {
     this.#lastFailedStart = Number.NEGATIVE_INFINITY;
   }
 
-  #backoff(): number {
-    const base = BACKOFF_MS[Math.min(this.#failures, BACKOFF_MS.length) - 1] ?? BACKOFF_MS[0];
-    return base * (0.75 + this.#random() * 0.5);
+  #nextTry(): NextTry {
+    const base = BACKOFF_MS[this.#failures - 1] ?? PARKED_RETRY_MS;
+    return { isParked: this.#failures >= BACKOFF_MS.length, inMs: base * (0.75 + this.#random() * 0.5) };
   }
 }

@@ -8,7 +8,6 @@ import type { Caller } from '../mcp-caller.ts';
 import type { ServerConfig } from '../mcp-ports.ts';
 import { GATEWAY_CAPABILITIES } from '../wire/capabilities.ts';
 import type { Era } from '../wire/revisions.ts';
-import { ClosingConnections } from './closing-connections.ts';
 import { callError, isLost, mayRepeat, sentence } from './call-error.ts';
 import { connectServer } from './connect.ts';
 import { type CallOptions, Connection, type ConnectionHooks, type ServerReply } from './connection.ts';
@@ -17,14 +16,13 @@ import { FairGate } from './fair-gate.ts';
 import { Findings } from './findings.ts';
 import { ListRefresh } from './list-refresh.ts';
 import { IsolatedConnections } from './isolated-connections.ts';
+import { LeavingConnections } from './leaving-connections.ts';
 import { readOffer } from './read-offer.ts';
-import { RestartPolicy } from './restart-policy.ts';
+import { type NextTry, RestartPolicy } from './restart-policy.ts';
 import { describeServer, type ServerStatus, type StateChange, type StateName } from './server-state.ts';
 import type { SupervisorDeps } from './supervisor-deps.ts';
 import { Watches } from './watches.ts';
 
-/** How long a server that let a call time out may take to answer a ping. */
-const PING_MS = 10_000;
 const HISTORY_MAX = 50;
 /** A server that ends so soon after it was refused roots may have ended because of that. */
 const ROOTS_MS = 2_000;
@@ -54,8 +52,9 @@ export class Supervisor implements AsyncDisposable {
   #starts = 0;
   #lastUsed = 0;
   #disposed = false;
+  /** Ends the start under way, or the connection that it led to. */
   #stop = new AbortController();
-  readonly #closing: ClosingConnections;
+  readonly #leaving: LeavingConnections;
   #suspecting: Connection | undefined;
   #needsRoots = false;
   #changedEarly = false;
@@ -66,7 +65,7 @@ export class Supervisor implements AsyncDisposable {
     this.#now = () => deps.clock.monotonicMs();
     this.#since = deps.clock.now();
     this.#gate = new FairGate(config.concurrency);
-    this.#closing = new ClosingConnections((error) =>
+    this.#leaving = new LeavingConnections((error) =>
       deps.log.warn('a lost connection did not close', { server: config.name, error }),
     );
     this.#policy = new RestartPolicy(this.#now, deps.random);
@@ -79,19 +78,31 @@ export class Supervisor implements AsyncDisposable {
         deps.log.warn('the lists of a server could not be read again', { server: config.name, error }),
       this.#now,
     );
-    this.watches = new Watches((reason) =>
-      deps.log.warn('changes of a server cannot be watched', { server: config.name, reason }),
+    this.watches = new Watches(
+      (reason) => deps.log.warn('changes of a server cannot be watched', { server: config.name, reason }),
+      () => this.#refresh.soon(),
     );
   }
 
-  /** Starts the server, or waits for the start that is under way. Never rejects: the outcome is the state. */
-  start(): Promise<void> {
+  /**
+   * Starts the server, or waits for the start that is under way. `after`: what must be over before, for those who call meanwhile, too. Never
+   * rejects: the outcome is the state.
+   */
+  start(after?: Promise<unknown>): Promise<void> {
     if (this.#connection !== undefined || this.#disposed) return Promise.resolve();
+    return this.#starting ?? this.#begin(after);
+  }
+
+  #begin(after: Promise<unknown> | undefined): Promise<void> {
     clearTimeout(this.#timer);
-    this.#starting ??= this.#attempt().finally(() => {
-      this.#starting = undefined;
+    const stop = new AbortController();
+    const attempt = after === undefined ? this.#attempt(stop) : after.then(() => this.#attempt(stop));
+    const starting = attempt.finally(() => {
+      if (this.#starting === starting) this.#starting = undefined;
     });
-    return this.#starting;
+    this.#stop = stop;
+    this.#starting = starting;
+    return starting;
   }
 
   /** The first start while it is still under way. */
@@ -179,7 +190,7 @@ export class Supervisor implements AsyncDisposable {
   /** Looks after deadlines; called several times a second. */
   check(nowMs: number): void {
     this.#connection?.check(nowMs);
-    this.#closing.check(nowMs);
+    this.#leaving.check(nowMs);
     this.#isolated?.check(nowMs);
     const { idleShutdownMs } = this.config;
     if (
@@ -198,21 +209,25 @@ export class Supervisor implements AsyncDisposable {
   }
 
   /** Ends the server and starts it anew. Resolves when the start has succeeded or failed. */
-  async restart(): Promise<void> {
+  restart(): Promise<void> {
+    if (this.#disposed) return Promise.resolve();
     const connection = this.#connection;
     this.#connection = undefined;
     this.#policy.reset();
     this.watches.end();
     const isolated = this.#isolated;
     this.#isolated = undefined;
-    // A start under way ends first.
+    this.#enter('starting', 'it is started anew');
+    const before = this.#starting;
     this.#stop.abort();
-    this.#stop = new AbortController();
-    await this.#starting;
-    clearTimeout(this.#timer);
-    this.#policy.reset();
-    await Promise.allSettled([connection?.[Symbol.asyncDispose](), isolated?.[Symbol.asyncDispose]()]);
-    await this.start();
+    return this.#begin(
+      Promise.allSettled([
+        before,
+        connection?.[Symbol.asyncDispose](),
+        isolated?.[Symbol.asyncDispose](),
+        this.#leaving.end(),
+      ]),
+    );
   }
 
   status(): ServerStatus {
@@ -247,7 +262,7 @@ export class Supervisor implements AsyncDisposable {
       connection?.[Symbol.asyncDispose](),
       this.#isolated?.[Symbol.asyncDispose](),
       this.#starting,
-      this.#closing[Symbol.asyncDispose](),
+      this.#leaving.end(),
     ]);
   }
 
@@ -270,14 +285,15 @@ export class Supervisor implements AsyncDisposable {
     return this.#connection;
   }
 
-  async #attempt(): Promise<void> {
+  async #attempt({ signal }: AbortController): Promise<void> {
+    if (signal.aborted || this.#disposed) return;
     this.#starts++;
     this.#enter('starting', this.#reason);
-    const connection = new Connection(this.#hooks(), this.#stop.signal, this.#now);
+    const connection = new Connection(this.#hooks(), signal, this.#now);
     try {
       await this.#connect(connection, GATEWAY_CAPABILITIES);
       await this.#read(connection);
-      if (this.#disposed) throw new UpstreamFailure('cancelled', 'the gateway is stopping');
+      if (signal.aborted) throw new UpstreamFailure('cancelled', 'it was stopped');
       this.#connection = connection;
       this.#policy.started();
       this.#enter('ready', undefined);
@@ -287,7 +303,7 @@ export class Supervisor implements AsyncDisposable {
     } catch (error) {
       if (connection.hasRefusedRoots) this.#needsRoots = true;
       await connection[Symbol.asyncDispose]();
-      if (!this.#disposed) this.#failed(error);
+      if (!signal.aborted) this.#failed(error);
     }
   }
 
@@ -369,13 +385,12 @@ export class Supervisor implements AsyncDisposable {
   }
 
   /** Gives a connection up and starts anew, at once or later; concurrent callers share the one new start. */
-  #lose(connection: Connection, failure: UpstreamFailure): void {
+  #lose(connection: Connection, failure: UpstreamFailure, isHung = false): void {
     if (this.#connection !== connection) return;
     this.#connection = undefined;
     this.watches.end();
-    // The other calls of a session that is lost may have been answered still; each finds out for itself.
-    if (failure.kind === 'session-lost') this.#closing.whenIdle(connection);
-    else this.#closing.now(connection);
+    // Its other calls may be answered still, over HTTP; each finds out for itself.
+    this.#leaving.add(connection, isHung ? 'at once' : 'idle');
     if (failure.kind === 'session-lost') {
       this.#policy.endOfStability();
       void this.start();
@@ -384,8 +399,7 @@ export class Supervisor implements AsyncDisposable {
     this.#deps.log.warn('a server went away', { server: this.config.name, reason: failure.message });
     if (connection.hasRefusedRoots && this.#now() - this.#policy.readySince < ROOTS_MS)
       this.#needsRoots = true;
-    this.#enter('down', failure.message);
-    this.#schedule(this.#policy.lost());
+    this.#startLater(this.#policy.lost(), failure.message);
   }
 
   /** A call was not answered in time: a server that does not even answer a ping is hung, and is started anew. */
@@ -393,7 +407,7 @@ export class Supervisor implements AsyncDisposable {
     if (this.#connection !== connection || this.#suspecting === connection) return;
     this.#suspecting = connection;
     this.#enter('degraded', 'a call was not answered in time');
-    void connection.isAlive(PING_MS).then((isAlive) => {
+    void connection.isAlive().then((isAlive) => {
       this.#suspecting = undefined;
       if (this.#connection !== connection) return;
       if (isAlive) this.#enter('ready', undefined);
@@ -401,6 +415,7 @@ export class Supervisor implements AsyncDisposable {
         this.#lose(
           connection,
           new UpstreamFailure('closed', 'it hangs: it answered neither a call nor a ping'),
+          true,
         );
     });
   }
@@ -410,15 +425,16 @@ export class Supervisor implements AsyncDisposable {
     const connection = this.#connection!;
     this.#connection = undefined;
     this.watches.end();
+    this.#policy.endOfStability();
     this.#enter('stopped', 'it was not used for a while; the next call starts it');
-    this.#closing.now(connection);
+    this.#leaving.add(connection, 'at once');
   }
 
   #failed(error: unknown): void {
     const reason = errorChain(error);
     const status =
       error instanceof UpstreamFailure && error.kind === 'auth' ? (error.status ?? 401) : undefined;
-    const { parked, retryMs } = this.#policy.failed(status);
+    const next = this.#policy.failed(status);
     if (status !== undefined) {
       this.#enter('parked', `it refuses the gateway's credentials (HTTP ${status})`);
       this.#deps.log.error('a server refuses the credentials it is called with', {
@@ -433,17 +449,13 @@ export class Supervisor implements AsyncDisposable {
       failures: this.#policy.failures,
       reason,
     });
-    this.#enter(parked ? 'parked' : 'down', reason);
-    if (retryMs !== undefined) this.#schedule(retryMs);
+    this.#startLater(next, reason);
   }
 
-  #schedule(ms: number): void {
-    if (this.#disposed) return;
+  #startLater({ isParked, inMs }: NextTry, reason: string): void {
+    this.#enter(isParked ? 'parked' : 'down', reason);
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      void this.start();
-    }, ms).unref();
+    if (!this.#disposed) this.#timer = setTimeout(() => void this.start(), inMs).unref();
   }
 
   #callError(failure: UpstreamFailure): GatewayError {

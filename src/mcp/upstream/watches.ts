@@ -21,39 +21,40 @@ const UNREACHABLE_MAX = 3;
 export class Watches {
   readonly #counts = new Map<string, number>();
   /** Subscriptions that the server has not answered yet. */
-  readonly #asking = new Map<string, Promise<void>>();
+  readonly #subscribing = new Map<string, Promise<void>>();
   readonly #onTrouble: (reason: string) => void;
+  readonly #onGap: () => void;
   #connection: Connection | undefined;
-  #listening: Cancellation | undefined;
-  /** Streams that are to end when a newer one has said its first word. */
-  readonly #older = new Set<Cancellation>();
+  /** Streams of a modern server, the newest last; older ones end when it has said its first word. */
+  #streams: Cancellation[] = [];
   #relisten: NodeJS.Timeout | undefined;
   #failures = 0;
+  #missed = false;
 
-  constructor(onTrouble: (reason: string) => void) {
+  /** `onGap`: for a while no stream was open, so that changes of lists may have been missed. */
+  constructor(onTrouble: (reason: string) => void, onGap: () => void) {
     this.#onTrouble = onTrouble;
+    this.#onGap = onGap;
   }
 
   get size(): number {
     return this.#counts.size;
   }
 
-  /** Counts a watcher of `uri` in. Rejects with UpstreamFailure when the server refuses; then it was not counted. */
+  /** Counts a watcher of `uri` in. Rejects with UpstreamFailure when the server refuses; then nothing was counted. */
   async add(uri: string): Promise<void> {
-    const count = this.#counts.get(uri) ?? 0;
-    this.#counts.set(uri, count + 1);
-    const connection = this.#connection;
-    if (connection === undefined) return;
-    if (count === 0) {
-      const asking = this.#subscribe(connection, uri).finally(() => this.#asking.delete(uri));
-      asking.catch(() => undefined);
-      this.#asking.set(uri, asking);
+    const isFirst = !this.#counts.has(uri);
+    this.#counts.set(uri, (this.#counts.get(uri) ?? 0) + 1);
+    if (isFirst && this.#connection !== undefined) {
+      const subscribing = this.#subscribe(this.#connection, uri).finally(() => {
+        if (this.#subscribing.get(uri) === subscribing) this.#subscribing.delete(uri);
+      });
+      this.#subscribing.set(uri, subscribing);
     }
     try {
-      // Whoever comes meanwhile hears the same.
-      await this.#asking.get(uri);
+      await this.#subscribing.get(uri);
     } catch (error) {
-      this.remove(uri);
+      this.#countOut(uri);
       throw error;
     }
   }
@@ -65,20 +66,22 @@ export class Watches {
 
   /** Counts a watcher out; the last one ends the subscription. */
   remove(uri: string): void {
-    const count = this.#counts.get(uri);
-    if (count === undefined) return;
-    if (count > 1) {
-      this.#counts.set(uri, count - 1);
-      return;
-    }
-    this.#counts.delete(uri);
     const connection = this.#connection;
-    if (connection === undefined) return;
+    if (!this.#countOut(uri) || connection === undefined) return;
     if (connection.peer.era === 'modern') this.#listen(connection);
     else
       connection
         .ask('resources/unsubscribe', uriParams(uri), SUBSCRIBE_MS)
         .catch((error: unknown) => this.#trouble(error));
+  }
+
+  /** Whether it was the last. */
+  #countOut(uri: string): boolean {
+    const count = this.#counts.get(uri);
+    if (count === undefined) return false;
+    if (count > 1) this.#counts.set(uri, count - 1);
+    else this.#counts.delete(uri);
+    return count === 1;
   }
 
   /** Asks a new connection for everything. */
@@ -96,9 +99,8 @@ export class Watches {
   end(): void {
     this.#connection = undefined;
     clearTimeout(this.#relisten);
-    this.#listening?.cancel('the connection ends');
-    this.#listening = undefined;
-    this.#endOlder();
+    this.#missed = false;
+    this.#endStreams('the connection ends');
   }
 
   async #subscribe(connection: Connection, uri: string): Promise<void> {
@@ -114,15 +116,13 @@ export class Watches {
   /** Opens the one stream of a modern server anew (2026-07-28, "Subscriptions"); the old one ends when the new one is open. */
   #listen(connection: Connection): void {
     clearTimeout(this.#relisten);
-    if (this.#listening !== undefined) this.#older.add(this.#listening);
     const wanted = wantedOf(connection, [...this.#counts.keys()]);
     if (wanted === undefined) {
-      this.#listening = undefined;
-      this.#endOlder();
+      this.#endStreams('nothing is watched any more');
       return;
     }
-    const cancellation = new Cancellation();
-    this.#listening = cancellation;
+    const stream = new Cancellation();
+    this.#streams.push(stream);
     const { peer } = connection;
     const id = peer.nextId();
     const method = 'subscriptions/listen';
@@ -134,50 +134,63 @@ export class Watches {
         message: outboundRequest(id, method, undefined, wording),
         headers: standardHeaders(peer, method),
         timeoutMs: LISTEN_MS,
-        cancellation,
+        cancellation: stream,
         related: (message) => {
           this.#failures = 0;
-          this.#endOlder();
+          this.#endBefore(stream);
           if (message.kind === 'notification') connection.events.onNotification(message);
+          if (!this.#missed) return;
+          this.#missed = false;
+          this.#onGap();
         },
       })
       .then(
         (reply) => {
           if (reply.kind === 'error') {
-            if (reply.error.value('code') === METHOD_UNKNOWN) return;
+            if (reply.error.value('code') === METHOD_UNKNOWN) {
+              this.#remove(stream);
+              return;
+            }
             this.#failures++;
             this.#trouble(new Error(`it refused "${method}": ${errorText(reply)}`));
           }
-          this.#again(connection, cancellation);
+          this.#again(connection, stream);
         },
         (error: unknown) => {
-          if (error instanceof UpstreamFailure && (error.kind === 'cancelled' || error.kind === 'stopped'))
-            return;
+          if (stream.isCancelled || (error instanceof UpstreamFailure && error.kind === 'stopped')) return;
           this.#failures++;
-          if (
-            error instanceof UpstreamFailure &&
-            error.kind === 'connect' &&
-            this.#failures >= UNREACHABLE_MAX
-          ) {
+          const isUnreachable = error instanceof UpstreamFailure && error.kind === 'connect';
+          if (isUnreachable && this.#failures >= UNREACHABLE_MAX) {
             connection.events.onClosed(error.message);
             return;
           }
           this.#trouble(error);
-          this.#again(connection, cancellation);
+          this.#again(connection, stream);
         },
       );
     // Over HTTP the old stream ends when the new one has said its first word, so that nothing is missed in between.
-    if (peer.transport.kind !== 'http') this.#endOlder();
+    if (peer.transport.kind !== 'http') this.#endBefore(stream);
   }
 
-  #endOlder(): void {
-    for (const older of this.#older) older.cancel('a newer stream took over');
-    this.#older.clear();
+  #endBefore(stream: Cancellation): void {
+    const at = this.#streams.indexOf(stream);
+    if (at > 0) for (const old of this.#streams.splice(0, at)) old.cancel('a newer stream took over');
   }
 
+  #endStreams(reason: string): void {
+    for (const stream of this.#streams.splice(0)) stream.cancel(reason);
+  }
+
+  #remove(stream: Cancellation): void {
+    this.#streams = this.#streams.filter((one) => one !== stream);
+  }
+
+  /** A stream ended that nobody ended here: it is opened again, unless a newer one is there. */
   #again(connection: Connection, ended: Cancellation): void {
-    if (this.#connection !== connection || this.#listening !== ended) return;
-    this.#listening = undefined;
+    const isNewest = this.#streams.at(-1) === ended;
+    this.#remove(ended);
+    this.#missed ||= this.#streams.length === 0;
+    if (this.#connection !== connection || !isNewest) return;
     this.#relisten = setTimeout(
       () => this.#listen(connection),
       Math.min(RELISTEN_MS * 2 ** this.#failures, RELISTEN_MS_MAX),

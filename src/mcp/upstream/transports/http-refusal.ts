@@ -34,7 +34,6 @@ export function refusal(
   return new UpstreamFailure('status', text, {
     status,
     challenge: sameOrigin(location, target),
-    delivered: status === 503 || status === 429 ? 'no' : 'unknown',
   });
 }
 

@@ -32,7 +32,7 @@ export class HttpTransport implements Transport {
   #listening: HttpEvents | undefined;
   #sessionId: string | undefined;
   #headers: readonly HeaderLine[];
-  #closed = false;
+  #closing: Promise<void> | undefined;
 
   constructor(options: HttpTransportOptions, events: TransportEvents) {
     this.#options = options;
@@ -70,9 +70,12 @@ export class HttpTransport implements Transport {
     await this.#post(message, headers, NOTIFY_MS, undefined);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.#signal.removeEventListener('abort', this.#onAbort);
     this.#listening?.close();
     for (const post of [...this.#running]) post.close();
@@ -85,7 +88,7 @@ export class HttpTransport implements Transport {
     timeoutMs: number,
     expected: OutboundRequest | undefined,
   ): Promise<RpcReply | undefined> {
-    if (this.#closed)
+    if (this.#closing !== undefined)
       return Promise.reject(new UpstreamFailure('stopped', 'the connection was closed', { delivered: 'no' }));
     const request: HttpRequest = {
       target: this.#target,
@@ -105,7 +108,7 @@ export class HttpTransport implements Transport {
 
   /** The stream on which a legacy server may speak first (2025-11-25, Transports, "Listening for Messages from the Server"). */
   listen(headers: readonly HeaderLine[]): void {
-    if (this.#closed || this.#listening !== undefined) return;
+    if (this.#closing !== undefined || this.#listening !== undefined) return;
     this.#listening = new HttpEvents({
       send: (request, sink) => this.#options.client.send(request, sink),
       target: this.#target,
@@ -151,7 +154,7 @@ export class HttpTransport implements Transport {
 
   /** Legacy servers are told; a modern one has seen the connection close. */
   #cancel(request: OutboundRequest): void {
-    if (this.#closed || request.method === 'initialize' || isModern(request)) return;
+    if (this.#closing !== undefined || request.method === 'initialize' || isModern(request)) return;
     const params = Buffer.from(
       JSON.stringify({ requestId: request.id, reason: 'nobody waits for the answer' }),
     );
