@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ListRefresh } from './list-refresh.ts';
 
 /** A refresh whose readings the test ends. */
@@ -14,16 +14,27 @@ function refreshed() {
   return { readings, failures, clock, refresh };
 }
 
-const settle = () => new Promise((resolve) => setImmediate(resolve));
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const settle = () => vi.advanceTimersByTimeAsync(0);
+/** Between two readings. */
+const pause = () => vi.advanceTimersByTimeAsync(1_000);
 
 describe('reading lists again', () => {
-  it('happens once at a time, and once more when something was said meanwhile', async () => {
+  it('happens once at a time, and once more, a second later, when something was said meanwhile', async () => {
     const { readings, refresh } = refreshed();
     refresh.soon();
     for (let at = 0; at < 5; at++) refresh.soon();
     expect(readings).toHaveLength(1);
     readings[0]!.end();
     await settle();
+    expect(readings).toHaveLength(1);
+    await pause();
     expect(readings).toHaveLength(2);
     readings[1]!.end();
     await settle();

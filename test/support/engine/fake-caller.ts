@@ -14,7 +14,7 @@ import { messageOf } from './fake-upstream.ts';
 export class FakeCaller implements Caller {
   readonly principalId: string;
   era: Era = 'legacy';
-  readonly conversation = this;
+  conversation: object = this;
   conversationId: string;
   capabilities: ClientCapabilities = NO_CAPABILITIES;
   progressToken: Buffer | undefined;
