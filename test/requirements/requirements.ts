@@ -133,6 +133,15 @@ export const REQUIREMENTS = {
     source: 'docs/decisions/2026-11-21-sealed-session-ids.md',
     promise: "A client's session goes on after the gateway was killed and started again.",
   },
+  'mcp:session-binding': {
+    source: 'docs/decisions/2026-11-21-sealed-session-ids.md',
+    promise:
+      'A session is its key\'s alone, before and after a restart; an id that was changed or ended opens nothing.',
+  },
+  'mcp:session-replicas': {
+    source: 'docs/decisions/2026-11-21-sealed-session-ids.md',
+    promise: 'Gateways on one database continue the sessions of each other, and record their calls rightly.',
+  },
   'stdio:transparent': {
     source: 'docs/guide/clients-that-start-a-command.md',
     promise:
