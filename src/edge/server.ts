@@ -60,7 +60,13 @@ export class Edge implements AsyncDisposable {
     this.#server.on('upgrade', (_request, socket) => {
       socket.end('HTTP/1.1 426 Upgrade Required\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
     });
-    this.#sweep = setInterval(() => this.#keepAlive(), SWEEP_MS).unref();
+    const { keepAliveMs } = deps.bounds;
+    this.#sweep = setInterval(
+      () => {
+        for (const exchange of this.#slow) exchange.keepAlive(keepAliveMs);
+      },
+      Math.min(SWEEP_MS, keepAliveMs / 2),
+    ).unref();
   }
 
   /** Rejects with what the system says, for example EADDRINUSE. */
@@ -87,7 +93,7 @@ export class Edge implements AsyncDisposable {
   /** Stops accepting, waits for what is under way up to `drainMs`, then ends the rest. */
   async drain(drainMs: number): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    this.#streams.closeAll();
+    this.#streams.closeNews();
     this.#server.closeIdleConnections();
     if (this.#inFlight > 0) {
       let timer: NodeJS.Timeout | undefined;
@@ -101,6 +107,7 @@ export class Edge implements AsyncDisposable {
       ]);
       clearTimeout(timer);
     }
+    this.#streams.closeAll();
     this.#server.closeIdleConnections();
     setTimeout(() => this.#server.closeAllConnections(), 250).unref();
     await closed;
@@ -117,6 +124,7 @@ export class Edge implements AsyncDisposable {
       bodyBytesMax: bounds.bodyBytesMax,
       streams: this.#streams,
       slow: this.#slow,
+      now: () => clock.monotonicMs(),
     });
     this.#inFlight++;
     try {
@@ -175,14 +183,5 @@ export class Edge implements AsyncDisposable {
       });
     if (exchange.isGone) return;
     sendError(exchange, failure);
-  }
-
-  #keepAlive(): void {
-    const now = this.#deps.clock.monotonicMs();
-    for (const exchange of this.#slow) {
-      const waited = now - exchange.startedMs;
-      if (waited >= this.#deps.bounds.keepAliveMs && waited % this.#deps.bounds.keepAliveMs < SWEEP_MS)
-        exchange.keepAlive();
-    }
   }
 }

@@ -40,7 +40,7 @@ async function post(context: McpContext, deps: HandleMcpDeps): Promise<void> {
   let inbound: Inbound;
   try {
     inbound = deps.mcp.receive(body, exchange.headers, context.principal.id); // 400, 404
-    deps.mcp.sessions.enter(inbound.session, inbound.messages.length); // 429
+    deps.mcp.sessions.enter(inbound.session, inbound.messages); // 429
   } catch (error) {
     refuse(body, error, context, deps);
     return;
@@ -52,10 +52,10 @@ async function post(context: McpContext, deps: HandleMcpDeps): Promise<void> {
     );
   let headers: Record<string, string> | undefined;
   let replies: readonly Reply[];
-  const stream = new ReplyStream(exchange, inbound.session);
+  const stream = new ReplyStream(exchange, inbound.session, requestIdOf(inbound));
   try {
     headers = openSession(context, inbound, deps); // 503
-    exchange.mayStream();
+    exchange.mayStream(headers, () => stream.prime());
     replies =
       inbound.messages.length === 1
         ? present(await answer(first!, inbound, context, stream, deps))
@@ -65,12 +65,20 @@ async function post(context: McpContext, deps: HandleMcpDeps): Promise<void> {
             )
           ).filter((reply) => reply !== undefined);
   } finally {
-    deps.mcp.sessions.leave(inbound.session, inbound.messages.length);
+    deps.mcp.sessions.leave(inbound.session, inbound.messages);
   }
-  if (stream.isOpen) stream.finish(replies.length === 0 ? undefined : bodyOf(replies, inbound));
-  if (replies.length === 0) exchange.send(202, headers, undefined);
-  else if (inbound.batch) exchange.send(200, headers, bodyOf(replies, inbound));
-  else exchange.send(replies[0]!.status, headers, replies[0]!.message);
+  const eventId = stream.isOpen
+    ? stream.finish(replies.length === 0 ? undefined : bodyOf(replies, inbound))
+    : undefined;
+  if (replies.length === 0 || stream.isTaken) exchange.send(202, headers, undefined);
+  else if (inbound.batch) exchange.send(200, headers, bodyOf(replies, inbound), eventId);
+  else exchange.send(replies[0]!.status, headers, replies[0]!.message, eventId);
+}
+
+/** The id of the only request of a POST. */
+function requestIdOf({ messages }: Inbound): Buffer | undefined {
+  const [first] = messages;
+  return messages.length === 1 && first?.kind === 'request' ? first.idBytes : undefined;
 }
 
 function present(reply: Reply | undefined): readonly Reply[] {

@@ -32,7 +32,7 @@ export class SseSessions {
     const visibility = deps.policy.visibility(principal, deps.policy.narrowing(exchange)); // 404
     const id = randomBytes(24).toString('base64url');
     const session = deps.mcp.sessions.openOnStream(id, principal.id); // 503
-    const stream = exchange.openStream();
+    const stream = exchange.openStream({}, 'answers');
     const context = { exchange, principal, visibility, scopeName: exchange.names?.join('-') };
     session.stream = stream;
     this.#clients.set(id, { stream, context, session });
@@ -59,7 +59,7 @@ export class SseSessions {
     const visibility = deps.policy.visibility(principal, deps.policy.narrowing(client.context.exchange)); // 404
     const context: McpContext = { ...client.context, exchange, principal, visibility };
     const { batch, messages } = readMessages(await exchange.body()); // 400, 413
-    deps.mcp.sessions.enter(session, messages.length); // 429
+    deps.mcp.sessions.enter(session, messages); // 429
     const [first] = messages;
     if (first?.kind === 'request' && first.method === 'initialize') session.introduce(clientFacts(first));
     exchange.send(202, undefined, undefined);
@@ -71,9 +71,9 @@ export class SseSessions {
     await Promise.all(
       messages.map(async (message) => {
         const reply = await answer(message, inbound, context, new ReplyStream(writer, undefined), deps);
-        if (reply !== undefined) client.stream.send('message', whole(reply.message));
+        if (reply !== undefined) client.stream.deliver(whole(reply.message));
       }),
     );
-    deps.mcp.sessions.leave(session, messages.length);
+    deps.mcp.sessions.leave(session, messages);
   }
 }

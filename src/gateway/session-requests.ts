@@ -41,7 +41,7 @@ export async function subscribe(
   session.watched.set(uri, () => undefined);
   try {
     const stop = await mcp.watch(found.server, found.uri, ({ method, params }) => {
-      if (params !== undefined) session.say(notificationMessage(method, withValue(params, 'uri', known)));
+      if (params !== undefined) session.tell(notificationMessage(method, withValue(params, 'uri', known)));
     });
     // The session may have ended, or unsubscribed, meanwhile.
     if (session.watched.has(uri)) session.watched.set(uri, stop);

@@ -136,11 +136,16 @@ export const REQUIREMENTS = {
   'mcp:session-binding': {
     source: 'docs/decisions/2026-11-21-sealed-session-ids.md',
     promise:
-      'A session is its key\'s alone, before and after a restart; an id that was changed or ended opens nothing.',
+      "A session is its key's alone, before and after a restart; an id that was changed or ended opens nothing.",
   },
   'mcp:session-replicas': {
     source: 'docs/decisions/2026-11-21-sealed-session-ids.md',
     promise: 'Gateways on one database continue the sessions of each other, and record their calls rightly.',
+  },
+  'mcp:resume': {
+    source: `${SPEC}/2025-11-25/basic/transports`,
+    promise:
+      'A client that lost a stream takes it up with Last-Event-ID and gets what it missed once, or is told that it is lost; a second GET replaces the first.',
   },
   'stdio:transparent': {
     source: 'docs/guide/clients-that-start-a-command.md',
