@@ -15,7 +15,7 @@ export function callError(server: string, failure: UpstreamFailure, since: strin
     case 'auth':
       return error('server-auth', { status: failure.status ?? 401 });
     case 'too-large':
-      return error('response-too-large', { max: failure.message });
+      return error('response-too-large', { ...failure.bound });
     case 'protocol':
     case 'status':
       return error('server-protocol', { reason: failure.message });
