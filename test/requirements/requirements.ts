@@ -147,6 +147,16 @@ export const REQUIREMENTS = {
     promise:
       'A client that lost a stream takes it up with Last-Event-ID and gets what it missed once, or is told that it is lost; a second GET replaces the first.',
   },
+  'mcp:key-rotation': {
+    source: 'docs/decisions/2026-11-21-sealed-session-ids.md',
+    promise:
+      'Each calendar month seals with a secret of its own; an id opens in its month and in the next one.',
+  },
+  'bounds:sessions': {
+    source: 'docs/reference/bounds.md',
+    promise:
+      'Idle sessions beyond the bound are forgotten and come back by their ids; when none is idle, a new one gets 503.',
+  },
   'stdio:transparent': {
     source: 'docs/guide/clients-that-start-a-command.md',
     promise:
