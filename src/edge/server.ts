@@ -31,6 +31,8 @@ const HEADERS_MS = 15_000;
 const KEEP_ALIVE_SOCKET_MS = 72_000;
 const HEADER_BYTES_MAX = 32 * 1024;
 const SWEEP_MS = 1_000;
+/** How often it is looked for requests that take too long to arrive. */
+const TIMEOUTS_CHECK_MS = 5_000;
 
 /** The listener: takes requests in, finds their route, lets the handler answer, turns failures into answers. */
 export class Edge implements AsyncDisposable {
@@ -50,7 +52,8 @@ export class Edge implements AsyncDisposable {
     this.#server = createServer(
       {
         keepAliveTimeout: KEEP_ALIVE_SOCKET_MS,
-        headersTimeout: HEADERS_MS,
+        headersTimeout: Math.min(HEADERS_MS, deps.bounds.bodyReadMs),
+        connectionsCheckingInterval: Math.min(TIMEOUTS_CHECK_MS, deps.bounds.bodyReadMs),
         requestTimeout: deps.bounds.bodyReadMs,
         maxHeaderSize: HEADER_BYTES_MAX,
         noDelay: true,

@@ -38,9 +38,11 @@ async function post(context: McpContext, deps: HandleMcpDeps): Promise<void> {
   const { exchange } = context;
   const body = await exchange.body(); // 400, 408, 413
   let inbound: Inbound;
+  let headers: Record<string, string> | undefined;
   try {
     inbound = deps.mcp.receive(body, exchange.headers, context.principal.id); // 400, 404
     deps.mcp.sessions.enter(inbound.session, inbound.messages); // 429
+    headers = openSession(context, inbound, deps); // 503
   } catch (error) {
     refuse(body, error, context, deps);
     return;
@@ -50,11 +52,9 @@ async function post(context: McpContext, deps: HandleMcpDeps): Promise<void> {
     return subscriptionsListen(first, inbound, context, deps).catch((error: unknown) =>
       refuse(body, error, context, deps),
     );
-  let headers: Record<string, string> | undefined;
   let replies: readonly Reply[];
   const stream = new ReplyStream(exchange, inbound.session, requestIdOf(inbound));
   try {
-    headers = openSession(context, inbound, deps); // 503
     exchange.mayStream(headers, () => stream.prime());
     replies =
       inbound.messages.length === 1
@@ -100,7 +100,8 @@ function refuse(body: Buffer, error: unknown, { exchange }: McpContext, deps: Ha
     error: failure.code,
     status: failure.status,
   });
-  exchange.send(failure.status, undefined, errorMessage(idIn(body), errorObject(failure)));
+  const later = failure.status === 503 ? { 'retry-after': '2' } : undefined;
+  exchange.send(failure.status, later, errorMessage(idIn(body), errorObject(failure)));
 }
 
 /** `initialize` opens a session, whose id goes into the answer's headers. */

@@ -152,6 +152,28 @@ export const REQUIREMENTS = {
     promise:
       'Each calendar month seals with a secret of its own; an id opens in its month and in the next one.',
   },
+  'bounds:defaults': {
+    source: 'docs/reference/bounds.md',
+    promise: 'The bounds that are documented are those of the code.',
+  },
+  'bounds:body': {
+    source: 'docs/reference/bounds.md',
+    promise: 'A body of 32 MiB is taken, a larger one gets 413, and one that does not arrive in time 408.',
+  },
+  'bounds:messages': {
+    source: 'docs/reference/bounds.md',
+    promise:
+      "A server's messages are bounded, on each transport; one that is too large costs its call, and the error names the setting.",
+  },
+  'bounds:in-flight': {
+    source: 'docs/reference/bounds.md',
+    promise:
+      'A session has 64 requests in flight, a server 1,024 calls with 4,096 waiting; beyond that the answer says so.',
+  },
+  'bounds:deadlines': {
+    source: 'docs/reference/bounds.md',
+    promise: 'A server that does not start, and a call that does not end, are given up in time.',
+  },
   'bounds:sessions': {
     source: 'docs/reference/bounds.md',
     promise:

@@ -15,7 +15,7 @@ interface Message {
 export interface ScriptedCall {
   readonly params: Message['params'];
   /** Reports progress on the call's stream. */
-  progress(progress: number): void;
+  progress(progress: number, message?: string): void;
   /** Asks the client; resolves with its result. */
   ask(method: string, params: Json): Promise<unknown>;
   /** The call's result: that text. */
@@ -55,11 +55,11 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
     };
     calls.push({
       params: message.params,
-      progress: (progress) =>
+      progress: (progress, text) =>
         say({
           jsonrpc: '2.0',
           method: 'notifications/progress',
-          params: { progressToken: message.params?._meta?.progressToken, progress },
+          params: { progressToken: message.params?._meta?.progressToken, progress, message: text },
         }),
       ask: (method, params) =>
         new Promise((resolve) => {
