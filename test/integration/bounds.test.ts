@@ -331,7 +331,7 @@ describe('deadlines', () => {
     verifies('bounds:deadlines');
     const puppet = await opening(startPuppet());
     const gateway = await gatewayOf({ url: puppet.url, transport: 'http' }, { server_start_ms: 1_000 });
-    await puppet.next('server/discover').catch(() => undefined);
+    await puppet.next('POST');
     await gateway.logged((line) => line.message === 'a server could not be started');
     const answer = await rpc(`${gateway.url}/mcp`, MASTER_KEY, {
       jsonrpc: '2.0',
@@ -342,7 +342,10 @@ describe('deadlines', () => {
     const health = await http(`${gateway.url}/health`, {
       headers: { authorization: `Bearer ${MASTER_KEY}` },
     });
-    expect(health.json<{ servers: object[] }>().servers).toMatchObject([{ state: 'down' }]);
+    // It may be tried again already.
+    const [one] = health.json<{ servers: { state: string; failures: number }[] }>().servers;
+    expect(['down', 'starting']).toContain(one?.state);
+    expect(one?.failures).toBeGreaterThan(0);
   });
 
   it('a call that takes too long is cancelled, whatever progress it reports', async () => {

@@ -174,6 +174,24 @@ export const REQUIREMENTS = {
     source: 'docs/reference/bounds.md',
     promise: 'A server that does not start, and a call that does not end, are given up in time.',
   },
+  'bounds:ledger': {
+    source: 'docs/reference/bounds.md',
+    promise:
+      'Records beyond the bound in memory wait on the disk, and beyond the bound there calls are refused.',
+  },
+  'bounds:drain': {
+    source: 'docs/reference/bounds.md',
+    promise:
+      'Told to stop, the gateway finishes what is in flight, cuts what takes too long, and records how each ended.',
+  },
+  'edge:keep-alive': {
+    source: 'docs/reference/bounds.md',
+    promise: 'Silent streams and answers that are slow to come are kept alive by comments.',
+  },
+  'mcp:http-sse': {
+    source: `${SPEC}/2024-11-05/basic/transports`,
+    promise: 'A client of HTTP+SSE gets each answer on its stream, however slowly it reads.',
+  },
   'bounds:sessions': {
     source: 'docs/reference/bounds.md',
     promise:

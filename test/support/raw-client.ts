@@ -8,6 +8,7 @@ type Json = Readonly<Record<string, unknown>>;
 export interface RawEvent {
   readonly id: string | undefined;
   readonly event: string;
+  readonly text: string;
   /** `undefined` for an event without data. */
   readonly message: RawMessage | undefined;
 }
@@ -67,7 +68,12 @@ export function openRaw(
           onEvent: ({ id, event, data }) => {
             const text = data.toString('utf8');
             const isMessage = text.startsWith('{') || text.startsWith('[');
-            events.push({ id, event, message: isMessage ? (JSON.parse(text) as RawMessage) : undefined });
+            events.push({
+              id,
+              event,
+              text,
+              message: isMessage ? (JSON.parse(text) as RawMessage) : undefined,
+            });
           },
           onComment: (text) => comments.push(text),
         });
