@@ -88,7 +88,7 @@ type LimitName = keyof Bounds;
 
 const LIMIT_MEANINGS: Readonly<Record<LimitName, string>> = {
   bodyBytesMax: 'Largest request body.',
-  messageBytesMax: 'Largest MCP message.',
+  messageBytesMax: 'Largest MCP message on an event stream of a server.',
   stdioLineBytesMax: 'Longest line that a stdio server may write.',
   upstreamResponseBytesMax: 'Largest answer of a server or provider; streams may be longer.',
   sessionsMax: 'Client sessions at the same time.',

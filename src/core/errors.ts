@@ -72,7 +72,7 @@ export const ERRORS = {
   'server-protocol': row(200, 1443, false, 'upstream', 'Server "{server}" answered something that is not MCP: {reason}.'),
   'call-timeout': row(200, 1444, true, 'upstream', 'Server "{server}" did not answer within {seconds} s; the call was cancelled.'),
   'call-lost': row(200, 1445, true, 'upstream', 'Server "{server}" went away while it worked on this call. It was not repeated, because it may have taken effect: {reason}'),
-  'response-too-large': row(200, 1446, false, 'upstream', 'Server "{server}" answered with more than {max} bytes (limits.upstream_response_bytes_max).'),
+  'response-too-large': row(200, 1446, false, 'upstream', 'Server "{server}" answered with more than {max} bytes ({limit}).'),
   'tool-held': row(200, 1447, false, 'operator', 'Tool "{name}" was not called: server "{server}" changed or added it, and it is held back until the operator of this gateway accepts it (lanport tools held).'),
   'ledger-unavailable': row(503, 1450, true, 'operator', 'The call was not made, because it could not be recorded first: {reason}.'),
   'store-unavailable': row(503, 1451, true, 'operator', 'This was not done, because it could not be kept: {reason}.'),
@@ -84,6 +84,7 @@ export const ERRORS = {
   'relay-cut': row(502, 1473, true, 'upstream', 'The connection to {url} ended before the answer came: {reason}. The request was not repeated, because it may have taken effect.'),
   'relay-busy': row(429, 1474, true, 'caller', 'Too much is on its way already: at most {requests} requests and {bytes} bytes at a time.'),
   'relay-line': row(413, 1475, false, 'caller', 'A line was longer than {max} bytes. Where the next message begins is not known, so this ends here.'),
+  'answer-lost': row(200, 1454, false, 'operator', 'The answer to this request is lost: the connection broke before it came, and the gateway that worked on it was restarted or does not keep it any more. The request may have taken effect.'),
   'client-gone': row(499, 1455, false, 'caller', 'The client closed the connection before the answer.'),
   internal: row(500, -32603, false, 'bug', 'Something in the gateway broke. The operator finds it in the log under request id {request}.'),
 } as const satisfies Record<string, ErrorRow>;

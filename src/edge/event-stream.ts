@@ -3,8 +3,8 @@ import type { EventStream, Exchange } from '../gateway/exchange.ts';
 
 /** Bytes that may wait for a slow reader before events are left out. */
 export const BUFFERED_BYTES_MAX = 1024 * 1024;
-/** Bytes of answers that may wait for a slow reader before its stream is ended. */
-const ANSWERS_BYTES_MAX = 256 * 1024 * 1024;
+/** Bytes of answers, which are not left out, that may wait for a slow reader before its stream is cut. */
+const ANSWERS_BYTES_MAX = 64 * 1024 * 1024;
 
 const DATA = Buffer.from('data: ');
 const END = Buffer.from('\n\n');
@@ -41,8 +41,8 @@ export class EventStreams {
   }
 
   /** Takes over a response whose head is written; `exchange` is the request that it answers. */
-  hold(response: ServerResponse, exchange: Exchange): EventStream {
-    const stream = new HeldStream(response, exchange, () => {
+  hold(response: ServerResponse, exchange: Exchange, brings: 'news' | 'answers'): EventStream {
+    const stream = new HeldStream(response, exchange, brings, () => {
       this.#open.delete(stream);
       if (this.#open.size === 0) this.#stop();
     });
@@ -60,6 +60,11 @@ export class EventStreams {
     return refused.length;
   }
 
+  /** Ends the streams that bring nothing but news. */
+  closeNews(): void {
+    for (const stream of [...this.#open]) if (stream.brings === 'news') stream.close();
+  }
+
   closeAll(): void {
     for (const stream of [...this.#open]) stream.close();
     this.#stop();
@@ -73,12 +78,14 @@ export class EventStreams {
 
 class HeldStream implements EventStream {
   readonly exchange: Exchange;
+  readonly brings: 'news' | 'answers';
   readonly #response: ServerResponse;
   readonly #listeners: (() => void)[] = [];
   #closed = false;
 
-  constructor(response: ServerResponse, exchange: Exchange, onGone: () => void) {
+  constructor(response: ServerResponse, exchange: Exchange, brings: 'news' | 'answers', onGone: () => void) {
     this.exchange = exchange;
+    this.brings = brings;
     this.#response = response;
     response.once('close', () => {
       this.#closed = true;
@@ -87,18 +94,16 @@ class HeldStream implements EventStream {
     });
   }
 
-  send(event: string | undefined, data: Buffer, id?: string, must = false): boolean {
-    if (this.#closed) return false;
-    const waiting = this.#response.writableLength;
-    if (waiting > BUFFERED_BYTES_MAX) {
-      if (!must) return false;
-      if (waiting > ANSWERS_BYTES_MAX) {
-        this.#response.destroy();
-        return false;
-      }
-    }
+  send(event: string | undefined, data: Buffer, id?: string): boolean {
+    if (this.#closed || this.#response.writableLength > BUFFERED_BYTES_MAX) return false;
     this.#response.write(eventText(event, data, id));
     return true;
+  }
+
+  deliver(data: Buffer, id?: string): void {
+    if (this.#closed) return;
+    if (this.#response.writableLength > ANSWERS_BYTES_MAX) this.#response.destroy();
+    else this.#response.write(eventText('message', data, id));
   }
 
   comment(text: string): void {

@@ -8,7 +8,12 @@ export interface ExchangeDeps {
   readonly streams: EventStreams;
   /** Exchanges that may have to be kept alive while they wait. */
   readonly slow: Set<HttpExchange>;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
 }
+
+/** Bytes of a refused body that are read all the same. */
+const DROPPED_BYTES_MAX = 64 * 1024 * 1024;
 
 /** An Exchange over node:http. */
 export class HttpExchange implements Exchange {
@@ -25,6 +30,10 @@ export class HttpExchange implements Exchange {
   #gone: AbortController | undefined;
   #streaming = false;
   #answered = false;
+  /** Monotonic milliseconds when something was last written before the answer. */
+  #spokenMs: number;
+  #streamHeaders: Readonly<Record<string, string>> | undefined;
+  #onBegin: (() => void) | undefined;
 
   constructor(
     request: IncomingMessage,
@@ -38,6 +47,7 @@ export class HttpExchange implements Exchange {
     this.#deps = deps;
     this.requestId = requestId;
     this.startedMs = startedMs;
+    this.#spokenMs = startedMs;
     const url = request.url ?? '/';
     const mark = url.indexOf('?');
     this.path = mark < 0 ? url : url.slice(0, mark);
@@ -92,11 +102,14 @@ export class HttpExchange implements Exchange {
       let bytes = 0;
       request.on('data', (chunk: Buffer) => {
         bytes += chunk.length;
-        if (bytes > max) {
-          chunks.length = 0;
-          request.pause();
-          reject(new GatewayError('body-too-large', { max }));
-        } else chunks.push(chunk);
+        if (bytes <= max) {
+          chunks.push(chunk);
+          return;
+        }
+        chunks.length = 0;
+        reject(new GatewayError('body-too-large', { max }));
+        // What follows is read and dropped, so that the client gets to read its answer; within bounds.
+        if (bytes > max + DROPPED_BYTES_MAX) request.destroy();
       });
       request.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
       request.on('close', () => {
@@ -109,7 +122,12 @@ export class HttpExchange implements Exchange {
     });
   }
 
-  send(status: number, headers: Readonly<Record<string, string>> | undefined, body: Body | undefined): void {
+  send(
+    status: number,
+    headers: Readonly<Record<string, string>> | undefined,
+    body: Body | undefined,
+    eventId?: string,
+  ): void {
     if (this.#answered) return;
     this.#answered = true;
     this.#deps.slow.delete(this);
@@ -118,7 +136,7 @@ export class HttpExchange implements Exchange {
     const response = this.#response;
     if (response.destroyed) return;
     if (this.#streaming) {
-      if (body !== undefined) response.write(eventText('message', whole(body)));
+      if (body !== undefined) response.write(eventText('message', whole(body), eventId));
       response.end();
       return;
     }
@@ -128,8 +146,8 @@ export class HttpExchange implements Exchange {
       'content-length': this.bytesOut,
     };
     if (body !== undefined && head['content-type'] === undefined) head['content-type'] = 'application/json';
-    // What is left of a body that was refused would be taken for the next request.
-    if (!this.#request.complete && this.#request.headers['content-length'] !== undefined)
+    // A client that still sends its body would see the connection break instead of its answer; up to a bound, the body is read and dropped.
+    if (!this.#request.complete && Number(this.#request.headers['content-length'] ?? 0) > DROPPED_BYTES_MAX)
       head['connection'] = 'close';
     response.writeHead(status, head);
     if (body === undefined || this.method === 'HEAD') response.end();
@@ -141,12 +159,15 @@ export class HttpExchange implements Exchange {
     }
   }
 
-  openStream(headers: Readonly<Record<string, string>> = {}): EventStream {
+  openStream(
+    headers: Readonly<Record<string, string>> = {},
+    brings: 'news' | 'answers' = 'news',
+  ): EventStream {
     this.#answered = true;
     this.status = 200;
     this.#response.writeHead(200, { ...STREAM_HEADERS, ...headers, 'x-request-id': this.requestId });
     this.#response.write(': open\n\n');
-    return this.#deps.streams.hold(this.#response, this);
+    return this.#deps.streams.hold(this.#response, this, brings);
   }
 
   event(data: Buffer, id?: string): boolean {
@@ -154,6 +175,7 @@ export class HttpExchange implements Exchange {
     if (this.#answered || response.destroyed || !this.#takesStream) return false;
     if (response.writableLength > BUFFERED_BYTES_MAX) return false;
     this.#beginStream();
+    this.#spokenMs = this.#deps.now();
     response.write(eventText(data.length === 0 ? undefined : 'message', data, id));
     return true;
   }
@@ -166,22 +188,32 @@ export class HttpExchange implements Exchange {
   #beginStream(): void {
     if (this.#streaming) return;
     this.#streaming = true;
-    this.#response.writeHead(200, { ...STREAM_HEADERS, 'x-request-id': this.requestId });
+    this.#response.writeHead(200, {
+      ...STREAM_HEADERS,
+      ...this.#streamHeaders,
+      'x-request-id': this.requestId,
+    });
+    this.#deps.slow.add(this);
   }
 
-  mayStream(): void {
+  mayStream(headers?: Readonly<Record<string, string>>, onBegin?: () => void): void {
+    this.#streamHeaders = headers;
+    this.#onBegin = onBegin;
     const { accept } = this.headers;
     if (accept?.includes('text/event-stream') === true && !this.#answered) this.#deps.slow.add(this);
   }
 
-  /** Called by the edge's clock for an answer that is slow to come. */
-  keepAlive(): void {
+  /** Called by the edge's clock, several times within `silentMs`: keeps an answer that is slow to come from looking dead. */
+  keepAlive(silentMs: number): void {
     if (this.#answered || this.#response.destroyed) {
       this.#deps.slow.delete(this);
       return;
     }
+    if (this.#deps.now() - this.#spokenMs < silentMs) return;
+    if (!this.#streaming) this.#onBegin?.();
     this.#beginStream();
-    this.#response.write(': working\n\n');
+    this.#spokenMs = this.#deps.now();
+    if (this.#response.writableLength < BUFFERED_BYTES_MAX) this.#response.write(': working\n\n');
   }
 }
 

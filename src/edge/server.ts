@@ -31,6 +31,8 @@ const HEADERS_MS = 15_000;
 const KEEP_ALIVE_SOCKET_MS = 72_000;
 const HEADER_BYTES_MAX = 32 * 1024;
 const SWEEP_MS = 1_000;
+/** How often it is looked for requests that take too long to arrive. */
+const TIMEOUTS_CHECK_MS = 5_000;
 
 /** The listener: takes requests in, finds their route, lets the handler answer, turns failures into answers. */
 export class Edge implements AsyncDisposable {
@@ -50,7 +52,8 @@ export class Edge implements AsyncDisposable {
     this.#server = createServer(
       {
         keepAliveTimeout: KEEP_ALIVE_SOCKET_MS,
-        headersTimeout: HEADERS_MS,
+        headersTimeout: Math.min(HEADERS_MS, deps.bounds.bodyReadMs),
+        connectionsCheckingInterval: Math.min(TIMEOUTS_CHECK_MS, deps.bounds.bodyReadMs),
         requestTimeout: deps.bounds.bodyReadMs,
         maxHeaderSize: HEADER_BYTES_MAX,
         noDelay: true,
@@ -60,7 +63,13 @@ export class Edge implements AsyncDisposable {
     this.#server.on('upgrade', (_request, socket) => {
       socket.end('HTTP/1.1 426 Upgrade Required\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
     });
-    this.#sweep = setInterval(() => this.#keepAlive(), SWEEP_MS).unref();
+    const { keepAliveMs } = deps.bounds;
+    this.#sweep = setInterval(
+      () => {
+        for (const exchange of this.#slow) exchange.keepAlive(keepAliveMs);
+      },
+      Math.min(SWEEP_MS, keepAliveMs / 2),
+    ).unref();
   }
 
   /** Rejects with what the system says, for example EADDRINUSE. */
@@ -87,7 +96,7 @@ export class Edge implements AsyncDisposable {
   /** Stops accepting, waits for what is under way up to `drainMs`, then ends the rest. */
   async drain(drainMs: number): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    this.#streams.closeAll();
+    this.#streams.closeNews();
     this.#server.closeIdleConnections();
     if (this.#inFlight > 0) {
       let timer: NodeJS.Timeout | undefined;
@@ -101,6 +110,7 @@ export class Edge implements AsyncDisposable {
       ]);
       clearTimeout(timer);
     }
+    this.#streams.closeAll();
     this.#server.closeIdleConnections();
     setTimeout(() => this.#server.closeAllConnections(), 250).unref();
     await closed;
@@ -117,6 +127,7 @@ export class Edge implements AsyncDisposable {
       bodyBytesMax: bounds.bodyBytesMax,
       streams: this.#streams,
       slow: this.#slow,
+      now: () => clock.monotonicMs(),
     });
     this.#inFlight++;
     try {
@@ -175,14 +186,5 @@ export class Edge implements AsyncDisposable {
       });
     if (exchange.isGone) return;
     sendError(exchange, failure);
-  }
-
-  #keepAlive(): void {
-    const now = this.#deps.clock.monotonicMs();
-    for (const exchange of this.#slow) {
-      const waited = now - exchange.startedMs;
-      if (waited >= this.#deps.bounds.keepAliveMs && waited % this.#deps.bounds.keepAliveMs < SWEEP_MS)
-        exchange.keepAlive();
-    }
   }
 }

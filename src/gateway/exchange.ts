@@ -10,11 +10,10 @@ export function whole(body: Body): Buffer {
 
 /** An open stream of server-sent events (WHATWG HTML, "Server-sent events"). */
 export interface EventStream {
-  /**
-   * Writes one event. `false`: the reader is too slow, its buffer is full, the event was left out. With `must` it is not left out: beyond a far
-   * larger bound the stream is ended instead.
-   */
-  send(event: string | undefined, data: Buffer, id?: string, must?: boolean): boolean;
+  /** Writes one event. `false`: the reader is too slow, its buffer is full, the event was left out. */
+  send(event: string | undefined, data: Buffer, id?: string): boolean;
+  /** Writes an answer, which is never left out: a reader that lets too much wait loses the stream. */
+  deliver(data: Buffer, id?: string): void;
   comment(text: string): void;
   close(): void;
   /** Calls `listener` once when the stream has ended, whoever ended it. */
@@ -38,17 +37,28 @@ export interface Exchange {
   readonly names: readonly string[] | undefined;
   /** The whole body. Rejects with GatewayError `body-…`. */
   body(): Promise<Buffer>;
-  /** Sends the answer; once. */
-  send(status: number, headers: Readonly<Record<string, string>> | undefined, body: Body | undefined): void;
-  /** Answers with an event stream that stays open. */
-  openStream(headers?: Readonly<Record<string, string>>): EventStream;
+  /** Sends the answer; once. `eventId` is its id when it is the last event of a stream. */
+  send(
+    status: number,
+    headers: Readonly<Record<string, string>> | undefined,
+    body: Body | undefined,
+    eventId?: string,
+  ): void;
+  /**
+   * Answers with an event stream that stays open. When the gateway stops, a stream that `brings: 'answers'` ends after the requests that are
+   * under way.
+   */
+  openStream(headers?: Readonly<Record<string, string>>, brings?: 'news' | 'answers'): EventStream;
   /**
    * Writes one event before the answer, which then becomes the last event of the stream; without data it only names the place where the
    * stream begins. `false`: the client takes no event stream, or is gone, or reads too slowly.
    */
   event(data: Buffer, id?: string): boolean;
-  /** From now on, an answer that is slow to come keeps the connection alive as an event stream, when the client accepts one. */
-  mayStream(): void;
+  /**
+   * From now on, an answer that is slow to come keeps the connection alive as an event stream, when the client accepts one. `headers` are
+   * the stream's too; `onBegin` is called before the first comment on it.
+   */
+  mayStream(headers?: Readonly<Record<string, string>>, onBegin?: () => void): void;
   /** Ends when the client has gone before it was answered. Made on first use. */
   readonly gone: AbortSignal;
   readonly isGone: boolean;

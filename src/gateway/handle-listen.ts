@@ -1,10 +1,15 @@
 import { GatewayError } from '../core/errors.ts';
 import {
   acceptsSse,
+  errorMessage,
+  errorObject,
   type Inbound,
   notificationMessage,
+  type Place,
+  Replay,
   resultMessage,
   type RpcRequest,
+  type Session,
 } from '../mcp/mcp-wire.ts';
 import type { EventStream } from './exchange.ts';
 import type { HandleMcpDeps } from './mcp-deps.ts';
@@ -43,26 +48,38 @@ export function listen(context: McpContext, deps: HandleMcpDeps): void {
     throw new GatewayError('method-not-allowed', { method: 'GET', path: exchange.path });
   const session = mcp.sessions.find(id, principal.id); // 404
   const lastEventId = exchange.headers['last-event-id'];
-  const missed = typeof lastEventId === 'string' ? session.replay.after(lastEventId) : undefined;
-  const stream = exchange.openStream({ 'mcp-session-id': id });
-  for (const event of missed?.events ?? []) stream.send('message', event.data, event.id);
-  if (missed !== undefined && missed.stream !== 0) {
-    const reply = session.replies.get(missed.stream);
-    if (reply === undefined) stream.close();
-    else reply.resume(stream);
+  const place = typeof lastEventId === 'string' ? session.replay.find(lastEventId) : undefined;
+  if (place !== undefined && place.stream !== 0) {
+    resumeReply(place, session, context);
     return;
   }
-  session.stream?.close();
-  session.stream = stream;
-  const stop = mcp.listeners.add({
+  const stream = exchange.openStream({ 'mcp-session-id': id });
+  const listener = {
     visibility: () => visibilityNow(context, deps),
     wants: ALL,
-    changed: (kind) => session.say(CHANGED[kind]),
-  });
-  stream.onClose(() => {
-    stop();
-    if (session.stream === stream) session.stream = undefined;
-  });
+    changed: (kind: ChangeKind) => session.say(CHANGED[kind]),
+  };
+  session.listen(stream, place?.missed ?? [], (known) => mcp.listeners.add(listener, known));
+  stream.onClose(() => session.stopListening(stream));
+}
+
+/**
+ * Takes the stream of a POST up again: what was missed, then what comes still. A stream that is not known any more, of a process before this
+ * one, say, brings an error as the request's answer, lest the client wait for what cannot come; one that has ended is no stream: 405.
+ */
+function resumeReply(place: Place, session: Session, { exchange }: McpContext): void {
+  const reply = place.isOurs ? session.replies.get(place.stream) : undefined;
+  const isLost = reply === undefined && place.missed.length === 0;
+  if (place.isLast || (isLost && place.requestId === undefined))
+    throw new GatewayError('method-not-allowed', { method: 'GET', path: exchange.path });
+  const stream = exchange.openStream({ 'mcp-session-id': session.id }, 'answers');
+  for (const event of place.missed) stream.deliver(event.data, event.id);
+  if (isLost) {
+    const lost = errorMessage(place.requestId!, errorObject(new GatewayError('answer-lost')));
+    stream.deliver(lost, Replay.lastId(place));
+  }
+  if (reply === undefined) stream.close();
+  else reply.resume(stream);
 }
 
 /** Tells an HTTP+SSE client of changes, as long as its stream is open. */

@@ -38,9 +38,11 @@ async function post(context: McpContext, deps: HandleMcpDeps): Promise<void> {
   const { exchange } = context;
   const body = await exchange.body(); // 400, 408, 413
   let inbound: Inbound;
+  let headers: Record<string, string> | undefined;
   try {
     inbound = deps.mcp.receive(body, exchange.headers, context.principal.id); // 400, 404
-    deps.mcp.sessions.enter(inbound.session, inbound.messages.length); // 429
+    deps.mcp.sessions.enter(inbound.session, inbound.messages); // 429
+    headers = openSession(context, inbound, deps); // 503
   } catch (error) {
     refuse(body, error, context, deps);
     return;
@@ -50,12 +52,10 @@ async function post(context: McpContext, deps: HandleMcpDeps): Promise<void> {
     return subscriptionsListen(first, inbound, context, deps).catch((error: unknown) =>
       refuse(body, error, context, deps),
     );
-  let headers: Record<string, string> | undefined;
   let replies: readonly Reply[];
-  const stream = new ReplyStream(exchange, inbound.session);
+  const stream = new ReplyStream(exchange, inbound.session, requestIdOf(inbound));
   try {
-    headers = openSession(context, inbound, deps); // 503
-    exchange.mayStream();
+    exchange.mayStream(headers, () => stream.prime());
     replies =
       inbound.messages.length === 1
         ? present(await answer(first!, inbound, context, stream, deps))
@@ -65,12 +65,20 @@ async function post(context: McpContext, deps: HandleMcpDeps): Promise<void> {
             )
           ).filter((reply) => reply !== undefined);
   } finally {
-    deps.mcp.sessions.leave(inbound.session, inbound.messages.length);
+    deps.mcp.sessions.leave(inbound.session, inbound.messages);
   }
-  if (stream.isOpen) stream.finish(replies.length === 0 ? undefined : bodyOf(replies, inbound));
-  if (replies.length === 0) exchange.send(202, headers, undefined);
-  else if (inbound.batch) exchange.send(200, headers, bodyOf(replies, inbound));
-  else exchange.send(replies[0]!.status, headers, replies[0]!.message);
+  const eventId = stream.isOpen
+    ? stream.finish(replies.length === 0 ? undefined : bodyOf(replies, inbound))
+    : undefined;
+  if (replies.length === 0 || stream.isTaken) exchange.send(202, headers, undefined);
+  else if (inbound.batch) exchange.send(200, headers, bodyOf(replies, inbound), eventId);
+  else exchange.send(replies[0]!.status, headers, replies[0]!.message, eventId);
+}
+
+/** The id of the only request of a POST. */
+function requestIdOf({ messages }: Inbound): Buffer | undefined {
+  const [first] = messages;
+  return messages.length === 1 && first?.kind === 'request' ? first.idBytes : undefined;
 }
 
 function present(reply: Reply | undefined): readonly Reply[] {
@@ -92,7 +100,8 @@ function refuse(body: Buffer, error: unknown, { exchange }: McpContext, deps: Ha
     error: failure.code,
     status: failure.status,
   });
-  exchange.send(failure.status, undefined, errorMessage(idIn(body), errorObject(failure)));
+  const later = failure.status === 503 ? { 'retry-after': '2' } : undefined;
+  exchange.send(failure.status, later, errorMessage(idIn(body), errorObject(failure)));
 }
 
 /** `initialize` opens a session, whose id goes into the answer's headers. */

@@ -32,7 +32,7 @@ export class SseSessions {
     const visibility = deps.policy.visibility(principal, deps.policy.narrowing(exchange)); // 404
     const id = randomBytes(24).toString('base64url');
     const session = deps.mcp.sessions.openOnStream(id, principal.id); // 503
-    const stream = exchange.openStream();
+    const stream = exchange.openStream({}, 'answers');
     const context = { exchange, principal, visibility, scopeName: exchange.names?.join('-') };
     session.stream = stream;
     this.#clients.set(id, { stream, context, session });
@@ -59,20 +59,20 @@ export class SseSessions {
     const visibility = deps.policy.visibility(principal, deps.policy.narrowing(client.context.exchange)); // 404
     const context: McpContext = { ...client.context, exchange, principal, visibility };
     const { batch, messages } = readMessages(await exchange.body()); // 400, 413
-    deps.mcp.sessions.enter(session, messages.length); // 429
+    deps.mcp.sessions.enter(session, messages); // 429
     const [first] = messages;
     if (first?.kind === 'request' && first.method === 'initialize') session.introduce(clientFacts(first));
     exchange.send(202, undefined, undefined);
     const inbound: Inbound = { era: 'legacy', revision: ASSUMED_LEGACY, session, batch, messages };
     const writer = {
-      event: (data: Buffer) => data.length === 0 || client.stream.send('message', data, undefined, true),
+      event: (data: Buffer) => data.length === 0 || client.stream.send('message', data),
       isGone: false,
     };
     await Promise.all(
       messages.map(async (message) => {
         const reply = await answer(message, inbound, context, new ReplyStream(writer, undefined), deps);
-        if (reply !== undefined) client.stream.send('message', whole(reply.message), undefined, true);
+        if (reply !== undefined) client.stream.deliver(whole(reply.message));
       }),
-    ).finally(() => deps.mcp.sessions.leave(session, messages.length));
+    ).finally(() => deps.mcp.sessions.leave(session, messages));
   }
 }

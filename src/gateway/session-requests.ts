@@ -33,7 +33,7 @@ export async function subscribe(
   session.watched.set(uri, () => undefined);
   try {
     const stop = await mcp.watch(found.server, found.uri, (notification) =>
-      session.say(resourceUpdated(notification, uri, undefined)),
+      session.tell(resourceUpdated(notification, uri, undefined)),
     );
     // The session may have ended, or unsubscribed, meanwhile.
     if (session.watched.has(uri)) session.watched.set(uri, stop);

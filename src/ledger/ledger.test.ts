@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LedgerMemoryStore, callEnd, callStart, codeOf } from '../../test/support/ledger-fakes.ts';
+import { verifies } from '../../test/support/verifies.ts';
 import { systemClock } from '../core/clock.ts';
 import type { LedgerRecord } from '../store/store-ports.ts';
 import { type Log, silentLog } from '../telemetry/log.ts';
@@ -147,6 +148,7 @@ describe('an end', () => {
 
 describe('a store that is down', () => {
   it('gets everything in order when it is back, more than fits into memory included', async () => {
+    verifies('bounds:ledger');
     const ledger = await open({ memoryRowsMax: 10, segmentBytes: 4_096 });
     store.down();
     for (const id of ids(100)) {
@@ -211,6 +213,7 @@ describe('a store that is down', () => {
   });
 
   it('refuses calls when the disk budget is used up, warns before, and takes them again when it is not', async () => {
+    verifies('bounds:ledger');
     const ledger = await open({ diskBytesMax: 8_192, memoryRowsMax: 4 });
     store.down();
     let made = 0;

@@ -7,6 +7,7 @@ import type { RpcReply, RpcRequest } from './wire/message.ts';
 import { type Era, negotiateLegacy } from './wire/revisions.ts';
 
 export type { Inbound } from './downstream/receive.ts';
+export { type Place, Replay } from './downstream/replay.ts';
 export { ReplyStream } from './downstream/reply-stream.ts';
 export type { Session } from './downstream/sessions.ts';
 export {

@@ -70,7 +70,7 @@ export class HttpClient implements AsyncDisposable {
   #closed = false;
 
   constructor(options: HttpClientOptions = {}) {
-    this.#options = { connectTimeoutMs: 10_000, socketsPerOriginMax: 1_024, idleSocketMs: 4_000, ...options };
+    this.#options = { connectTimeoutMs: 10_000, socketsPerOriginMax: 4_096, idleSocketMs: 4_000, ...options };
   }
 
   /** Sends a request. The sink hears of the head, the data and exactly one of end and error; an aborted request is heard of no more. */

@@ -213,6 +213,70 @@ export const REQUIREMENTS = {
     source: 'docs/decisions/2026-11-21-sealed-session-ids.md',
     promise: "A client's session goes on after the gateway was killed and started again.",
   },
+  'mcp:session-binding': {
+    source: 'docs/decisions/2026-11-21-sealed-session-ids.md',
+    promise:
+      "A session is its key's alone, before and after a restart; an id that was changed or ended opens nothing.",
+  },
+  'mcp:session-replicas': {
+    source: 'docs/decisions/2026-11-21-sealed-session-ids.md',
+    promise: 'Gateways on one database continue the sessions of each other, and record their calls rightly.',
+  },
+  'mcp:resume': {
+    source: `${SPEC}/2025-11-25/basic/transports`,
+    promise:
+      'A client that lost a stream takes it up with Last-Event-ID and gets what it missed once, or is told that it is lost; a second GET replaces the first.',
+  },
+  'mcp:key-rotation': {
+    source: 'docs/decisions/2026-11-21-sealed-session-ids.md',
+    promise:
+      'Each calendar month seals with a secret of its own; an id opens in its month and in the next one.',
+  },
+  'bounds:defaults': {
+    source: 'docs/reference/bounds.md',
+    promise: 'The bounds that are documented are those of the code.',
+  },
+  'bounds:body': {
+    source: 'docs/reference/bounds.md',
+    promise: 'A body of 32 MiB is taken, a larger one gets 413, and one that does not arrive in time 408.',
+  },
+  'bounds:messages': {
+    source: 'docs/reference/bounds.md',
+    promise:
+      "A server's messages are bounded, on each transport; one that is too large costs its call, and the error names the setting.",
+  },
+  'bounds:in-flight': {
+    source: 'docs/reference/bounds.md',
+    promise:
+      'A session has 64 requests in flight, a server 1,024 calls with 4,096 waiting; beyond that the answer says so.',
+  },
+  'bounds:deadlines': {
+    source: 'docs/reference/bounds.md',
+    promise: 'A server that does not start, and a call that does not end, are given up in time.',
+  },
+  'bounds:ledger': {
+    source: 'docs/reference/bounds.md',
+    promise:
+      'Records beyond the bound in memory wait on the disk, and beyond the bound there calls are refused.',
+  },
+  'bounds:drain': {
+    source: 'docs/reference/bounds.md',
+    promise:
+      'Told to stop, the gateway finishes what is in flight, cuts what takes too long, and records how each ended.',
+  },
+  'edge:keep-alive': {
+    source: 'docs/reference/bounds.md',
+    promise: 'Silent streams and answers that are slow to come are kept alive by comments.',
+  },
+  'mcp:http-sse': {
+    source: `${SPEC}/2024-11-05/basic/transports`,
+    promise: 'A client of HTTP+SSE gets each answer on its stream, however slowly it reads.',
+  },
+  'bounds:sessions': {
+    source: 'docs/reference/bounds.md',
+    promise:
+      'Idle sessions beyond the bound are forgotten and come back by their ids; when none is idle, a new one gets 503.',
+  },
   'stdio:transparent': {
     source: 'docs/guide/clients-that-start-a-command.md',
     promise:

@@ -13,6 +13,9 @@ export interface Listener {
   changed(kind: ChangeKind): void;
 }
 
+/** By kind, what identifies the list that a listener was told of last. */
+export type KnownLists = ReadonlyMap<ChangeKind, string>;
+
 const DELAY_MS = 100;
 
 /**
@@ -32,11 +35,19 @@ export class Listeners {
     return this.#known.size;
   }
 
-  /** Adds a listener; returns the way to remove it. */
-  add(listener: Listener): () => void {
+  /**
+   * Adds a listener; returns the way to remove it, which says what it knew last. One that comes back with what it `knew` hears soon of what
+   * has changed since.
+   */
+  add(listener: Listener, knew?: KnownLists): () => KnownLists {
     const view = this.#viewOf(listener.visibility());
-    this.#known.set(listener, new Map([...listener.wants].map((kind) => [kind, view.digest(kind)])));
-    return () => this.#known.delete(listener);
+    const known = new Map([...listener.wants].map((kind) => [kind, knew?.get(kind) ?? view.digest(kind)]));
+    this.#known.set(listener, known);
+    if (knew !== undefined) this.changed();
+    return () => {
+      this.#known.delete(listener);
+      return known;
+    };
   }
 
   /** The catalogue changed. */

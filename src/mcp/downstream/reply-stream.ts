@@ -1,5 +1,5 @@
 import type { EventSink, Resumable } from './event-sink.ts';
-import type { Session } from './sessions.ts';
+import { NO_DATA, type Session } from './sessions.ts';
 
 /** The answer to one POST while it is still open: events may be written before it. */
 export interface EventWriter {
@@ -8,10 +8,6 @@ export interface EventWriter {
   readonly isGone: boolean;
 }
 
-const NO_DATA = Buffer.alloc(0);
-/** Clients that know that a stream may begin with an empty event, so that it can be taken up again before anything was said. */
-const PRIMED_SINCE = '2025-11-25';
-
 /**
  * What is said to a client on the stream of one request, before its answer. In a session the events are numbered and kept, so that a client
  * that lost its connection may take the stream up with a GET; otherwise what cannot be written goes to the session's own stream.
@@ -19,13 +15,16 @@ const PRIMED_SINCE = '2025-11-25';
 export class ReplyStream implements Resumable {
   readonly #writer: EventWriter;
   readonly #session: Session | undefined;
+  readonly #requestId: Buffer | undefined;
   #number: number | undefined;
-  #resumed: EventSink | undefined;
+  #taken: EventSink | undefined;
   #isFinished = false;
 
-  constructor(writer: EventWriter, session: Session | undefined) {
+  /** `requestId`: of the one request that it answers, as JSON text. */
+  constructor(writer: EventWriter, session: Session | undefined, requestId?: Buffer) {
     this.#writer = writer;
     this.#session = session;
+    this.#requestId = requestId;
   }
 
   /** Whether anything was said on it. */
@@ -33,56 +32,68 @@ export class ReplyStream implements Resumable {
     return this.#number !== undefined;
   }
 
+  /** Whether the client took it up over another connection, which gets the answer then. */
+  get isTaken(): boolean {
+    return this.#taken !== undefined;
+  }
+
+  /** Begins the stream with an event without data, for clients that know what that is for. */
+  prime(): void {
+    const session = this.#session;
+    if (session === undefined || this.#number !== undefined || this.#writer.isGone) return;
+    if (!session.isPrimed) return;
+    const number = session.replay.openStream(this.#requestId);
+    if (this.#writer.event(NO_DATA, session.replay.place(number))) this.#open(number, session);
+    else session.replay.forgetStream(number);
+  }
+
   /** Says something; `false` when there is no way to. */
   send(message: Buffer): boolean {
     const session = this.#session;
     if (session === undefined) return !this.#writer.isGone && this.#writer.event(message);
-    const { replay } = session;
-    if (this.#number === undefined) {
-      if (this.#writer.isGone) return session.say(message);
-      const number = replay.openStream();
-      const canPrime = session.revision >= PRIMED_SINCE;
-      if (canPrime && !this.#writer.event(NO_DATA, replay.start(number))) return session.say(message);
-      if (!canPrime) {
-        if (!this.#writer.event(message, replay.record(number, message))) {
-          replay.endStream(number);
-          return session.say(message);
-        }
-        this.#open(number);
-        return true;
-      }
-      this.#open(number);
-    }
     if (this.#isFinished) return session.say(message);
-    const id = replay.record(this.#number!, message);
-    // Once the client has taken the stream up elsewhere, the old connection is dead, whether or not we were told.
-    if (this.#resumed !== undefined) return this.#resumed.send('message', message, id);
-    return this.#writer.isGone || this.#writer.event(message, id);
+    this.prime();
+    if (this.#number === undefined) return this.#sendFirst(message, session);
+    const id = session.replay.record(this.#number, message);
+    if (this.#taken !== undefined) this.#taken.send('message', message, id);
+    else if (!this.#writer.isGone) return this.#writer.event(message, id);
+    return true;
   }
 
-  /** The answer is there: it goes to where the client took the stream up, or is kept for when it does. */
-  finish(answer: Buffer | undefined): void {
+  /** Nothing is said any more but the answer, which is kept for a client that comes back. The id that the answer has as an event. */
+  finish(answer: Buffer | undefined): string | undefined {
     const session = this.#session;
-    if (session === undefined || this.#number === undefined) return;
+    const number = this.#number;
     this.#isFinished = true;
-    session.replies.delete(this.#number);
-    if (this.#resumed === undefined && !this.#writer.isGone) {
-      session.replay.endStream(this.#number);
-      return;
-    }
-    if (answer !== undefined)
-      this.#resumed?.send('message', answer, session.replay.record(this.#number, answer), true);
-    if (answer !== undefined && this.#resumed === undefined) session.replay.record(this.#number, answer);
-    this.#resumed?.close();
+    if (session === undefined || number === undefined) return undefined;
+    const id = answer === undefined ? undefined : session.replay.recordLast(number, answer);
+    session.replay.endStream(number);
+    session.replies.delete(number);
+    if (answer !== undefined) this.#taken?.deliver(answer, id);
+    this.#taken?.close();
+    return id;
   }
 
-  /** The client came back for this stream. */
+  /** The client came back for this stream: whatever the first connection looks like from here, it is given up. */
   resume(stream: EventSink): void {
-    this.#resumed = stream;
+    this.#taken?.close();
+    this.#taken = stream;
   }
 
-  #open(number: number): void {
+  #sendFirst(message: Buffer, session: Session): boolean {
+    if (this.#writer.isGone) return session.say(message);
+    const { replay } = session;
+    const number = replay.openStream(this.#requestId);
+    if (this.#writer.event(message, replay.record(number, message))) {
+      this.#open(number, session);
+      return true;
+    }
+    replay.forgetStream(number);
+    return session.say(message);
+  }
+
+  #open(number: number, session: Session): void {
     this.#number = number;
-    this.#session!.replies.set(number, this);
+    session.replies.set(number, this);
   }
 }

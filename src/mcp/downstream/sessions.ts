@@ -4,14 +4,20 @@ import { GatewayError } from '../../core/errors.ts';
 import type { Seal } from '../../core/seal.ts';
 import { type ClientCapabilities, NO_CAPABILITIES, readCapabilities } from '../wire/capabilities.ts';
 import type { LogLevel } from '../wire/log-level.ts';
+import type { RpcMessage } from '../wire/message.ts';
 import { eraOf } from '../wire/revisions.ts';
 import type { EventSink, Resumable } from './event-sink.ts';
-import { Replay, ReplayBudget } from './replay.ts';
+import type { KnownLists } from './listeners.ts';
+import { type Place, Replay, ReplayBudget } from './replay.ts';
 
 const CLIENT_CHARACTERS_MAX = 100;
 /** Longer capabilities go into the token as what is understood of them. */
 const CAPABILITIES_CHARACTERS_MAX = 1_500;
 const REPLAY_BYTES_MAX = 64 * 1024 * 1024;
+/** Data of an event that only names a place in its stream. */
+export const NO_DATA = Buffer.alloc(0);
+/** Clients that know that a stream may begin with an event without data, so that it can be taken up again before anything was said. */
+const PRIMED_SINCE = '2025-11-25';
 const ENDED_MAX = 10_000;
 /** A session that was not used for so long keeps nothing but its id, which brings it back. */
 const IDLE_MS = 30 * 60_000;
@@ -37,6 +43,9 @@ export class Session implements ClientFacts {
   readonly calls = new Map<string, Cancellation>();
   /** The GET stream (or the one stream of HTTP+SSE), when one is open. */
   stream: EventSink | undefined;
+  /** What its lists were when it was last told of changes; since it first had a stream. */
+  known: KnownLists | undefined;
+  #stopListening: (() => KnownLists) | undefined;
   logLevel: LogLevel | undefined;
   /** Resources that it watches, as it knows them, with the way to stop. */
   readonly watched = new Map<string, () => void>();
@@ -63,16 +72,55 @@ export class Session implements ClientFacts {
     this.capabilities = facts.capabilities;
   }
 
+  /** Whether its streams begin with an event without data. */
+  get isPrimed(): boolean {
+    return this.revision >= PRIMED_SINCE;
+  }
+
   /** Says something outside of any request; `false` when there is no stream for it, or its reader is too slow. */
   say(message: Buffer): boolean {
     if (this.stream === undefined) return false;
     return this.stream.send('message', message, this.replay.record(0, message));
   }
 
+  /** Tells news, which are kept for a client that has lost its stream and comes back for it. */
+  tell(message: Buffer): void {
+    if (!this.say(message) && this.stream === undefined && this.known !== undefined)
+      this.replay.record(0, message);
+  }
+
+  /**
+   * Puts `stream` into the place of the one before, which ends, and says on it what was `missed`; `start` begins to tell changes, and returns
+   * the way to stop.
+   */
+  listen(
+    stream: EventSink,
+    missed: Place['missed'],
+    start: (known: KnownLists | undefined) => () => KnownLists,
+  ): void {
+    const before = this.stream;
+    this.stopListening(before);
+    before?.close();
+    for (const event of missed) stream.deliver(event.data, event.id);
+    if (this.isPrimed) stream.send(undefined, NO_DATA, this.replay.place(0));
+    this.stream = stream;
+    this.#stopListening = start(this.known);
+    this.known ??= new Map();
+  }
+
+  /** `stream` has ended; nothing happens when another one is in its place already. */
+  stopListening(stream: EventSink | undefined): void {
+    if (this.stream !== stream) return;
+    this.known = this.#stopListening?.() ?? this.known;
+    this.#stopListening = undefined;
+    this.stream = undefined;
+  }
+
   /** Lets everything go that the session holds. */
   release(): void {
-    this.stream?.close();
-    this.stream = undefined;
+    const { stream } = this;
+    this.stopListening(stream);
+    stream?.close();
     for (const end of [...this.onEnd]) end();
     this.onEnd.clear();
     for (const stop of this.watched.values()) stop();
@@ -147,22 +195,28 @@ export class Sessions {
     return session;
   }
 
-  /** Counts requests in. Throws `session-busy` beyond the bound; every count in is counted out with `leave`. */
-  enter(session: Session | undefined, requests: number): void {
-    if (session === undefined) return;
+  /**
+   * Counts requests in. Throws `session-busy` beyond the bound; every count in is counted out with `leave`. Notifications and responses do
+   * not count: by those a client ends what is in flight.
+   */
+  enter(session: Session | undefined, messages: readonly RpcMessage[]): void {
+    const requests = requestsIn(messages);
+    if (session === undefined || requests === 0) return;
     if (session.inFlight + requests > this.#inFlightMax)
       throw new GatewayError('session-busy', { max: this.#inFlightMax });
     session.inFlight += requests;
   }
 
-  leave(session: Session | undefined, requests: number): void {
-    if (session !== undefined) session.inFlight -= requests;
+  leave(session: Session | undefined, messages: readonly RpcMessage[]): void {
+    if (session !== undefined) session.inFlight -= requestsIn(messages);
   }
 
   end(session: Session): void {
     for (const call of [...session.calls.values()]) call.cancel('the session ended');
     session.release();
     this.#live.delete(session.id);
+    // The id of a session that was on a stream alone brings nothing back.
+    if (this.#seal.open(session.id) === undefined) return;
     this.#ended.add(session.id);
     if (this.#ended.size > ENDED_MAX) this.#ended.delete(this.#ended.values().next().value!);
   }
@@ -214,6 +268,10 @@ export class Sessions {
 
 function isIdle(session: Session): boolean {
   return session.stream === undefined && session.inFlight === 0;
+}
+
+function requestsIn(messages: readonly RpcMessage[]): number {
+  return messages.reduce((sum, { kind }) => (kind === 'request' ? sum + 1 : sum), 0);
 }
 
 /** The capabilities as the client wrote them or, when that is too long to carry about, as they were understood. */

@@ -16,7 +16,7 @@ export function callError(server: string, failure: UpstreamFailure, since: strin
     case 'auth':
       return error('server-auth', { status: failure.status ?? 401 });
     case 'too-large':
-      return error('response-too-large', { max: failure.message });
+      return error('response-too-large', { ...failure.bound });
     case 'status':
       if (failure.status === 429 || failure.status === 503)
         return error('server-down', { state: 'overloaded', since, reason: sentence(failure.message) });

@@ -47,12 +47,18 @@ export function createTransports(deps: TransportDeps): TransportFactory {
     },
     http: (config, url, events) =>
       new HttpTransport(
-        { client: http, url, headers: headersOf(config), responseBytesMax: bounds.upstreamResponseBytesMax },
+        {
+          client: http,
+          url,
+          headers: headersOf(config),
+          responseBytesMax: bounds.upstreamResponseBytesMax,
+          messageBytesMax: bounds.messageBytesMax,
+        },
         events,
       ),
     sse: async (config, url, events, timeoutMs) => {
       const transport = new SseTransport(
-        { client: http, url, headers: headersOf(config), messageBytesMax: bounds.upstreamResponseBytesMax },
+        { client: http, url, headers: headersOf(config), messageBytesMax: bounds.messageBytesMax },
         events,
       );
       await transport.open(timeoutMs);

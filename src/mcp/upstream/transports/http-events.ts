@@ -79,7 +79,7 @@ export class HttpEvents {
             parser?.push(chunk);
           } catch (error) {
             if (!(error instanceof SseTooLargeError)) throw error;
-            this.#deps.events.onOddity(error.message);
+            this.#deps.events.onOddity(`${error.message} (limits.message_bytes_max)`);
             this.#handle?.abort();
             this.#failures++;
             again();

@@ -9,7 +9,7 @@ import type {
 } from '../../../net/http-client.ts';
 import { SseParser, SseTooLargeError } from '../../../net/sse-parser.ts';
 import { type RpcMessage, type RpcReply, type RpcRequest, readMessage } from '../../wire/message.ts';
-import { UpstreamFailure } from '../failure.ts';
+import { type ExceededBound, tooLarge, UpstreamFailure } from '../failure.ts';
 import type { HeaderLine, OutboundRequest, TransportEvents } from '../transport.ts';
 import { fromHttpFailure, refusal } from './http-refusal.ts';
 
@@ -27,6 +27,8 @@ const RESUMES_MAX = 5;
 export interface PostOwner {
   readonly target: Target;
   readonly responseBytesMax: number;
+  /** Of one event. */
+  readonly messageBytesMax: number;
   readonly events: TransportEvents;
   send(request: HttpRequest, sink: ResponseSink): RequestHandle;
   /** The GET that takes a broken stream up again after the event with that id; `undefined` when this server has no such thing. */
@@ -100,7 +102,7 @@ export class HttpPost implements ResponseSink {
     if (session !== undefined && this.#expected?.method === 'initialize') this.#owner.openSession(session);
     if (head.headers['content-type']?.toLowerCase().includes('text/event-stream') === true) {
       this.#sse = new SseParser({
-        eventBytesMax: this.#owner.responseBytesMax,
+        eventBytesMax: this.#owner.messageBytesMax,
         onEvent: (event) => {
           if (event.id !== undefined && event.id !== this.#lastEventId) {
             this.#lastEventId = event.id;
@@ -118,21 +120,17 @@ export class HttpPost implements ResponseSink {
   onData(chunk: Buffer): void {
     if (this.#sse === undefined) {
       if (this.#head!.status >= 300 && this.#bytes > EXCERPT_BYTES) return;
-      this.#chunks.push(chunk);
       this.#bytes += chunk.length;
-      if (this.#bytes > this.#owner.responseBytesMax) {
-        this.#handle.abort();
-        this.#chunks = [];
-        this.#fail(new UpstreamFailure('too-large', String(this.#owner.responseBytesMax)));
-      }
+      if (this.#bytes > this.#owner.responseBytesMax)
+        this.#tooLarge('limits.upstream_response_bytes_max', this.#owner.responseBytesMax);
+      else this.#chunks.push(chunk);
       return;
     }
     try {
       this.#sse.push(chunk);
     } catch (error) {
       if (!(error instanceof SseTooLargeError)) throw error;
-      this.#handle.abort();
-      this.#fail(new UpstreamFailure('too-large', error.message));
+      this.#tooLarge('limits.message_bytes_max', this.#owner.messageBytesMax);
     }
   }
 
@@ -223,6 +221,12 @@ export class HttpPost implements ResponseSink {
       default:
         if (isReplyTo(message, this.#expected?.id)) this.#settle(message);
     }
+  }
+
+  #tooLarge(limit: ExceededBound['limit'], max: number): void {
+    this.#handle.abort();
+    this.#chunks = [];
+    this.#fail(tooLarge({ limit, max }));
   }
 
   #abandon(reason: string): void {

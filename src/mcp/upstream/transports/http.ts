@@ -16,7 +16,10 @@ export interface HttpTransportOptions {
   readonly client: HttpClient;
   readonly url: string;
   readonly headers: readonly HeaderLine[];
+  /** Of an answer that is no stream. */
   readonly responseBytesMax: number;
+  /** Of one event of a stream, however long that is. */
+  readonly messageBytesMax: number;
 }
 
 /** Streamable HTTP (2025-03-26 and later, Transports): each message is a POST, its answer JSON or a stream that ends with it. */
@@ -45,6 +48,7 @@ export class HttpTransport implements Transport {
     this.#owner = {
       target: this.#target,
       responseBytesMax: options.responseBytesMax,
+      messageBytesMax: options.messageBytesMax,
       events,
       send: (request, sink) => options.client.send(request, sink),
       openSession: (id) => this.#openSession(id),
@@ -115,7 +119,7 @@ export class HttpTransport implements Transport {
       headers: () => merge(this.#getHeaders(), headers),
       events: this.#owner.events,
       pong: (request) => this.#pong(request),
-      eventBytesMax: this.#options.responseBytesMax,
+      eventBytesMax: this.#options.messageBytesMax,
     });
     this.#listening.open();
   }

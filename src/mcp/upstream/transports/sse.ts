@@ -134,7 +134,7 @@ export class SseTransport implements Transport {
             try {
               parser.push(chunk);
             } catch (error) {
-              end(new UpstreamFailure('too-large', (error as Error).message));
+              end(new UpstreamFailure('too-large', `${(error as Error).message} (limits.message_bytes_max)`));
             }
           },
           onEnd: () =>

@@ -41,7 +41,11 @@ export class StdioTransport implements Transport {
       onLine: (line) => {
         if (line.length > 0) this.#correlator.receive(line);
       },
-      onStdoutOverflow: () => this.#end(`it wrote a line of more than ${options.lineBytesMax} bytes`, events),
+      onStdoutOverflow: () =>
+        this.#end(
+          `it wrote a line of more than ${options.lineBytesMax} bytes (limits.stdio_line_bytes_max)`,
+          events,
+        ),
       onExit: (exit) => this.#end(exit.text, events),
     });
     this.#signal = events.signal;
