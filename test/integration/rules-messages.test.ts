@@ -45,7 +45,7 @@ beforeAll(async () => {
       'tools/call': ({ params }) => {
         if (HELD.has(String(params['name']))) return undefined;
         if (params['name'] === 'odd')
-          return `{"content":[],"structuredContent":${String((params['arguments'] as { json: string }).json)}}`;
+          return `{"content":[],"structuredContent":${(params['arguments'] as { json: string }).json}}`;
         return textResult(JSON.stringify(params['arguments']));
       },
     },
@@ -182,8 +182,6 @@ describe('progress', () => {
     method: 'notifications/progress',
     params: { progressToken: token, progress: value, total: 9, note: [value] },
   });
-  const isHold = (one: { params: Readonly<Record<string, unknown>> }): boolean =>
-    one.params['name'] === 'hold';
 
   it('goes to the request that asked, under its own token, in order and before the answer', async () => {
     verifies('rule:08-progress-tokens');

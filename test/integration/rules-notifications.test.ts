@@ -48,7 +48,9 @@ describe('a change of the tools', () => {
       const told = (stream: typeof get) =>
         stream.events.filter(({ data }) => data.includes('list_changed')).length;
       for (let at = 0; at < 5; at++) speak(note('tools/list_changed'));
-      await expect.poll(() => [told(get), told(asked), told(other)]).toEqual([round - 1, round - 1, 0]);
+      await expect
+        .poll(() => [told(get), told(asked), told(other)], { timeout: 20_000 })
+        .toEqual([round - 1, round - 1, 0]);
       expect((await session.send(request('tools/list'))).text).toContain(`"t${round}"`);
     }
     // A POST of the same session meanwhile carries none of it.
