@@ -136,8 +136,8 @@ function receivedOf(
           ? `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${value}}`
           : JSON.stringify(result(value)),
       ),
-    fail: (code, text, data, status = 200) =>
-      send(status, JSON.stringify({ jsonrpc: '2.0', id, error: { code, message: text, data } })),
+    fail: (code, reason, data, status = 200) =>
+      send(status, JSON.stringify({ jsonrpc: '2.0', id, error: { code, message: reason, data } })),
     stream: () => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       response.flushHeaders();
