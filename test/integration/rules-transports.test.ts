@@ -187,7 +187,8 @@ describe('a stdio server', () => {
       await expect.poll(() => isAlive(pid), { timeout: 20_000 }).toBe(false);
     const third = await facts('child');
     await gateway.stop();
-    for (const pid of [third.pid, third.child!]) await expect.poll(() => isAlive(pid), { timeout: 20_000 }).toBe(false);
+    for (const pid of [third.pid, third.child!])
+      await expect.poll(() => isAlive(pid), { timeout: 20_000 }).toBe(false);
   });
 });
 
