@@ -105,7 +105,7 @@ async function sendUpstream(
       return { status: 200, message: resultMessage(request.idBytes, step.result) };
     }
     const { reply } = step.reply;
-    const answer = replyMessage(request.idBytes, reply, inbound.era, request.method, (result) =>
+    const answer = replyMessage(request.idBytes, step.reply, inbound.era, request.method, (result) =>
       mcp.expose(result, target, visibility),
     );
     outcome.status = reply.kind === 'error' ? 'error' : answer.isError ? 'tool-error' : 'ok';

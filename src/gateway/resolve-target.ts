@@ -111,12 +111,12 @@ async function completionOf(request: RpcRequest, context: McpContext, mcp: Mcp):
   throw new GatewayError('rpc-params', { reason: 'params.ref.type must be "ref/prompt" or "ref/resource"' });
 }
 
-/** A task goes to the server that works on it; where only one server is in scope, that is it. */
+/** A task goes to the server that works on it, and to clients of its own era alone: the two have different tasks. */
 function taskOf(request: RpcRequest, inbound: Inbound, context: McpContext, mcp: Mcp): CallTarget {
   if (inbound.era === 'modern' && REMOVED.has(request.method)) throw unknownMethod(request);
   const taskId = text(request, 'taskId');
   const server = mcp.tasks.serverOf(taskId, context.principal.id, context.visibility.servers);
-  if (server === undefined)
+  if (server === undefined || mcp.eraOf(server) !== inbound.era)
     throw new GatewayError('task-unknown', { id: taskId.slice(0, NAME_CHARACTERS_SHOWN) });
   return namedTarget(server, request.method, 'taskId', taskId, request.method !== 'tasks/update');
 }

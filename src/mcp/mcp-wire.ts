@@ -3,7 +3,8 @@ import { readCapabilities } from './wire/capabilities.ts';
 import { errorMessage, resultMessage, toolErrorResult as legacyToolError } from './wire/compose.ts';
 import { errorFor, resultFor } from './wire/result.ts';
 import type { ClientFacts } from './downstream/sessions.ts';
-import type { RpcReply, RpcRequest } from './wire/message.ts';
+import type { ServerReply } from './upstream/connection.ts';
+import type { RpcRequest } from './wire/message.ts';
 import { type Era, negotiateLegacy } from './wire/revisions.ts';
 
 export type { Inbound } from './downstream/receive.ts';
@@ -53,7 +54,7 @@ const METHOD_UNKNOWN = -32601;
 /** A server's reply as the client's own: its id, its era, every other byte as the server sent it or as `expose` writes it. */
 export function replyMessage(
   idBytes: Buffer,
-  reply: RpcReply,
+  { reply, era: serverEra }: ServerReply,
   era: Era,
   method: string,
   expose: (result: Buffer) => Buffer,
@@ -61,7 +62,7 @@ export function replyMessage(
   if (reply.kind === 'error') {
     return {
       status: era === 'modern' ? modernStatus(reply.error.value('code')) : 200,
-      message: errorMessage(idBytes, errorFor(era, reply.error)),
+      message: errorMessage(idBytes, errorFor(era, serverEra, reply.error)),
       isError: true,
     };
   }

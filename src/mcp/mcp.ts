@@ -43,7 +43,7 @@ import { Fleet } from './upstream/fleet.ts';
 import type { Supervisor } from './upstream/supervisor.ts';
 import type { HeaderLine } from './upstream/transport.ts';
 import { createTransports } from './upstream/transports/factory.ts';
-import type { RpcRequest } from './wire/message.ts';
+import type { RpcNotification, RpcRequest } from './wire/message.ts';
 import { validateParamHeaders } from './wire/modern/validate.ts';
 import type { Identity } from './wire/outbound.ts';
 import { rewriteStrings } from './wire/rewrite.ts';
@@ -287,6 +287,15 @@ export class Mcp implements AsyncDisposable {
     params: Buffer | undefined,
   ): void {
     for (const name of visibility.servers) this.#fleet.get(name)?.tell(conversationId, method, params);
+  }
+
+  /** Passes a notification that means nothing here to the only server in scope, when that speaks the client's era. */
+  pass(visibility: Visibility, inbound: Inbound, principalId: string, notification: RpcNotification): void {
+    const [only, second] = visibility.servers;
+    if (only === undefined || second !== undefined || this.eraOf(only) !== inbound.era) return;
+    const { method, params } = notification;
+    const bytes = params?.bytes.subarray(params.start, params.end);
+    this.#fleet.get(only)?.pass(inbound.session?.id ?? principalId, method, bytes);
   }
 
   /** Ends a server and starts it anew. Throws `server-unknown`. */

@@ -72,7 +72,7 @@ const cli = (gateway: TestGateway, ...args: string[]) =>
 
 describe('a server that changes a tool', () => {
   it('is reported until the operator accepts the change, which is offered meanwhile', async () => {
-    verifies('mcp:tool-changes');
+    verifies('mcp:tool-changes', 'rule:40-changed-tools');
     await using gateway = await startGateway({ config: configWith({ db: await changing([QUERY]) }) });
     expect(await listed(gateway)).toMatchObject({ query: QUERY.description });
     expect(await findings(gateway)).toEqual([]);
@@ -133,6 +133,7 @@ describe('on_tool_change: hold', () => {
   afterAll(() => gateway?.[Symbol.asyncDispose]());
 
   it('takes changed and new tools out of the list, and keeps the others', async () => {
+    verifies('rule:40-changed-tools');
     expect(Object.keys(await listed(gateway)).sort()).toEqual(['db-become', 'free-become', 'free-query']);
     expect((await findings(gateway)).map(({ code, text }) => `${code} ${text}`)).toEqual([
       'tool-held Tool "extra" of server "db" is new and was not accepted yet; it is held back.',

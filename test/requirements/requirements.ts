@@ -1,3 +1,6 @@
+import { GATEWAY_PAINS } from './gateway-pains.ts';
+import { MCP_RULES } from './mcp-rules.ts';
+
 /** One promise: where it comes from, and what it says in a sentence. */
 export interface Requirement {
   readonly source: string;
@@ -333,6 +336,8 @@ export const REQUIREMENTS = {
     promise: 'A child is ended with everything that it started, and inherits only the listed variables.',
   },
   'core:secrets': { source: 'SECURITY.md', promise: 'A secret is printed by nothing.' },
+  ...MCP_RULES,
+  ...GATEWAY_PAINS,
 } as const satisfies Record<string, Requirement>;
 
 export type RequirementId = keyof typeof REQUIREMENTS;

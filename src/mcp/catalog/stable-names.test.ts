@@ -92,7 +92,7 @@ describe.each([
   ['_', '-'],
 ])('names with the separator "%s"', (separator, joiner) => {
   it('are those of before for every tool of a server that stays, whatever servers come and go in whatever order', () => {
-    verifies('mcp:stable-names');
+    verifies('mcp:stable-names', 'rule:14-names');
     for (const seed of SEEDS) {
       const random = randomOf(seed);
       const servers = serversOf(random, separator, joiner);
@@ -112,6 +112,7 @@ describe.each(['-', '__', '_'])(
   'names with the separator "%s", prefixes that contain it included',
   (separator) => {
     it('are unique, fit every client, and lead back to their tool', () => {
+      verifies('rule:14-names');
       for (const seed of SEEDS) {
         const random = randomOf(seed);
         const servers = withRivals(serversOf(random, separator, separator), random, separator);

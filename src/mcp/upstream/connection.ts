@@ -252,13 +252,15 @@ export class Connection implements AsyncDisposable {
     extra: readonly HeaderLine[],
   ): readonly HeaderLine[] {
     const standard = standardHeaders(this.peer, target.method);
-    if (this.peer.era === 'legacy') return extra.length === 0 ? standard : [...standard, ...extra];
+    const traced = this.peer.transport.kind === 'stdio' ? NONE : traceHeaders(params, extra);
+    if (this.peer.era === 'legacy')
+      return extra.length + traced.length === 0 ? standard : [...standard, ...traced, ...extra];
     const headers = [...standard];
     if (target.isNamed && target.originalName !== undefined)
       headers.push(['Mcp-Name', encodeHeaderValue(target.originalName)]);
     const annotated = (target.tool?.override?.base ?? target.tool)?.paramHeaders ?? [];
     if (annotated.length > 0) headers.push(...paramHeaders(annotated, params?.value('arguments')));
-    headers.push(...extra);
+    headers.push(...traced, ...extra);
     return headers;
   }
 
@@ -353,6 +355,21 @@ export class Connection implements AsyncDisposable {
     this.#level = level;
     this.ask('logging/setLevel', Buffer.from(JSON.stringify({ level })), SETTING_MS).catch(() => undefined);
   }
+}
+
+const NONE: readonly HeaderLine[] = [];
+const TRACE = ['traceparent', 'tracestate', 'baggage'] as const;
+const TRACE_VALUE = /^[\x20-\x7e]{1,8192}$/;
+
+/** A request's trace context as the headers that HTTP servers read it from (2026-07-28, `_meta`; W3C Trace Context). None is made up. */
+function traceHeaders(params: JsonObject | undefined, given: readonly HeaderLine[]): readonly HeaderLine[] {
+  const meta = params?.child('_meta');
+  if (meta?.has('traceparent') !== true) return NONE;
+  return TRACE.flatMap((name): readonly HeaderLine[] => {
+    const value = meta.string(name);
+    const isFree = !given.some(([other]) => other.toLowerCase() === name);
+    return isFree && value !== undefined && TRACE_VALUE.test(value) ? [[name, value]] : [];
+  });
 }
 
 function resumed(

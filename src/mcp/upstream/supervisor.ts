@@ -182,6 +182,12 @@ export class Supervisor implements AsyncDisposable {
     for (const connection of this.#isolated?.of(conversationId) ?? []) connection.tell(method, params);
   }
 
+  /** Passes a client's notification to the connection that its calls go over, when it is open. */
+  pass(conversationId: string, method: string, params: Buffer | undefined): void {
+    if (this.#isIsolated) this.tell(conversationId, method, params);
+    else this.#connection?.tell(method, params);
+  }
+
   /** The era that the server spoke last. */
   get era(): Era | undefined {
     return (this.#connection?.found ?? this.#deps.catalog.get(this.config.name)?.found)?.era;

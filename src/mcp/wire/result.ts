@@ -29,21 +29,32 @@ export function resultFor(era: Era, method: string, result: JsonObject): Buffer 
     : withMember(result, missing.join(','));
 }
 
-/** Codes of legacy revisions that the modern one does not have: "resource not found", and "open this page first". */
-const MODERN_CODES: ReadonlyMap<unknown, number> = new Map([
-  [-32002, -32602],
-  [-32042, -32603],
-]);
+/** Codes that an era does not have, each with what it says instead (2026-07-28, "Error codes"). */
+const TRANSLATED: Readonly<Record<Era, ReadonlyMap<unknown, number>>> = {
+  // "Resource not found", and "open this page first", have no codes of their own any more.
+  modern: new Map([
+    [-32002, -32602],
+    [-32042, -32603],
+  ]),
+  // The client lacks a capability; the headers or the version of our own hop were refused.
+  legacy: new Map([
+    [-32021, -32600],
+    [-32020, -32603],
+    [-32022, -32603],
+  ]),
+};
 
-/** A server's error object in the words of the client's era. */
-export function errorFor(era: Era, error: JsonObject): Buffer {
+/** A server's error object in the words of the client's era; the very same bytes where they mean the same there. */
+export function errorFor(era: Era, serverEra: Era, error: JsonObject): Buffer {
   const whole = error.bytes.subarray(error.start, error.end);
-  const replaced = era === 'legacy' ? undefined : MODERN_CODES.get(error.value('code'));
-  if (replaced === undefined) return whole;
+  // A server of the handshake era may mean anything by these codes.
+  const code =
+    era === 'legacy' && serverEra === 'legacy' ? undefined : TRANSLATED[era].get(error.value('code'));
+  if (code === undefined) return whole;
   const at = error.indexOf('code');
   return Buffer.concat([
     error.bytes.subarray(error.start, error.starts[at]),
-    Buffer.from(String(replaced)),
+    Buffer.from(String(code)),
     error.bytes.subarray(error.ends[at], error.end),
   ]);
 }

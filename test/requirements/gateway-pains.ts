@@ -1,0 +1,2 @@
+import type { Requirement } from './requirements.ts';
+export const GATEWAY_PAINS = {} as const satisfies Record<string, Requirement>;
