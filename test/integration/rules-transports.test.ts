@@ -97,7 +97,7 @@ describe('a stream that broke', () => {
     },
   );
 
-  it('that finished while nobody was there is given with its answer, and one that is unknown with nothing', async () => {
+  it('that finished while nobody was there is given with its answer, and one that is unknown with the news that it is lost', async () => {
     verifies('rule:32-resumption');
     const session = await openSession(url);
     const opening = session.open(toolCall('echo', { late: 1 }, 'late', { progressToken: 'late' }));
@@ -115,7 +115,9 @@ describe('a stream that broke', () => {
     expect(again.messages).toHaveLength(2);
     const other = await openSession(url);
     using foreign = await other.listen({ 'last-event-id': id! });
-    expect([foreign.status, foreign.messages]).toEqual([200, []]);
+    await foreign.saw('answer-lost');
+    expect(foreign.status).toBe(200);
+    expect(foreign.messages).toMatchObject([{ id: 'late', error: { data: { lanport: 'answer-lost' } } }]);
   });
 });
 

@@ -183,9 +183,7 @@ export class HttpPost implements ResponseSink {
   /** A status of 300 or more: a JSON-RPC error in the body is the reply, unless the status itself means something. */
   #refused(status: number, body: Buffer): void {
     const found = status === 401 || status === 403 ? undefined : errorReplyIn(body, this.#expected?.id);
-    // With this request's own id it is the reply, whatever its words.
-    const isOurs = found?.id !== undefined && status !== 404;
-    const sessionLost = this.#hadSession && !isOurs && isSessionLoss(status, body);
+    const sessionLost = this.#hadSession && isSessionLoss(status, body, found);
     const reply = sessionLost ? undefined : found;
     if (reply === undefined) this.#fail(refusal(this.#head!, body, this.#owner.target, sessionLost));
     else this.#settle(reply);
@@ -273,7 +271,16 @@ function errorReplyIn(body: Buffer, id: number | undefined): RpcReply | undefine
   }
 }
 
-/** A session that the server no longer knows: 404, or 400 with words that say so (the servers differ). */
-function isSessionLoss(status: number, body: Buffer): boolean {
-  return status === 404 || (status === 400 && /session/i.test(body.toString('utf8', 0, EXCERPT_BYTES)));
+/**
+ * A session that the server no longer knows: 404, or 400 with words that say so (the servers differ). Words about sessions in the reply to
+ * a request, that are not a refusal of the request as such, are the tool's own.
+ */
+function isSessionLoss(status: number, body: Buffer, reply: RpcReply | undefined): boolean {
+  if (status !== 400) return status === 404;
+  const code = reply?.kind === 'error' && reply.id !== undefined ? reply.error.value('code') : undefined;
+  if (code !== undefined && !REFUSAL_CODES.has(code)) return false;
+  return /session/i.test(body.toString('utf8', 0, EXCERPT_BYTES));
 }
+
+/** "Invalid request", and what servers made of their own freedom: codes of a refusal before anything was done. */
+const REFUSAL_CODES: ReadonlySet<unknown> = new Set([-32600, -32000, -32001]);
