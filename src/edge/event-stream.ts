@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import type { EventStream } from '../gateway/exchange.ts';
 
 /** Bytes that may wait for a slow reader before events are left out. */
@@ -24,6 +23,15 @@ export function eventText(event: string | undefined, data: Buffer): Buffer {
   return Buffer.concat([...head, DATA, line, END]);
 }
 
+/** Where events are written: a response whose head is written. */
+export interface EventSink {
+  /** Bytes that wait for a slow reader. */
+  readonly writableLength: number;
+  write(bytes: Buffer | string): unknown;
+  end(): unknown;
+  once(event: 'close', listener: () => void): unknown;
+}
+
 /** Event streams that are open, with one timer for all their keep-alive comments. */
 export class EventStreams {
   readonly #open = new Set<HeldStream>();
@@ -39,7 +47,7 @@ export class EventStreams {
   }
 
   /** Takes over a response whose head is written. */
-  hold(response: ServerResponse): EventStream {
+  hold(response: EventSink): EventStream {
     const stream = new HeldStream(response, () => {
       this.#open.delete(stream);
       if (this.#open.size === 0) this.#stop();
@@ -63,11 +71,11 @@ export class EventStreams {
 }
 
 class HeldStream implements EventStream {
-  readonly #response: ServerResponse;
+  readonly #response: EventSink;
   readonly #listeners: (() => void)[] = [];
   #closed = false;
 
-  constructor(response: ServerResponse, onGone: () => void) {
+  constructor(response: EventSink, onGone: () => void) {
     this.#response = response;
     response.once('close', () => {
       this.#closed = true;

@@ -1,17 +1,19 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { GatewayError } from '../core/errors.ts';
-import { type Body, type EventStream, type Exchange, whole } from '../gateway/exchange.ts';
+import { type Body, type EventStream, whole } from '../gateway/exchange.ts';
+import { bytesOf, isJsonType } from './body-facts.ts';
+import type { EdgeExchange, SlowAnswers } from './edge-exchange.ts';
 import { type EventStreams, eventText, STREAM_HEADERS } from './event-stream.ts';
 
 export interface ExchangeDeps {
   readonly bodyBytesMax: number;
   readonly streams: EventStreams;
   /** Exchanges that may have to be kept alive while they wait. */
-  readonly slow: Set<HttpExchange>;
+  readonly slow: SlowAnswers;
 }
 
 /** An Exchange over node:http. */
-export class HttpExchange implements Exchange {
+export class HttpExchange implements EdgeExchange {
   readonly requestId: string;
   readonly path: string;
   readonly query: string | undefined;
@@ -82,7 +84,7 @@ export class HttpExchange implements Exchange {
     const request = this.#request;
     const max = this.#deps.bodyBytesMax;
     const type = request.headers['content-type'];
-    if (type !== undefined && !isJson(type))
+    if (type !== undefined && !isJsonType(type))
       return Promise.reject(new GatewayError('body-type', { type: type.slice(0, 80) }));
     const declared = request.headers['content-length'];
     if (declared !== undefined && Number(declared) > max)
@@ -166,14 +168,4 @@ export class HttpExchange implements Exchange {
     }
     this.#response.write(': working\n\n');
   }
-}
-
-function bytesOf(body: Body | undefined): number {
-  if (body === undefined) return 0;
-  return Buffer.isBuffer(body) ? body.length : body.reduce((sum, part) => sum + part.length, 0);
-}
-
-function isJson(type: string): boolean {
-  const media = type.split(';')[0]!.trim().toLowerCase();
-  return media === 'application/json' || media === '' || media.endsWith('+json');
 }

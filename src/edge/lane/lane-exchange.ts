@@ -1,0 +1,137 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { GatewayError } from '../../core/errors.ts';
+import { type Body, type EventStream, whole } from '../../gateway/exchange.ts';
+import type { EdgeExchange } from '../edge-exchange.ts';
+import { bytesOf, isJsonType } from '../body-facts.ts';
+import { eventText, STREAM_HEADERS } from '../event-stream.ts';
+import type { LaneConnection, LaneOwner } from './lane-connection.ts';
+import { LaneEvents } from './lane-events.ts';
+import type { RequestHead } from './request-head.ts';
+
+/** An Exchange on a connection of the lane. */
+export class LaneExchange implements EdgeExchange {
+  readonly method = 'POST';
+  readonly requestId: string;
+  readonly startedMs: number;
+  names: readonly string[] | undefined;
+  status = 0;
+  bytesOut = 0;
+  readonly #connection: LaneConnection;
+  readonly #head: RequestHead;
+  readonly #owner: LaneOwner;
+  #gone: AbortController | undefined;
+  #events: LaneEvents | undefined;
+  #answered = false;
+  #isGone = false;
+
+  constructor(connection: LaneConnection, head: RequestHead, owner: LaneOwner) {
+    this.#connection = connection;
+    this.#head = head;
+    this.#owner = owner;
+    this.requestId = owner.newId();
+    this.startedMs = owner.clock.monotonicMs();
+  }
+
+  get path(): string {
+    return this.#head.path;
+  }
+
+  get query(): string | undefined {
+    return this.#head.query;
+  }
+
+  get headers(): IncomingHttpHeaders {
+    return this.#head.headers;
+  }
+
+  get remoteAddress(): string {
+    return this.#connection.remoteAddress;
+  }
+
+  get isGone(): boolean {
+    return this.#isGone;
+  }
+
+  get isAnswered(): boolean {
+    return this.#answered || this.#events !== undefined;
+  }
+
+  get gone(): AbortSignal {
+    if (this.#gone === undefined) {
+      this.#gone = new AbortController();
+      if (this.#isGone) this.#gone.abort();
+    }
+    return this.#gone.signal;
+  }
+
+  body(): Promise<Buffer> {
+    const type = this.headers['content-type'];
+    if (type !== undefined && !isJsonType(type))
+      return Promise.reject(new GatewayError('body-type', { type: type.slice(0, 80) }));
+    return new Promise((resolve, reject) => {
+      this.#connection.readBody({
+        resolve,
+        reject: (received) =>
+          reject(new GatewayError('body-cut', { received, expected: this.#head.contentLength })),
+      });
+    });
+  }
+
+  send(status: number, headers: Readonly<Record<string, string>> | undefined, body: Body | undefined): void {
+    if (this.#answered) return;
+    this.#owner.slow.delete(this);
+    this.status = status;
+    this.bytesOut = bytesOf(body);
+    if (this.#isGone || this.#events !== undefined) this.#answered = true;
+    if (this.#isGone) return;
+    if (this.#events !== undefined) {
+      if (body !== undefined) this.#events.write(eventText('message', whole(body)));
+      this.#events.end();
+      return;
+    }
+    const fields: Record<string, string> = { ...headers, 'x-request-id': this.requestId };
+    if (body !== undefined && fields['content-type'] === undefined)
+      fields['content-type'] = 'application/json';
+    // Throws on a header that cannot be sent, before anything is; then another answer may follow.
+    this.#connection.answer(status, fields, body, this.bytesOut);
+    this.#answered = true;
+  }
+
+  openStream(headers: Readonly<Record<string, string>> = {}): EventStream {
+    this.#answered = true;
+    const events = this.#stream(headers);
+    events.write(': open\n\n');
+    return this.#owner.streams.hold(events);
+  }
+
+  mayStream(): void {
+    const { accept } = this.headers;
+    if (accept?.includes('text/event-stream') === true && !this.#answered) this.#owner.slow.add(this);
+  }
+
+  keepAlive(): void {
+    if (this.#answered || this.#isGone) this.#owner.slow.delete(this);
+    else this.#stream().write(': working\n\n');
+  }
+
+  /** Called by the connection when the client has gone before the end of the answer. */
+  onGone(): void {
+    this.#isGone = !this.#answered;
+    this.#owner.slow.delete(this);
+    if (this.#isGone) this.#gone?.abort();
+    this.#events?.onClose();
+  }
+
+  /** The answer as an event stream; its head is written with the first use. */
+  #stream(headers: Readonly<Record<string, string>> = {}): LaneEvents {
+    if (this.#events === undefined) {
+      this.status = 200;
+      this.#events = new LaneEvents(this.#connection, {
+        ...STREAM_HEADERS,
+        ...headers,
+        'x-request-id': this.requestId,
+      });
+    }
+    return this.#events;
+  }
+}
