@@ -1,26 +1,21 @@
-import type { Clock } from '../../core/clock.ts';
+import type { IncomingMessage } from 'node:http';
 import type { Body } from '../../gateway/exchange.ts';
-import type { EventStreams } from '../event-stream.ts';
-import type { SlowAnswers } from '../edge-exchange.ts';
 import { HeadReader, type RequestHead } from './request-head.ts';
 import type { AnswerHeads } from './answer-heads.ts';
 import { LaneExchange } from './lane-exchange.ts';
+import type { BodyReader, Carrier, ExchangeShared } from './lane-ports.ts';
 
-export type LaneSocket = import('node:http').IncomingMessage['socket'];
+export type LaneSocket = IncomingMessage['socket'];
 
 /** What a connection needs of the lane that it belongs to. */
-export interface LaneOwner {
+export interface LaneOwner extends ExchangeShared {
   readonly bodyBytesMax: number;
-  readonly clock: Clock;
-  readonly newId: () => string;
-  readonly streams: EventStreams;
-  readonly slow: SlowAnswers;
   readonly heads: AnswerHeads;
   /** Milliseconds until the first request's head, for a whole request, and between requests. */
   readonly headMs: number;
   readonly requestMs: number;
   readonly keepAliveMs: number;
-  readonly isClosing: boolean;
+  readonly isClosing: () => boolean;
   /** Whether a path is one of the hot path. */
   serves(path: string): boolean;
   /** Takes a request whose head has arrived; answers it sooner or later. */
@@ -35,13 +30,11 @@ const COPIED_BYTES_MAX = 16 * 1024;
 /** What the general server answers to a request that does not come to its end. */
 const TIMED_OUT = 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n';
 
-type Settle = { readonly resolve: (body: Buffer) => void; readonly reject: (received: number) => void };
-
 /**
  * One client connection, from its first byte until it ends or is handed over. It carries one request at a time: what arrives behind a
  * request waits until that one is answered, so that answers keep their order.
  */
-export class LaneConnection {
+export class LaneConnection implements Carrier {
   readonly socket: LaneSocket;
   readonly #owner: LaneOwner;
   readonly #reader = new HeadReader();
@@ -51,13 +44,14 @@ export class LaneConnection {
   #chunks: Buffer[] = [];
   #received = 0;
   #expected = 0;
-  #waiting: Settle | undefined;
+  #waiting: BodyReader | undefined;
   #requests = 0;
   #last = false;
   /** When the sweep first saw it idle, in monotonic milliseconds. */
   #idleSince: number | undefined;
   #address: string | undefined;
-  #left = false;
+  /** Nothing more is read as a request. */
+  #ended = false;
   readonly #listeners: {
     readonly data: (chunk: Buffer) => void;
     readonly end: () => void;
@@ -84,19 +78,22 @@ export class LaneConnection {
     return this.#address ?? '';
   }
 
+  get writableLength(): number {
+    return this.socket.writableLength;
+  }
+
   get isIdle(): boolean {
     return this.#exchange === undefined;
   }
 
   get isGone(): boolean {
-    return this.#left || this.socket.destroyed;
+    return this.#ended || this.socket.destroyed;
   }
 
-  /** The body of the present request; `reject` is told how many bytes came before the connection ended. */
-  readBody(settle: Settle): void {
-    if (this.#received === this.#expected) settle.resolve(this.#takeBody());
-    else if (this.isGone) settle.reject(this.#received);
-    else this.#waiting = settle;
+  readBody(reader: BodyReader): void {
+    if (this.#received === this.#expected) reader.resolve(this.#takeBody());
+    else if (this.isGone) reader.reject(this.#received);
+    else this.#waiting = reader;
   }
 
   /** Writes a whole answer, and goes on to what the client sent behind the request. */
@@ -124,7 +121,6 @@ export class LaneConnection {
     this.#done(last);
   }
 
-  /** Writes the head of an answer that comes in pieces. */
   beginStream(headers: Readonly<Record<string, string>>): void {
     // What the head says of the connection holds for the end, too.
     this.#last = this.#isLast();
@@ -134,7 +130,6 @@ export class LaneConnection {
     );
   }
 
-  /** Writes one piece of such an answer. */
   writeChunk(bytes: Buffer | string): void {
     const data = typeof bytes === 'string' ? Buffer.from(bytes) : bytes;
     // An empty chunk would end the answer.
@@ -162,6 +157,7 @@ export class LaneConnection {
         this.#timeOut();
       return;
     }
+    if (this.#ended) return;
     // Who still reads an answer is not idle.
     if (this.#idleSince === undefined || this.socket.writableLength > 0) this.#idleSince = now;
     else if (this.#requests === 0 && now - this.#idleSince > this.#owner.headMs) this.#timeOut();
@@ -170,7 +166,7 @@ export class LaneConnection {
 
   #onData(chunk: Buffer): void {
     // After the last answer the rest of its request goes by unread.
-    if (this.#left) return;
+    if (this.#ended) return;
     if (this.#exchange === undefined && this.#rest === undefined) this.#begin(chunk);
     else if (this.#received < this.#expected) this.#onBody(chunk);
     else this.#hold(chunk);
@@ -204,9 +200,9 @@ export class LaneConnection {
     this.#received += part.length;
     if (bytes.length > wanted) this.#hold(bytes.subarray(wanted));
     if (this.#received < this.#expected || this.#waiting === undefined) return;
-    const { resolve } = this.#waiting;
+    const reader = this.#waiting;
     this.#waiting = undefined;
-    resolve(this.#takeBody());
+    reader.resolve(this.#takeBody());
   }
 
   #takeBody(): Buffer {
@@ -223,13 +219,13 @@ export class LaneConnection {
 
   /** Whether the connection ends with the present answer: a body that is still coming would be taken for the next request. */
   #isLast(): boolean {
-    return this.#owner.isClosing || this.#received < this.#expected;
+    return this.#owner.isClosing() || this.#received < this.#expected;
   }
 
   #done(last: boolean): void {
     this.#chunks = [];
     if (last) {
-      this.#leave();
+      this.#ended = true;
       this.socket.resume();
       this.socket.destroySoon();
       return;
@@ -249,41 +245,41 @@ export class LaneConnection {
       const rest = this.#rest;
       if (rest === undefined || this.isGone) return;
       this.#begin(rest);
-      if (!this.#left && this.#rest === undefined) this.socket.resume();
+      if (!this.#ended && this.#rest === undefined) this.socket.resume();
     });
   }
 
   #timeOut(): void {
-    if (this.socket.writableLength === 0) this.socket.write(TIMED_OUT, 'latin1');
+    if (!this.#ended && this.socket.writableLength === 0) this.socket.write(TIMED_OUT, 'latin1');
     this.socket.destroy();
   }
 
   /** As the general server does: who ends the connection before the answer does not want it; what was answered before is still sent. */
   #onEnd(): void {
-    if (this.#left) return;
-    this.#onClose();
+    if (this.#ended) return;
+    this.#abandon();
     this.socket.destroySoon();
   }
 
   #onClose(): void {
-    this.#leave();
-    const waiting = this.#waiting;
+    this.#abandon();
+    this.#owner.onGone(this);
+  }
+
+  #abandon(): void {
+    this.#ended = true;
+    const reader = this.#waiting;
     this.#waiting = undefined;
-    waiting?.reject(this.#received);
+    reader?.reject(this.#received);
     this.#exchange?.onGone();
     this.#exchange = undefined;
   }
 
   #handOver(bytes: Buffer): void {
-    this.#leave();
+    this.#ended = true;
     const { data, end, close, error } = this.#listeners;
     this.socket.off('data', data).off('end', end).off('close', close).off('error', error);
-    this.#owner.handOver(this.socket, bytes);
-  }
-
-  #leave(): void {
-    if (this.#left) return;
-    this.#left = true;
     this.#owner.onGone(this);
+    this.#owner.handOver(this.socket, bytes);
   }
 }

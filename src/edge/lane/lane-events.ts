@@ -1,29 +1,29 @@
 import type { EventSink } from '../event-stream.ts';
-import type { LaneConnection } from './lane-connection.ts';
+import type { Carrier } from './lane-ports.ts';
 
 /** An answer in chunks that is still open: what the event streams of the edge write to. */
 export class LaneEvents implements EventSink {
-  readonly #connection: LaneConnection;
+  readonly #carrier: Carrier;
   #listeners: (() => void)[] = [];
   #ended = false;
 
-  constructor(connection: LaneConnection, headers: Readonly<Record<string, string>>) {
-    this.#connection = connection;
-    connection.beginStream(headers);
+  constructor(carrier: Carrier, headers: Readonly<Record<string, string>>) {
+    this.#carrier = carrier;
+    carrier.beginStream(headers);
   }
 
   get writableLength(): number {
-    return this.#connection.socket.writableLength;
+    return this.#carrier.writableLength;
   }
 
   write(bytes: Buffer | string): void {
-    if (!this.#ended) this.#connection.writeChunk(bytes);
+    if (!this.#ended) this.#carrier.writeChunk(bytes);
   }
 
   /** Ends the answer; the connection goes on to the next request, so nothing may be written any more. */
   end(): void {
     if (this.#ended) return;
-    this.#connection.endStream();
+    this.#carrier.endStream();
     this.onClose();
   }
 

@@ -4,8 +4,8 @@ import { type Body, type EventStream, whole } from '../../gateway/exchange.ts';
 import type { EdgeExchange } from '../edge-exchange.ts';
 import { bytesOf, isJsonType } from '../body-facts.ts';
 import { eventText, STREAM_HEADERS } from '../event-stream.ts';
-import type { LaneConnection, LaneOwner } from './lane-connection.ts';
 import { LaneEvents } from './lane-events.ts';
+import type { Carrier, ExchangeShared } from './lane-ports.ts';
 import type { RequestHead } from './request-head.ts';
 
 /** An Exchange on a connection of the lane. */
@@ -16,20 +16,20 @@ export class LaneExchange implements EdgeExchange {
   names: readonly string[] | undefined;
   status = 0;
   bytesOut = 0;
-  readonly #connection: LaneConnection;
+  readonly #carrier: Carrier;
   readonly #head: RequestHead;
-  readonly #owner: LaneOwner;
+  readonly #shared: ExchangeShared;
   #gone: AbortController | undefined;
   #events: LaneEvents | undefined;
   #answered = false;
   #isGone = false;
 
-  constructor(connection: LaneConnection, head: RequestHead, owner: LaneOwner) {
-    this.#connection = connection;
+  constructor(carrier: Carrier, head: RequestHead, shared: ExchangeShared) {
+    this.#carrier = carrier;
     this.#head = head;
-    this.#owner = owner;
-    this.requestId = owner.newId();
-    this.startedMs = owner.clock.monotonicMs();
+    this.#shared = shared;
+    this.requestId = shared.newId();
+    this.startedMs = shared.clock.monotonicMs();
   }
 
   get path(): string {
@@ -45,7 +45,7 @@ export class LaneExchange implements EdgeExchange {
   }
 
   get remoteAddress(): string {
-    return this.#connection.remoteAddress;
+    return this.#carrier.remoteAddress;
   }
 
   get isGone(): boolean {
@@ -69,7 +69,7 @@ export class LaneExchange implements EdgeExchange {
     if (type !== undefined && !isJsonType(type))
       return Promise.reject(new GatewayError('body-type', { type: type.slice(0, 80) }));
     return new Promise((resolve, reject) => {
-      this.#connection.readBody({
+      this.#carrier.readBody({
         resolve,
         reject: (received) =>
           reject(new GatewayError('body-cut', { received, expected: this.#head.contentLength })),
@@ -79,7 +79,7 @@ export class LaneExchange implements EdgeExchange {
 
   send(status: number, headers: Readonly<Record<string, string>> | undefined, body: Body | undefined): void {
     if (this.#answered) return;
-    this.#owner.slow.delete(this);
+    this.#shared.slow.delete(this);
     this.status = status;
     this.bytesOut = bytesOf(body);
     if (this.#isGone || this.#events !== undefined) this.#answered = true;
@@ -93,7 +93,7 @@ export class LaneExchange implements EdgeExchange {
     if (body !== undefined && fields['content-type'] === undefined)
       fields['content-type'] = 'application/json';
     // Throws on a header that cannot be sent, before anything is; then another answer may follow.
-    this.#connection.answer(status, fields, body, this.bytesOut);
+    this.#carrier.answer(status, fields, body, this.bytesOut);
     this.#answered = true;
   }
 
@@ -101,23 +101,23 @@ export class LaneExchange implements EdgeExchange {
     this.#answered = true;
     const events = this.#stream(headers);
     events.write(': open\n\n');
-    return this.#owner.streams.hold(events);
+    return this.#shared.streams.hold(events);
   }
 
   mayStream(): void {
     const { accept } = this.headers;
-    if (accept?.includes('text/event-stream') === true && !this.#answered) this.#owner.slow.add(this);
+    if (accept?.includes('text/event-stream') === true && !this.#answered) this.#shared.slow.add(this);
   }
 
   keepAlive(): void {
-    if (this.#answered || this.#isGone) this.#owner.slow.delete(this);
+    if (this.#answered || this.#isGone) this.#shared.slow.delete(this);
     else this.#stream().write(': working\n\n');
   }
 
   /** Called by the connection when the client has gone before the end of the answer. */
   onGone(): void {
     this.#isGone = !this.#answered;
-    this.#owner.slow.delete(this);
+    this.#shared.slow.delete(this);
     if (this.#isGone) this.#gone?.abort();
     this.#events?.onClose();
   }
@@ -126,7 +126,7 @@ export class LaneExchange implements EdgeExchange {
   #stream(headers: Readonly<Record<string, string>> = {}): LaneEvents {
     if (this.#events === undefined) {
       this.status = 200;
-      this.#events = new LaneEvents(this.#connection, {
+      this.#events = new LaneEvents(this.#carrier, {
         ...STREAM_HEADERS,
         ...headers,
         'x-request-id': this.requestId,

@@ -1,17 +1,11 @@
 import type { Server } from 'node:http';
-import type { Clock } from '../../core/clock.ts';
-import type { SlowAnswers } from '../edge-exchange.ts';
-import type { EventStreams } from '../event-stream.ts';
 import { AnswerHeads } from './answer-heads.ts';
 import { LaneConnection, type LaneOwner, type LaneSocket } from './lane-connection.ts';
 import type { LaneExchange } from './lane-exchange.ts';
+import type { ExchangeShared } from './lane-ports.ts';
 
-export interface LaneDeps {
+export interface LaneDeps extends ExchangeShared {
   readonly bodyBytesMax: number;
-  readonly clock: Clock;
-  readonly newId: () => string;
-  readonly streams: EventStreams;
-  readonly slow: SlowAnswers;
   /** Milliseconds for a request's head, for a whole request, and between requests: those of the general server. */
   readonly headMs: number;
   readonly requestMs: number;
@@ -39,14 +33,11 @@ export class Lane {
   constructor(server: Server, deps: LaneDeps) {
     const general = server.listeners('connection') as ((this: Server, socket: LaneSocket) => void)[];
     server.removeAllListeners('connection');
-    const lane = this;
     const owner: LaneOwner = {
       ...deps,
       heads: new AnswerHeads(deps.clock.now, deps.keepAliveMs),
       keepAliveMs: deps.keepAliveMs + KEEP_ALIVE_GRACE_MS,
-      get isClosing() {
-        return lane.#closing;
-      },
+      isClosing: () => this.#closing,
       handOver: (socket, bytes) => {
         socket.pause();
         socket.unshift(bytes);
