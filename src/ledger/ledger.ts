@@ -6,10 +6,10 @@ import type { LedgerStore } from '../store/store-ports.ts';
 import { errorChain, type Log } from '../telemetry/log.ts';
 import { LEDGER_BOUNDS, type LedgerBounds } from './ledger-bounds.ts';
 import type { CallEnd, CallStart, Ledger, LedgerStats } from './ledger-ports.ts';
+import { RecordWriter } from './record-writer.ts';
 import { Shipper } from './shipper.ts';
 import { Spool } from './spool.ts';
 import { type SpoolFiles, spoolFolder } from './spool-files.ts';
-import { endRecord, startRecord } from './spool-record.ts';
 
 /** What `createLedger` needs. */
 export interface LedgerOptions {
@@ -56,6 +56,7 @@ class SpooledLedger implements Ledger {
   readonly #bounds: LedgerBounds;
   readonly #spool: Spool;
   readonly #shipper: Shipper;
+  readonly #records: RecordWriter;
   /** Calls that were begun and not ended. */
   readonly #open = new Set<string>();
   #seq = 0;
@@ -75,6 +76,7 @@ class SpooledLedger implements Ledger {
     const { writer, log, store, clock } = options;
     this.#options = options;
     this.#bounds = bounds;
+    this.#records = new RecordWriter(writer);
     this.#spool = new Spool({
       files,
       writer,
@@ -82,8 +84,13 @@ class SpooledLedger implements Ledger {
       writeMs: bounds.writeMs,
       segmentBytes: Math.min(bounds.segmentBytes, bounds.diskBytesMax / SEGMENTS_MIN),
       onWritten: (records) => {
+        for (const record of records) if (record.phase === 'received') this.#begun++;
         this.#shipper.push(records);
         this.#schedule();
+      },
+      onRefused: (starts) => {
+        for (const { start } of starts) this.#open.delete(start.id);
+        this.#refusedCalls += starts.length;
       },
       onStranded: (records) => {
         this.#schedule();
@@ -120,16 +127,7 @@ class SpooledLedger implements Ledger {
       return Promise.reject(full);
     }
     this.#open.add(start.id);
-    return this.#spool.write(startRecord(this.#options.writer, ++this.#seq, start)).then(
-      () => {
-        this.#begun++;
-      },
-      (error: unknown) => {
-        this.#open.delete(start.id);
-        this.#refusedCalls++;
-        throw error;
-      },
-    );
+    return this.#spool.write(this.#records.start(++this.#seq, start));
   }
 
   end(end: CallEnd): void {
@@ -138,7 +136,7 @@ class SpooledLedger implements Ledger {
       return;
     }
     this.#ended++;
-    this.#spool.writeLater(endRecord(this.#options.writer, ++this.#seq, end));
+    this.#spool.writeLater(this.#records.end(++this.#seq, end));
     this.#schedule();
   }
 

@@ -230,6 +230,7 @@ export class Shipper {
   /** The store has these records of this run, but for those it refused. */
   #advance(batch: readonly LedgerRecord[], refused: number): void {
     this.#position = batch.at(-1)?.seq ?? this.#position;
+    this.#failures = 0;
     this.#delivered += batch.length - refused;
   }
 
@@ -263,7 +264,7 @@ export class Shipper {
     const refused: LedgerRecord[] = [];
     for (const suspect of suspects) if (await this.#refusesForGood(suspect, control)) refused.push(suspect);
     if (refused.length === 0) return 0;
-    await files.keepRefused(refused.map((record) => JSON.stringify(record)));
+    await files.keepRefused(refused.map((record) => record.line ?? JSON.stringify(record)));
     this.#refused += refused.length;
     log.error('the store refuses ledger records; they are kept in refused.jsonl beside the spool', {
       records: refused.length,

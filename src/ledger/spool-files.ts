@@ -1,7 +1,7 @@
-import { constants, createReadStream, fdatasync, write } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { constants, createReadStream } from 'node:fs';
+import { mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { ReservingFile } from './reserving-file.ts';
 
 /** A file of the spool that is being written. */
 export interface SpoolFile {
@@ -18,7 +18,7 @@ export interface SpoolFiles {
   list(): Promise<readonly { readonly name: string; readonly bytes: number }[]>;
   /** Makes a file that must not exist yet; its name is on the disk when this resolves. */
   create(name: string): Promise<SpoolFile>;
-  /** The lines within the file's first `bytes` bytes. */
+  /** The lines within the file's first `bytes` bytes, without empty ones. */
   lines(name: string, bytes: number): AsyncIterable<string>;
   remove(name: string): Promise<void>;
   /** Puts a file where `list` does not find it, for a person to look at. */
@@ -36,8 +36,8 @@ const SEGMENT = /-\d{8}\.jsonl$/;
 const REFUSED = 'refused.jsonl';
 const OWNER_ONLY = 0o600;
 /** Each write is durable by itself (O_DSYNC): one trip to the kernel instead of a write and an fdatasync. Windows does not have it. */
-const APPEND_FLAGS =
-  constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_APPEND | (constants.O_DSYNC ?? 0);
+const CREATE_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_DSYNC ?? 0);
+const LINE_FEED = 0x0a;
 
 /** The spool in a folder of the file system. */
 export function spoolFolder(folder: string): SpoolFiles {
@@ -48,14 +48,19 @@ export function spoolFolder(folder: string): SpoolFiles {
       return Promise.all(names.map(async (name) => ({ name, bytes: (await stat(join(folder, name))).size })));
     },
     create: async (name) => {
-      const handle = await open(join(folder, name), APPEND_FLAGS, OWNER_ONLY);
+      const handle = await open(join(folder, name), CREATE_FLAGS, OWNER_ONLY);
       try {
         await syncFolder(folder);
       } catch (error) {
         await handle.close();
         throw error;
       }
-      return appender(handle);
+      const file = new ReservingFile(handle);
+      return {
+        append: (bytes) => file.append(bytes),
+        truncate: (bytes) => file.truncate(bytes),
+        close: () => file.close(),
+      };
     },
     lines: (name, bytes) => linesOf(join(folder, name), bytes),
     remove: (name) => unlink(join(folder, name)),
@@ -72,38 +77,21 @@ export function spoolFolder(folder: string): SpoolFiles {
   };
 }
 
-function appender(handle: FileHandle): SpoolFile {
-  const { fd } = handle;
-  return {
-    append: (bytes) =>
-      new Promise((resolve, reject) => {
-        const step = (offset: number): void => {
-          write(fd, bytes, offset, bytes.length - offset, null, (error, written) => {
-            if (error !== null) reject(error);
-            else if (offset + written < bytes.length) step(offset + written);
-            else if (constants.O_DSYNC !== undefined) resolve();
-            else fdatasync(fd, (failure) => (failure === null ? resolve() : reject(failure)));
-          });
-        };
-        step(0);
-      }),
-    truncate: (bytes) => handle.truncate(bytes),
-    close: () => handle.close(),
-  };
-}
-
 async function* linesOf(path: string, bytes: number): AsyncGenerator<string> {
   if (bytes === 0) return;
-  const input = createReadStream(path, { end: bytes - 1 });
-  // A stream that fails ends readline without an error.
-  let failure: Error | undefined;
-  input.once('error', (error) => {
-    failure = error;
-  });
-  for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
-    if (line !== '') yield line;
+  let rest: Buffer | undefined;
+  for await (const read of createReadStream(path, { end: bytes - 1 }) as AsyncIterable<Buffer>) {
+    const chunk = rest === undefined ? read : Buffer.concat([rest, read]);
+    let at = 0;
+    for (let end = chunk.indexOf(LINE_FEED); end >= 0; end = chunk.indexOf(LINE_FEED, at)) {
+      if (end > at) yield chunk.toString('utf8', at, end);
+      at = end + 1;
+      // What was reserved and never used is nothing but line feeds.
+      while (chunk[at] === LINE_FEED) at++;
+    }
+    rest = at < chunk.length ? chunk.subarray(at) : undefined;
   }
-  if (failure !== undefined) throw failure;
+  if (rest !== undefined) yield rest.toString();
 }
 
 async function syncFolder(folder: string): Promise<void> {

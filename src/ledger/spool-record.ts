@@ -17,31 +17,6 @@ export function cleanText(text: string | undefined): string | undefined {
   return printable.isWellFormed() ? printable : printable.toWellFormed();
 }
 
-/** The record of a call's start; what the caller wrote is cleaned. */
-export function startRecord(writer: string, seq: number, start: CallStart): LedgerRecord {
-  return {
-    phase: 'received',
-    writer,
-    seq,
-    start: {
-      ...start,
-      operation: cleanText(start.operation),
-      address: cleanText(start.address),
-      client: cleanText(start.client),
-      server: cleanText(start.server),
-      toolName: cleanText(start.toolName),
-      originalName: cleanText(start.originalName),
-      model: cleanText(start.model),
-      traceId: cleanText(start.traceId),
-    },
-  };
-}
-
-/** The record of a call's end. */
-export function endRecord(writer: string, seq: number, end: CallEnd): LedgerRecord {
-  return { phase: 'ended', writer, seq, end };
-}
-
 /** The record in a line of the spool, or `undefined` when the line does not hold one whole. */
 export function parseRecord(line: string): LedgerRecord | undefined {
   let value: Partial<Record<string, unknown>> | null;

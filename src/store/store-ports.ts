@@ -81,9 +81,13 @@ export interface CallEnd {
 }
 
 /** One record as it is spooled and stored; the writer's sequence orders them. */
-export type LedgerRecord =
+export type LedgerRecord = (
   | { readonly phase: 'received'; readonly writer: string; readonly seq: number; readonly start: CallStart }
-  | { readonly phase: 'ended'; readonly writer: string; readonly seq: number; readonly end: CallEnd };
+  | { readonly phase: 'ended'; readonly writer: string; readonly seq: number; readonly end: CallEnd }
+) & {
+  /** The record as JSON, where that is at hand, so that it need not be made again. */
+  readonly line?: string;
+};
 
 /** A joined row for reading. */
 export interface LedgerRow extends CallStart, Partial<Omit<CallEnd, 'id'>> {}

@@ -106,7 +106,7 @@ class FileLedgerStore implements LedgerStore {
 
   append(records: readonly LedgerRecord[]): Promise<void> {
     const path = this.#file();
-    const text = `${records.map((record) => JSON.stringify(record)).join('\n')}\n`;
+    const text = `${records.map((record) => record.line ?? JSON.stringify(record)).join('\n')}\n`;
     // A crash may have left half a line; what follows must not be glued to it.
     const torn = !this.#whole && existsSync(path) && !endsWithNewline(path);
     this.#whole = true;
