@@ -19,6 +19,7 @@ export class HttpExchange implements EdgeExchange {
   readonly query: string | undefined;
   readonly startedMs: number;
   names: readonly string[] | undefined;
+  seat = -1;
   status = 0;
   bytesOut = 0;
   readonly #request: IncomingMessage;

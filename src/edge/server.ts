@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { Bounds } from '../core/bounds.ts';
 import type { Clock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
+import { Roster } from '../core/roster.ts';
 import type { Exchange } from '../gateway/exchange.ts';
 import type { Log } from '../telemetry/log.ts';
 import { type BrowserGuardOptions, createBrowserGuard } from './browser-guard.ts';
@@ -40,7 +41,7 @@ export class Edge implements AsyncDisposable {
   readonly #server: Server;
   readonly #lane: Lane;
   readonly #streams: EventStreams;
-  readonly #slow = new Set<SlowAnswer>();
+  readonly #slow = new Roster<SlowAnswer>();
   readonly #guard: ReturnType<typeof createBrowserGuard>;
   readonly #sweep: NodeJS.Timeout;
   #inFlight = 0;

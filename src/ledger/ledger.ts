@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Clock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
+import { IdSet } from '../core/id-set.ts';
 import { withDeadline } from '../core/scope.ts';
 import type { LedgerStore } from '../store/store-ports.ts';
 import { errorChain, type Log } from '../telemetry/log.ts';
@@ -10,6 +11,7 @@ import { RecordWriter } from './record-writer.ts';
 import { Shipper } from './shipper.ts';
 import { Spool } from './spool.ts';
 import { type SpoolFiles, spoolFolder } from './spool-files.ts';
+import { unspooledRecord } from './spooled-record.ts';
 
 /** What `createLedger` needs. */
 export interface LedgerOptions {
@@ -58,7 +60,7 @@ class SpooledLedger implements Ledger {
   readonly #shipper: Shipper;
   readonly #records: RecordWriter;
   /** Calls that were begun and not ended. */
-  readonly #open = new Set<string>();
+  readonly #open = new IdSet();
   #seq = 0;
   #timer: NodeJS.Timeout | undefined;
   #attempts: (() => void)[] = [];
@@ -83,22 +85,31 @@ class SpooledLedger implements Ledger {
       log,
       writeMs: bounds.writeMs,
       segmentBytes: Math.min(bounds.segmentBytes, bounds.diskBytesMax / SEGMENTS_MIN),
-      onWritten: (records) => {
-        for (const record of records) if (record.phase === 'received') this.#begun++;
-        this.#shipper.push(records);
+      onWritten: (group) => {
+        this.#begun += group.starts;
+        this.#shipper.push(group);
         this.#schedule();
       },
       onRefused: (starts) => {
-        for (const { start } of starts) this.#open.delete(start.id);
+        for (const { id } of starts) this.#open.delete(id);
         this.#refusedCalls += starts.length;
       },
       onStranded: (records) => {
         this.#schedule();
-        return this.#shipper.pushUnwritten(records);
+        return this.#shipper.pushUnwritten(records.map(unspooledRecord));
       },
     });
     const { memoryRowsMax, appendMs } = bounds;
-    this.#shipper = new Shipper({ store, files, spool: this.#spool, log, memoryRowsMax, appendMs, clock });
+    this.#shipper = new Shipper({
+      store,
+      files,
+      spool: this.#spool,
+      writer,
+      log,
+      memoryRowsMax,
+      appendMs,
+      clock,
+    });
   }
 
   /** Stores what earlier runs left, as far as that goes within `replayMs`; the rest follows in the background. */

@@ -1,54 +1,26 @@
 import type { CallEnd, CallStart } from '../store/store-ports.ts';
 import { cleanText } from './spool-record.ts';
 
-/** A record on its way to the disk and to the store, with its JSON text, which is made once. */
-export type WrittenRecord = WrittenStart | WrittenEnd;
-
-/** The record of a call's start. Its text is no field of its own, so that the record itself stays what the text says. */
-export class WrittenStart {
-  readonly phase = 'received';
+/** A record that is not on the disk yet: its line, and of what it says, the little that is always needed. */
+export interface DraftRecord {
+  readonly phase: 'received' | 'ended';
   readonly writer: string;
   readonly seq: number;
-  readonly start: CallStart;
-  readonly #line: string;
-
-  constructor(writer: string, seq: number, start: CallStart, line: string) {
-    this.writer = writer;
-    this.seq = seq;
-    this.start = start;
-    this.#line = line;
-  }
-
-  get line(): string {
-    return this.#line;
-  }
+  /** Of the call. */
+  readonly id: string;
+  /** As JSON, without the line feed. */
+  readonly line: string;
 }
 
-/** The record of a call's end. */
-export class WrittenEnd {
-  readonly phase = 'ended';
-  readonly writer: string;
-  readonly seq: number;
-  readonly end: CallEnd;
-  readonly #line: string;
-
-  constructor(writer: string, seq: number, end: CallEnd, line: string) {
-    this.writer = writer;
-    this.seq = seq;
-    this.end = end;
-    this.#line = line;
-  }
-
-  get line(): string {
-    return this.#line;
-  }
-}
-
-/** What is the same for most calls of one client to one tool, as the caller wrote it, cleaned, and as JSON. */
+/** What is the same for most calls of one client to one tool: a start as it was given, and those fields as JSON. */
 interface Kind {
   readonly given: CallStart;
-  readonly cleaned: CallStart;
   readonly json: string;
+}
+
+/** How a line begins, up to the sequence number. */
+export function lineHead(phase: DraftRecord['phase'], writer: string): string {
+  return `{"phase":"${phase}","writer":${JSON.stringify(writer)},"seq":`;
 }
 
 /** Kinds that are remembered; when there are more, all are forgotten. */
@@ -63,25 +35,22 @@ export class RecordWriter {
 
   constructor(writer: string) {
     this.#writer = writer;
-    this.#startHead = `{"phase":"received","writer":${JSON.stringify(writer)},"seq":`;
-    this.#endHead = `{"phase":"ended","writer":${JSON.stringify(writer)},"seq":`;
+    this.#startHead = lineHead('received', writer);
+    this.#endHead = lineHead('ended', writer);
   }
 
   /** The record of a call's start; what the caller wrote is cleaned. */
-  start(seq: number, start: CallStart): WrittenStart {
-    const kind = this.#kindOf(start);
-    const { id, startedAt, bytesIn } = start;
-    const traceId = cleanText(start.traceId);
-    const line = `${this.#startHead}${seq},"start":{"id":${JSON.stringify(id)},"startedAt":${startedAt},${kind.json}"bytesIn":${bytesIn}${textField('traceId', traceId)}}}`;
-    const isClean = kind.cleaned === kind.given && traceId === start.traceId;
-    const kept = isClean ? start : { ...kind.cleaned, id, startedAt, bytesIn, traceId };
-    return new WrittenStart(this.#writer, seq, kept, line);
+  start(seq: number, start: CallStart): DraftRecord {
+    const { id, startedAt, bytesIn, traceId } = start;
+    const line = `${this.#startHead}${seq},"start":{"id":${JSON.stringify(id)},"startedAt":${number(startedAt)},${this.#kindOf(start).json}"bytesIn":${number(bytesIn)}${textField('traceId', cleanText(traceId))}}}`;
+    return { phase: 'received', writer: this.#writer, seq, id, line };
   }
 
   /** The record of a call's end. */
-  end(seq: number, end: CallEnd): WrittenEnd {
-    const line = `${this.#endHead}${seq},"end":{"id":${JSON.stringify(end.id)},"endedAt":${end.endedAt},"status":"${end.status}"${textField('errorCode', end.errorCode)},"totalMs":${micros(end.totalMs)}${end.upstreamMs === undefined ? '' : `,"upstreamMs":${micros(end.upstreamMs)}`},"bytesOut":${end.bytesOut}${numberField('promptTokens', end.promptTokens)}${numberField('completionTokens', end.completionTokens)}${numberField('cost', end.cost)}}}`;
-    return new WrittenEnd(this.#writer, seq, end, line);
+  end(seq: number, end: CallEnd): DraftRecord {
+    const { id, endedAt, upstreamMs } = end;
+    const line = `${this.#endHead}${seq},"end":{"id":${JSON.stringify(id)},"endedAt":${number(endedAt)},"status":"${end.status}"${textField('errorCode', end.errorCode)},"totalMs":${micros(end.totalMs)}${upstreamMs === undefined ? '' : `,"upstreamMs":${micros(upstreamMs)}`},"bytesOut":${number(end.bytesOut)}${numberField('promptTokens', end.promptTokens)}${numberField('completionTokens', end.completionTokens)}${numberField('cost', end.cost)}}}`;
+    return { phase: 'ended', writer: this.#writer, seq, id, line };
   }
 
   #kindOf(start: CallStart): Kind {
@@ -112,12 +81,7 @@ function kindOf(given: CallStart): Kind {
     decision: given.decision,
     rule: given.rule,
   };
-  const cleaned: CallStart = { ...given, ...fields };
-  return {
-    given,
-    cleaned: isSameKind(cleaned, given) ? given : cleaned,
-    json: `${JSON.stringify(fields).slice(1, -1)},`,
-  };
+  return { given, json: `${JSON.stringify(fields).slice(1, -1)},` };
 }
 
 /** Whether two starts differ in nothing but their id, times, size and trace. */

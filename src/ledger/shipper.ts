@@ -1,16 +1,19 @@
 import type { Clock } from '../core/clock.ts';
 import { withDeadline } from '../core/scope.ts';
-import type { LedgerRecord, LedgerStore } from '../store/store-ports.ts';
+import type { LedgerStore } from '../store/store-ports.ts';
 import { errorChain, type Log } from '../telemetry/log.ts';
 import type { Segment, SegmentFate, Spool } from './spool.ts';
 import type { SpoolFiles } from './spool-files.ts';
-import { SegmentReader } from './segment-reader.ts';
+import { type ReadRecord, SegmentReader } from './segment-reader.ts';
+import { RecordReader, readRecord, type SpooledRecord, type WrittenGroup } from './spooled-record.ts';
 
 /** What the shipper needs. */
 export interface ShipperOptions {
   readonly store: LedgerStore;
   readonly files: SpoolFiles;
   readonly spool: Spool;
+  /** Of this run's records. */
+  readonly writer: string;
   readonly log: Log;
   /** Records that wait in memory; beyond it they wait on the disk alone. */
   readonly memoryRowsMax: number;
@@ -32,7 +35,8 @@ const READ_ATTEMPTS = 3;
  */
 export class Shipper {
   readonly #options: ShipperOptions;
-  #queue: LedgerRecord[] = [];
+  readonly #readOwn: ReadRecord;
+  #queue: SpooledRecord[] = [];
   /** Records after those in the queue are on the disk alone. */
   #spilled = false;
   /** Records up to here, and after `#position`, are on the disk alone and come before the queue. */
@@ -47,6 +51,8 @@ export class Shipper {
 
   constructor(options: ShipperOptions) {
     this.#options = options;
+    const own = new RecordReader(options.writer);
+    this.#readOwn = (bytes, from, to) => own.read(bytes, from, to);
   }
 
   /** Records of this run that the store has. */
@@ -95,18 +101,15 @@ export class Shipper {
   }
 
   /** Takes records that are on the disk now. */
-  push(records: readonly LedgerRecord[]): void {
+  push(group: WrittenGroup): void {
     if (this.#spilled) return;
     const room = this.#options.memoryRowsMax - this.#queue.length;
-    if (records.length <= room) this.#queue.push(...records);
-    else {
-      this.#queue.push(...records.slice(0, room));
-      this.#spilled = true;
-    }
+    group.queue(this.#queue, room);
+    this.#spilled = group.size > room;
   }
 
   /** Takes ends that are not on the disk; `false` when they would overtake what is. */
-  pushUnwritten(records: readonly LedgerRecord[]): boolean {
+  pushUnwritten(records: readonly SpooledRecord[]): boolean {
     if (this.#spilled || this.#queue.length + records.length > this.#options.memoryRowsMax) return false;
     this.#queue.push(...records);
     return true;
@@ -192,7 +195,10 @@ export class Shipper {
   /** Delivers a closed file, except what the store has from it already. Returns what is to become of it; `undefined` when stopped. */
   async #deliverFile(segment: Segment): Promise<SegmentFate | undefined> {
     const own = segment.lastSeq !== undefined;
-    const reader = new SegmentReader(this.#options.files.lines(segment.name, segment.bytes));
+    const reader = new SegmentReader(
+      this.#options.files.read(segment.name, segment.bytes),
+      own ? this.#readOwn : readRecord,
+    );
     const from = own ? this.#position : -1;
     for await (const batch of reader.batches(BATCH_ROWS, (record) => record.seq > from)) {
       if (this.#stopped) return undefined;
@@ -228,14 +234,14 @@ export class Shipper {
   }
 
   /** The store has these records of this run, but for those it refused. */
-  #advance(batch: readonly LedgerRecord[], refused: number): void {
+  #advance(batch: readonly SpooledRecord[], refused: number): void {
     this.#position = batch.at(-1)?.seq ?? this.#position;
     this.#failures = 0;
     this.#delivered += batch.length - refused;
   }
 
   /** Resolves when the store has the batch, with how many single records of it the store refuses for good. */
-  async #deliver(batch: readonly LedgerRecord[]): Promise<number> {
+  async #deliver(batch: readonly SpooledRecord[]): Promise<number> {
     try {
       await this.#append(batch);
       return 0;
@@ -250,21 +256,21 @@ export class Shipper {
    * Finds out whether single records are to blame: those that the store refuses again and again, while it takes another one before and
    * after, are kept aside, and the rest goes on. Anything less certain is a store that fails, and rejects.
    */
-  async #isolate(batch: readonly LedgerRecord[], cause: unknown): Promise<number> {
+  async #isolate(batch: readonly SpooledRecord[], cause: unknown): Promise<number> {
     const { clock, appendMs, files, log } = this.#options;
     const endMs = clock.monotonicMs() + appendMs;
-    const suspects: LedgerRecord[] = [];
-    let control: LedgerRecord | undefined;
+    const suspects: SpooledRecord[] = [];
+    let control: SpooledRecord | undefined;
     for (const record of batch) {
       if (this.#stopped || clock.monotonicMs() > endMs) throw cause;
       if (await this.#takes(record)) control = record;
       else suspects.push(record);
     }
     if (control === undefined) throw cause;
-    const refused: LedgerRecord[] = [];
+    const refused: SpooledRecord[] = [];
     for (const suspect of suspects) if (await this.#refusesForGood(suspect, control)) refused.push(suspect);
     if (refused.length === 0) return 0;
-    await files.keepRefused(refused.map((record) => record.line ?? JSON.stringify(record)));
+    await files.keepRefused(refused.map((record) => record.line));
     this.#refused += refused.length;
     log.error('the store refuses ledger records; they are kept in refused.jsonl beside the spool', {
       records: refused.length,
@@ -274,7 +280,7 @@ export class Shipper {
   }
 
   /** Rejects when the store fails on `control`, which it has taken before. */
-  async #refusesForGood(suspect: LedgerRecord, control: LedgerRecord): Promise<boolean> {
+  async #refusesForGood(suspect: SpooledRecord, control: SpooledRecord): Promise<boolean> {
     for (let attempt = 0; attempt < ISOLATE.attempts; attempt++) {
       await this.#append([control]);
       if (await this.#takes(suspect)) return false;
@@ -283,14 +289,14 @@ export class Shipper {
     return true;
   }
 
-  #takes(record: LedgerRecord): Promise<boolean> {
+  #takes(record: SpooledRecord): Promise<boolean> {
     return this.#append([record]).then(
       () => true,
       () => false,
     );
   }
 
-  async #append(batch: readonly LedgerRecord[]): Promise<void> {
+  async #append(batch: readonly SpooledRecord[]): Promise<void> {
     await withDeadline(this.#options.store.append(batch), this.#options.appendMs, 'storing ledger records');
   }
 }

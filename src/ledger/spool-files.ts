@@ -18,8 +18,8 @@ export interface SpoolFiles {
   list(): Promise<readonly { readonly name: string; readonly bytes: number }[]>;
   /** Makes a file that must not exist yet; its name is on the disk when this resolves. */
   create(name: string): Promise<SpoolFile>;
-  /** The lines within the file's first `bytes` bytes, without empty ones. */
-  lines(name: string, bytes: number): AsyncIterable<string>;
+  /** The file's first `bytes` bytes, in pieces. */
+  read(name: string, bytes: number): AsyncIterable<Buffer>;
   remove(name: string): Promise<void>;
   /** Puts a file where `list` does not find it, for a person to look at. */
   setAside(name: string): Promise<void>;
@@ -37,7 +37,7 @@ const REFUSED = 'refused.jsonl';
 const OWNER_ONLY = 0o600;
 /** Each write is durable by itself (O_DSYNC): one trip to the kernel instead of a write and an fdatasync. Windows does not have it. */
 const CREATE_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_DSYNC ?? 0);
-const LINE_FEED = 0x0a;
+const READ_BYTES = 256 * 1024;
 
 /** The spool in a folder of the file system. */
 export function spoolFolder(folder: string): SpoolFiles {
@@ -62,7 +62,7 @@ export function spoolFolder(folder: string): SpoolFiles {
         close: () => file.close(),
       };
     },
-    lines: (name, bytes) => linesOf(join(folder, name), bytes),
+    read: (name, bytes) => piecesOf(join(folder, name), bytes),
     remove: (name) => unlink(join(folder, name)),
     setAside: (name) => rename(join(folder, name), join(folder, `${name}.damaged`)),
     keepRefused: async (lines) => {
@@ -77,21 +77,9 @@ export function spoolFolder(folder: string): SpoolFiles {
   };
 }
 
-async function* linesOf(path: string, bytes: number): AsyncGenerator<string> {
-  if (bytes === 0) return;
-  let rest: Buffer | undefined;
-  for await (const read of createReadStream(path, { end: bytes - 1 }) as AsyncIterable<Buffer>) {
-    const chunk = rest === undefined ? read : Buffer.concat([rest, read]);
-    let at = 0;
-    for (let end = chunk.indexOf(LINE_FEED); end >= 0; end = chunk.indexOf(LINE_FEED, at)) {
-      if (end > at) yield chunk.toString('utf8', at, end);
-      at = end + 1;
-      // What was reserved and never used is nothing but line feeds.
-      while (chunk[at] === LINE_FEED) at++;
-    }
-    rest = at < chunk.length ? chunk.subarray(at) : undefined;
-  }
-  if (rest !== undefined) yield rest.toString();
+async function* piecesOf(path: string, bytes: number): AsyncGenerator<Buffer> {
+  if (bytes > 0)
+    yield* createReadStream(path, { end: bytes - 1, highWaterMark: READ_BYTES }) as AsyncIterable<Buffer>;
 }
 
 async function syncFolder(folder: string): Promise<void> {

@@ -1,6 +1,7 @@
 import { GatewayError } from '../core/errors.ts';
 import { withDeadline } from '../core/scope.ts';
-import type { WrittenEnd, WrittenRecord, WrittenStart } from './record-writer.ts';
+import type { DraftRecord } from './record-writer.ts';
+import { WrittenGroup } from './spooled-record.ts';
 import { errorChain, type Log } from '../telemetry/log.ts';
 import { type SpoolFile, type SpoolFiles, segmentName } from './spool-files.ts';
 
@@ -25,11 +26,11 @@ export interface SpoolOptions {
   readonly writeMs: number;
   readonly log: Log;
   /** Records that are on the disk now, in order of their sequence numbers. */
-  readonly onWritten: (records: readonly WrittenRecord[]) => void;
+  readonly onWritten: (group: WrittenGroup) => void;
   /** Starts that could not be written; those who wait for them hear of it next. */
-  readonly onRefused: (records: readonly WrittenStart[]) => void;
+  readonly onRefused: (records: readonly DraftRecord[]) => void;
   /** Ends that could not be written. `false`: they are written with a later group. */
-  readonly onStranded: (records: readonly WrittenEnd[]) => boolean;
+  readonly onStranded: (records: readonly DraftRecord[]) => boolean;
 }
 
 /** Of failures in a row the first is logged, and then every so many. */
@@ -39,12 +40,12 @@ const GATHER_TURNS_MAX = 16;
 
 /** Records that go to the disk with one write. */
 class Group {
-  readonly records: WrittenRecord[] = [];
+  readonly records: DraftRecord[] = [];
   text = '';
   /** For all who wait for one of its starts. */
   waiter: PromiseWithResolvers<void> | undefined;
 
-  add(record: WrittenRecord): void {
+  add(record: DraftRecord): void {
     this.records.push(record);
     this.text += `${record.line}\n`;
   }
@@ -104,7 +105,7 @@ export class Spool {
   }
 
   /** Resolves when the record is durable; rejects with `ledger-unavailable`, and then it is in no file that is read. */
-  write(record: WrittenStart): Promise<void> {
+  write(record: DraftRecord): Promise<void> {
     this.#waiting.add(record);
     this.#waiting.waiter ??= Promise.withResolvers();
     const { promise } = this.#waiting.waiter;
@@ -113,7 +114,7 @@ export class Spool {
   }
 
   /** Takes a record along with the next group. */
-  writeLater(record: WrittenEnd): void {
+  writeLater(record: DraftRecord): void {
     this.#waiting.add(record);
   }
 
@@ -195,10 +196,11 @@ export class Spool {
       this.#group = group;
       this.#waiting = new Group();
       try {
-        await this.#append(group);
+        const bytes = Buffer.from(group.text);
+        await this.#append(group, bytes);
         this.#group = undefined;
         group.waiter?.resolve();
-        this.#options.onWritten(group.records);
+        this.#options.onWritten(new WrittenGroup(group.records, bytes, bytes.length === group.text.length));
       } catch (error) {
         this.#group = undefined;
         this.#fail(group, error);
@@ -218,11 +220,10 @@ export class Spool {
     }
   }
 
-  async #append(group: Group): Promise<void> {
+  async #append(group: Group, bytes: Buffer): Promise<void> {
     if (this.#current !== undefined && this.#current.bytes >= this.#options.segmentBytes)
       this.#closeCurrent();
     this.#current ??= await this.#open();
-    const bytes = Buffer.from(group.text);
     const current = this.#current;
     const writing = current.file.append(bytes);
     try {

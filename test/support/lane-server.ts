@@ -4,7 +4,8 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { systemClock } from '../../src/core/clock.ts';
 import { GatewayError } from '../../src/core/errors.ts';
 import { createIdSource } from '../../src/core/ids.ts';
-import type { EdgeExchange } from '../../src/edge/edge-exchange.ts';
+import { Roster } from '../../src/core/roster.ts';
+import type { EdgeExchange, SlowAnswer } from '../../src/edge/edge-exchange.ts';
 import { sendError } from '../../src/edge/error-response.ts';
 import { EventStreams } from '../../src/edge/event-stream.ts';
 import { HttpExchange } from '../../src/edge/http-exchange.ts';
@@ -51,7 +52,11 @@ export async function startLaneServer(options: LaneServerOptions): Promise<LaneS
   const ways: LaneServer['ways'] = [];
   const sockets: Socket[] = [];
   const newId = createIdSource();
-  const shared = { bodyBytesMax: BODY_BYTES_MAX, streams: new EventStreams(60_000), slow: new Set<never>() };
+  const shared = {
+    bodyBytesMax: BODY_BYTES_MAX,
+    streams: new EventStreams(60_000),
+    slow: new Roster<SlowAnswer>(),
+  };
   const serve = async (exchange: EdgeExchange): Promise<void> => {
     ways.push(exchange instanceof LaneExchange ? 'lane' : 'general');
     try {

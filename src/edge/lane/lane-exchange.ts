@@ -14,6 +14,7 @@ export class LaneExchange implements EdgeExchange {
   readonly requestId: string;
   readonly startedMs: number;
   names: readonly string[] | undefined;
+  seat = -1;
   status = 0;
   bytesOut = 0;
   readonly #carrier: Carrier;

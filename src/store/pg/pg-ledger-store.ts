@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
-import type { CallEnd, CallStart, LedgerRecord, LedgerRow, LedgerStore } from '../store-ports.ts';
+import { JsonBuilder, jsonOf } from '../record-json.ts';
+import type { CallEnd, CallStart, LedgerRecord, LedgerRow, LedgerStore, RecordJson } from '../store-ports.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
 const PARTITIONS_AHEAD = 3;
@@ -86,10 +87,10 @@ export class PgLedgerStore implements LedgerStore {
 
   async append(records: readonly LedgerRecord[]): Promise<void> {
     const { starts, ends } = pair(records);
-    const newest = starts.reduce((max, { start }) => Math.max(max, start.start.startedAt), 0);
+    const newest = starts.reduce((max, { start }) => Math.max(max, start.at), 0);
     if (newest > this.#partitionsUntil - DAY_MS) await this.ensurePartitions(newest);
-    const pairs = starts.length === 0 ? undefined : arrayOf(starts.map(pairText));
-    const rest = ends.length === 0 ? undefined : arrayOf(ends.map(textOf));
+    const pairs = starts.length === 0 ? undefined : pairsJson(starts);
+    const rest = ends.length === 0 ? undefined : endsJson(ends);
     if (pairs !== undefined && rest !== undefined) await this.#pool.query({ ...BOTH, values: [pairs, rest] });
     else if (pairs !== undefined) await this.#pool.query({ ...INSERT, values: [pairs] });
     else if (rest !== undefined) await this.#pool.query({ ...UPDATE, values: [rest] });
@@ -125,41 +126,64 @@ export class PgLedgerStore implements LedgerStore {
   }
 }
 
-type Received = Extract<LedgerRecord, { phase: 'received' }>;
-type Ended = Extract<LedgerRecord, { phase: 'ended' }>;
-
 interface Pair {
-  readonly start: Received;
-  end: Ended | undefined;
+  readonly start: RecordJson;
+  end: RecordJson | undefined;
 }
 
 /** Puts ends to the starts that come with them; the first end of a call counts. The ends that are left have no start among them. */
-function pair(records: readonly LedgerRecord[]): { starts: Pair[]; ends: Ended[] } {
+function pair(records: readonly LedgerRecord[]): { starts: readonly Pair[]; ends: readonly RecordJson[] } {
   const starts = new Map<string, Pair>();
   for (const record of records) {
-    if (record.phase === 'received' && !starts.has(record.start.id))
-      starts.set(record.start.id, { start: record, end: undefined });
+    if (record.phase !== 'received') continue;
+    const start = jsonOf(record);
+    if (!starts.has(start.id)) starts.set(start.id, { start, end: undefined });
   }
-  const ends: Ended[] = [];
+  const ends: RecordJson[] = [];
   for (const record of records) {
     if (record.phase !== 'ended') continue;
-    const known = starts.get(record.end.id);
-    if (known === undefined) ends.push(record);
-    else known.end ??= record;
+    const end = jsonOf(record);
+    const known = starts.get(end.id);
+    if (known === undefined) ends.push(end);
+    else known.end ??= end;
   }
   return { starts: [...starts.values()], ends };
 }
 
-function textOf(record: LedgerRecord): string {
-  return record.line ?? JSON.stringify(record);
+/** Of the binary form of jsonb (PostgreSQL, src/backend/utils/adt/jsonb.c, jsonb_recv): the version, then JSON text. */
+const JSONB_VERSION = 1;
+const [OPEN, CLOSE, COMMA, ZERO] = Buffer.from('[],0') as unknown as [number, number, number, number];
+
+/** `[[start, end], …]`; the end is 0 where there is none yet. */
+function pairsJson(pairs: readonly Pair[]): Buffer {
+  const json = new JsonBuilder();
+  json.byte(JSONB_VERSION);
+  let before = OPEN;
+  for (const { start, end } of pairs) {
+    json.byte(before);
+    json.byte(OPEN);
+    json.json(start);
+    json.byte(COMMA);
+    if (end === undefined) json.byte(ZERO);
+    else json.json(end);
+    json.byte(CLOSE);
+    before = COMMA;
+  }
+  json.byte(CLOSE);
+  return json.build();
 }
 
-function pairText({ start, end }: Pair): string {
-  return `[${textOf(start)},${end === undefined ? 'null' : textOf(end)}]`;
-}
-
-function arrayOf(texts: readonly string[]): string {
-  return `[${texts.join(',')}]`;
+function endsJson(ends: readonly RecordJson[]): Buffer {
+  const json = new JsonBuilder();
+  json.byte(JSONB_VERSION);
+  let before = OPEN;
+  for (const end of ends) {
+    json.byte(before);
+    json.json(end);
+    before = COMMA;
+  }
+  json.byte(CLOSE);
+  return json.build();
 }
 
 function toRow(row: Row): LedgerRow {
