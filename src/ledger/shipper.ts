@@ -23,6 +23,7 @@ export interface ShipperOptions {
 }
 
 const BATCH_ROWS = 500;
+const READ_BYTES = 512 * 1024;
 /** From the third failure on, and then at every eighth, it is tested whether single records are to blame. */
 const ISOLATE = { first: 3, every: 8, attempts: 5 } as const;
 
@@ -36,6 +37,8 @@ const READ_ATTEMPTS = 3;
 export class Shipper {
   readonly #options: ShipperOptions;
   readonly #readOwn: ReadRecord;
+  /** What files are read into, one after the other. */
+  #buffer: Buffer | undefined;
   #queue: SpooledRecord[] = [];
   /** Records after those in the queue are on the disk alone. */
   #spilled = false;
@@ -195,9 +198,13 @@ export class Shipper {
   /** Delivers a closed file, except what the store has from it already. Returns what is to become of it; `undefined` when stopped. */
   async #deliverFile(segment: Segment): Promise<SegmentFate | undefined> {
     const own = segment.lastSeq !== undefined;
+    const { files } = this.#options;
+    const { name, bytes } = segment;
+    this.#buffer ??= Buffer.allocUnsafeSlow(READ_BYTES);
     const reader = new SegmentReader(
-      this.#options.files.read(segment.name, segment.bytes),
+      { bytes, read: (position, into) => files.read(name, position, into) },
       own ? this.#readOwn : readRecord,
+      this.#buffer,
     );
     const from = own ? this.#position : -1;
     for await (const batch of reader.batches(BATCH_ROWS, (record) => record.seq > from)) {
@@ -269,6 +276,8 @@ export class Shipper {
     if (control === undefined) throw cause;
     const refused: SpooledRecord[] = [];
     for (const suspect of suspects) if (await this.#refusesForGood(suspect, control)) refused.push(suspect);
+    // An end that was taken before its start has had nothing to end: what is good goes once more, in order.
+    if (refused.length < suspects.length) await this.#append(batch.filter((one) => !refused.includes(one)));
     if (refused.length === 0) return 0;
     await files.keepRefused(refused.map((record) => record.line));
     this.#refused += refused.length;

@@ -1,4 +1,4 @@
-import { constants, createReadStream } from 'node:fs';
+import { constants } from 'node:fs';
 import { mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ReservingFile } from './reserving-file.ts';
@@ -18,8 +18,8 @@ export interface SpoolFiles {
   list(): Promise<readonly { readonly name: string; readonly bytes: number }[]>;
   /** Makes a file that must not exist yet; its name is on the disk when this resolves. */
   create(name: string): Promise<SpoolFile>;
-  /** The file's first `bytes` bytes, in pieces. */
-  read(name: string, bytes: number): AsyncIterable<Buffer>;
+  /** Fills `into` from `position` on; resolves with how many bytes there were. */
+  read(name: string, position: number, into: Buffer): Promise<number>;
   remove(name: string): Promise<void>;
   /** Puts a file where `list` does not find it, for a person to look at. */
   setAside(name: string): Promise<void>;
@@ -37,7 +37,6 @@ const REFUSED = 'refused.jsonl';
 const OWNER_ONLY = 0o600;
 /** Each write is durable by itself (O_DSYNC): one trip to the kernel instead of a write and an fdatasync. Windows does not have it. */
 const CREATE_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_DSYNC ?? 0);
-const READ_BYTES = 256 * 1024;
 
 /** The spool in a folder of the file system. */
 export function spoolFolder(folder: string): SpoolFiles {
@@ -62,7 +61,14 @@ export function spoolFolder(folder: string): SpoolFiles {
         close: () => file.close(),
       };
     },
-    read: (name, bytes) => piecesOf(join(folder, name), bytes),
+    read: async (name, position, into) => {
+      const handle = await open(join(folder, name), 'r');
+      try {
+        return (await handle.read(into, 0, into.length, position)).bytesRead;
+      } finally {
+        await handle.close();
+      }
+    },
     remove: (name) => unlink(join(folder, name)),
     setAside: (name) => rename(join(folder, name), join(folder, `${name}.damaged`)),
     keepRefused: async (lines) => {
@@ -75,11 +81,6 @@ export function spoolFolder(folder: string): SpoolFiles {
       }
     },
   };
-}
-
-async function* piecesOf(path: string, bytes: number): AsyncGenerator<Buffer> {
-  if (bytes > 0)
-    yield* createReadStream(path, { end: bytes - 1, highWaterMark: READ_BYTES }) as AsyncIterable<Buffer>;
 }
 
 async function syncFolder(folder: string): Promise<void> {

@@ -59,22 +59,27 @@ describe('a segment', () => {
   const text = drafts.map((draft) => `${draft.line}\n`).join('');
 
   async function read(
-    pieces: readonly Buffer[],
+    bytes: Buffer,
     own: string | undefined,
-  ): Promise<[SpooledRecord[], SegmentReader]> {
-    const readers = own === undefined ? undefined : new RecordReader(own);
+    bufferBytes: number,
+  ): Promise<[string[], string[], SegmentReader]> {
+    const records = own === undefined ? undefined : new RecordReader(own);
     const reader = new SegmentReader(
-      (async function* () {
-        yield* pieces;
-      })(),
-      readers === undefined ? readRecord : (bytes, from, to) => readers.read(bytes, from, to),
+      {
+        bytes: bytes.length,
+        read: (position, into) => Promise.resolve(bytes.copy(into, 0, position)),
+      },
+      records === undefined ? readRecord : (...place) => records.read(...place),
+      Buffer.alloc(bufferBytes),
     );
-    const records: SpooledRecord[] = [];
+    const lines: string[] = [];
+    const ids: string[] = [];
     for await (const batch of reader.batches(2, () => true)) {
       expect(batch.length).toBeLessThanOrEqual(2);
-      records.push(...batch);
+      lines.push(...batch.map((record) => record.line));
+      ids.push(...batch.map((record) => `${record.seq} ${record.id}`));
     }
-    return [records, reader];
+    return [lines, ids, reader];
   }
 
   it.each([
@@ -82,29 +87,44 @@ describe('a segment', () => {
     ['by another', 'w.2'],
     ['by the next start', undefined],
   ])('is read in pieces of any size, with room that was never used behind it, %s', async (_name, own) => {
-    const bytes = Buffer.from(`${text}${'\n'.repeat(100)}`);
-    for (const size of [1, 7, 300, 301, 5_000]) {
-      const pieces: Buffer[] = [];
-      for (let at = 0; at < bytes.length; at += size) pieces.push(bytes.subarray(at, at + size));
-      const [records, reader] = await read(pieces, own);
-      expect(records.map((record) => record.line)).toEqual(drafts.map((draft) => draft.line));
-      expect(records.map((record) => record.id)).toEqual(['a', 'a', 'ö', 'ö', 'c', 'c']);
-      expect(records.map((record) => record.seq)).toEqual([1, 2, 3, 4, 5, 6]);
+    const bytes = Buffer.from(`${text}${'\n'.repeat(1_000)}`);
+    for (const size of [500, 501, 777, 1_000, 100_000]) {
+      const [lines, ids, reader] = await read(bytes, own, size);
+      expect(lines).toEqual(drafts.map((draft) => draft.line));
+      expect(ids).toEqual(['1 a', '2 a', '3 ö', '4 ö', '5 c', '6 c']);
       expect(reader).toMatchObject({ badLines: 0, lastIsBad: false });
     }
   });
 
   it.each(['w.1', undefined])(
-    'tells a last line that was cut, and one that is damaged before it',
+    'tells a last line that was cut, one that is damaged, and one without end',
     async (own) => {
-      const cut = await read([Buffer.from(`${text.slice(0, -20)}\n\n\n`)], own);
+      const cut = await read(Buffer.from(`${text.slice(0, -20)}\n\n\n`), own, 600);
       expect(cut[0]).toHaveLength(5);
-      expect(cut[1]).toMatchObject({ badLines: 1, lastIsBad: true });
-      const damaged = await read([Buffer.from(text.replace('"phase":"ended"', '"phase":"'))], own);
+      expect(cut[2]).toMatchObject({ badLines: 1, lastIsBad: true });
+      const damaged = await read(Buffer.from(text.replace('"phase":"ended"', '"phase":"')), own, 600);
       expect(damaged[0]).toHaveLength(5);
-      expect(damaged[1]).toMatchObject({ badLines: 1, lastIsBad: false });
+      expect(damaged[2]).toMatchObject({ badLines: 1, lastIsBad: false });
+      const endless = await read(Buffer.from(`${'x'.repeat(10_000)}\n${text}`), own, 600);
+      expect(endless[0]).toHaveLength(6);
+      expect(endless[2].badLines).toBeGreaterThan(1);
     },
   );
+
+  it('that ends before its end is told, and gives what there was', async () => {
+    const reader = new SegmentReader(
+      {
+        bytes: text.length + 10,
+        read: (position, into) => Promise.resolve(Buffer.from(text).copy(into, 0, position)),
+      },
+      readRecord,
+      Buffer.alloc(100_000),
+    );
+    let rows = 0;
+    for await (const batch of reader.batches(100, () => true)) rows += batch.length;
+    expect(rows).toBe(6);
+    expect(String(reader.failure)).toContain('shorter');
+  });
 
   it('goes into memory as far as there is room', () => {
     const some: SpooledRecord[] = [];

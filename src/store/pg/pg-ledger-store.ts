@@ -87,7 +87,7 @@ export class PgLedgerStore implements LedgerStore {
 
   async append(records: readonly LedgerRecord[]): Promise<void> {
     const { starts, ends } = pair(records);
-    const newest = starts.reduce((max, { start }) => Math.max(max, start.at), 0);
+    const newest = Math.max(starts[0]?.start.at ?? 0, starts.at(-1)?.start.at ?? 0);
     if (newest > this.#partitionsUntil - DAY_MS) await this.ensurePartitions(newest);
     const pairs = starts.length === 0 ? undefined : pairsJson(starts);
     const rest = ends.length === 0 ? undefined : endsJson(ends);
