@@ -14,7 +14,10 @@ const tools = Array.from({ length: Number(process.env['BENCH_TOOLS'] ?? 1) }, (_
 interface Message {
   readonly id?: number | string;
   readonly method: string;
-  readonly params?: { readonly arguments?: { readonly text?: string }; readonly protocolVersion?: string };
+  readonly params?: {
+    readonly arguments?: { readonly text?: string; readonly bytes?: number };
+    readonly protocolVersion?: string;
+  };
 }
 
 /** The answer to one message; `undefined` for a notification. */
@@ -24,7 +27,11 @@ export function answer(text: string): string | undefined {
   const reply = (result: unknown): string => JSON.stringify({ jsonrpc: '2.0', id, result });
   switch (method) {
     case 'tools/call':
-      return reply({ content: [{ type: 'text', text: params?.arguments?.text }] });
+      return reply({
+        content: [
+          { type: 'text', text: params?.arguments?.text ?? 'x'.repeat(params?.arguments?.bytes ?? 0) },
+        ],
+      });
     case 'tools/list':
       return reply({ tools });
     case 'initialize':

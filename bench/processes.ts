@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Load } from './measure.ts';
@@ -19,7 +19,8 @@ const canPin = ((): boolean => {
 /** Whether processes are pinned, for the report. */
 export const PINNED: boolean = canPin;
 
-function pinned(processor: string, args: readonly string[]): [string, string[]] {
+/** The command that runs Node.js with `args` on a processor. */
+export function pinned(processor: string, args: readonly string[]): [string, string[]] {
   return canPin ? ['taskset', ['-c', processor, process.execPath, ...args]] : [process.execPath, [...args]];
 }
 
@@ -82,16 +83,16 @@ export function drive(file: string, job: Readonly<Record<string, unknown>>): Pro
 /** Moves the processes that `pid` has started, and theirs, to another processor. */
 export function moveChildren(pid: number, processor: string): void {
   if (!canPin) return;
-  const children = execFileSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' })
+  for (const child of childrenOf(pid)) {
+    execFileSync('taskset', ['-a', '-p', '-c', processor, String(child)], { stdio: 'ignore' });
+    moveChildren(child, processor);
+  }
+}
+
+function childrenOf(pid: number): readonly number[] {
+  const { stdout } = spawnSync('ps', ['-o', 'pid=', '--ppid', String(pid)], { encoding: 'utf8' });
+  return stdout
     .split('\n')
     .map(Number)
     .filter((child) => child > 0);
-  for (const child of children) {
-    execFileSync('taskset', ['-a', '-p', '-c', processor, String(child)], { stdio: 'ignore' });
-    try {
-      moveChildren(child, processor);
-    } catch {
-      // It has no children: ps says so with its exit code.
-    }
-  }
 }

@@ -1,11 +1,15 @@
 // npm run bench: what the gateway costs, beside what the least costs that could do the same work. One run, interleaved repeats.
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { cpus, loadavg, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { HEADERS, startGateway } from './gateway.ts';
 import { cpuTimeUs, type Measurement, measured, peakMemoryMib } from './measure.ts';
+import { measureMemory, memoryReport } from './memory.ts';
+import { startPeers } from './peers.ts';
 import {
   drive,
   PINNED,
+  pinned,
   readyLine,
   type Started,
   startProcess,
@@ -13,7 +17,7 @@ import {
   UNDER_TEST,
   moveChildren,
 } from './processes.ts';
-import { report, type Row } from './report.ts';
+import { peersReport, report, type Row } from './report.ts';
 import { median } from './statistics.ts';
 
 const HERE = import.meta.dirname;
@@ -22,17 +26,14 @@ const REPEATS = quick ? 3 : 5;
 const SECONDS = quick ? 1 : 3;
 const WARM_UP_SECONDS = 2;
 const CONNECTIONS = [1, 16, 64] as const;
-const LIST_TOOLS = 200;
-const KEY = 'sk-bench-0123456789abcdef';
+const LISTS = [200, 1_200] as const;
+const LIST_CONNECTIONS = 16;
+const PEER_CONNECTIONS = 16;
 
 const CALL = {
   method: 'POST',
   path: '/mcp',
-  headers: {
-    'content-type': 'application/json',
-    accept: 'application/json, text/event-stream',
-    authorization: `Bearer ${KEY}`,
-  },
+  headers: HEADERS,
   expect: 'ready to be given back',
 };
 const callBody = (name: string): string =>
@@ -69,52 +70,29 @@ const start = async (
 
 try {
   const upstream = await start(LOAD, [join(HERE, 'echo-http.ts')]);
-  const listUpstream = await start(LOAD, [join(HERE, 'echo-http.ts')], readyLine, {
-    BENCH_TOOLS: String(LIST_TOOLS),
+  const listServers: Record<string, unknown> = {};
+  for (const tools of LISTS) {
+    const env = { BENCH_TOOLS: String(tools) };
+    const { port } = await start(LOAD, [join(HERE, 'echo-http.ts')], readyLine, env);
+    listServers[`list${tools}`] = { transport: 'http', url: `http://127.0.0.1:${port}/mcp` };
+  }
+  const [command, args] = pinned(LOAD, [join(HERE, 'echo-stdio.ts')]);
+  const own = join(folder, 'gateway');
+  await mkdir(own);
+  const gateway = await startGateway({
+    folder: own,
+    servers: {
+      http: { transport: 'http', url: `http://127.0.0.1:${upstream.port}/mcp` },
+      stdio: { command, args },
+      ...listServers,
+    },
   });
-  const config = join(folder, 'config.yaml');
-  await writeFile(
-    config,
-    JSON.stringify({
-      general_settings: { master_key: 'sk-bench-master-0123456789' },
-      virtual_keys: [{ api_key: KEY, mcp_servers: ['http', 'stdio', 'list'] }],
-      mcp_servers: {
-        http: { transport: 'http', url: `http://127.0.0.1:${upstream.port}/mcp` },
-        stdio: { command: 'taskset', args: ['-c', LOAD, process.execPath, join(HERE, 'echo-stdio.ts')] },
-        list: { transport: 'http', url: `http://127.0.0.1:${listUpstream.port}/mcp` },
-      },
-    }),
-  );
-  const gateway = await start(
-    UNDER_TEST,
-    [
-      join(HERE, '..', 'src/main.ts'),
-      'serve',
-      '--config',
-      config,
-      '--port',
-      '0',
-      '--data',
-      join(folder, 'data'),
-    ],
-    (line) =>
-      line.includes('"message":"ready"')
-        ? Number(new URL((JSON.parse(line) as { url: string }).url).port)
-        : undefined,
-  );
+  started.push(gateway);
   // The database is not the process under test; left where it was started, it would take that processor from it.
   moveChildren(gateway.pid, LOAD);
   const proxy = await start(UNDER_TEST, [join(HERE, 'baselines/bare-proxy.ts'), String(upstream.port)]);
   const mux = await start(UNDER_TEST, [join(HERE, 'baselines/stdio-mux.ts')]);
-  const listed = await fetch(`http://127.0.0.1:${gateway.port}/list/mcp`, {
-    method: 'POST',
-    headers: CALL.headers,
-    body: LIST_BODY,
-  });
-  const listFile = join(folder, 'list.json');
-  await writeFile(listFile, await listed.text());
-  const files = await start(UNDER_TEST, [join(HERE, 'baselines/static-file.ts'), listFile]);
-  const listBytes = (await readFile(listFile)).length;
+  const peers = await startPeers(join(folder, 'peers'), (one) => started.push(one));
 
   const cases: Case[] = [];
   for (const connections of CONNECTIONS) {
@@ -139,28 +117,59 @@ try {
     add('    stdio multiplexer', mux, undefined, { body: callBody('echo') });
     add('(d) Lanport, stdio upstream', gateway, '    stdio multiplexer', { body: callBody('stdio-echo') });
   }
-  const list = {
-    expect: `tool_${String(LIST_TOOLS - 1).padStart(4, '0')}`,
-    body: LIST_BODY,
-    path: '/list/mcp',
-    connections: 16,
-  };
-  cases.push({
-    name: '    static file',
-    target: files,
-    connections: 16,
-    against: undefined,
-    job: { ...CALL, ...list, port: files.port },
-    results: [],
-  });
-  cases.push({
-    name: `(e) Lanport, tools/list of ${LIST_TOOLS}`,
-    target: gateway,
-    connections: 16,
-    against: '    static file',
-    job: { ...CALL, ...list, port: gateway.port },
-    results: [],
-  });
+  let listBytes = '';
+  for (const tools of LISTS) {
+    const path = `/list${tools}/mcp`;
+    const listed = await fetch(`http://127.0.0.1:${gateway.port}${path}`, {
+      method: 'POST',
+      headers: CALL.headers,
+      body: LIST_BODY,
+    });
+    const file = join(folder, `list${tools}.json`);
+    await writeFile(file, await listed.text());
+    listBytes += `${listBytes === '' ? '' : ' and '}${(await readFile(file)).length}`;
+    const files = await start(UNDER_TEST, [join(HERE, 'baselines/static-file.ts'), file]);
+    const job = {
+      ...CALL,
+      expect: `tool_${String(tools - 1).padStart(4, '0')}`,
+      body: LIST_BODY,
+      path,
+      connections: LIST_CONNECTIONS,
+    };
+    const baseline = `    static file of ${tools} tools`;
+    cases.push({
+      name: baseline,
+      target: files,
+      connections: LIST_CONNECTIONS,
+      against: undefined,
+      job: { ...job, port: files.port },
+      results: [],
+    });
+    cases.push({
+      name: `(e) Lanport, tools/list of ${tools}`,
+      target: gateway,
+      connections: LIST_CONNECTIONS,
+      against: baseline,
+      job: { ...job, port: gateway.port },
+      results: [],
+    });
+  }
+  for (const peer of typeof peers === 'string' ? [] : peers) {
+    cases.push({
+      name: `(f) ${peer.name}, stdio upstream, ${PEER_CONNECTIONS} conn.`,
+      target: peer.process,
+      connections: PEER_CONNECTIONS,
+      against: `    stdio multiplexer, ${PEER_CONNECTIONS} conn.`,
+      job: {
+        ...CALL,
+        headers: peer.headers,
+        body: callBody('echo'),
+        port: peer.process.port,
+        connections: PEER_CONNECTIONS,
+      },
+      results: [],
+    });
+  }
 
   const loadBefore = loadavg()[0] ?? 0;
   for (const one of cases) await drive(join(HERE, 'driver.ts'), { ...one.job, seconds: WARM_UP_SECONDS });
@@ -191,17 +200,19 @@ try {
       rates: one.results.map((result) => result.requestsPerSecond),
     };
   });
+  const memory = await measureMemory(folder);
   const text = report(rows, {
     date: new Date().toISOString(),
     machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.version}`,
     load: `load average before ${loadBefore.toFixed(2)}, after ${(loadavg()[0] ?? 0).toFixed(2)}`,
-    how: `${REPEATS} interleaved repeats of ${SECONDS} s after a warm-up of ${WARM_UP_SECONDS} s; medians; ${PINNED ? 'the process under test on one processor, load and upstream on the other' : 'not pinned'}; the list has ${listBytes} bytes`,
+    how: `${REPEATS} interleaved repeats of ${SECONDS} s after a warm-up of ${WARM_UP_SECONDS} s; medians; ${PINNED ? 'the process under test on one processor, load and upstream on the other' : 'not pinned'}; the lists have ${listBytes} bytes`,
+    sections: [memoryReport(memory), peersReport(rows, peers)],
   });
   process.stdout.write(text);
   if (!quick) {
     const name = join(HERE, 'results', new Date().toISOString().slice(0, 10));
     await writeFile(`${name}.md`, text);
-    await writeFile(`${name}.json`, `${JSON.stringify(rows, null, 2)}\n`);
+    await writeFile(`${name}.json`, `${JSON.stringify({ rows, memory }, null, 2)}\n`);
   }
 } finally {
   for (const one of started.reverse()) await one[Symbol.asyncDispose]();

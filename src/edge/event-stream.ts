@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import type { EventStream, Exchange } from '../gateway/exchange.ts';
 
 /** Bytes that may wait for a slow reader before events are left out. */
@@ -26,6 +25,17 @@ export function eventText(event: string | undefined, data: Buffer, id?: string):
   return Buffer.concat([Buffer.from(head), DATA, line, END]);
 }
 
+/** Where events are written: a response whose head is written. */
+export interface EventSink {
+  /** Bytes that wait for a slow reader. */
+  readonly writableLength: number;
+  write(bytes: Buffer | string): unknown;
+  end(): unknown;
+  /** Ends it without what still waits. */
+  destroy(): unknown;
+  once(event: 'close', listener: () => void): unknown;
+}
+
 /** Event streams that are open, with one timer for all their keep-alive comments. */
 export class EventStreams {
   readonly #open = new Set<HeldStream>();
@@ -41,7 +51,7 @@ export class EventStreams {
   }
 
   /** Takes over a response whose head is written; `exchange` is the request that it answers. */
-  hold(response: ServerResponse, exchange: Exchange, brings: 'news' | 'answers'): EventStream {
+  hold(response: EventSink, exchange: Exchange, brings: 'news' | 'answers'): EventStream {
     const stream = new HeldStream(response, exchange, brings, () => {
       this.#open.delete(stream);
       if (this.#open.size === 0) this.#stop();
@@ -79,11 +89,11 @@ export class EventStreams {
 class HeldStream implements EventStream {
   readonly exchange: Exchange;
   readonly brings: 'news' | 'answers';
-  readonly #response: ServerResponse;
+  readonly #response: EventSink;
   readonly #listeners: (() => void)[] = [];
   #closed = false;
 
-  constructor(response: ServerResponse, exchange: Exchange, brings: 'news' | 'answers', onGone: () => void) {
+  constructor(response: EventSink, exchange: Exchange, brings: 'news' | 'answers', onGone: () => void) {
     this.exchange = exchange;
     this.brings = brings;
     this.#response = response;

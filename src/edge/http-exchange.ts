@@ -1,13 +1,15 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { GatewayError } from '../core/errors.ts';
-import { type Body, type EventStream, type Exchange, whole } from '../gateway/exchange.ts';
+import { type Body, type EventStream, whole } from '../gateway/exchange.ts';
+import { bytesOf, isJsonType } from './body-facts.ts';
+import type { EdgeExchange, SlowAnswers } from './edge-exchange.ts';
 import { BUFFERED_BYTES_MAX, type EventStreams, eventText, STREAM_HEADERS } from './event-stream.ts';
 
 export interface ExchangeDeps {
   readonly bodyBytesMax: number;
   readonly streams: EventStreams;
   /** Exchanges that may have to be kept alive while they wait. */
-  readonly slow: Set<HttpExchange>;
+  readonly slow: SlowAnswers;
   /** Monotonic milliseconds. */
   readonly now: () => number;
 }
@@ -16,12 +18,13 @@ export interface ExchangeDeps {
 const DROPPED_BYTES_MAX = 64 * 1024 * 1024;
 
 /** An Exchange over node:http. */
-export class HttpExchange implements Exchange {
+export class HttpExchange implements EdgeExchange {
   readonly requestId: string;
   readonly path: string;
   readonly query: string | undefined;
   readonly startedMs: number;
   names: readonly string[] | undefined;
+  seat = -1;
   status = 0;
   bytesOut = 0;
   readonly #request: IncomingMessage;
@@ -92,7 +95,7 @@ export class HttpExchange implements Exchange {
     const request = this.#request;
     const max = this.#deps.bodyBytesMax;
     const type = request.headers['content-type'];
-    if (type !== undefined && !isJson(type))
+    if (type !== undefined && !isJsonType(type))
       return Promise.reject(new GatewayError('body-type', { type: type.slice(0, 80) }));
     const declared = request.headers['content-length'];
     if (declared !== undefined && Number(declared) > max)
@@ -215,14 +218,4 @@ export class HttpExchange implements Exchange {
     this.#spokenMs = this.#deps.now();
     if (this.#response.writableLength < BUFFERED_BYTES_MAX) this.#response.write(': working\n\n');
   }
-}
-
-function bytesOf(body: Body | undefined): number {
-  if (body === undefined) return 0;
-  return Buffer.isBuffer(body) ? body.length : body.reduce((sum, part) => sum + part.length, 0);
-}
-
-function isJson(type: string): boolean {
-  const media = type.split(';')[0]!.trim().toLowerCase();
-  return media === 'application/json' || media === '' || media.endsWith('+json');
 }

@@ -3,12 +3,15 @@ import type { AddressInfo } from 'node:net';
 import type { Bounds } from '../core/bounds.ts';
 import type { Clock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
+import { Roster } from '../core/roster.ts';
 import type { Exchange } from '../gateway/exchange.ts';
 import type { Log } from '../telemetry/log.ts';
 import { type BrowserGuardOptions, createBrowserGuard } from './browser-guard.ts';
 import { sendError } from './error-response.ts';
+import type { EdgeExchange, SlowAnswer } from './edge-exchange.ts';
 import { EventStreams } from './event-stream.ts';
 import { HttpExchange } from './http-exchange.ts';
+import { Lane } from './lane/lane.ts';
 import { type Route, routeOf } from './routes.ts';
 
 export type Handler<Kind extends Route['kind']> = (
@@ -38,8 +41,9 @@ const TIMEOUTS_CHECK_MS = 5_000;
 export class Edge implements AsyncDisposable {
   readonly #deps: EdgeDeps;
   readonly #server: Server;
+  readonly #lane: Lane;
   readonly #streams: EventStreams;
-  readonly #slow = new Set<HttpExchange>();
+  readonly #slow = new Roster<SlowAnswer>();
   #guard: ReturnType<typeof createBrowserGuard>;
   readonly #sweep: NodeJS.Timeout;
   #inFlight = 0;
@@ -62,6 +66,18 @@ export class Edge implements AsyncDisposable {
     );
     this.#server.on('upgrade', (_request, socket) => {
       socket.end('HTTP/1.1 426 Upgrade Required\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    });
+    this.#lane = new Lane(this.#server, {
+      bodyBytesMax: deps.bounds.bodyBytesMax,
+      clock: deps.clock,
+      newId: deps.newId,
+      streams: this.#streams,
+      slow: this.#slow,
+      headMs: Math.min(HEADERS_MS, deps.bounds.bodyReadMs),
+      requestMs: deps.bounds.bodyReadMs,
+      keepAliveMs: KEEP_ALIVE_SOCKET_MS,
+      serves: (path) => routeOf(path).kind === 'mcp',
+      serve: (exchange) => void this.#serve(exchange),
     });
     const { keepAliveMs } = deps.bounds;
     this.#sweep = setInterval(
@@ -97,6 +113,7 @@ export class Edge implements AsyncDisposable {
   async drain(drainMs: number): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#streams.closeNews();
+    this.#lane.closeIdle();
     this.#server.closeIdleConnections();
     if (this.#inFlight > 0) {
       let timer: NodeJS.Timeout | undefined;
@@ -111,24 +128,34 @@ export class Edge implements AsyncDisposable {
       clearTimeout(timer);
     }
     this.#streams.closeAll();
+    this.#lane.closeIdle();
     this.#server.closeIdleConnections();
-    setTimeout(() => this.#server.closeAllConnections(), 250).unref();
+    setTimeout(() => {
+      this.#lane.close();
+      this.#server.closeAllConnections();
+    }, 250).unref();
     await closed;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#sweep);
     if (this.#server.listening) await this.drain(0);
+    this.#lane.close();
   }
 
-  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { clock, newId, bounds } = this.#deps;
-    const exchange = new HttpExchange(request, response, newId(), clock.monotonicMs(), {
-      bodyBytesMax: bounds.bodyBytesMax,
-      streams: this.#streams,
-      slow: this.#slow,
-      now: () => clock.monotonicMs(),
-    });
+    return this.#serve(
+      new HttpExchange(request, response, newId(), clock.monotonicMs(), {
+        bodyBytesMax: bounds.bodyBytesMax,
+        streams: this.#streams,
+        slow: this.#slow,
+        now: () => clock.monotonicMs(),
+      }),
+    );
+  }
+
+  async #serve(exchange: EdgeExchange): Promise<void> {
     this.#inFlight++;
     try {
       const route = routeOf(exchange.path);
@@ -143,7 +170,7 @@ export class Edge implements AsyncDisposable {
     }
   }
 
-  #dispatch(exchange: HttpExchange, route: Route): Promise<void> | void {
+  #dispatch(exchange: EdgeExchange, route: Route): Promise<void> | void {
     switch (route.kind) {
       case 'mcp':
         return this.#deps.handlers.mcp(exchange, route);
@@ -163,7 +190,7 @@ export class Edge implements AsyncDisposable {
     }
   }
 
-  #fail(exchange: HttpExchange, error: unknown): void {
+  #fail(exchange: EdgeExchange, error: unknown): void {
     const failure =
       error instanceof GatewayError
         ? error

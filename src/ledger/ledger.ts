@@ -1,15 +1,17 @@
 import { join } from 'node:path';
 import type { Clock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
+import { IdSet } from '../core/id-set.ts';
 import { withDeadline } from '../core/scope.ts';
 import type { LedgerStore } from '../store/store-ports.ts';
 import { errorChain, type Log } from '../telemetry/log.ts';
 import { LEDGER_BOUNDS, type LedgerBounds } from './ledger-bounds.ts';
 import type { CallEnd, CallStart, Ledger, LedgerStats } from './ledger-ports.ts';
+import { RecordWriter } from './record-writer.ts';
 import { Shipper } from './shipper.ts';
 import { Spool } from './spool.ts';
 import { type SpoolFiles, spoolFolder } from './spool-files.ts';
-import { endRecord, startRecord } from './spool-record.ts';
+import { unspooledRecord } from './spooled-record.ts';
 
 /** What `createLedger` needs. */
 export interface LedgerOptions {
@@ -56,8 +58,9 @@ class SpooledLedger implements Ledger {
   readonly #bounds: LedgerBounds;
   readonly #spool: Spool;
   readonly #shipper: Shipper;
+  readonly #records: RecordWriter;
   /** Calls that were begun and not ended. */
-  readonly #open = new Set<string>();
+  readonly #open = new IdSet();
   #seq = 0;
   #timer: NodeJS.Timeout | undefined;
   #attempts: (() => void)[] = [];
@@ -75,23 +78,38 @@ class SpooledLedger implements Ledger {
     const { writer, log, store, clock } = options;
     this.#options = options;
     this.#bounds = bounds;
+    this.#records = new RecordWriter(writer);
     this.#spool = new Spool({
       files,
       writer,
       log,
       writeMs: bounds.writeMs,
       segmentBytes: Math.min(bounds.segmentBytes, bounds.diskBytesMax / SEGMENTS_MIN),
-      onWritten: (records) => {
-        this.#shipper.push(records);
+      onWritten: (group) => {
+        this.#begun += group.starts;
+        this.#shipper.push(group);
         this.#schedule();
+      },
+      onRefused: (starts) => {
+        for (const { id } of starts) this.#open.delete(id);
+        this.#refusedCalls += starts.length;
       },
       onStranded: (records) => {
         this.#schedule();
-        return this.#shipper.pushUnwritten(records);
+        return this.#shipper.pushUnwritten(records.map(unspooledRecord));
       },
     });
     const { memoryRowsMax, appendMs } = bounds;
-    this.#shipper = new Shipper({ store, files, spool: this.#spool, log, memoryRowsMax, appendMs, clock });
+    this.#shipper = new Shipper({
+      store,
+      files,
+      spool: this.#spool,
+      writer,
+      log,
+      memoryRowsMax,
+      appendMs,
+      clock,
+    });
   }
 
   /** Stores what earlier runs left, as far as that goes within `replayMs`; the rest follows in the background. */
@@ -120,16 +138,7 @@ class SpooledLedger implements Ledger {
       return Promise.reject(full);
     }
     this.#open.add(start.id);
-    return this.#spool.write(startRecord(this.#options.writer, ++this.#seq, start)).then(
-      () => {
-        this.#begun++;
-      },
-      (error: unknown) => {
-        this.#open.delete(start.id);
-        this.#refusedCalls++;
-        throw error;
-      },
-    );
+    return this.#spool.write(this.#records.start(++this.#seq, start));
   }
 
   end(end: CallEnd): void {
@@ -138,7 +147,7 @@ class SpooledLedger implements Ledger {
       return;
     }
     this.#ended++;
-    this.#spool.writeLater(endRecord(this.#options.writer, ++this.#seq, end));
+    this.#spool.writeLater(this.#records.end(++this.#seq, end));
     this.#schedule();
   }
 

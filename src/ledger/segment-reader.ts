@@ -1,9 +1,26 @@
-import type { LedgerRecord } from '../store/store-ports.ts';
-import { parseRecord } from './spool-record.ts';
+import type { SpooledRecord } from './spooled-record.ts';
 
-/** Reads the records of a spool file in batches, and tells afterwards what was wrong with it. */
+/** Reads the record in `bytes` from `from` to before `to`; `undefined` when there is none whole. */
+export type ReadRecord = (bytes: Buffer, from: number, to: number) => SpooledRecord | undefined;
+
+/** A file of the spool, for reading. */
+export interface SegmentSource {
+  /** How much of it counts. */
+  readonly bytes: number;
+  /** Fills `into` from `position` on; resolves with how many bytes there were. */
+  read(position: number, into: Buffer): Promise<number>;
+}
+
+const LINE_FEED = 0x0a;
+
+/**
+ * Reads the records of a spool file in batches, and tells afterwards what was wrong with it. It reads into one buffer that it is given:
+ * the records of a batch are in that buffer, so they are to be done with before the next batch is asked for.
+ */
 export class SegmentReader {
-  readonly #lines: AsyncIterable<string>;
+  readonly #source: SegmentSource;
+  readonly #readRecord: ReadRecord;
+  readonly #buffer: Buffer;
   /** Lines that do not hold a record. */
   badLines = 0;
   /** Whether the last line is one of them, as after a crash. */
@@ -11,41 +28,70 @@ export class SegmentReader {
   /** Why reading ended before the end of the file. */
   failure: unknown;
 
-  constructor(lines: AsyncIterable<string>) {
-    this.#lines = lines;
+  constructor(source: SegmentSource, readRecord: ReadRecord, buffer: Buffer) {
+    this.#source = source;
+    this.#readRecord = readRecord;
+    this.#buffer = buffer;
   }
 
   /** The wanted records, at most `rows` at a time. A file that cannot be read further ends, and `failure` says why. */
   async *batches(
     rows: number,
-    wanted: (record: LedgerRecord) => boolean,
-  ): AsyncGenerator<readonly LedgerRecord[]> {
-    const lines = this.#lines[Symbol.asyncIterator]();
-    let batch: LedgerRecord[] = [];
-    try {
-      for (let line = await this.#next(lines); line !== undefined; line = await this.#next(lines)) {
-        const record = parseRecord(line);
-        this.lastIsBad = record === undefined;
-        if (record === undefined) this.badLines++;
-        else if (wanted(record)) batch.push(record);
-        if (batch.length >= rows) {
-          yield batch;
-          batch = [];
-        }
+    wanted: (record: SpooledRecord) => boolean,
+  ): AsyncGenerator<readonly SpooledRecord[]> {
+    const buffer = this.#buffer;
+    let position = 0;
+    /** Bytes of a line that has not ended yet, at the buffer's beginning. */
+    let rest = 0;
+    for (let read = await this.#fill(position, rest); read > 0; read = await this.#fill(position, rest)) {
+      position += read;
+      const filled = rest + read;
+      let batch: SpooledRecord[] = [];
+      let at = 0;
+      for (let end = indexOf(buffer, at, filled); end >= 0; end = indexOf(buffer, at, filled)) {
+        const record = this.#record(at, end);
+        if (record !== undefined && wanted(record)) batch.push(record);
+        at = end + 1;
+        // Room that was reserved and never used is nothing but line feeds.
+        while (at < filled && buffer[at] === LINE_FEED) at++;
+        if (batch.length < rows) continue;
+        yield batch;
+        batch = [];
       }
+      // A last line without its end was cut; whether it is whole all the same, its own form tells. One that fills the buffer is none.
+      const isLast = position >= this.#source.bytes || (at === 0 && filled === buffer.length);
+      const last = isLast ? this.#record(at, filled) : undefined;
+      if (last !== undefined && wanted(last)) batch.push(last);
       if (batch.length > 0) yield batch;
-    } finally {
-      await lines.return?.();
+      rest = isLast ? 0 : buffer.copy(buffer, 0, at, filled);
     }
   }
 
-  async #next(lines: AsyncIterator<string>): Promise<string | undefined> {
+  #record(from: number, to: number): SpooledRecord | undefined {
+    if (from >= to) return undefined;
+    const record = this.#readRecord(this.#buffer, from, to);
+    this.lastIsBad = record === undefined;
+    if (record === undefined) this.badLines++;
+    return record;
+  }
+
+  /** Resolves with 0 at the end, and after a failure. */
+  async #fill(position: number, rest: number): Promise<number> {
+    const left = this.#source.bytes - position;
+    if (left <= 0) return 0;
     try {
-      const next = await lines.next();
-      return next.done === true ? undefined : next.value;
+      const into = this.#buffer.subarray(rest, Math.min(this.#buffer.length, rest + left));
+      const read = await this.#source.read(position, into);
+      if (read === 0) throw new Error('the file is shorter than it was');
+      return read;
     } catch (error) {
       this.failure = error;
-      return undefined;
+      return 0;
     }
   }
+}
+
+function indexOf(buffer: Buffer, from: number, to: number): number {
+  const at = buffer.indexOf(LINE_FEED, from);
+  return at < to ? at : -1;
 }

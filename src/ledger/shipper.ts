@@ -1,16 +1,19 @@
 import type { Clock } from '../core/clock.ts';
 import { withDeadline } from '../core/scope.ts';
-import type { LedgerRecord, LedgerStore } from '../store/store-ports.ts';
+import type { LedgerStore } from '../store/store-ports.ts';
 import { errorChain, type Log } from '../telemetry/log.ts';
 import type { Segment, SegmentFate, Spool } from './spool.ts';
 import type { SpoolFiles } from './spool-files.ts';
-import { SegmentReader } from './segment-reader.ts';
+import { type ReadRecord, SegmentReader } from './segment-reader.ts';
+import { RecordReader, readRecord, type SpooledRecord, type WrittenGroup } from './spooled-record.ts';
 
 /** What the shipper needs. */
 export interface ShipperOptions {
   readonly store: LedgerStore;
   readonly files: SpoolFiles;
   readonly spool: Spool;
+  /** Of this run's records. */
+  readonly writer: string;
   readonly log: Log;
   /** Records that wait in memory; beyond it they wait on the disk alone. */
   readonly memoryRowsMax: number;
@@ -20,6 +23,7 @@ export interface ShipperOptions {
 }
 
 const BATCH_ROWS = 500;
+const READ_BYTES = 512 * 1024;
 /** From the third failure on, and then at every eighth, it is tested whether single records are to blame. */
 const ISOLATE = { first: 3, every: 8, attempts: 5 } as const;
 
@@ -32,7 +36,10 @@ const READ_ATTEMPTS = 3;
  */
 export class Shipper {
   readonly #options: ShipperOptions;
-  #queue: LedgerRecord[] = [];
+  readonly #readOwn: ReadRecord;
+  /** What files are read into, one after the other. */
+  #buffer: Buffer | undefined;
+  #queue: SpooledRecord[] = [];
   /** Records after those in the queue are on the disk alone. */
   #spilled = false;
   /** Records up to here, and after `#position`, are on the disk alone and come before the queue. */
@@ -47,6 +54,8 @@ export class Shipper {
 
   constructor(options: ShipperOptions) {
     this.#options = options;
+    const own = new RecordReader(options.writer);
+    this.#readOwn = (bytes, from, to) => own.read(bytes, from, to);
   }
 
   /** Records of this run that the store has. */
@@ -95,18 +104,15 @@ export class Shipper {
   }
 
   /** Takes records that are on the disk now. */
-  push(records: readonly LedgerRecord[]): void {
+  push(group: WrittenGroup): void {
     if (this.#spilled) return;
     const room = this.#options.memoryRowsMax - this.#queue.length;
-    if (records.length <= room) this.#queue.push(...records);
-    else {
-      this.#queue.push(...records.slice(0, room));
-      this.#spilled = true;
-    }
+    group.queue(this.#queue, room);
+    this.#spilled = group.size > room;
   }
 
   /** Takes ends that are not on the disk; `false` when they would overtake what is. */
-  pushUnwritten(records: readonly LedgerRecord[]): boolean {
+  pushUnwritten(records: readonly SpooledRecord[]): boolean {
     if (this.#spilled || this.#queue.length + records.length > this.#options.memoryRowsMax) return false;
     this.#queue.push(...records);
     return true;
@@ -192,7 +198,14 @@ export class Shipper {
   /** Delivers a closed file, except what the store has from it already. Returns what is to become of it; `undefined` when stopped. */
   async #deliverFile(segment: Segment): Promise<SegmentFate | undefined> {
     const own = segment.lastSeq !== undefined;
-    const reader = new SegmentReader(this.#options.files.lines(segment.name, segment.bytes));
+    const { files } = this.#options;
+    const { name, bytes } = segment;
+    this.#buffer ??= Buffer.allocUnsafeSlow(READ_BYTES);
+    const reader = new SegmentReader(
+      { bytes, read: (position, into) => files.read(name, position, into) },
+      own ? this.#readOwn : readRecord,
+      this.#buffer,
+    );
     const from = own ? this.#position : -1;
     for await (const batch of reader.batches(BATCH_ROWS, (record) => record.seq > from)) {
       if (this.#stopped) return undefined;
@@ -228,13 +241,14 @@ export class Shipper {
   }
 
   /** The store has these records of this run, but for those it refused. */
-  #advance(batch: readonly LedgerRecord[], refused: number): void {
+  #advance(batch: readonly SpooledRecord[], refused: number): void {
     this.#position = batch.at(-1)?.seq ?? this.#position;
+    this.#failures = 0;
     this.#delivered += batch.length - refused;
   }
 
   /** Resolves when the store has the batch, with how many single records of it the store refuses for good. */
-  async #deliver(batch: readonly LedgerRecord[]): Promise<number> {
+  async #deliver(batch: readonly SpooledRecord[]): Promise<number> {
     try {
       await this.#append(batch);
       return 0;
@@ -249,21 +263,23 @@ export class Shipper {
    * Finds out whether single records are to blame: those that the store refuses again and again, while it takes another one before and
    * after, are kept aside, and the rest goes on. Anything less certain is a store that fails, and rejects.
    */
-  async #isolate(batch: readonly LedgerRecord[], cause: unknown): Promise<number> {
+  async #isolate(batch: readonly SpooledRecord[], cause: unknown): Promise<number> {
     const { clock, appendMs, files, log } = this.#options;
     const endMs = clock.monotonicMs() + appendMs;
-    const suspects: LedgerRecord[] = [];
-    let control: LedgerRecord | undefined;
+    const suspects: SpooledRecord[] = [];
+    let control: SpooledRecord | undefined;
     for (const record of batch) {
       if (this.#stopped || clock.monotonicMs() > endMs) throw cause;
       if (await this.#takes(record)) control = record;
       else suspects.push(record);
     }
     if (control === undefined) throw cause;
-    const refused: LedgerRecord[] = [];
+    const refused: SpooledRecord[] = [];
     for (const suspect of suspects) if (await this.#refusesForGood(suspect, control)) refused.push(suspect);
+    // An end that was taken before its start has had nothing to end: what is good goes once more, in order.
+    if (refused.length < suspects.length) await this.#append(batch.filter((one) => !refused.includes(one)));
     if (refused.length === 0) return 0;
-    await files.keepRefused(refused.map((record) => JSON.stringify(record)));
+    await files.keepRefused(refused.map((record) => record.line));
     this.#refused += refused.length;
     log.error('the store refuses ledger records; they are kept in refused.jsonl beside the spool', {
       records: refused.length,
@@ -273,7 +289,7 @@ export class Shipper {
   }
 
   /** Rejects when the store fails on `control`, which it has taken before. */
-  async #refusesForGood(suspect: LedgerRecord, control: LedgerRecord): Promise<boolean> {
+  async #refusesForGood(suspect: SpooledRecord, control: SpooledRecord): Promise<boolean> {
     for (let attempt = 0; attempt < ISOLATE.attempts; attempt++) {
       await this.#append([control]);
       if (await this.#takes(suspect)) return false;
@@ -282,14 +298,14 @@ export class Shipper {
     return true;
   }
 
-  #takes(record: LedgerRecord): Promise<boolean> {
+  #takes(record: SpooledRecord): Promise<boolean> {
     return this.#append([record]).then(
       () => true,
       () => false,
     );
   }
 
-  async #append(batch: readonly LedgerRecord[]): Promise<void> {
+  async #append(batch: readonly SpooledRecord[]): Promise<void> {
     await withDeadline(this.#options.store.append(batch), this.#options.appendMs, 'storing ledger records');
   }
 }

@@ -1,7 +1,7 @@
-import { constants, createReadStream, fdatasync, write } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { ReservingFile } from './reserving-file.ts';
 
 /** A file of the spool that is being written. */
 export interface SpoolFile {
@@ -18,8 +18,8 @@ export interface SpoolFiles {
   list(): Promise<readonly { readonly name: string; readonly bytes: number }[]>;
   /** Makes a file that must not exist yet; its name is on the disk when this resolves. */
   create(name: string): Promise<SpoolFile>;
-  /** The lines within the file's first `bytes` bytes. */
-  lines(name: string, bytes: number): AsyncIterable<string>;
+  /** Fills `into` from `position` on; resolves with how many bytes there were. */
+  read(name: string, position: number, into: Buffer): Promise<number>;
   remove(name: string): Promise<void>;
   /** Puts a file where `list` does not find it, for a person to look at. */
   setAside(name: string): Promise<void>;
@@ -36,8 +36,7 @@ const SEGMENT = /-\d{8}\.jsonl$/;
 const REFUSED = 'refused.jsonl';
 const OWNER_ONLY = 0o600;
 /** Each write is durable by itself (O_DSYNC): one trip to the kernel instead of a write and an fdatasync. Windows does not have it. */
-const APPEND_FLAGS =
-  constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_APPEND | (constants.O_DSYNC ?? 0);
+const CREATE_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_DSYNC ?? 0);
 
 /** The spool in a folder of the file system. */
 export function spoolFolder(folder: string): SpoolFiles {
@@ -48,16 +47,28 @@ export function spoolFolder(folder: string): SpoolFiles {
       return Promise.all(names.map(async (name) => ({ name, bytes: (await stat(join(folder, name))).size })));
     },
     create: async (name) => {
-      const handle = await open(join(folder, name), APPEND_FLAGS, OWNER_ONLY);
+      const handle = await open(join(folder, name), CREATE_FLAGS, OWNER_ONLY);
       try {
         await syncFolder(folder);
       } catch (error) {
         await handle.close();
         throw error;
       }
-      return appender(handle);
+      const file = new ReservingFile(handle);
+      return {
+        append: (bytes) => file.append(bytes),
+        truncate: (bytes) => file.truncate(bytes),
+        close: () => file.close(),
+      };
     },
-    lines: (name, bytes) => linesOf(join(folder, name), bytes),
+    read: async (name, position, into) => {
+      const handle = await open(join(folder, name), 'r');
+      try {
+        return (await handle.read(into, 0, into.length, position)).bytesRead;
+      } finally {
+        await handle.close();
+      }
+    },
     remove: (name) => unlink(join(folder, name)),
     setAside: (name) => rename(join(folder, name), join(folder, `${name}.damaged`)),
     keepRefused: async (lines) => {
@@ -70,40 +81,6 @@ export function spoolFolder(folder: string): SpoolFiles {
       }
     },
   };
-}
-
-function appender(handle: FileHandle): SpoolFile {
-  const { fd } = handle;
-  return {
-    append: (bytes) =>
-      new Promise((resolve, reject) => {
-        const step = (offset: number): void => {
-          write(fd, bytes, offset, bytes.length - offset, null, (error, written) => {
-            if (error !== null) reject(error);
-            else if (offset + written < bytes.length) step(offset + written);
-            else if (constants.O_DSYNC !== undefined) resolve();
-            else fdatasync(fd, (failure) => (failure === null ? resolve() : reject(failure)));
-          });
-        };
-        step(0);
-      }),
-    truncate: (bytes) => handle.truncate(bytes),
-    close: () => handle.close(),
-  };
-}
-
-async function* linesOf(path: string, bytes: number): AsyncGenerator<string> {
-  if (bytes === 0) return;
-  const input = createReadStream(path, { end: bytes - 1 });
-  // A stream that fails ends readline without an error.
-  let failure: Error | undefined;
-  input.once('error', (error) => {
-    failure = error;
-  });
-  for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
-    if (line !== '') yield line;
-  }
-  if (failure !== undefined) throw failure;
 }
 
 async function syncFolder(folder: string): Promise<void> {

@@ -1,4 +1,4 @@
-import type { CallEnd, CallStart, LedgerRecord } from '../store/store-ports.ts';
+import type { LedgerRecord } from '../store/store-ports.ts';
 
 /** Longest text of a caller that is kept, in characters. */
 export const TEXT_CHARACTERS_MAX = 200;
@@ -15,31 +15,6 @@ export function cleanText(text: string | undefined): string | undefined {
   const short = text.length > TEXT_CHARACTERS_MAX ? text.slice(0, TEXT_CHARACTERS_MAX) : text;
   const printable = UNPRINTABLE.test(short) ? short.replaceAll(EVERY_UNPRINTABLE, '') : short;
   return printable.isWellFormed() ? printable : printable.toWellFormed();
-}
-
-/** The record of a call's start; what the caller wrote is cleaned. */
-export function startRecord(writer: string, seq: number, start: CallStart): LedgerRecord {
-  return {
-    phase: 'received',
-    writer,
-    seq,
-    start: {
-      ...start,
-      operation: cleanText(start.operation),
-      address: cleanText(start.address),
-      client: cleanText(start.client),
-      server: cleanText(start.server),
-      toolName: cleanText(start.toolName),
-      originalName: cleanText(start.originalName),
-      model: cleanText(start.model),
-      traceId: cleanText(start.traceId),
-    },
-  };
-}
-
-/** The record of a call's end. */
-export function endRecord(writer: string, seq: number, end: CallEnd): LedgerRecord {
-  return { phase: 'ended', writer, seq, end };
 }
 
 /** The record in a line of the spool, or `undefined` when the line does not hold one whole. */

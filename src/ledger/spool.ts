@@ -1,6 +1,7 @@
 import { GatewayError } from '../core/errors.ts';
 import { withDeadline } from '../core/scope.ts';
-import type { LedgerRecord } from '../store/store-ports.ts';
+import type { DraftRecord } from './record-writer.ts';
+import { WrittenGroup } from './spooled-record.ts';
 import { errorChain, type Log } from '../telemetry/log.ts';
 import { type SpoolFile, type SpoolFiles, segmentName } from './spool-files.ts';
 
@@ -25,9 +26,11 @@ export interface SpoolOptions {
   readonly writeMs: number;
   readonly log: Log;
   /** Records that are on the disk now, in order of their sequence numbers. */
-  readonly onWritten: (records: readonly LedgerRecord[]) => void;
+  readonly onWritten: (group: WrittenGroup) => void;
+  /** Starts that could not be written; those who wait for them hear of it next. */
+  readonly onRefused: (records: readonly DraftRecord[]) => void;
   /** Ends that could not be written. `false`: they are written with a later group. */
-  readonly onStranded: (records: readonly LedgerRecord[]) => boolean;
+  readonly onStranded: (records: readonly DraftRecord[]) => boolean;
 }
 
 /** Of failures in a row the first is logged, and then every so many. */
@@ -35,11 +38,17 @@ const FAILURES_LOGGED = 100;
 /** Turns of the event loop that a group may grow for. */
 const GATHER_TURNS_MAX = 16;
 
-interface Entry {
-  readonly record: LedgerRecord;
-  readonly line: string;
-  /** Set for records that someone waits for. */
-  readonly settle: ((failure: GatewayError | undefined) => void) | undefined;
+/** Records that go to the disk with one write. */
+class Group {
+  readonly records: DraftRecord[] = [];
+  text = '';
+  /** For all who wait for one of its starts. */
+  waiter: PromiseWithResolvers<void> | undefined;
+
+  add(record: DraftRecord): void {
+    this.records.push(record);
+    this.text += `${record.line}\n`;
+  }
 }
 
 interface OpenSegment {
@@ -55,9 +64,9 @@ interface OpenSegment {
  */
 export class Spool {
   readonly #options: SpoolOptions;
-  #waiting: Entry[] = [];
-  #group: readonly Entry[] = [];
-  #waitingBytes = 0;
+  #waiting = new Group();
+  /** What is being written. */
+  #group: Group | undefined;
   #current: OpenSegment | undefined;
   #writing: Promise<void> | undefined;
   #closed: readonly Segment[] = [];
@@ -82,7 +91,7 @@ export class Spool {
 
   /** Bytes on the disk and on their way to it. */
   get bytes(): number {
-    return this.#closedBytes + (this.#current?.bytes ?? 0) + this.#waitingBytes;
+    return this.#closedBytes + (this.#current?.bytes ?? 0) + this.#waiting.text.length;
   }
 
   /** Sequence number of the last record on the disk. */
@@ -92,30 +101,27 @@ export class Spool {
 
   /** Sequence number of the oldest record that is not on the disk yet. */
   get pendingFrom(): number | undefined {
-    return (this.#group[0] ?? this.#waiting[0])?.record.seq;
+    return (this.#group ?? this.#waiting).records[0]?.seq;
   }
 
   /** Resolves when the record is durable; rejects with `ledger-unavailable`, and then it is in no file that is read. */
-  write(record: LedgerRecord): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#add({
-        record,
-        line: `${JSON.stringify(record)}\n`,
-        settle: (failure) => (failure === undefined ? resolve() : reject(failure)),
-      });
-      this.#start();
-    });
+  write(record: DraftRecord): Promise<void> {
+    this.#waiting.add(record);
+    this.#waiting.waiter ??= Promise.withResolvers();
+    const { promise } = this.#waiting.waiter;
+    this.#start();
+    return promise;
   }
 
   /** Takes a record along with the next group. */
-  writeLater(record: LedgerRecord): void {
-    this.#add({ record, line: `${JSON.stringify(record)}\n`, settle: undefined });
+  writeLater(record: DraftRecord): void {
+    this.#waiting.add(record);
   }
 
   /** Writes what waits, once. Resolves when it is on the disk or has failed; never rejects. */
   async settle(): Promise<void> {
     await this.#writing;
-    if (this.#waiting.length === 0) return;
+    if (this.#waiting.records.length === 0) return;
     this.#start();
     await this.#writing;
   }
@@ -174,12 +180,7 @@ export class Spool {
       await current.file.close();
       if (stored()) await this.#options.files.remove(current.name);
     }
-    return this.#waiting.length;
-  }
-
-  #add(entry: Entry): void {
-    this.#waiting.push(entry);
-    this.#waitingBytes += entry.line.length;
+    return this.#waiting.records.length;
   }
 
   #start(): void {
@@ -193,18 +194,18 @@ export class Spool {
       this.#rotate();
       const group = this.#waiting;
       this.#group = group;
-      this.#waiting = [];
-      this.#waitingBytes = 0;
+      this.#waiting = new Group();
       try {
-        await this.#append(group);
-        this.#group = [];
-        for (const entry of group) entry.settle?.(undefined);
-        this.#options.onWritten(group.map((entry) => entry.record));
+        const bytes = Buffer.from(group.text);
+        await this.#append(group, bytes);
+        this.#group = undefined;
+        group.waiter?.resolve();
+        this.#options.onWritten(new WrittenGroup(group.records, bytes, bytes.length === group.text.length));
       } catch (error) {
-        this.#group = [];
+        this.#group = undefined;
         this.#fail(group, error);
       }
-    } while (this.#waiting.some((entry) => entry.settle !== undefined));
+    } while (this.#waiting.waiter !== undefined);
     // In the same step as the look at what waits: whoever comes now starts the next round.
     this.#writing = undefined;
     this.#rotate();
@@ -213,17 +214,16 @@ export class Spool {
   /** Lets a group grow while each turn of the event loop brings more: a group costs one write to the disk, however large it is. */
   async #gather(): Promise<void> {
     for (let turns = 0; turns < GATHER_TURNS_MAX; turns++) {
-      const before = this.#waiting.length;
+      const before = this.#waiting.records.length;
       await turn();
-      if (this.#waiting.length === before) return;
+      if (this.#waiting.records.length === before) return;
     }
   }
 
-  async #append(group: readonly Entry[]): Promise<void> {
+  async #append(group: Group, bytes: Buffer): Promise<void> {
     if (this.#current !== undefined && this.#current.bytes >= this.#options.segmentBytes)
       this.#closeCurrent();
     this.#current ??= await this.#open();
-    const bytes = Buffer.from(group.map((entry) => entry.line).join(''));
     const current = this.#current;
     const writing = current.file.append(bytes);
     try {
@@ -234,12 +234,12 @@ export class Spool {
     }
     this.#failures = 0;
     current.bytes += bytes.length;
-    current.lastSeq = this.#lastSeq = group.at(-1)!.record.seq;
+    current.lastSeq = this.#lastSeq = group.records.at(-1)!.seq;
   }
 
-  #fail(group: readonly Entry[], error: unknown): void {
+  #fail(group: Group, error: unknown): void {
     const reason = errorChain(error);
-    const { log, onStranded } = this.#options;
+    const { log, onStranded, onRefused } = this.#options;
     if (this.#failures++ % FAILURES_LOGGED === 0)
       log.error('the ledger spool cannot be written', { reason, failures: this.#failures });
     const code = (error as NodeJS.ErrnoException).code ?? 'no answer from the disk';
@@ -248,11 +248,14 @@ export class Spool {
       { reason: `its spool cannot be written (${code})` },
       { cause: error, operatorText: reason },
     );
-    for (const entry of group) entry.settle?.(failure);
-    const ends = group.filter((entry) => entry.settle === undefined);
-    if (ends.length === 0 || onStranded(ends.map((entry) => entry.record))) return;
-    this.#waiting.unshift(...ends);
-    this.#waitingBytes += ends.reduce((sum, entry) => sum + entry.line.length, 0);
+    onRefused(group.records.filter((record) => record.phase === 'received'));
+    group.waiter?.reject(failure);
+    const ends = group.records.filter((record) => record.phase === 'ended');
+    if (ends.length === 0 || onStranded(ends)) return;
+    const later = this.#waiting;
+    this.#waiting = new Group();
+    for (const record of [...ends, ...later.records]) this.#waiting.add(record);
+    this.#waiting.waiter = later.waiter;
   }
 
   async #open(): Promise<OpenSegment> {

@@ -1,4 +1,4 @@
-import { Connection } from './http-connection.ts';
+import { Connection, type ConnectionOptions } from './http-connection.ts';
 import { HttpFailure } from './http-failure.ts';
 import type { HttpRequest, RequestHandle, ResponseSink, Target } from './http-request.ts';
 
@@ -20,6 +20,7 @@ export interface HttpClientOptions {
 }
 
 const SWEEP_MS = 250;
+const READ_BUFFER_BYTES = 64 * 1024;
 
 interface Origin {
   readonly idle: Connection[];
@@ -64,6 +65,7 @@ class Pending implements RequestHandle {
  */
 export class HttpClient implements AsyncDisposable {
   readonly #options: Required<HttpClientOptions>;
+  readonly #connectionOptions: ConnectionOptions;
   readonly #origins = new Map<string, Origin>();
   readonly #connections = new Set<Connection>();
   #sweep: NodeJS.Timeout | undefined;
@@ -71,6 +73,7 @@ export class HttpClient implements AsyncDisposable {
 
   constructor(options: HttpClientOptions = {}) {
     this.#options = { connectTimeoutMs: 10_000, socketsPerOriginMax: 4_096, idleSocketMs: 4_000, ...options };
+    this.#connectionOptions = { ...this.#options, readBuffer: Buffer.allocUnsafeSlow(READ_BUFFER_BYTES) };
   }
 
   /** Sends a request. The sink hears of the head, the data and exactly one of end and error; an aborted request is heard of no more. */
@@ -113,7 +116,7 @@ export class HttpClient implements AsyncDisposable {
 
   #open(target: Target, origin: Origin): Connection {
     origin.open++;
-    const connection = new Connection(target, this.#options, {
+    const connection = new Connection(target, this.#connectionOptions, {
       onIdle: (idle) => this.#release(idle, origin),
       onGone: (gone) => {
         origin.open--;

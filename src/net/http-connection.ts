@@ -1,12 +1,15 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { HttpFailure, type HttpFailureKind } from './http-failure.ts';
+import { RequestWriter, whole } from './http-request-writer.ts';
 import { ResponseParser } from './http-response-parser.ts';
 import type { HttpRequest, ResponseSink, Target } from './http-request.ts';
 
 export interface ConnectionOptions {
   readonly connectTimeoutMs: number;
   readonly idleSocketMs: number;
+  /** What sockets without TLS read into, one after the other: what is kept of it is copied. */
+  readonly readBuffer: Buffer;
 }
 
 export interface ConnectionOwner {
@@ -31,6 +34,7 @@ export class Connection {
   readonly #owner: ConnectionOwner;
   readonly #socket: Socket;
   readonly #parser: ResponseParser;
+  readonly #writer = new RequestWriter();
   readonly #connectDeadline: number;
   #connected = false;
   #current: Current | undefined;
@@ -64,9 +68,17 @@ export class Connection {
           },
           () => this.#onConnect(),
         )
-      : connect({ host, port, noDelay: true }, () => this.#onConnect());
+      : connect(
+          {
+            host,
+            port,
+            noDelay: true,
+            onread: { buffer: options.readBuffer, callback: (bytes) => this.#onRead(bytes) },
+          },
+          () => this.#onConnect(),
+        );
     this.#socket.setNoDelay(true);
-    this.#socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    if (target.secure) this.#socket.on('data', (chunk: Buffer) => this.#onData(chunk));
     this.#socket.on('error', (error) =>
       this.#fail(this.#connected ? 'reset' : 'connect', describe(error, target), error),
     );
@@ -92,7 +104,7 @@ export class Connection {
       headSeen: false,
     };
     this.#socket.ref();
-    const head = requestHead(request);
+    const head = this.#writer.head(request);
     if (head instanceof HttpFailure) {
       this.#current = undefined;
       queueMicrotask(() => sink.onError(head));
@@ -100,7 +112,19 @@ export class Connection {
       return;
     }
     this.#parser.expect(request.method === 'HEAD', request.bodyBytesMax);
-    this.#socket.write(request.body === undefined ? head : Buffer.concat([head, request.body]));
+    this.#write(head, request.body);
+  }
+
+  #write(head: string, body: Buffer | undefined): void {
+    const message = body === undefined ? undefined : whole(head, body);
+    if (message !== undefined) this.#socket.write(message);
+    else if (body === undefined) this.#socket.write(head, 'latin1');
+    else {
+      this.#socket.cork();
+      this.#socket.write(head, 'latin1');
+      this.#socket.write(body);
+      this.#socket.uncork();
+    }
   }
 
   /** Gives the request of `sink` up, and with it the socket, whose next bytes would belong to it. */
@@ -141,6 +165,11 @@ export class Connection {
 
   #onConnect(): void {
     this.#connected = true;
+  }
+
+  #onRead(bytes: number): boolean {
+    this.#onData(Buffer.from(this.#options.readBuffer.subarray(0, bytes)));
+    return true;
   }
 
   #onData(chunk: Buffer): void {
@@ -199,26 +228,6 @@ export class Connection {
     this.#socket.destroy();
     this.#owner.onGone(this);
   }
-}
-
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
-
-/** The head as bytes, or the reason why a header must not be sent (RFC 9110, sections 5.1 and 5.5). */
-function requestHead(request: HttpRequest): Buffer | HttpFailure {
-  let head = `${request.method} ${request.target.path} HTTP/1.1\r\nHost: ${request.target.authority}\r\n`;
-  for (const [name, value] of request.headers) {
-    if (!TOKEN.test(name) || !FIELD_VALUE.test(value))
-      return new HttpFailure(
-        'malformed',
-        `header ${JSON.stringify(name.slice(0, 60))} cannot be sent: it has characters that HTTP does not allow`,
-        'no',
-      );
-    head += `${name}: ${value}\r\n`;
-  }
-  if (request.body !== undefined) head += `Content-Length: ${request.body.length}\r\n`;
-  else if (request.method === 'POST') head += 'Content-Length: 0\r\n';
-  return Buffer.from(`${head}\r\n`, 'latin1');
 }
 
 function describe(error: Error & { code?: string }, target: Target): string {

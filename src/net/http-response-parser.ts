@@ -1,8 +1,8 @@
 import type { ResponseHead } from './http-request.ts';
+import { malformed, type ParserProblem, ResponseHeadReader } from './http-response-head.ts';
 
-const HEAD_BYTES_MAX = 64 * 1024;
+const TRAILER_BYTES_MAX = 64 * 1024;
 const CHUNK_LINE_BYTES_MAX = 1_024;
-const HEAD_END = Buffer.from('\r\n\r\n');
 const CRLF = Buffer.from('\r\n');
 const EMPTY = Buffer.alloc(0);
 
@@ -11,11 +11,6 @@ export interface ParserEvents {
   onData(chunk: Buffer): void;
   /** `reusable`: the connection may carry another request; `keepAliveMs`: how long the server says it keeps it. */
   onEnd(reusable: boolean, keepAliveMs: number | undefined): void;
-}
-
-export interface ParserProblem {
-  readonly kind: 'malformed' | 'too-large';
-  readonly reason: string;
 }
 
 type State =
@@ -31,6 +26,7 @@ type State =
 /** A strict HTTP/1.1 response parser (RFC 9112): whatever two readers could read in two ways is refused. One response at a time. */
 export class ResponseParser {
   readonly #events: ParserEvents;
+  readonly #heads = new ResponseHeadReader();
   #state: State = 'idle';
   #rest: Buffer = EMPTY;
   #noBody = false;
@@ -112,7 +108,7 @@ export class ResponseParser {
         return 2;
       case 'trailers': {
         const end = bytes.indexOf(CRLF);
-        if (end < 0) return bytes.length > HEAD_BYTES_MAX ? malformed('its trailers are too long') : 0;
+        if (end < 0) return bytes.length > TRAILER_BYTES_MAX ? malformed('its trailers are too long') : 0;
         if (end === 0) this.#end();
         return end + 2;
       }
@@ -125,38 +121,18 @@ export class ResponseParser {
   }
 
   #head(bytes: Buffer): number | ParserProblem {
-    const end = bytes.indexOf(HEAD_END);
-    if (end < 0 || end > HEAD_BYTES_MAX)
-      return bytes.length > HEAD_BYTES_MAX ? malformed('its response head is too long') : 0;
-    const lines = bytes.toString('latin1', 0, end).split('\r\n');
-    const statusLine = /^HTTP\/1\.([01]) (\d{3})(?: [\t\x20-\x7e\x80-\xff]*)?$/.exec(lines[0]!);
-    if (statusLine === null) return malformed('it does not speak HTTP/1.1');
-    const status = Number(statusLine[2]);
-    const headers: Record<string, string | undefined> = Object.create(null) as Record<
-      string,
-      string | undefined
-    >;
-    for (let i = 1; i < lines.length; i++) {
-      const line = lines[i]!;
-      const colon = line.indexOf(':');
-      if (colon <= 0 || !/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(line.slice(0, colon)))
-        return malformed('a response header has no proper name');
-      const name = line.slice(0, colon).toLowerCase();
-      const value = line.slice(colon + 1).trim();
-      if (/[\0\r\n]/.test(value)) return malformed('a response header has a control character');
-      const before = headers[name];
-      if (before !== undefined && name === 'content-length' && before !== value)
-        return malformed('it says two different Content-Lengths');
-      headers[name] = before === undefined || name === 'content-length' ? value : `${before}, ${value}`;
-    }
+    const head = this.#heads.read(bytes);
+    if (head === undefined) return 0;
+    if ('reason' in head) return head;
+    const { status, headers } = head;
     if (status === 101) return malformed('it switched protocols unasked');
-    if (status < 200) return end + 4;
-    const problem = this.#frame(status, headers, statusLine[1] === '0');
+    if (status < 200) return head.bytes;
+    const problem = this.#frame(status, headers, head.isHttp10);
     if (problem !== undefined) return problem;
     const bodyless = this.#state === 'idle';
     this.#events.onHead({ status, headers });
     if (bodyless) this.#end();
-    return end + 4;
+    return head.bytes;
   }
 
   /** Decides how the body is framed (RFC 9112, section 6.3). */
@@ -220,10 +196,6 @@ export class ResponseParser {
     this.#state = 'idle';
     this.#ended = true;
   }
-}
-
-function malformed(reason: string): ParserProblem {
-  return { kind: 'malformed', reason };
 }
 
 function tooLarge(max: number): ParserProblem {

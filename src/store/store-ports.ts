@@ -99,10 +99,23 @@ export interface CallEnd {
   readonly cost: number | undefined;
 }
 
-/** One record as it is spooled and stored; the writer's sequence orders them. */
-export type LedgerRecord =
+/** A record as JSON: what `bytes` holds from `from` to before `to`; and of what it says, the little that is always needed. */
+export interface RecordJson {
+  /** Of the call. */
+  readonly id: string;
+  /** When the call began, or ended. Milliseconds since the Unix epoch. */
+  readonly at: number;
+  readonly bytes: Buffer;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** One record as it is spooled and stored; the writer's sequence orders them. Where its JSON is at hand, it need not be made again. */
+export type LedgerRecord = (
   | { readonly phase: 'received'; readonly writer: string; readonly seq: number; readonly start: CallStart }
-  | { readonly phase: 'ended'; readonly writer: string; readonly seq: number; readonly end: CallEnd };
+  | { readonly phase: 'ended'; readonly writer: string; readonly seq: number; readonly end: CallEnd }
+) &
+  Partial<RecordJson>;
 
 /** A joined row for reading. */
 export interface LedgerRow extends CallStart, Partial<Omit<CallEnd, 'id'>> {}

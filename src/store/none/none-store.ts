@@ -15,6 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { JsonBuilder, jsonOf } from '../record-json.ts';
 import type {
   CallEnd,
   CatalogRow,
@@ -27,6 +28,7 @@ import type {
 } from '../store-ports.ts';
 import { toolHistoryFile } from './tool-history-file.ts';
 
+const LINE_FEED = 0x0a;
 const FILE_BYTES_MAX = 16 * 1024 * 1024;
 const FILES_MAX = 64;
 
@@ -110,11 +112,15 @@ class FileLedgerStore implements LedgerStore {
 
   append(records: readonly LedgerRecord[]): Promise<void> {
     const path = this.#file();
-    const text = `${records.map((record) => JSON.stringify(record)).join('\n')}\n`;
+    const lines = new JsonBuilder();
     // A crash may have left half a line; what follows must not be glued to it.
-    const torn = !this.#whole && existsSync(path) && !endsWithNewline(path);
+    if (!this.#whole && existsSync(path) && !endsWithNewline(path)) lines.byte(LINE_FEED);
     this.#whole = true;
-    appendFileSync(path, torn ? `\n${text}` : text, { flag: 'a', mode: 0o600 });
+    for (const record of records) {
+      lines.json(jsonOf(record));
+      lines.byte(LINE_FEED);
+    }
+    appendFileSync(path, lines.build(), { flag: 'a', mode: 0o600 });
     const file = openSync(path, 'r+');
     fsyncSync(file);
     closeSync(file);

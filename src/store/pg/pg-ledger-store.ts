@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
-import type { CallEnd, CallStart, LedgerRecord, LedgerRow, LedgerStore } from '../store-ports.ts';
+import { JsonBuilder, jsonOf } from '../record-json.ts';
+import type { CallEnd, CallStart, LedgerRecord, LedgerRow, LedgerStore, RecordJson } from '../store-ports.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
 const PARTITIONS_AHEAD = 3;
@@ -45,31 +46,31 @@ const fieldsOf = (columns: readonly (readonly [string, string, string])[]): stri
 const valueOf = (alias: string, [, type, field]: readonly [string, string, string]): string =>
   type === 'moment' ? `to_timestamp(${alias}."${field}" / 1000)` : `${alias}."${field}"`;
 
-/** A start with, where it is known already, its end: one row written once. */
-const INSERT = {
-  name: 'ledger-insert',
-  text: `INSERT INTO ledger_calls (writer, seq, ${[...START_COLUMNS, ...END_COLUMNS.slice(1)].map(([name]) => name).join(', ')})
-    SELECT r->>'writer', (r->>'seq')::bigint, ${START_COLUMNS.map((column) => valueOf('s', column)).join(', ')}, ${END_COLUMNS.slice(
+/** A start with, where it is known already, its end: one row written once. `$1` is an array of such pairs. */
+const INSERT_TEXT = `INSERT INTO ledger_calls (writer, seq, ${[...START_COLUMNS, ...END_COLUMNS.slice(1)].map(([name]) => name).join(', ')})
+    SELECT r->0->>'writer', (r->0->>'seq')::bigint, ${START_COLUMNS.map((column) => valueOf('s', column)).join(', ')}, ${END_COLUMNS.slice(
       1,
     )
       .map((column) => valueOf('e', column))
       .join(', ')}
-    FROM jsonb_array_elements($1::jsonb) AS r, jsonb_to_record(r->'start') AS s(${fieldsOf(START_COLUMNS)}),
-      jsonb_to_record(coalesce(r->'end', '{}')) AS e(${fieldsOf(END_COLUMNS)})
+    FROM jsonb_array_elements($1::jsonb) AS r, jsonb_to_record(r->0->'start') AS s(${fieldsOf(START_COLUMNS)}),
+      jsonb_to_record(coalesce(r->1->'end', '{}')) AS e(${fieldsOf(END_COLUMNS)})
     ON CONFLICT (started_at, id) DO UPDATE SET ${END_COLUMNS.slice(1)
       .map(([name]) => `${name} = EXCLUDED.${name}`)
       .join(', ')}
-    WHERE EXCLUDED.ended_at IS NOT NULL AND (ledger_calls.ended_at IS NULL OR ledger_calls.status = 'unknown')`,
-};
+    WHERE EXCLUDED.ended_at IS NOT NULL AND (ledger_calls.ended_at IS NULL OR ledger_calls.status = 'unknown')`;
 
-const UPDATE = {
-  name: 'ledger-update',
-  text: `UPDATE ledger_calls AS c SET ${END_COLUMNS.slice(1)
-    .map((column) => `${column[0]} = ${valueOf('e', column)}`)
-    .join(', ')}
-    FROM jsonb_array_elements($1::jsonb) AS r, jsonb_to_record(r->'end') AS e(${fieldsOf(END_COLUMNS)})
-    WHERE c.id = e.id AND (c.ended_at IS NULL OR c.status = 'unknown')`,
-};
+/** Ends of calls whose starts came before. */
+const updateText = (ends: string): string => `UPDATE ledger_calls AS c SET ${END_COLUMNS.slice(1)
+  .map((column) => `${column[0]} = ${valueOf('e', column)}`)
+  .join(', ')}
+    FROM jsonb_array_elements(${ends}::jsonb) AS r, jsonb_to_record(r->'end') AS e(${fieldsOf(END_COLUMNS)})
+    WHERE c.id = e.id AND (c.ended_at IS NULL OR c.status = 'unknown')`;
+
+/** Each is one statement, so that it is all or nothing without a transaction around it. */
+const INSERT = { name: 'ledger-insert', text: INSERT_TEXT };
+const UPDATE = { name: 'ledger-update', text: updateText('$1') };
+const BOTH = { name: 'ledger-both', text: `WITH inserted AS (${INSERT_TEXT}) ${updateText('$2')}` };
 
 interface Row extends Record<string, unknown> {
   readonly id: string;
@@ -86,20 +87,13 @@ export class PgLedgerStore implements LedgerStore {
 
   async append(records: readonly LedgerRecord[]): Promise<void> {
     const { starts, ends } = pair(records);
-    const newest = starts.reduce((max, record) => Math.max(max, record.start.startedAt), 0);
+    const newest = Math.max(starts[0]?.start.at ?? 0, starts.at(-1)?.start.at ?? 0);
     if (newest > this.#partitionsUntil - DAY_MS) await this.ensurePartitions(newest);
-    const client = await this.#pool.connect();
-    try {
-      await client.query('BEGIN');
-      if (starts.length > 0) await client.query({ ...INSERT, values: [JSON.stringify(starts)] });
-      if (ends.length > 0) await client.query({ ...UPDATE, values: [JSON.stringify(ends)] });
-      await client.query('COMMIT');
-    } catch (error) {
-      await client.query('ROLLBACK').catch(() => undefined);
-      throw error;
-    } finally {
-      client.release();
-    }
+    const pairs = starts.length === 0 ? undefined : pairsJson(starts);
+    const rest = ends.length === 0 ? undefined : endsJson(ends);
+    if (pairs !== undefined && rest !== undefined) await this.#pool.query({ ...BOTH, values: [pairs, rest] });
+    else if (pairs !== undefined) await this.#pool.query({ ...INSERT, values: [pairs] });
+    else if (rest !== undefined) await this.#pool.query({ ...UPDATE, values: [rest] });
   }
 
   async recent(query: { readonly limit: number; readonly beforeId?: string }): Promise<readonly LedgerRow[]> {
@@ -132,23 +126,64 @@ export class PgLedgerStore implements LedgerStore {
   }
 }
 
-type Received = Extract<LedgerRecord, { phase: 'received' }> & { end?: CallEnd };
-type Ended = Extract<LedgerRecord, { phase: 'ended' }>;
+interface Pair {
+  readonly start: RecordJson;
+  end: RecordJson | undefined;
+}
 
-/** Puts ends to the starts that come with them; the first end of a call counts. */
-function pair(records: readonly LedgerRecord[]): { starts: Received[]; ends: Ended[] } {
-  const starts = new Map<string, Received>();
-  const ends: Ended[] = [];
+/** Puts ends to the starts that come with them; the first end of a call counts. The ends that are left have no start among them. */
+function pair(records: readonly LedgerRecord[]): { starts: readonly Pair[]; ends: readonly RecordJson[] } {
+  const starts = new Map<string, Pair>();
   for (const record of records) {
-    if (record.phase === 'received') {
-      if (!starts.has(record.start.id)) starts.set(record.start.id, { ...record });
-      continue;
-    }
-    const start = starts.get(record.end.id);
-    if (start === undefined) ends.push(record);
-    else start.end ??= record.end;
+    if (record.phase !== 'received') continue;
+    const start = jsonOf(record);
+    if (!starts.has(start.id)) starts.set(start.id, { start, end: undefined });
+  }
+  const ends: RecordJson[] = [];
+  for (const record of records) {
+    if (record.phase !== 'ended') continue;
+    const end = jsonOf(record);
+    const known = starts.get(end.id);
+    if (known === undefined) ends.push(end);
+    else known.end ??= end;
   }
   return { starts: [...starts.values()], ends };
+}
+
+/** Of the binary form of jsonb (PostgreSQL, src/backend/utils/adt/jsonb.c, jsonb_recv): the version, then JSON text. */
+const JSONB_VERSION = 1;
+const [OPEN, CLOSE, COMMA, ZERO] = Buffer.from('[],0') as unknown as [number, number, number, number];
+
+/** `[[start, end], …]`; the end is 0 where there is none yet. */
+function pairsJson(pairs: readonly Pair[]): Buffer {
+  const json = new JsonBuilder();
+  json.byte(JSONB_VERSION);
+  let before = OPEN;
+  for (const { start, end } of pairs) {
+    json.byte(before);
+    json.byte(OPEN);
+    json.json(start);
+    json.byte(COMMA);
+    if (end === undefined) json.byte(ZERO);
+    else json.json(end);
+    json.byte(CLOSE);
+    before = COMMA;
+  }
+  json.byte(CLOSE);
+  return json.build();
+}
+
+function endsJson(ends: readonly RecordJson[]): Buffer {
+  const json = new JsonBuilder();
+  json.byte(JSONB_VERSION);
+  let before = OPEN;
+  for (const end of ends) {
+    json.byte(before);
+    json.json(end);
+    before = COMMA;
+  }
+  json.byte(CLOSE);
+  return json.build();
 }
 
 function toRow(row: Row): LedgerRow {

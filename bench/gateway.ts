@@ -1,0 +1,48 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Started, startProcess, UNDER_TEST } from './processes.ts';
+
+export const KEY = 'sk-bench-0123456789abcdef';
+
+/** What each request to the gateway, and for a fair comparison to anything else, carries. */
+export const HEADERS = {
+  'content-type': 'application/json',
+  accept: 'application/json, text/event-stream',
+  authorization: `Bearer ${KEY}`,
+};
+
+export interface BenchGateway {
+  /** A folder for its configuration and data; no other gateway may use it. */
+  readonly folder: string;
+  readonly servers: Readonly<Record<string, unknown>>;
+  readonly general?: Readonly<Record<string, unknown>>;
+  readonly limits?: Readonly<Record<string, unknown>>;
+  /** For Node.js itself. */
+  readonly flags?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Starts Lanport on the processor under test, with a virtual key that may use all the servers. */
+export async function startGateway(options: BenchGateway): Promise<Started> {
+  const { folder, servers, general = {}, limits = {}, flags = [], env = {} } = options;
+  const config = join(folder, 'config.yaml');
+  await writeFile(
+    config,
+    JSON.stringify({
+      general_settings: { master_key: 'sk-bench-master-0123456789', ...general },
+      virtual_keys: [{ api_key: KEY, mcp_servers: Object.keys(servers) }],
+      mcp_servers: servers,
+      limits,
+    }),
+  );
+  const main = join(import.meta.dirname, '..', 'src/main.ts');
+  return startProcess(
+    UNDER_TEST,
+    [...flags, main, 'serve', '--config', config, '--port', '0', '--data', join(folder, 'data')],
+    (line) =>
+      line.includes('"message":"ready"')
+        ? Number(new URL((JSON.parse(line) as { url: string }).url).port)
+        : undefined,
+    env,
+  );
+}

@@ -1,0 +1,56 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { callEnd, callStart } from '../../test/support/ledger-fakes.ts';
+import { systemClock } from '../core/clock.ts';
+import type { LedgerRecord, LedgerStore } from '../store/store-ports.ts';
+import { silentLog } from '../telemetry/log.ts';
+import { createLedger } from './ledger.ts';
+
+/** A store that is away for its first appends and, as the real ones do, has nothing to put an end to before the start is there. */
+class LateStore implements LedgerStore {
+  readonly calls = new Map<string, 'open' | 'ended'>();
+  away: number;
+
+  constructor(away: number) {
+    this.away = away;
+  }
+
+  append(records: readonly LedgerRecord[]): Promise<void> {
+    if (this.away-- > 0) return Promise.reject(new Error('connection refused'));
+    for (const { phase, id = '' } of records) {
+      if (phase === 'received') this.calls.set(id, this.calls.get(id) ?? 'open');
+      else if (this.calls.has(id)) this.calls.set(id, 'ended');
+    }
+    return Promise.resolve();
+  }
+
+  recent(): Promise<[]> {
+    return Promise.resolve([]);
+  }
+
+  closeOrphans(): Promise<number> {
+    return Promise.resolve(0);
+  }
+}
+
+it('a store that comes back while single records are tried has every end of every start, whenever it comes', async () => {
+  for (let away = 1; away <= 14; away++) {
+    const folder = await mkdtemp(join(tmpdir(), 'isolation-'));
+    const store = new LateStore(away);
+    const ledger = await createLedger({ store, folder, writer: 'w', clock: systemClock, log: silentLog });
+    for (const id of ['a', 'b', 'c', 'd']) {
+      await ledger.begin(callStart(id));
+      ledger.end(callEnd(id));
+    }
+    while (store.away >= 0) await ledger.flush(AbortSignal.timeout(10)).catch(() => undefined);
+    await ledger.flush();
+    await ledger[Symbol.asyncDispose]();
+    expect(
+      [...store.calls].sort(([a], [b]) => (a < b ? -1 : 1)),
+      `away for ${away}`,
+    ).toEqual(['a', 'b', 'c', 'd'].map((id) => [id, 'ended']));
+    await rm(folder, { recursive: true });
+  }
+}, 60_000);
