@@ -1,0 +1,2 @@
+/** The wire formats: Chat Completions, Responses, Anthropic Messages, Gemini generateContent. */
+export type FormatName = 'chat' | 'responses' | 'messages' | 'gemini';
