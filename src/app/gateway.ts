@@ -27,6 +27,7 @@ import { type Access, requireKey } from './access.ts';
 import { postgresConnector } from './connectors.ts';
 import { demoServer, prepareDemo } from './demo.ts';
 import { LiveConfig } from './live-config.ts';
+import { ModelSurface } from './model-surface.ts';
 import { Reload, type ReloadDeps } from './reload.ts';
 import { openSealSecrets } from './seal-secrets.ts';
 import { VERSION } from './version.ts';
@@ -157,6 +158,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     return known.deps;
   };
   const startedAt = clock.now();
+  const models = new ModelSurface(config, { live, http, ledger, log, clock });
   const edge = new Edge({
     bounds: live.bounds,
     browser: live.browser,
@@ -194,6 +196,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
           reload: () => reload.request('admin'),
         }),
       status: (exchange) => sendStatusPage(exchange, VERSION),
+      ...models.handlers,
     },
   });
   scope.add('listener', () => edge[Symbol.asyncDispose]());
@@ -202,7 +205,11 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     stamps: options.stamps,
     apply: async (next) => {
       const renewed = { ...options, config: next };
-      return live.apply(await withServers(renewed, opened), keyOf(renewed).masterKey, { mcp, edge, log });
+      const newModels = models.prepare(next);
+      const served = await withServers(renewed, opened);
+      const change = await live.apply(served, keyOf(renewed).masterKey, { mcp, edge, log });
+      newModels.use();
+      return change;
     },
     clock,
     log,

@@ -51,8 +51,8 @@ export interface AnswerSink {
   /** Calls `listener` when the client goes away before its answer is complete; returns the way to forget it. */
   onGone(listener: () => void): () => void;
   send(status: number, headers: Readonly<Record<string, string>>, body: Buffer): void;
-  /** Begins an answer in pieces. */
-  begin(status: number, headers: Readonly<Record<string, string>>): void;
+  /** Begins an answer in pieces, whose head says 200. */
+  begin(headers: Readonly<Record<string, string>>): void;
   /** `false`: the client reads slowly; more is to be written when `onDrain` has called. */
   write(bytes: Buffer): boolean;
   /** Calls `listener` once. */

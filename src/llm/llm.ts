@@ -68,7 +68,9 @@ export class Llm {
     for (;;) {
       const reason = failure();
       if (reason === undefined) return;
-      const next = standInsFor(model, reason, this.#config).find((name) => !tried.has(name) && this.has(name));
+      const next = standInsFor(model, reason, this.#config).find(
+        (name) => !tried.has(name) && this.has(name),
+      );
       if (next === undefined) return;
       tried.add(next);
       yield next;
@@ -128,7 +130,14 @@ export class Llm {
 
   #attemptDeps(id: string): AttemptDeps {
     const { http, clock, bounds } = this.#deps;
-    return { http, clock, bounds, id, router: this.#config.router, requestTimeoutMs: this.#config.requestTimeoutMs };
+    return {
+      http,
+      clock,
+      bounds,
+      id,
+      router: this.#config.router,
+      requestTimeoutMs: this.#config.requestTimeoutMs,
+    };
   }
 }
 

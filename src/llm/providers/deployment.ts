@@ -74,7 +74,8 @@ function providerOf(config: ModelConfig): { provider: string; model: string; pre
 function formatsOf(kind: ProviderKind, config: ModelConfig): readonly FormatName[] {
   const mode = config.info['mode'];
   if (mode === 'responses' || mode === 'chat') return [mode];
-  const isImitator = kind === PROVIDERS['openai'] && config.apiBase !== undefined && !/openai\.com/.test(config.apiBase);
+  const isImitator =
+    kind === PROVIDERS['openai'] && config.apiBase !== undefined && !/openai\.com/.test(config.apiBase);
   return isImitator ? ['chat'] : kind.formats;
 }
 

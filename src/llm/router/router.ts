@@ -44,7 +44,11 @@ export class Router {
   readonly #config: LlmConfig;
   readonly #deps: RouterDeps;
   readonly #groups = new Map<string, Deployment[]>();
-  readonly #wildcards: { readonly prefix: string; readonly suffix: string; readonly deployment: Deployment }[] = [];
+  readonly #wildcards: {
+    readonly prefix: string;
+    readonly suffix: string;
+    readonly deployment: Deployment;
+  }[] = [];
   readonly #health = new Map<string, Health>();
 
   /** Throws an Error for an entry that cannot be used. */
@@ -58,7 +62,11 @@ export class Router {
     const deployment = toDeployment(model);
     const star = model.name.indexOf('*');
     if (star >= 0) {
-      this.#wildcards.push({ prefix: model.name.slice(0, star), suffix: model.name.slice(star + 1), deployment });
+      this.#wildcards.push({
+        prefix: model.name.slice(0, star),
+        suffix: model.name.slice(star + 1),
+        deployment,
+      });
       return;
     }
     const group = this.#groups.get(model.name);
@@ -80,7 +88,8 @@ export class Router {
     const group = this.#groups.get(name) ?? this.#groups.get(this.#config.router.groupAliases[name] ?? '');
     if (group !== undefined) return group;
     for (const { prefix, suffix, deployment } of this.#wildcards) {
-      if (!name.startsWith(prefix) || !name.endsWith(suffix) || name.length < prefix.length + suffix.length) continue;
+      if (!name.startsWith(prefix) || !name.endsWith(suffix) || name.length < prefix.length + suffix.length)
+        continue;
       const part = name.slice(prefix.length, name.length - suffix.length);
       return [{ ...deployment, model: deployment.model.replace('*', part) }];
     }

@@ -13,7 +13,12 @@ import type { LlmOutcome } from '../outcome.ts';
 import type { Deployment } from '../providers/deployment.ts';
 import { answerHeaders, requestHeaders } from './headers.ts';
 import { ObservingPipe } from './observing-pipe.ts';
-import { type ProviderCall, type ProviderSink, type ProviderTimeouts, sendToProvider } from './provider-request.ts';
+import {
+  type ProviderCall,
+  type ProviderSink,
+  type ProviderTimeouts,
+  sendToProvider,
+} from './provider-request.ts';
 import { sameFormatBody, wantsUsage } from './same-format.ts';
 import { type Pipe, StreamedAnswer } from './streamed-answer.ts';
 import { TranslatingPipe } from './translating-pipe.ts';
@@ -114,7 +119,11 @@ function open({ call, format, facts, out, outcome, deps, headers, finish }: Open
     });
   const pipe: Pipe =
     facts === undefined
-      ? new ObservingPipe(format, outcome, call.route.format === 'chat' && !wantsUsage(call.text.slice('stream_options')))
+      ? new ObservingPipe(
+          format,
+          outcome,
+          call.route.format === 'chat' && !wantsUsage(call.text.slice('stream_options')),
+        )
       : new TranslatingPipe(format.answerReader(), FORMATS[call.route.format].answerWriter(facts), outcome);
   return new StreamedAnswer({
     pipe,
@@ -159,6 +168,8 @@ function translated(
 
 function timeoutsFor(call: LlmCall, { config }: Deployment, deps: AttemptDeps): ProviderTimeouts {
   const totalMs = config.timeoutMs ?? deps.router.timeoutMs ?? deps.requestTimeoutMs ?? TOTAL_MS;
-  const firstMs = call.isStream ? (config.streamTimeoutMs ?? deps.router.streamTimeoutMs ?? totalMs) : totalMs;
+  const firstMs = call.isStream
+    ? (config.streamTimeoutMs ?? deps.router.streamTimeoutMs ?? totalMs)
+    : totalMs;
   return { firstByteMs: firstMs, idleMs: Math.min(IDLE_MS, totalMs), totalMs };
 }

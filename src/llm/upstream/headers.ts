@@ -14,7 +14,8 @@ const PASSED_ON: Readonly<Record<FormatName, RegExp>> = {
 };
 const ANTHROPIC_VERSION = '2023-06-01';
 /** Headers of the provider's answer that the client gets. */
-const PASSED_BACK = /^(?:x-ratelimit-|anthropic-|openai-|retry-after|x-request-id$|request-id$|x-codex-|x-models-etag$|x-reasoning-included$)/;
+const PASSED_BACK =
+  /^(?:x-ratelimit-|anthropic-|openai-|retry-after|x-request-id$|request-id$|x-codex-|x-models-etag$|x-reasoning-included$)/;
 
 type Lines = readonly (readonly [string, string])[];
 
@@ -44,7 +45,11 @@ export function answerHeaders(
 ): Readonly<Record<string, string>> {
   const headers: Record<string, string> = {
     ...(call.isStream
-      ? { 'content-type': 'text/event-stream', 'cache-control': 'no-cache, no-transform', 'x-accel-buffering': 'no' }
+      ? {
+          'content-type': 'text/event-stream',
+          'cache-control': 'no-cache, no-transform',
+          'x-accel-buffering': 'no',
+        }
       : {}),
     'x-litellm-call-id': id,
     'x-litellm-model-id': deployment.id,

@@ -74,9 +74,13 @@ export class StreamedAnswer implements ProviderSink {
     const type = head.headers['content-type'] ?? '';
     if (!CONTENT_TYPE.test(type))
       this.#fail(
-        new LlmFailure('upstream', `The provider answered with "${type.slice(0, 80)}" where a stream of events was asked for.`, {
-          status: 502,
-        }),
+        new LlmFailure(
+          'upstream',
+          `The provider answered with "${type.slice(0, 80)}" where a stream of events was asked for.`,
+          {
+            status: 502,
+          },
+        ),
       );
   }
 
@@ -137,7 +141,7 @@ export class StreamedAnswer implements ProviderSink {
 
   #start(): void {
     const { out, headers, onCommit, pingMs, monotonicMs } = this.#deps;
-    out.begin(200, headers(this.#head!));
+    out.begin(headers(this.#head!));
     onCommit();
     this.#spokenMs = monotonicMs();
     this.#timer = setInterval(() => {
@@ -176,7 +180,10 @@ export class StreamedAnswer implements ProviderSink {
 function asFailure(error: unknown): LlmFailure {
   if (error instanceof LlmFailure) return error;
   if (error instanceof EventTooLargeError)
-    return new LlmFailure('upstream', `The provider sent an event that is too large: ${error.message}.`, { status: 502, cause: error });
+    return new LlmFailure('upstream', `The provider sent an event that is too large: ${error.message}.`, {
+      status: 502,
+      cause: error,
+    });
   throw error;
 }
 
