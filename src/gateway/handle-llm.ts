@@ -9,6 +9,7 @@ import {
   LlmFailure,
   type LlmOutcome,
   type LlmRoute,
+  newOutcome,
   plainBody,
   readCall,
   writeFailure,
@@ -58,11 +59,11 @@ async function answer(
   const verdict = deps.judge(principal, call.model);
   const id = exchange.requestId;
   await record(call, bytesIn, principal, verdict, exchange, deps); // 503
-  let outcome: LlmOutcome | undefined;
+  const outcome = newOutcome(deps.clock.monotonicMs());
   let failure: unknown;
   try {
     if (!verdict.allowed || !deps.llm.has(call.model)) throw unknownModel(call.model, principal, deps);
-    outcome = await deps.llm.generate(call, sink, id);
+    await deps.llm.generate(call, sink, id, outcome);
     failure = outcome.failure;
   } catch (error) {
     failure = error;
@@ -160,7 +161,7 @@ function finish(
   id: string,
   call: LlmCall,
   verdict: Verdict,
-  outcome: LlmOutcome | undefined,
+  outcome: LlmOutcome,
   failure: unknown,
   sink: ExchangeSink,
   exchange: Exchange,
@@ -176,8 +177,8 @@ function finish(
         ? undefined
         : 'internal';
   const totalMs = nowMs - exchange.startedMs;
-  const upstreamMs = outcome?.sentMs === undefined ? undefined : (outcome.endedMs ?? nowMs) - outcome.sentMs;
-  const { usage } = outcome ?? {};
+  const upstreamMs = outcome.sentMs === undefined ? undefined : (outcome.endedMs ?? nowMs) - outcome.sentMs;
+  const { usage } = outcome;
   deps.ledger.end({
     id,
     endedAt: deps.clock.now(),
@@ -194,13 +195,13 @@ function finish(
     call: id,
     key: principal.alias ?? principal.id,
     model: call.model.slice(0, 200),
-    deployment: outcome?.deployment?.id,
+    deployment: outcome.deployment?.id,
     status,
     error: errorCode,
     totalMs: Math.round(totalMs),
     tokensIn: usage?.input,
     tokensOut: usage?.output,
-    attempts: outcome?.attempts,
+    attempts: outcome.attempts,
   });
 }
 

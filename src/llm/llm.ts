@@ -1,16 +1,22 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Clock } from '../core/clock.ts';
-import type { HttpClient } from '../net/http-client.ts';
+import type { HttpClient, ResponseHead } from '../net/http-client.ts';
 import type { Log } from '../telemetry/log.ts';
+import { Dropped } from './conversation/dropped.ts';
 import { LlmFailure } from './conversation/llm-failure.ts';
-import type { LlmCall } from './llm-call.ts';
+import { FORMATS } from './formats/formats.ts';
+import { type LlmCall, valueOf } from './llm-call.ts';
 import type { LlmConfig } from './llm-config.ts';
 import type { AnswerSink } from './llm-ports.ts';
-import { type LlmOutcome, newOutcome } from './outcome.ts';
+import type { LlmOutcome } from './outcome.ts';
 import type { Deployment } from './providers/deployment.ts';
 import { isWorthRetrying, standInsFor, waitMs } from './router/retries.ts';
 import { Router } from './router/router.ts';
-import { type AttemptDeps, attempt } from './upstream/attempt.ts';
+import { ClientAnswer } from './turn/client-answer.ts';
+import { takeTurn, understand } from './turn/converse.ts';
+import { type AttemptDeps, formatFor } from './upstream/attempt-deps.ts';
+import { forward } from './upstream/forward.ts';
+import { answerHeaders } from './upstream/headers.ts';
 
 export interface LlmDeps {
   readonly http: HttpClient;
@@ -20,6 +26,11 @@ export interface LlmDeps {
   readonly random: () => number;
   readonly bounds: { readonly keepAliveMs: number; readonly upstreamResponseBytesMax: number };
 }
+
+/** `undefined`: the client was answered. A failure: nothing was written. */
+type Attempt = (deployment: Deployment) => Promise<LlmFailure | undefined>;
+
+const RETRIES = 2;
 
 /** The models behind the gateway. */
 export class Llm {
@@ -40,7 +51,7 @@ export class Llm {
   }
 
   has(model: string): boolean {
-    return this.#router.members(model).length > 0;
+    return this.members(model).length > 0;
   }
 
   members(model: string): readonly Deployment[] {
@@ -48,42 +59,90 @@ export class Llm {
   }
 
   /**
-   * Has a model answer, and writes the answer to `out`: tries deployment after deployment as long as nothing was written. Never rejects for trouble with
-   * a provider: the outcome says what happened, and the client was told. Rejects with LlmFailure when nothing was written.
+   * Has a model answer, and writes the answer to `out`: deployment after deployment is tried as long as nothing was written. What goes wrong later is told
+   * to the client in its format, and to `outcome`. Rejects with LlmFailure when nothing was written.
    */
-  async generate(call: LlmCall, out: AnswerSink, id: string): Promise<LlmOutcome> {
-    const outcome = newOutcome(this.#deps.clock.monotonicMs());
-    let failure: LlmFailure | undefined;
-    for (const name of [call.model, ...this.#standIns(call.model, () => failure)]) {
-      failure = await this.#tryGroup(name, call, out, id, outcome);
-      if (failure === undefined) return outcome;
-      if (out.isGone) throw failure;
-    }
-    throw failure!;
+  async generate(call: LlmCall, out: AnswerSink, id: string, outcome: LlmOutcome): Promise<void> {
+    const deps = this.#attemptDeps(id);
+    const translate = this.#translator(call, out, outcome, deps);
+    await this.#answered(call.model, id, out, outcome, (deployment) =>
+      !deployment.isMock && formatFor(deployment, call.route.format) === call.route.format
+        ? forward(call, deployment, out, outcome, deps)
+        : translate(deployment),
+    );
   }
 
-  /** Other names to try, decided when the one before has failed. */
-  *#standIns(model: string, failure: () => LlmFailure | undefined): Generator<string> {
-    const tried = new Set([model]);
-    for (;;) {
-      const reason = failure();
-      if (reason === undefined) return;
-      const next = standInsFor(model, reason, this.#config).find(
-        (name) => !tried.has(name) && this.has(name),
+  /** An attempt by way of no format: for providers that speak another one than the client, and for mocks. */
+  #translator(call: LlmCall, out: AnswerSink, outcome: LlmOutcome, deps: AttemptDeps): Attempt {
+    const dropped = new Dropped();
+    const source = valueOf(call);
+    return async (deployment) => {
+      const facts = understand(call, source, dropped, deps);
+      let head: ResponseHead | undefined;
+      const answer = new ClientAnswer({
+        format: FORMATS[call.route.format],
+        facts,
+        isStream: call.isStream,
+        out,
+        headers: () => answerHeaders(head, { call, deployment, dropped, outcome, id: deps.id }),
+        pingMs: deps.bounds.keepAliveMs,
+        monotonicMs: () => deps.clock.monotonicMs(),
+      });
+      const result = await takeTurn(
+        { call, request: facts.request, source, deployment, dropped },
+        {
+          onCommit: (one) => {
+            head = one;
+            outcome.firstContentMs = deps.clock.monotonicMs();
+            answer.begin();
+          },
+          onEvents: (events) => answer.take(events),
+          onDrain: (listener) => answer.onDrain(listener),
+        },
+        out,
+        outcome,
+        deps,
       );
-      if (next === undefined) return;
-      tried.add(next);
-      yield next;
+      outcome.endedMs = deps.clock.monotonicMs();
+      outcome.usage = result.usage;
+      if (result.kind === 'done') {
+        outcome.stop = result.stop;
+        answer.end();
+        return undefined;
+      }
+      answer.leave();
+      if (result.kind === 'failed' || !answer.hasBegun || out.isGone) return result.failure;
+      outcome.failure = result.failure;
+      answer.fail(result.failure);
+      return undefined;
+    };
+  }
+
+  /** Tries a model and those that stand in for it, until one has answered. Rejects with the last failure. */
+  async #answered(
+    model: string,
+    id: string,
+    out: AnswerSink,
+    outcome: LlmOutcome,
+    attempt: Attempt,
+  ): Promise<void> {
+    const tried = new Set<string>();
+    for (let name: string | undefined = model; name !== undefined; ) {
+      tried.add(name);
+      const failure = await this.#tryGroup(name, id, out, outcome, attempt);
+      if (failure === undefined) return;
+      if (out.isGone) throw failure;
+      name = standInsFor(model, failure, this.#config).find((one) => !tried.has(one) && this.has(one));
+      if (name === undefined) throw failure;
     }
   }
 
-  /** `undefined`: the client was answered. */
   async #tryGroup(
     name: string,
-    call: LlmCall,
-    out: AnswerSink,
     id: string,
+    out: AnswerSink,
     outcome: LlmOutcome,
+    attempt: Attempt,
   ): Promise<LlmFailure | undefined> {
     const router = this.#router;
     const { clock, log } = this.#deps;
@@ -98,12 +157,13 @@ export class Llm {
       try {
         outcome.attempts++;
         outcome.deployment = deployment;
-        failure = await attempt(call, deployment, out, outcome, this.#attemptDeps(id));
+        failure = await attempt(deployment);
       } finally {
         router.ended(deployment);
       }
       if (failure === undefined) {
-        if (outcome.failure === undefined) router.succeeded(deployment, clock.monotonicMs() - startedMs);
+        if (outcome.failure === undefined)
+          router.succeeded(deployment, (outcome.firstContentMs ?? clock.monotonicMs()) - startedMs);
         else router.failed(deployment, undefined);
         return undefined;
       }
@@ -119,7 +179,8 @@ export class Llm {
       });
       if (!isWorthRetrying(failure)) return failure;
       router.failed(deployment, failure.retryAfterMs);
-      if (retry >= (deployment.config.retriesMax ?? this.#config.router.retriesMax ?? 2)) return failure;
+      if (retry >= (deployment.config.retriesMax ?? this.#config.router.retriesMax ?? RETRIES))
+        return failure;
       const others = router.members(name).some((one) => !tried.has(one.id));
       const ms = others ? 0 : waitMs(retry, failure, this.#deps.random());
       if (ms === undefined) return failure;
