@@ -158,7 +158,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     return known.deps;
   };
   const startedAt = clock.now();
-  const models = new ModelSurface(config, { live, http, ledger, log, clock });
+  const models = new ModelSurface(config, { live, http, ledger, log, clock, mcpDeps });
   const edge = new Edge({
     bounds: live.bounds,
     browser: live.browser,

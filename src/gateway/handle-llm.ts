@@ -12,6 +12,7 @@ import {
   newOutcome,
   plainBody,
   readCall,
+  type ToolHost,
   writeFailure,
 } from '../llm/llm-wire.ts';
 import type { Verdict } from '../policy/rights.ts';
@@ -29,6 +30,8 @@ export interface HandleLlmDeps {
   readonly addressOf: (exchange: Exchange) => string;
   /** Whether a principal may use a model, and why. */
   readonly judge: (principal: Principal, model: string) => Verdict;
+  /** The servers behind the gateway, for a model. */
+  readonly toolHost: (exchange: Exchange, principal: Principal) => ToolHost;
 }
 
 /** The way of a request to a model: a step per line, each of which may end it with an error in the words of the client's format. */
@@ -63,7 +66,8 @@ async function answer(
   let failure: unknown;
   try {
     if (!verdict.allowed || !deps.llm.has(call.model)) throw unknownModel(call.model, principal, deps);
-    await deps.llm.generate(call, sink, id, outcome);
+    const host = call.wantsTools ? deps.toolHost(exchange, principal) : undefined;
+    await deps.llm.generate(call, sink, id, outcome, host);
     failure = outcome.failure;
   } catch (error) {
     failure = error;

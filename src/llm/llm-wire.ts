@@ -5,7 +5,8 @@ import { FORMATS } from './formats/formats.ts';
 
 export { LlmFailure } from './conversation/llm-failure.ts';
 export { type LlmCall, type LlmRoute, readCall } from './llm-call.ts';
-export type { AnswerSink } from './llm-ports.ts';
+export type { AnswerSink, OfferedTool, ToolHost, ToolOutcome } from './llm-ports.ts';
+export type { Part as ToolPart } from './conversation/parts.ts';
 export { type LlmOutcome, newOutcome } from './outcome.ts';
 export { plainBody } from './request-body.ts';
 

@@ -1,19 +1,23 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Clock } from '../core/clock.ts';
-import type { HttpClient, ResponseHead } from '../net/http-client.ts';
+import type { HttpClient } from '../net/http-client.ts';
 import type { Log } from '../telemetry/log.ts';
+import { planTools } from './agent/plan.ts';
+import { runLoop } from './agent/loop.ts';
 import { Dropped } from './conversation/dropped.ts';
+import type { AnswerFacts } from './conversation/format.ts';
 import { LlmFailure } from './conversation/llm-failure.ts';
 import { FORMATS } from './formats/formats.ts';
 import { type LlmCall, valueOf } from './llm-call.ts';
 import type { LlmConfig } from './llm-config.ts';
-import type { AnswerSink } from './llm-ports.ts';
+import type { AnswerSink, ToolHost } from './llm-ports.ts';
 import type { LlmOutcome } from './outcome.ts';
 import type { Deployment } from './providers/deployment.ts';
 import { isWorthRetrying, standInsFor, waitMs } from './router/retries.ts';
 import { Router } from './router/router.ts';
 import { ClientAnswer } from './turn/client-answer.ts';
-import { takeTurn, understand } from './turn/converse.ts';
+import { takeTurn, type TurnCall, understand } from './turn/converse.ts';
+import type { TurnResult, TurnTaker } from './turn/turn.ts';
 import { type AttemptDeps, formatFor } from './upstream/attempt-deps.ts';
 import { forward } from './upstream/forward.ts';
 import { answerHeaders } from './upstream/headers.ts';
@@ -31,6 +35,7 @@ export interface LlmDeps {
 type Attempt = (deployment: Deployment) => Promise<LlmFailure | undefined>;
 
 const RETRIES = 2;
+const TOOL_BOUNDS = { roundsMax: 10, callMs: 120_000, resultCharactersMax: 200_000 } as const;
 
 /** The models behind the gateway. */
 export class Llm {
@@ -62,8 +67,16 @@ export class Llm {
    * Has a model answer, and writes the answer to `out`: deployment after deployment is tried as long as nothing was written. What goes wrong later is told
    * to the client in its format, and to `outcome`. Rejects with LlmFailure when nothing was written.
    */
-  async generate(call: LlmCall, out: AnswerSink, id: string, outcome: LlmOutcome): Promise<void> {
+  async generate(
+    call: LlmCall,
+    out: AnswerSink,
+    id: string,
+    outcome: LlmOutcome,
+    host: ToolHost | undefined,
+  ): Promise<void> {
     const deps = this.#attemptDeps(id);
+    if (call.wantsTools && host !== undefined && (await this.#withTools(call, out, outcome, deps, host)))
+      return;
     const translate = this.#translator(call, out, outcome, deps);
     await this.#answered(call.model, id, out, outcome, (deployment) =>
       !deployment.isMock && formatFor(deployment, call.route.format) === call.route.format
@@ -78,23 +91,13 @@ export class Llm {
     const source = valueOf(call);
     return async (deployment) => {
       const facts = understand(call, source, dropped, deps);
-      let head: ResponseHead | undefined;
-      const answer = new ClientAnswer({
-        format: FORMATS[call.route.format],
-        facts,
-        isStream: call.isStream,
-        out,
-        headers: () => answerHeaders(head, { call, deployment, dropped, outcome, id: deps.id }),
-        pingMs: deps.bounds.keepAliveMs,
-        monotonicMs: () => deps.clock.monotonicMs(),
-      });
+      const answer = this.#clientAnswer(call, facts, out, outcome, dropped, deps);
       const result = await takeTurn(
         { call, request: facts.request, source, deployment, dropped },
         {
-          onCommit: (one) => {
-            head = one;
+          onCommit: (head) => {
             outcome.firstContentMs = deps.clock.monotonicMs();
-            answer.begin();
+            answer.begin(head);
           },
           onEvents: (events) => answer.take(events),
           onDrain: (listener) => answer.onDrain(listener),
@@ -116,6 +119,94 @@ export class Llm {
       answer.fail(result.failure);
       return undefined;
     };
+  }
+
+  #clientAnswer(
+    call: LlmCall,
+    facts: AnswerFacts,
+    out: AnswerSink,
+    outcome: LlmOutcome,
+    dropped: Dropped,
+    deps: AttemptDeps,
+  ): ClientAnswer {
+    return new ClientAnswer({
+      format: FORMATS[call.route.format],
+      facts,
+      isStream: call.isStream,
+      out,
+      headers: (head) =>
+        answerHeaders(head, { call, deployment: outcome.deployment!, dropped, outcome, id: deps.id }),
+      pingMs: deps.bounds.keepAliveMs,
+      monotonicMs: () => deps.clock.monotonicMs(),
+    });
+  }
+
+  /** Has a model answer that may use our tools. `false`: none of ours are asked for. */
+  async #withTools(
+    call: LlmCall,
+    out: AnswerSink,
+    outcome: LlmOutcome,
+    deps: AttemptDeps,
+    host: ToolHost,
+  ): Promise<boolean> {
+    const dropped = new Dropped();
+    const source = valueOf(call);
+    const facts = understand(call, source, dropped, deps);
+    const named = call.headers['x-mcp-servers'];
+    const servers = typeof named === 'string' ? named : undefined;
+    const plan = await planTools(facts.request, { servers, host: call.headers.host }, host);
+    if (plan === undefined) return false;
+    const gone = new AbortController();
+    const forget = out.onGone(() => gone.abort());
+    const answer = this.#clientAnswer(call, facts, out, outcome, dropped, deps);
+    try {
+      const result = await runLoop({
+        plan,
+        host,
+        bounds: TOOL_BOUNDS,
+        signal: gone.signal,
+        newId: facts.newId,
+        turn: (request, taker) => this.#turn({ call, request, source, dropped }, taker, out, outcome, deps),
+        emit: (events) => answer.take(events),
+        onDrain: (listener) => answer.onDrain(listener),
+        onCommit: (head) => {
+          outcome.firstContentMs = deps.clock.monotonicMs();
+          answer.begin(head);
+        },
+      });
+      outcome.usage = result.usage;
+      outcome.endedMs = deps.clock.monotonicMs();
+      if (result.kind === 'done') answer.end();
+      else if (answer.hasBegun && !out.isGone) {
+        outcome.failure = result.failure;
+        answer.fail(result.failure);
+      } else throw result.failure;
+    } finally {
+      answer.leave();
+      forget();
+    }
+    return true;
+  }
+
+  /** One turn of a model, whichever deployment takes it. */
+  async #turn(
+    turn: Omit<TurnCall, 'deployment'>,
+    taker: TurnTaker,
+    out: AnswerSink,
+    outcome: LlmOutcome,
+    deps: AttemptDeps,
+  ): Promise<TurnResult> {
+    let result: TurnResult | undefined;
+    try {
+      await this.#answered(turn.call.model, deps.id, out, outcome, async (deployment) => {
+        result = await takeTurn({ ...turn, deployment }, taker, out, outcome, deps);
+        return result.kind === 'failed' ? result.failure : undefined;
+      });
+    } catch (error) {
+      if (!(error instanceof LlmFailure)) throw error;
+      return { kind: 'failed', failure: error, usage: undefined };
+    }
+    return result!;
   }
 
   /** Tries a model and those that stand in for it, until one has answered. Rejects with the last failure. */

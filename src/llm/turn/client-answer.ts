@@ -1,3 +1,4 @@
+import type { ResponseHead } from '../../net/http-client.ts';
 import type { AnswerEvent } from '../conversation/answer.ts';
 import { AnswerBuilder } from '../conversation/answer-builder.ts';
 import type { AnswerFacts, AnswerWriter, Format } from '../conversation/format.ts';
@@ -9,8 +10,8 @@ export interface ClientAnswerDeps {
   readonly facts: AnswerFacts;
   readonly isStream: boolean;
   readonly out: AnswerSink;
-  /** The answer's headers, asked for when it begins. */
-  readonly headers: () => Readonly<Record<string, string>>;
+  /** The answer's headers, asked for when it begins; `head`: of the provider's answer, when there is one. */
+  readonly headers: (head: ResponseHead | undefined) => Readonly<Record<string, string>>;
   /** Milliseconds of silence after which a stream gets a ping. */
   readonly pingMs: number;
   readonly monotonicMs: () => number;
@@ -22,6 +23,7 @@ export class ClientAnswer {
   readonly #writer: AnswerWriter | undefined;
   readonly #builder: AnswerBuilder | undefined;
   #hasBegun = false;
+  #head: ResponseHead | undefined;
   #spokenMs = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -37,11 +39,12 @@ export class ClientAnswer {
   }
 
   /** Opens the stream. From now on failures are told in it. */
-  begin(): void {
+  begin(head: ResponseHead | undefined): void {
+    this.#head = head;
     if (this.#hasBegun || this.#writer === undefined) return;
     this.#hasBegun = true;
     const { out, headers, pingMs, monotonicMs } = this.#deps;
-    out.begin(headers());
+    out.begin(headers(head));
     this.#spokenMs = monotonicMs();
     this.#timer = setInterval(() => {
       if (monotonicMs() - this.#spokenMs >= pingMs) this.#write(this.#writer!.ping());
@@ -75,7 +78,11 @@ export class ClientAnswer {
       return;
     }
     const body = format.writeAnswer(this.#builder.answer(), facts);
-    out.send(200, { 'content-type': 'application/json', ...headers() }, Buffer.from(JSON.stringify(body)));
+    out.send(
+      200,
+      { 'content-type': 'application/json', ...headers(this.#head) },
+      Buffer.from(JSON.stringify(body)),
+    );
   }
 
   /** Tells the client of a failure in the midst of its stream. */
