@@ -20,6 +20,8 @@ export interface Extras {
 interface Common {
   readonly cache?: CacheMark | undefined;
   readonly extras?: Extras | undefined;
+  /** The id of the item that holds it (Responses); parts of one item share it. Says nothing in other formats, so leaving it out is no loss. */
+  readonly itemId?: string | undefined;
 }
 
 /** Where bytes are: in the request, behind an address, or at the provider. Ids mean something only to the format they come from. */
