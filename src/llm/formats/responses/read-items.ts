@@ -194,7 +194,7 @@ function readServerTools(item: Members): Part {
     })),
     error: error === undefined ? undefined : errorText(error),
     // The tools as they came have more than their names: annotations.
-    extras: extrasOf({ tools: tools as readonly Json[] }),
+    extras: extrasOf({ tools }),
   };
 }
 
