@@ -44,3 +44,20 @@ export interface ResponseStore {
   /** Whether there was one. */
   remove(id: string, keyId: string): Promise<boolean>;
 }
+
+/** Where an answer goes: one whole answer, or one in pieces. */
+export interface AnswerSink {
+  readonly isGone: boolean;
+  /** Calls `listener` when the client goes away before its answer is complete; returns the way to forget it. */
+  onGone(listener: () => void): () => void;
+  send(status: number, headers: Readonly<Record<string, string>>, body: Buffer): void;
+  /** Begins an answer in pieces. */
+  begin(status: number, headers: Readonly<Record<string, string>>): void;
+  /** `false`: the client reads slowly; more is to be written when `onDrain` has called. */
+  write(bytes: Buffer): boolean;
+  /** Calls `listener` once. */
+  onDrain(listener: () => void): void;
+  end(): void;
+  /** Breaks the connection off, so that nobody takes the answer for whole. */
+  cut(): void;
+}

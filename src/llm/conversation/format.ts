@@ -2,6 +2,7 @@ import type { Answer, AnswerEvent } from './answer.ts';
 import type { Dropped } from './dropped.ts';
 import type { FormatName } from './format-name.ts';
 import type { LlmFailure } from './llm-failure.ts';
+import type { AnswerObserver } from './observer.ts';
 import type { JsonObject } from './parts.ts';
 import type { ModelRequest } from './request.ts';
 
@@ -54,8 +55,12 @@ export interface Format {
   /** A whole answer as the events that a stream would have brought. Throws LlmFailure. */
   readAnswer(body: JsonObject): readonly AnswerEvent[];
   answerReader(): AnswerReader;
+  /** For answers that go on unchanged. */
+  observer(): AnswerObserver;
   writeAnswer(answer: Answer, facts: AnswerFacts): JsonObject;
   answerWriter(facts: AnswerFacts): AnswerWriter;
+  /** The bytes that tell a client in the midst of a stream of this format that went on unchanged of a failure. */
+  failEvent(failure: LlmFailure): Buffer;
   /** A provider's error answer. */
   readError(status: number, headers: Readonly<Record<string, string | undefined>>, body: Buffer): LlmFailure;
   /** The body of an error answer. */

@@ -1,0 +1,138 @@
+import { createHash } from 'node:crypto';
+import type { FormatName } from '../conversation/format-name.ts';
+import type { ModelConfig } from '../model-config.ts';
+import { type Operation, type ProviderKind, PROVIDERS } from './provider-table.ts';
+
+/** One way to a model: a provider, its name for the model, and our credentials. */
+export interface Deployment {
+  /** `model_info.id`, or a hash that stays the same while the entry does. */
+  readonly id: string;
+  readonly config: ModelConfig;
+  /** The provider's name; `mock` answers itself. */
+  readonly provider: string;
+  readonly kind: ProviderKind;
+  /** The provider's name for the model. */
+  readonly model: string;
+  readonly base: string;
+  /** Formats, the preferred one first. */
+  readonly formats: readonly FormatName[];
+  readonly isMock: boolean;
+}
+
+const MOCK_PROVIDER = 'mock';
+const ID_CHARACTERS = 16;
+/** Model names that say their provider without a prefix. */
+const KNOWN_NAMES: readonly (readonly [RegExp, string])[] = [
+  [/^(?:gpt-|o\d|chatgpt-|codex-|text-embedding-|computer-use)/, 'openai'],
+  [/^claude-/, 'anthropic'],
+  [/^(?:gemini-|gemma-)/, 'gemini'],
+];
+
+/** An entry of `model_list` as a way to its model. Throws an Error that says what is missing. */
+export function toDeployment(config: ModelConfig): Deployment {
+  const { provider, model, prefersResponses } = providerOf(config);
+  const isMock = provider === MOCK_PROVIDER || config.mockResponse !== undefined;
+  const kind = PROVIDERS[provider] ?? PROVIDERS['custom_openai']!;
+  const base = (config.apiBase ?? kind.base)?.replace(/\/+$/, '');
+  if (base === undefined && !isMock)
+    throw new Error(`model "${config.name}": provider "${provider}" needs litellm_params.api_base`);
+  const id = config.info['id'];
+  return {
+    id: typeof id === 'string' ? id : fingerprint(config),
+    config,
+    provider: isMock ? MOCK_PROVIDER : provider,
+    kind,
+    model,
+    base: base ?? '',
+    formats: prefersResponses ? ['responses'] : formatsOf(kind, config),
+    isMock,
+  };
+}
+
+function providerOf(config: ModelConfig): { provider: string; model: string; prefersResponses: boolean } {
+  const named = config.params['custom_llm_provider'];
+  let provider = typeof named === 'string' ? named : undefined;
+  let { model } = config;
+  const slash = model.indexOf('/');
+  const prefix = slash < 0 ? undefined : model.slice(0, slash);
+  if (prefix !== undefined && (prefix in PROVIDERS || prefix === MOCK_PROVIDER || prefix === provider)) {
+    provider ??= prefix;
+    model = model.slice(slash + 1);
+  }
+  provider ??= KNOWN_NAMES.find(([pattern]) => pattern.test(model))?.[1];
+  if (provider === undefined && config.apiBase !== undefined) provider = 'custom_openai';
+  if (provider === undefined && config.mockResponse !== undefined) provider = MOCK_PROVIDER;
+  if (provider === undefined)
+    throw new Error(
+      `model "${config.name}": "${config.model}" does not say its provider. Write it as provider/model, for example openai/${model}, or set litellm_params.api_base`,
+    );
+  const prefersResponses = model.startsWith('responses/');
+  return { provider, model: prefersResponses ? model.slice('responses/'.length) : model, prefersResponses };
+}
+
+/** An address of somebody who imitates OpenAI is spoken to in Chat Completions, which they all know. */
+function formatsOf(kind: ProviderKind, config: ModelConfig): readonly FormatName[] {
+  const mode = config.info['mode'];
+  if (mode === 'responses' || mode === 'chat') return [mode];
+  const isImitator = kind === PROVIDERS['openai'] && config.apiBase !== undefined && !/openai\.com/.test(config.apiBase);
+  return isImitator ? ['chat'] : kind.formats;
+}
+
+/** The address of an operation, without the secrets of its query. */
+export function urlOf(
+  { base, kind, model, config }: Deployment,
+  format: FormatName,
+  operation: Operation,
+  isStream: boolean,
+): string {
+  switch (kind.paths) {
+    case 'openai':
+      return `${base}/${openaiPath(format, operation)}`;
+    case 'azure': {
+      const version = config.apiVersion ?? '2025-04-01-preview';
+      return format === 'responses'
+        ? `${base}/openai/v1/responses`
+        : `${base}/openai/deployments/${encodeURIComponent(model)}/${openaiPath(format, operation)}?api-version=${encodeURIComponent(version)}`;
+    }
+    case 'anthropic': {
+      const root = base.endsWith('/v1') ? base : `${base}/v1`;
+      return `${root}/messages${operation === 'count-tokens' ? '/count_tokens' : ''}`;
+    }
+    case 'gemini': {
+      const verb =
+        operation === 'embed'
+          ? 'embedContent'
+          : operation === 'count-tokens'
+            ? 'countTokens'
+            : isStream
+              ? 'streamGenerateContent?alt=sse'
+              : 'generateContent';
+      return `${base}/models/${encodeURIComponent(model)}:${verb}`;
+    }
+  }
+}
+
+function openaiPath(format: FormatName, operation: Operation): string {
+  if (operation === 'embed') return 'embeddings';
+  return format === 'responses'
+    ? operation === 'count-tokens'
+      ? 'responses/input_tokens'
+      : 'responses'
+    : 'chat/completions';
+}
+
+/** The headers that carry our credentials and say the version of the API. */
+export function credentialHeaders({ kind, config }: Deployment): readonly (readonly [string, string])[] {
+  const headers: (readonly [string, string])[] = [];
+  const key = config.apiKey?.reveal();
+  if (key !== undefined)
+    headers.push(kind.auth === 'bearer' ? ['Authorization', `Bearer ${key}`] : [kind.auth, key]);
+  if (config.organization !== undefined) headers.push(['OpenAI-Organization', config.organization]);
+  for (const [name, value] of Object.entries(config.headers)) headers.push([name, value.reveal()]);
+  return headers;
+}
+
+function fingerprint(config: ModelConfig): string {
+  const facts = [config.name, config.model, config.apiBase, config.apiVersion, config.order, config.index];
+  return createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, ID_CHARACTERS);
+}

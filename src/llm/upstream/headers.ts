@@ -1,0 +1,60 @@
+import type { ResponseHead } from '../../net/http-client.ts';
+import type { Dropped } from '../conversation/dropped.ts';
+import type { FormatName } from '../conversation/format-name.ts';
+import type { LlmCall } from '../llm-call.ts';
+import type { LlmOutcome } from '../outcome.ts';
+import type { Deployment } from '../providers/deployment.ts';
+
+/** Headers of the client's that a provider of the same format gets; those of its own family always. */
+const PASSED_ON: Readonly<Record<FormatName, RegExp>> = {
+  chat: /^(?:openai-|idempotency-key$|x-stainless-helper)/,
+  responses: /^(?:openai-|idempotency-key$|x-codex-|session[-_]id$|originator$)/,
+  messages: /^(?:anthropic-|idempotency-key$)/,
+  gemini: /^(?:x-goog-api-client$|x-goog-user-project$)/,
+};
+const ANTHROPIC_VERSION = '2023-06-01';
+/** Headers of the provider's answer that the client gets. */
+const PASSED_BACK = /^(?:x-ratelimit-|anthropic-|openai-|retry-after|x-request-id$|request-id$|x-codex-|x-models-etag$|x-reasoning-included$)/;
+
+type Lines = readonly (readonly [string, string])[];
+
+/** What a provider hears of the client's own headers, and the version of its API. */
+export function requestHeaders(call: LlmCall, format: FormatName): Lines {
+  const lines: [string, string][] = [];
+  if (call.route.format === format)
+    for (const [name, value] of Object.entries(call.headers))
+      if (typeof value === 'string' && PASSED_ON[format].test(name)) lines.push([name, value]);
+  if (format === 'messages' && !lines.some(([name]) => name === 'anthropic-version'))
+    lines.push(['anthropic-version', ANTHROPIC_VERSION]);
+  return lines;
+}
+
+export interface AnswerHeaderFacts {
+  readonly call: LlmCall;
+  readonly deployment: Deployment;
+  readonly dropped: Dropped;
+  readonly outcome: LlmOutcome;
+  readonly id: string;
+}
+
+/** The headers of the client's answer: LiteLLM's names for what the gateway knows, and what the provider said of limits and itself. */
+export function answerHeaders(
+  head: ResponseHead,
+  { call, deployment, dropped, outcome, id }: AnswerHeaderFacts,
+): Readonly<Record<string, string>> {
+  const headers: Record<string, string> = {
+    ...(call.isStream
+      ? { 'content-type': 'text/event-stream', 'cache-control': 'no-cache, no-transform', 'x-accel-buffering': 'no' }
+      : {}),
+    'x-litellm-call-id': id,
+    'x-litellm-model-id': deployment.id,
+    'x-litellm-model-group': call.model,
+    'x-litellm-attempted-retries': String(Math.max(0, outcome.attempts - 1)),
+  };
+  for (const [name, value] of Object.entries(head.headers)) {
+    if (value === undefined || !PASSED_BACK.test(name)) continue;
+    headers[name === 'x-request-id' ? 'x-upstream-request-id' : name] = value;
+  }
+  if (dropped.size > 0) headers['x-lanport-dropped'] = dropped.names.join(',');
+  return headers;
+}

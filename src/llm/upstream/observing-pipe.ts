@@ -1,0 +1,63 @@
+import type { Format } from '../conversation/format.ts';
+import { LlmFailure } from '../conversation/llm-failure.ts';
+import type { AnswerObserver, Seen } from '../conversation/observer.ts';
+import type { LlmOutcome } from '../outcome.ts';
+import type { Pipe } from './streamed-answer.ts';
+
+/** The same format on both sides: every event goes on as it came, and is only watched. */
+export class ObservingPipe implements Pipe {
+  readonly #format: Format;
+  readonly #observer: AnswerObserver;
+  readonly #outcome: LlmOutcome;
+  readonly #hidesUsage: boolean;
+  #seen: Seen | undefined;
+
+  /** `hidesUsage`: the client did not ask for the event that tells the usage. */
+  constructor(format: Format, outcome: LlmOutcome, hidesUsage: boolean) {
+    this.#format = format;
+    this.#observer = format.observer();
+    this.#outcome = outcome;
+    this.#hidesUsage = hidesUsage;
+  }
+
+  get hasContent(): boolean {
+    return this.#seen?.hasContent === true;
+  }
+
+  event(event: string | undefined, data: Buffer): boolean {
+    const seen = this.#observer.event(event, data);
+    this.#seen = seen;
+    // At the start it may go elsewhere; later the client gets it as the provider wrote it.
+    if (seen.failure !== undefined && !seen.hasContent) throw seen.failure;
+    return !(this.#hidesUsage && seen.isUsageAlone);
+  }
+
+  written(): undefined {
+    return undefined;
+  }
+
+  end(): undefined {
+    const seen = this.#seen;
+    this.#outcome.usage = seen?.usage;
+    this.#outcome.stop = seen?.stop;
+    if (seen?.failure !== undefined) {
+      this.#outcome.failure = seen.failure;
+      return undefined;
+    }
+    if (seen?.isComplete !== true)
+      throw new LlmFailure('cut', "The provider's answer broke off before its end.", { status: 502, code: 'upstream_cut' });
+    return undefined;
+  }
+
+  fail(failure: LlmFailure): Buffer {
+    this.#outcome.usage = this.#seen?.usage;
+    return this.#format.failEvent(failure);
+  }
+
+  ping(): Buffer {
+    return PING;
+  }
+}
+
+/** A comment, which every reader of events leaves out. */
+const PING = Buffer.from(': ping\n\n');

@@ -1,0 +1,218 @@
+import { codingOf, createDecompressor, type Decompressor } from '../../net/decompress.ts';
+import {
+  type HttpClient,
+  HttpFailure,
+  parseTarget,
+  type RequestHandle,
+  type ResponseHead,
+  type ResponseSink,
+} from '../../net/http-client.ts';
+import type { Format } from '../conversation/format.ts';
+import { LlmFailure } from '../conversation/llm-failure.ts';
+import { credentialHeaders, type Deployment, urlOf } from '../providers/deployment.ts';
+import type { Operation } from '../providers/provider-table.ts';
+
+const ERROR_BYTES_MAX = 1024 * 1024;
+const CONNECT_WORDS = 'could not be reached';
+
+/** Milliseconds. */
+export interface ProviderTimeouts {
+  readonly firstByteMs: number;
+  /** Between two pieces of the answer. */
+  readonly idleMs: number;
+  readonly totalMs: number;
+}
+
+export interface ProviderCall {
+  readonly deployment: Deployment;
+  readonly format: Format;
+  readonly operation: Operation;
+  readonly isStream: boolean;
+  readonly body: Buffer;
+  /** Of the client's own, those that the provider shall see. */
+  readonly headers: readonly (readonly [string, string])[];
+  readonly timeouts: ProviderTimeouts;
+}
+
+/** Hears of a provider's answer: the head of a good one, its data without their coding, and exactly one of end and failure. */
+export interface ProviderSink {
+  onHead(head: ResponseHead): void;
+  onData(chunk: Buffer): void;
+  onEnd(): void;
+  onFailure(failure: LlmFailure): void;
+}
+
+/** Sends a request to a provider. What is no answer becomes a failure. After `abort` nothing is heard any more. */
+export function sendToProvider(call: ProviderCall, sink: ProviderSink, http: HttpClient): RequestHandle {
+  const response = new ProviderResponse(call, sink);
+  let handle: RequestHandle;
+  try {
+    const url = urlOf(call.deployment, call.format.name, call.operation, call.isStream);
+    handle = http.send(
+      {
+        target: parseTarget(url),
+        method: 'POST',
+        headers: [
+          ['Content-Type', 'application/json'],
+          ['Accept', call.isStream ? 'text/event-stream' : 'application/json'],
+          ...call.headers,
+          ...credentialHeaders(call.deployment),
+        ],
+        body: call.body,
+        headTimeoutMs: call.timeouts.firstByteMs,
+        idleTimeoutMs: call.timeouts.idleMs,
+        totalTimeoutMs: call.timeouts.totalMs,
+        bodyBytesMax: undefined,
+      },
+      response,
+    );
+  } catch (error) {
+    // An address or a header that cannot be sent.
+    queueMicrotask(() =>
+      sink.onFailure(
+        new LlmFailure('internal', `The request to ${name(call)} could not be made; the operator finds the reason in the log.`, {
+          status: 502,
+          code: 'upstream_config',
+          cause: error,
+        }),
+      ),
+    );
+    return { abort() {}, pause() {}, resume() {} };
+  }
+  response.handle = handle;
+  return {
+    abort: () => {
+      response.isOver = true;
+      response.close();
+      handle.abort();
+    },
+    pause: () => handle.pause(),
+    resume: () => handle.resume(),
+  };
+}
+
+class ProviderResponse implements ResponseSink {
+  readonly #call: ProviderCall;
+  readonly #sink: ProviderSink;
+  #head: ResponseHead | undefined;
+  #refusal: Buffer[] | undefined;
+  #refusalBytes = 0;
+  #decompressor: Decompressor | undefined;
+  handle: RequestHandle | undefined;
+  isOver = false;
+
+  constructor(call: ProviderCall, sink: ProviderSink) {
+    this.#call = call;
+    this.#sink = sink;
+  }
+
+  onHead(head: ResponseHead): void {
+    if (this.isOver) return;
+    this.#head = head;
+    const coding = codingOf(head.headers['content-encoding']);
+    if (coding === undefined) {
+      this.#fail(
+        new LlmFailure('upstream', `${name(this.#call)} answered in a coding that is not known: ${head.headers['content-encoding']}.`, {
+          status: 502,
+        }),
+      );
+      return;
+    }
+    if (coding !== 'identity')
+      this.#decompressor = createDecompressor(coding, {
+        onData: (chunk) => this.#onPlain(chunk),
+        onEnd: () => this.#onPlainEnd(),
+        onError: (error) =>
+          this.#fail(new LlmFailure('cut', `${name(this.#call)} sent a damaged answer.`, { status: 502, cause: error })),
+      });
+    if (head.status < 200 || head.status >= 300) this.#refusal = [];
+    else this.#sink.onHead(head);
+  }
+
+  onData(chunk: Buffer): void {
+    if (this.isOver) return;
+    if (this.#decompressor === undefined) this.#onPlain(chunk);
+    else this.#decompressor.write(chunk);
+  }
+
+  onEnd(): void {
+    if (this.isOver) return;
+    if (this.#decompressor === undefined) this.#onPlainEnd();
+    else this.#decompressor.end();
+  }
+
+  onError(failure: HttpFailure): void {
+    if (this.isOver) return;
+    // An error status says more than that its body broke off.
+    if (this.#refusal !== undefined) this.#onPlainEnd();
+    else this.#fail(fromHttp(failure, this.#call, this.#head !== undefined));
+  }
+
+  close(): void {
+    this.#decompressor?.destroy();
+  }
+
+  #onPlain(chunk: Buffer): void {
+    if (this.isOver) return;
+    if (this.#refusal === undefined) {
+      this.#sink.onData(chunk);
+      return;
+    }
+    this.#refusalBytes += chunk.length;
+    if (this.#refusalBytes <= ERROR_BYTES_MAX) this.#refusal.push(chunk);
+  }
+
+  #onPlainEnd(): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    if (this.#refusal === undefined) {
+      this.#sink.onEnd();
+      return;
+    }
+    const { status, headers } = this.#head!;
+    const body = Buffer.concat(this.#refusal);
+    this.#sink.onFailure(withWarning(this.#call.format.readError(status, headers, body), this.#call));
+  }
+
+  #fail(failure: LlmFailure): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.close();
+    this.handle?.abort();
+    this.#sink.onFailure(failure);
+  }
+}
+
+/** A refusal of our own credentials is the operator's business: never a 401 to the client. */
+function withWarning(failure: LlmFailure, call: ProviderCall): LlmFailure {
+  if (failure.kind !== 'auth') return failure;
+  return new LlmFailure(
+    'upstream',
+    `${name(call)} refused the gateway's own key (HTTP ${failure.status}). The operator must correct litellm_params.api_key of "${call.deployment.config.name}".`,
+    { status: 502, code: 'upstream_auth', cause: failure },
+  );
+}
+
+function fromHttp(failure: HttpFailure, call: ProviderCall, hasBegun: boolean): LlmFailure {
+  const options = { status: 502, cause: failure };
+  switch (failure.kind) {
+    case 'connect':
+      return new LlmFailure('unreachable', `${name(call)} ${CONNECT_WORDS}: ${failure.message}.`, options);
+    case 'timeout':
+      return new LlmFailure('timeout', `${name(call)} did not answer in time: ${failure.message}.`, {
+        ...options,
+        status: 504,
+      });
+    case 'reset':
+      return new LlmFailure(hasBegun ? 'cut' : 'unreachable', `${name(call)} broke the connection off: ${failure.message}.`, options);
+    case 'malformed':
+    case 'too-large':
+      return new LlmFailure('upstream', `${name(call)} answered something that is not HTTP as it should be: ${failure.message}.`, options);
+    case 'aborted':
+      return new LlmFailure('internal', 'The gateway is shutting down.', { status: 503, cause: failure });
+  }
+}
+
+function name({ deployment }: ProviderCall): string {
+  return `The provider of model "${deployment.config.name}"`;
+}
