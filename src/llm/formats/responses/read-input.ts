@@ -1,7 +1,8 @@
 import { invalid } from '../../conversation/llm-failure.ts';
 import type { Json, Part } from '../../conversation/parts.ts';
 import type { Role, Turn } from '../../conversation/request.ts';
-import { extrasOf, isObject, type Members, membersOf, ownExtras } from './json-members.ts';
+import { isObject, type Members, membersOf } from './json-members.ts';
+import { withMessageMembers } from './message-members.ts';
 import { readContent } from './read-content.ts';
 import { readItem } from './read-items.ts';
 import type { Sealed } from './seal-code.ts';
@@ -87,18 +88,13 @@ class InputReader {
   }
 }
 
-/** How the extras of a message's first part name the message's own members. */
-export const MESSAGE_PREFIX = 'message.';
-
 function messageParts(item: Members): readonly Part[] {
   const itemId = item.text('id');
-  const own: Record<string, Json> = {};
-  for (const [name, member] of Object.entries(item.rest(['type', 'role', 'content', 'id'])))
-    if (name !== 'status' || member !== 'completed') own[MESSAGE_PREFIX + name] = member;
-  const parts = readContent(item.value['content'], item.at('content'));
-  return parts.map((part, at) => ({
+  const own = item.rest(['type', 'role', 'content', 'id']);
+  if (own['status'] === 'completed') delete own['status'];
+  return readContent(item.value['content'], item.at('content')).map((part, at) => ({
     ...part,
     itemId,
-    extras: at === 0 ? extrasOf({ ...ownExtras(part.extras), ...own } as Record<string, Json>) : part.extras,
+    extras: at === 0 ? withMessageMembers(part.extras, own) : part.extras,
   }));
 }

@@ -10,23 +10,16 @@ import type {
   TextPart,
 } from '../../conversation/parts.ts';
 import { dropCommon, foreignName } from './drop-names.ts';
-import { isObject, ownExtras } from './json-members.ts';
-import { MESSAGE_PREFIX } from './read-input.ts';
+import { isObject } from './json-members.ts';
+import { partMembers } from './message-members.ts';
 
 /** The content of a message of a user or developer, or of a tool's output. What cannot be said there is reported. */
 export function writeContent(parts: readonly Part[], dropped: Dropped): readonly JsonObject[] {
   return parts.flatMap((part) => {
     dropCommon(part, dropped);
     const content = contentOf(part, dropped);
-    return content === undefined ? [] : [{ ...content, ...partExtras(part) }];
+    return content === undefined ? [] : [{ ...content, ...partMembers(part.extras) }];
   });
-}
-
-/** Members of the part itself, as opposed to those of its message. */
-export function partExtras(part: Part): JsonObject {
-  return Object.fromEntries(
-    Object.entries(ownExtras(part.extras)).filter(([name]) => !name.startsWith(MESSAGE_PREFIX)),
-  );
 }
 
 function contentOf(part: Part, dropped: Dropped): JsonObject | undefined {
@@ -114,7 +107,7 @@ function endingOf(mediaType: string): string {
 /** Content of a message of the assistant. */
 export function writeOutputContent(part: TextPart | RefusalPart, dropped: Dropped): JsonObject {
   dropCommon(part, dropped);
-  const extras = partExtras(part);
+  const extras = partMembers(part.extras);
   if (part.kind === 'refusal') return { type: 'refusal', refusal: part.text, ...extras };
   const annotations = (part.citations ?? []).flatMap((citation) => {
     const annotation = writeCitation(citation, part.text.length);

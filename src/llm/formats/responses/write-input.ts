@@ -12,7 +12,7 @@ import type {
 import type { ModelRequest, Turn } from '../../conversation/request.ts';
 import { dropCommon, dropExtras, foreignName } from './drop-names.ts';
 import { ownExtras } from './json-members.ts';
-import { MESSAGE_PREFIX } from './read-input.ts';
+import { messageMembers } from './message-members.ts';
 import type { WireNames } from './wire-names.ts';
 import { writeContent, writeOutputContent } from './write-content.ts';
 
@@ -56,7 +56,8 @@ class InputWriter {
       const first = said[0];
       const content = writeContent(said, this.#dropped);
       said = [];
-      if (content.length > 0) this.items.push({ type: 'message', role, content, ...messageMembers(first!) });
+      if (content.length > 0)
+        this.items.push({ type: 'message', role, content, ...messageMembers(first!.extras) });
     };
     for (const part of parts) {
       const item = this.#inputItem(part);
@@ -121,7 +122,7 @@ class InputWriter {
           ...itemId(part),
           role: 'assistant',
           content: said.map((one) => writeOutputContent(one, this.#dropped)),
-          ...messageMembers(part),
+          ...messageMembers(part.extras),
         });
         at += said.length;
       } else if (part.kind === 'thinking') {
@@ -267,15 +268,6 @@ function itemId(part: Part): JsonObject {
   return part.itemId === undefined ? {} : { id: part.itemId };
 }
 
-/** What the first part of a message says of the message itself. */
-function messageMembers(part: Part): JsonObject {
-  const members: Record<string, Json> = {};
-  for (const [name, member] of Object.entries(ownExtras(part.extras)))
-    if (name.startsWith(MESSAGE_PREFIX) && member !== undefined)
-      members[name.slice(MESSAGE_PREFIX.length)] = member;
-  return members;
-}
-
 /** The parts from `start` on of which each belongs to the one before it. */
 function runOf(
   parts: readonly Part[],
@@ -291,7 +283,7 @@ function isSameMessage(last: Part, next: Part): boolean {
   return (
     (next.kind === 'text' || next.kind === 'refusal') &&
     next.itemId === last.itemId &&
-    Object.keys(messageMembers(next)).length === 0
+    Object.keys(messageMembers(next.extras)).length === 0
   );
 }
 
