@@ -55,6 +55,7 @@ export function takeTurn(
           headers: requestHeaders(call, format.name),
           timeouts: timeoutsFor(call, deployment, deps),
         },
+        request,
         listener,
         onHead,
         deps.http,

@@ -1,6 +1,7 @@
 import type { HttpClient, ResponseHead } from '../../net/http-client.ts';
 import type { AnswerReader, Format } from '../conversation/format.ts';
 import { LlmFailure } from '../conversation/llm-failure.ts';
+import type { ModelRequest } from '../conversation/request.ts';
 import { parsedBody, tooLarge, wrongType } from '../upstream/body.ts';
 import { EventTap, EventTooLargeError } from '../upstream/event-tap.ts';
 import { type ProviderCall, type ProviderSink, sendToProvider } from '../upstream/provider-request.ts';
@@ -8,21 +9,33 @@ import type { TurnHandle, TurnListener } from './turn.ts';
 
 type OnHead = (head: ResponseHead) => void;
 
-/** A turn of a provider, read in its format. */
+/** A turn of a provider, read in its format. `request`: what it was asked, in no format. */
 export function providerTurn(
   call: ProviderCall,
+  request: ModelRequest,
   listener: TurnListener,
   onHead: OnHead,
   http: HttpClient,
   bytesMax: number,
 ): TurnHandle {
-  const once = new OneEnd(listener);
+  const once = new OneEnd(restored(call.format, request, listener));
   const sink = call.isStream
     ? new StreamReader(call.format.answerReader(), once, onHead)
     : new BodyReader(call.format, once, onHead, bytesMax);
   const handle = sendToProvider(call, sink, http);
   once.onOver = () => handle.abort();
   return handle;
+}
+
+/** The listener, told of tools by the names that the request has for them. */
+function restored(format: Format, request: ModelRequest, listener: TurnListener): TurnListener {
+  const restore = format.restorer(request);
+  if (restore === undefined) return listener;
+  return {
+    onEvents: (events) => listener.onEvents(events.flatMap(restore)),
+    onEnd: () => listener.onEnd(),
+    onFailure: (failure) => listener.onFailure(failure),
+  };
 }
 
 /** Passes on what is heard until the first end or failure; a failure that was found here ends the request, too. */
