@@ -77,9 +77,10 @@ export class Llm {
     const deps = this.#attemptDeps(id);
     if (call.wantsTools && host !== undefined && (await this.#withTools(call, out, outcome, deps, host)))
       return;
+    const isMocked = call.text.has('mock_response');
     const translate = this.#translator(call, out, outcome, deps);
     await this.#answered(call.model, id, out, outcome, (deployment) =>
-      !deployment.isMock && formatFor(deployment, call.route.format) === call.route.format
+      !deployment.isMock && !isMocked && formatFor(deployment, call.route.format) === call.route.format
         ? forward(call, deployment, out, outcome, deps)
         : translate(deployment),
     );

@@ -34,7 +34,7 @@ export function takeTurn(
 ): Promise<TurnResult> {
   outcome.sentMs = deps.clock.monotonicMs();
   const gone = (listener: Parameters<typeof onGone>[1]): (() => void) => onGone(out, listener);
-  if (deployment.isMock) {
+  if (deployment.isMock || source['mock_response'] !== undefined) {
     const script = readScript(source['mock_response'] ?? deployment.config.mockResponse);
     const facts = { id: `mock-${deps.id}`, createdAt: Math.floor(deps.clock.now() / 1_000) };
     return runTurn((listener) => mockTurn(request, script, listener, facts), taker, gone);
