@@ -26,18 +26,20 @@ export interface ProviderReply {
   readonly cutHead?: boolean;
 }
 
+export type ProviderAct = ProviderReply | ((request: ProviderRequest) => ProviderReply);
+
 export interface TestProvider extends AsyncDisposable {
   /** `http://127.0.0.1:port`. */
   readonly url: string;
   readonly requests: readonly ProviderRequest[];
   /** What it answers from now on; a list is used up one by one, and its last stays. */
-  answer(...replies: readonly (ProviderReply | ((request: ProviderRequest) => ProviderReply))[]): void;
+  answer(...replies: readonly ProviderAct[]): void;
 }
 
 /** A provider of models on a real port, which does what the test says. */
-export async function startProvider(...first: Parameters<TestProvider['answer']>): Promise<TestProvider> {
+export async function startProvider(...first: readonly ProviderAct[]): Promise<TestProvider> {
   const requests: ProviderRequest[] = [];
-  let replies = [...first];
+  let replies: ProviderAct[] = [...first];
   const server = createServer((request, response) => void serve(request, response));
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const chunks: Buffer[] = [];
