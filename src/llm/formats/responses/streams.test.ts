@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { buildAnswer } from '../../conversation/answer-builder.ts';
-import { factsFor, goldenEvents, type Loose, readEvents, writeEvents } from '../../../../test/support/responses-wire.ts';
+import {
+  factsFor,
+  goldenEvents,
+  type Loose,
+  readEvents,
+  writeEvents,
+} from '../../../../test/support/responses-wire.ts';
 import { RESPONSES } from './format.ts';
 
 const STREAMS = ['stream-mcp.jsonl', 'stream-agent.jsonl', 'stream-incomplete.jsonl'];
