@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { randomInput } from '../../../../test/support/random-inputs.ts';
 import type { Loose } from '../../../../test/support/responses-wire.ts';
+import { seededRandom } from '../../../../test/support/seeded-random.ts';
 import { Dropped } from '../../conversation/dropped.ts';
 import { LlmFailure } from '../../conversation/llm-failure.ts';
 import type { JsonObject } from '../../conversation/parts.ts';
@@ -87,6 +89,16 @@ describe('a request with everything in it', () => {
     ]);
   });
 });
+
+it.each(Array.from({ length: 100 }, (_, seed) => seed + 1))(
+  'a conversation goes out as it came in (seed %i)',
+  (seed) => {
+    const input = randomInput(seededRandom(seed));
+    const { body, dropped } = write(read({ input }));
+    expect(body['input']).toEqual(input);
+    expect(dropped).toEqual([]);
+  },
+);
 
 describe('reading a request', () => {
   it('takes the short forms that clients use', () => {

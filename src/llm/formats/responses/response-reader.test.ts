@@ -115,6 +115,31 @@ describe('a stream of an imitator', () => {
       [...text, ...call],
     ],
     [
+      'gives every item the same place, and says only how it ends',
+      [
+        CREATED,
+        { type: 'response.output_item.done', output_index: 0, item: CALL },
+        { type: 'response.output_item.done', output_index: 0, item: CALL },
+        {
+          type: 'response.output_item.done',
+          output_index: 0,
+          item: { ...CALL, id: 'fc_2', call_id: 'call_2' },
+        },
+        COMPLETED,
+      ],
+      [...call, { ...call[0], id: 'call_2' }],
+    ],
+    [
+      'says the text again after the end of its item',
+      [
+        CREATED,
+        { type: 'response.output_item.done', output_index: 0, item: TEXT },
+        { type: 'response.output_text.done', output_index: 0, content_index: 0, text: 'Hello' },
+        COMPLETED,
+      ],
+      text,
+    ],
+    [
       'gives every event another id',
       [
         { type: 'response.output_item.added', output_index: 0, item: { ...TEXT, id: 'a', content: [] } },

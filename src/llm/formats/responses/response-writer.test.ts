@@ -145,6 +145,45 @@ describe('the streams that are written', () => {
     ]);
   });
 
+  it('tell the outcome of a call of the gateway at once, and not with what comes after it', () => {
+    const call = {
+      kind: 'server-call',
+      id: 'mcp_1',
+      server: 'db',
+      name: 'query',
+      approvalId: 'mcpr_1',
+    } as const;
+    const events = writeEvents(
+      [
+        START,
+        { kind: 'part-start', at: 0, part: call },
+        { kind: 'input', at: 0, text: '{"q":1}' },
+        { kind: 'result', at: 0, content: [{ kind: 'text', text: 'no such table' }], isError: true },
+        { kind: 'part-end', at: 0 },
+      ],
+      factsFor({}),
+    );
+    expect(events.slice(2).map(({ type }) => type)).toEqual([
+      'response.output_item.added',
+      'response.mcp_call.in_progress',
+      'response.mcp_call_arguments.delta',
+      'response.mcp_call_arguments.done',
+      'response.mcp_call.failed',
+      'response.output_item.done',
+    ]);
+    expect(events.at(-1)!['item']).toEqual({
+      id: 'mcp_1',
+      type: 'mcp_call',
+      status: 'failed',
+      approval_request_id: 'mcpr_1',
+      arguments: '{"q":1}',
+      error: { type: 'mcp_tool_execution_error', content: [{ type: 'text', text: 'no such table' }] },
+      name: 'query',
+      output: null,
+      server_label: 'db',
+    });
+  });
+
   it('show images as generated ones, and report what cannot be shown', () => {
     const facts = factsFor({});
     const whole = (at: number, part: Loose): AnswerEvent[] =>
