@@ -1,4 +1,9 @@
-import { type Authenticator, createAuthenticator, type Principal } from '../auth/authenticate.ts';
+import {
+  type Authenticator,
+  createAuthenticator,
+  type Principal,
+  type RouteKind,
+} from '../auth/authenticate.ts';
 import type { LanportConfig } from '../config/load.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Secret } from '../core/secret.ts';
@@ -15,7 +20,7 @@ export interface Access {
   readonly policy: McpPolicy;
   readonly accessGroups: readonly string[];
   /** Throws GatewayError `auth-…`, `address-forbidden`. */
-  authenticate(exchange: Exchange, routeKind: 'mcp' | 'admin' | 'health'): Principal;
+  authenticate(exchange: Exchange, routeKind: RouteKind): Principal;
   /** The principal, or `undefined` when the request has no valid key. */
   identify(exchange: Exchange): Principal | undefined;
   readonly addressOf: Authenticator['addressOf'];

@@ -125,6 +125,8 @@ export function createSurface(options: SurfaceOptions): BridgeSurface {
       messages: (exchange) => sse.post(exchange, deps),
       health: (exchange, route) => health(exchange, route.probe, mcp, authenticate),
       admin: unknownRoute,
+      llm: unknownRoute,
+      models: unknownRoute,
       status: (exchange) => sendStatusPage(exchange, VERSION),
     },
   });

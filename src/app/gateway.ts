@@ -25,8 +25,9 @@ import { type OpenedStore, openStore, type StoreMode } from '../store/open-store
 import { type BufferedLog, errorChain, type Log } from '../telemetry/log.ts';
 import { type Access, requireKey } from './access.ts';
 import { postgresConnector } from './connectors.ts';
-import { demoServer, prepareDemo } from './demo.ts';
+import { demoModel, demoServer, prepareDemo } from './demo.ts';
 import { LiveConfig } from './live-config.ts';
+import { ModelSurface } from './model-surface.ts';
 import { Reload, type ReloadDeps } from './reload.ts';
 import { openSealSecrets } from './seal-secrets.ts';
 import { VERSION } from './version.ts';
@@ -157,6 +158,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     return known.deps;
   };
   const startedAt = clock.now();
+  const models = new ModelSurface(config, { live, http, ledger, log, clock, mcpDeps });
   const edge = new Edge({
     bounds: live.bounds,
     browser: live.browser,
@@ -194,6 +196,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
           reload: () => reload.request('admin'),
         }),
       status: (exchange) => sendStatusPage(exchange, VERSION),
+      ...models.handlers,
     },
   });
   scope.add('listener', () => edge[Symbol.asyncDispose]());
@@ -202,7 +205,11 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     stamps: options.stamps,
     apply: async (next) => {
       const renewed = { ...options, config: next };
-      return live.apply(await withServers(renewed, opened), keyOf(renewed).masterKey, { mcp, edge, log });
+      const served = await withServers(renewed, opened);
+      const newModels = models.prepare(served);
+      const change = await live.apply(served, keyOf(renewed).masterKey, { mcp, edge, log });
+      newModels.use();
+      return change;
     },
     clock,
     log,
@@ -261,7 +268,8 @@ async function withServers(
   await prepareDemo(embedded, log);
   const { serverStartMs, callTotalMs, inFlightPerServerMax } = config.limits;
   const demo = demoServer(serverStartMs, callTotalMs, inFlightPerServerMax);
-  return { ...config, mcp: { ...config.mcp, servers: [demo] } };
+  const models = config.llm.models.length > 0 ? config.llm.models : [demoModel()];
+  return { ...config, mcp: { ...config.mcp, servers: [demo] }, llm: { ...config.llm, models } };
 }
 
 function connectors(

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { GatewayError } from '../core/errors.ts';
-import { type Body, type EventStream, whole } from '../gateway/exchange.ts';
+import { type AnswerStream, type Body, type EventStream, whole } from '../gateway/exchange.ts';
 import { bytesOf, isJsonType } from './body-facts.ts';
 import type { EdgeExchange, SlowAnswers } from './edge-exchange.ts';
 import { BUFFERED_BYTES_MAX, type EventStreams, eventText, STREAM_HEADERS } from './event-stream.ts';
@@ -171,6 +171,22 @@ export class HttpExchange implements EdgeExchange {
     this.#response.writeHead(200, { ...STREAM_HEADERS, ...headers, 'x-request-id': this.requestId });
     this.#response.write(': open\n\n');
     return this.#deps.streams.hold(this.#response, this, brings);
+  }
+
+  openAnswer(headers: Readonly<Record<string, string>>): AnswerStream {
+    this.#answered = true;
+    this.status = 200;
+    const response = this.#response;
+    response.writeHead(200, { ...headers, 'x-request-id': this.requestId });
+    return {
+      write: (bytes) => {
+        this.bytesOut += bytes.length;
+        return response.write(bytes);
+      },
+      onDrain: (listener) => void response.once('drain', listener),
+      end: () => void response.end(),
+      destroy: () => void response.destroy(),
+    };
   }
 
   event(data: Buffer, id?: string): boolean {

@@ -3,6 +3,15 @@ export type Route =
   | { readonly kind: 'mcp'; readonly names: readonly string[] | undefined }
   | { readonly kind: 'sse'; readonly names: readonly string[] | undefined }
   | { readonly kind: 'messages' }
+  | {
+      readonly kind: 'llm';
+      readonly format: 'chat' | 'responses' | 'messages' | 'gemini';
+      readonly operation: 'generate' | 'count-tokens' | 'embed';
+      /** In addresses that name it. */
+      readonly model: string | undefined;
+      readonly isStream: boolean | undefined;
+    }
+  | { readonly kind: 'models'; readonly model: string | undefined }
   | { readonly kind: 'health'; readonly probe: 'all' | 'liveness' | 'readiness' }
   | { readonly kind: 'admin'; readonly operation: string; readonly argument: string | undefined }
   | { readonly kind: 'status' }
@@ -12,10 +21,38 @@ export type Route =
 const MCP: Route = { kind: 'mcp', names: undefined };
 const UNKNOWN: Route = { kind: 'unknown' };
 
+type LlmKind = Extract<Route, { kind: 'llm' }>;
+
+function llm(format: LlmKind['format'], operation: LlmKind['operation']): Route {
+  return { kind: 'llm', format, operation, model: undefined, isStream: undefined };
+}
+
+/** Gemini's verbs (Gemini API, "All methods"). */
+const VERBS: Readonly<Record<string, Pick<LlmKind, 'operation' | 'isStream'>>> = {
+  generateContent: { operation: 'generate', isStream: false },
+  streamGenerateContent: { operation: 'generate', isStream: true },
+  countTokens: { operation: 'count-tokens', isStream: false },
+  embedContent: { operation: 'embed', isStream: false },
+};
+
 const FIXED: ReadonlyMap<string, Route> = new Map<string, Route>([
   ['/mcp', MCP],
   ['/sse', { kind: 'sse', names: undefined }],
   ['/messages', { kind: 'messages' }],
+  ['/v1/chat/completions', llm('chat', 'generate')],
+  ['/chat/completions', llm('chat', 'generate')],
+  ['/v1/embeddings', llm('chat', 'embed')],
+  ['/embeddings', llm('chat', 'embed')],
+  ['/v1/responses', llm('responses', 'generate')],
+  ['/responses', llm('responses', 'generate')],
+  ['/v1/responses/input_tokens', llm('responses', 'count-tokens')],
+  ['/v1/messages', llm('messages', 'generate')],
+  ['/v1/messages/count_tokens', llm('messages', 'count-tokens')],
+  ['/anthropic/v1/messages', llm('messages', 'generate')],
+  ['/anthropic/v1/messages/count_tokens', llm('messages', 'count-tokens')],
+  ['/v1/models', { kind: 'models', model: undefined }],
+  ['/models', { kind: 'models', model: undefined }],
+  ['/v1beta/models', { kind: 'models', model: undefined }],
   ['/health', { kind: 'health', probe: 'all' }],
   ['/health/liveliness', { kind: 'health', probe: 'liveness' }],
   ['/health/liveness', { kind: 'health', probe: 'liveness' }],
@@ -47,7 +84,18 @@ export function routeOf(path: string): Route {
     return { kind: 'admin', operation: 'server', argument: decode(parts[3]!) };
   if (trimmed.startsWith('/v1/mcp/server/') && parts.length === 5 && parts[4] === 'restart')
     return { kind: 'admin', operation: 'server-restart', argument: decode(parts[3]!) };
+  if (parts.length >= 3 && (parts[0] === 'v1' || parts[0] === 'v1beta') && parts[1] === 'models')
+    return modelRoute(decode(parts.slice(2).join('/')));
   return UNKNOWN;
+}
+
+/** A model's own address, or one of Gemini's verbs behind it. */
+function modelRoute(text: string): Route {
+  const colon = text.lastIndexOf(':');
+  const verb = colon < 0 ? undefined : VERBS[text.slice(colon + 1)];
+  return verb === undefined
+    ? { kind: 'models', model: text }
+    : { kind: 'llm', format: 'gemini', model: text.slice(0, colon), ...verb };
 }
 
 function scoped(kind: 'mcp' | 'sse', text: string): Route {

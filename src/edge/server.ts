@@ -76,7 +76,7 @@ export class Edge implements AsyncDisposable {
       headMs: Math.min(HEADERS_MS, deps.bounds.bodyReadMs),
       requestMs: deps.bounds.bodyReadMs,
       keepAliveMs: KEEP_ALIVE_SOCKET_MS,
-      serves: (path) => routeOf(path).kind === 'mcp',
+      serves: (path) => isHot(routeOf(path).kind),
       serve: (exchange) => void this.#serve(exchange),
     });
     const { keepAliveMs } = deps.bounds;
@@ -182,6 +182,10 @@ export class Edge implements AsyncDisposable {
         return this.#deps.handlers.health(exchange, route);
       case 'admin':
         return this.#deps.handlers.admin(exchange, route);
+      case 'llm':
+        return this.#deps.handlers.llm(exchange, route);
+      case 'models':
+        return this.#deps.handlers.models(exchange, route);
       case 'status':
         return this.#deps.handlers.status(exchange, route);
       case 'oauth':
@@ -214,4 +218,9 @@ export class Edge implements AsyncDisposable {
     if (exchange.isGone) return;
     sendError(exchange, failure);
   }
+}
+
+/** Whether the requests of a route are many, and worth the short way. */
+function isHot(kind: Route['kind']): boolean {
+  return kind === 'mcp' || kind === 'llm';
 }

@@ -20,6 +20,17 @@ export interface EventStream {
   onClose(listener: () => void): void;
 }
 
+/** An answer that comes in pieces. */
+export interface AnswerStream {
+  /** `false`: the reader is slow, and more should wait for `onDrain`. */
+  write(bytes: Buffer): boolean;
+  /** Calls `listener` once, when what was written has gone out. */
+  onDrain(listener: () => void): void;
+  end(): void;
+  /** Breaks the connection off, so that nobody takes the answer for whole. */
+  destroy(): void;
+}
+
 /** One HTTP request and its answer, as the gateway sees them; `edge/` makes them. */
 export interface Exchange {
   /** UUID version 7; sent back as `x-request-id`. */
@@ -49,6 +60,8 @@ export interface Exchange {
    * under way.
    */
   openStream(headers?: Readonly<Record<string, string>>, brings?: 'news' | 'answers'): EventStream;
+  /** Begins an answer in pieces, whose head says 200. */
+  openAnswer(headers: Readonly<Record<string, string>>): AnswerStream;
   /**
    * Writes one event before the answer, which then becomes the last event of the stream; without data it only names the place where the
    * stream begins. `false`: the client takes no event stream, or is gone, or reads too slowly.

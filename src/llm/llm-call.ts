@@ -40,7 +40,10 @@ export function readCall(route: LlmRoute, body: Buffer, headers: IncomingHttpHea
   }
   const model = route.model ?? text.string('model');
   if (model === undefined || model === '')
-    throw invalid('The body names no model: "model" must be the name of one (GET /v1/models lists them).', 'model');
+    throw invalid(
+      'The body names no model: "model" must be the name of one (GET /v1/models lists them).',
+      'model',
+    );
   const stream = text.slice('stream')?.toString('latin1');
   if (stream !== undefined && stream !== 'true' && stream !== 'false' && stream !== 'null')
     throw invalid('"stream" must be true or false.', 'stream');

@@ -5,6 +5,8 @@ export interface OfferedTool {
   /** The name under which clients know it; unique among the tools of one request. */
   readonly name: string;
   readonly server: string;
+  /** The server's own name of it. */
+  readonly originalName: string;
   readonly description: string | undefined;
   readonly schema: JsonObject;
 }
@@ -51,8 +53,8 @@ export interface AnswerSink {
   /** Calls `listener` when the client goes away before its answer is complete; returns the way to forget it. */
   onGone(listener: () => void): () => void;
   send(status: number, headers: Readonly<Record<string, string>>, body: Buffer): void;
-  /** Begins an answer in pieces. */
-  begin(status: number, headers: Readonly<Record<string, string>>): void;
+  /** Begins an answer in pieces, whose head says 200. */
+  begin(headers: Readonly<Record<string, string>>): void;
   /** `false`: the client reads slowly; more is to be written when `onDrain` has called. */
   write(bytes: Buffer): boolean;
   /** Calls `listener` once. */

@@ -150,6 +150,11 @@ export class LaneConnection implements Carrier {
     this.#done(last);
   }
 
+  onDrain(listener: () => void): void {
+    if (this.socket.writableNeedDrain) this.socket.once('drain', listener);
+    else setImmediate(listener);
+  }
+
   destroy(): void {
     this.socket.destroy();
   }

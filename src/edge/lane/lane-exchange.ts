@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { GatewayError } from '../../core/errors.ts';
-import { type Body, type EventStream, whole } from '../../gateway/exchange.ts';
+import { type AnswerStream, type Body, type EventStream, whole } from '../../gateway/exchange.ts';
 import type { EdgeExchange } from '../edge-exchange.ts';
 import { bytesOf, isJsonType } from '../body-facts.ts';
 import { BUFFERED_BYTES_MAX, eventText, STREAM_HEADERS } from '../event-stream.ts';
@@ -116,6 +116,24 @@ export class LaneExchange implements EdgeExchange {
     const events = this.#stream(headers);
     events.write(': open\n\n');
     return this.#shared.streams.hold(events, this, brings);
+  }
+
+  openAnswer(headers: Readonly<Record<string, string>>): AnswerStream {
+    this.#answered = true;
+    this.status = 200;
+    const carrier = this.#carrier;
+    const events = new LaneEvents(carrier, { ...headers, 'x-request-id': this.requestId });
+    this.#events = events;
+    return {
+      write: (bytes) => {
+        this.bytesOut += bytes.length;
+        events.write(bytes);
+        return carrier.writableLength < BUFFERED_BYTES_MAX;
+      },
+      onDrain: (listener) => carrier.onDrain(listener),
+      end: () => events.end(),
+      destroy: () => carrier.destroy(),
+    };
   }
 
   event(data: Buffer, id?: string): boolean {

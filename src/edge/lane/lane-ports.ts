@@ -33,6 +33,8 @@ export interface Carrier {
   /** Writes the head of an answer that comes in pieces; each of them; its end. */
   beginStream(headers: Readonly<Record<string, string>>): void;
   writeChunk(bytes: Buffer | string): void;
+  /** Calls `listener` once, when what waited has gone out. */
+  onDrain(listener: () => void): void;
   endStream(): void;
   /** Ends the connection without what still waits. */
   destroy(): void;

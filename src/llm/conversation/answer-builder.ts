@@ -100,7 +100,7 @@ function partOf({ start, text, seal, citations, output, isError, itemId, extras 
   };
   switch (start.kind) {
     case 'text':
-      return { kind: 'text', text, citations, ...common };
+      return { kind: 'text', text, citations, ...(seal === undefined ? {} : { seal }), ...common };
     case 'refusal':
       return { kind: 'refusal', text, ...common };
     case 'thinking':

@@ -29,6 +29,8 @@ export interface Stop {
   readonly sequence?: string | undefined;
   /** The provider's own word, for formats that have none for `kind`. */
   readonly raw?: string | undefined;
+  /** Members of the answer that only the provider's format has (details of a refusal, a container, what was edited out of the context …). */
+  readonly extras?: Extras | undefined;
 }
 
 /** What a part is, as far as it is known when it begins. Its text, input, seal and citations follow as deltas. */

@@ -40,6 +40,8 @@ export interface TextPart extends Common {
   readonly kind: 'text';
   readonly text: string;
   readonly citations?: readonly Citation[] | undefined;
+  /** Gemini's thought signature of this text, which may be empty. */
+  readonly seal?: Seal | undefined;
 }
 
 /** What a text rests on. `raw` is the format's own object. */
@@ -58,6 +60,8 @@ export interface ImagePart extends Common {
   readonly kind: 'image';
   readonly source: Source;
   readonly detail?: string | undefined;
+  /** Gemini's thought signature of this image. */
+  readonly seal?: Seal | undefined;
 }
 
 /** A PDF, a text, or any other file. */

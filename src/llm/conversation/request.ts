@@ -57,6 +57,8 @@ export interface ServerTools {
   /** As the client wrote it: this gateway's own name or address, or that of somebody else's server. */
   readonly url: string | undefined;
   readonly allowed: readonly string[] | undefined;
+  /** Tools that the model must not have, whatever `allowed` says. */
+  readonly denied?: readonly string[] | undefined;
   /** Tools that are called without asking; `all`, `none`, or by name. */
   readonly approved: 'all' | 'none' | readonly string[];
   /** The format's own object, for a server that is not ours. */

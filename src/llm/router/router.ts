@@ -1,7 +1,8 @@
 import type { LlmConfig } from '../llm-config.ts';
 import type { ModelConfig } from '../model-config.ts';
-import { type Deployment, toDeployment } from '../providers/deployment.ts';
+import { type Deployment, mockDeployment, toDeployment } from '../providers/deployment.ts';
 
+const MOCK = mockDeployment('mock-response');
 const COOLDOWN_MS = 5_000;
 const ALLOWED_FAILS = 3;
 const WINDOW_MS = 60_000;
@@ -44,7 +45,11 @@ export class Router {
   readonly #config: LlmConfig;
   readonly #deps: RouterDeps;
   readonly #groups = new Map<string, Deployment[]>();
-  readonly #wildcards: { readonly prefix: string; readonly suffix: string; readonly deployment: Deployment }[] = [];
+  readonly #wildcards: {
+    readonly prefix: string;
+    readonly suffix: string;
+    readonly deployment: Deployment;
+  }[] = [];
   readonly #health = new Map<string, Health>();
 
   /** Throws an Error for an entry that cannot be used. */
@@ -58,7 +63,11 @@ export class Router {
     const deployment = toDeployment(model);
     const star = model.name.indexOf('*');
     if (star >= 0) {
-      this.#wildcards.push({ prefix: model.name.slice(0, star), suffix: model.name.slice(star + 1), deployment });
+      this.#wildcards.push({
+        prefix: model.name.slice(0, star),
+        suffix: model.name.slice(star + 1),
+        deployment,
+      });
       return;
     }
     const group = this.#groups.get(model.name);
@@ -75,16 +84,17 @@ export class Router {
     ];
   }
 
-  /** The members of a group. */
+  /** The members of a group. `mock-response` is always there: it answers itself. */
   members(name: string): readonly Deployment[] {
     const group = this.#groups.get(name) ?? this.#groups.get(this.#config.router.groupAliases[name] ?? '');
     if (group !== undefined) return group;
     for (const { prefix, suffix, deployment } of this.#wildcards) {
-      if (!name.startsWith(prefix) || !name.endsWith(suffix) || name.length < prefix.length + suffix.length) continue;
+      if (!name.startsWith(prefix) || !name.endsWith(suffix) || name.length < prefix.length + suffix.length)
+        continue;
       const part = name.slice(prefix.length, name.length - suffix.length);
       return [{ ...deployment, model: deployment.model.replace('*', part) }];
     }
-    return [];
+    return name === MOCK.config.name ? [MOCK] : [];
   }
 
   /** The next deployment of a group to try, other than those in `tried` while there are others; `undefined`: all of them rest. */

@@ -45,7 +45,10 @@ export class ObservingPipe implements Pipe {
       return undefined;
     }
     if (seen?.isComplete !== true)
-      throw new LlmFailure('cut', "The provider's answer broke off before its end.", { status: 502, code: 'upstream_cut' });
+      throw new LlmFailure('cut', "The provider's answer broke off before its end.", {
+        status: 502,
+        code: 'upstream_cut',
+      });
     return undefined;
   }
 

@@ -70,11 +70,15 @@ export function sendToProvider(call: ProviderCall, sink: ProviderSink, http: Htt
     // An address or a header that cannot be sent.
     queueMicrotask(() =>
       sink.onFailure(
-        new LlmFailure('internal', `The request to ${name(call)} could not be made; the operator finds the reason in the log.`, {
-          status: 502,
-          code: 'upstream_config',
-          cause: error,
-        }),
+        new LlmFailure(
+          'internal',
+          `The request to ${name(call)} could not be made; the operator finds the reason in the log.`,
+          {
+            status: 502,
+            code: 'upstream_config',
+            cause: error,
+          },
+        ),
       ),
     );
     return { abort() {}, pause() {}, resume() {} };
@@ -112,9 +116,13 @@ class ProviderResponse implements ResponseSink {
     const coding = codingOf(head.headers['content-encoding']);
     if (coding === undefined) {
       this.#fail(
-        new LlmFailure('upstream', `${name(this.#call)} answered in a coding that is not known: ${head.headers['content-encoding']}.`, {
-          status: 502,
-        }),
+        new LlmFailure(
+          'upstream',
+          `${name(this.#call)} answered in a coding that is not known: ${head.headers['content-encoding']}.`,
+          {
+            status: 502,
+          },
+        ),
       );
       return;
     }
@@ -123,7 +131,12 @@ class ProviderResponse implements ResponseSink {
         onData: (chunk) => this.#onPlain(chunk),
         onEnd: () => this.#onPlainEnd(),
         onError: (error) =>
-          this.#fail(new LlmFailure('cut', `${name(this.#call)} sent a damaged answer.`, { status: 502, cause: error })),
+          this.#fail(
+            new LlmFailure('cut', `${name(this.#call)} sent a damaged answer.`, {
+              status: 502,
+              cause: error,
+            }),
+          ),
       });
     if (head.status < 200 || head.status >= 300) this.#refusal = [];
     else this.#sink.onHead(head);
@@ -204,10 +217,18 @@ function fromHttp(failure: HttpFailure, call: ProviderCall, hasBegun: boolean): 
         status: 504,
       });
     case 'reset':
-      return new LlmFailure(hasBegun ? 'cut' : 'unreachable', `${name(call)} broke the connection off: ${failure.message}.`, options);
+      return new LlmFailure(
+        hasBegun ? 'cut' : 'unreachable',
+        `${name(call)} broke the connection off: ${failure.message}.`,
+        options,
+      );
     case 'malformed':
     case 'too-large':
-      return new LlmFailure('upstream', `${name(call)} answered something that is not HTTP as it should be: ${failure.message}.`, options);
+      return new LlmFailure(
+        'upstream',
+        `${name(call)} answered something that is not HTTP as it should be: ${failure.message}.`,
+        options,
+      );
     case 'aborted':
       return new LlmFailure('internal', 'The gateway is shutting down.', { status: 503, cause: failure });
   }

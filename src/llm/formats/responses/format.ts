@@ -2,6 +2,7 @@ import type { Format } from '../../conversation/format.ts';
 import { readError, responseError, writeError } from './errors.ts';
 import { EventLines, memberText } from './event-lines.ts';
 import { ResponseObserver } from './observe.ts';
+import { restorer } from './restorer.ts';
 import { readRequest } from './read-request.ts';
 import { changingMembers } from './response-object.ts';
 import { ResponseReader } from './response-reader.ts';
@@ -15,6 +16,7 @@ export const RESPONSES: Format = {
   readRequest,
   writeRequest,
   readAnswer: (body) => new ResponseReader().whole(body),
+  restorer,
   answerReader: () => new ResponseReader(),
   observer: () => new ResponseObserver(),
   writeAnswer,

@@ -1,0 +1,96 @@
+import type { LanportConfig } from '../config/load.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Handlers } from '../edge/server.ts';
+import type { Exchange } from '../gateway/exchange.ts';
+import { handleLlm, type HandleLlmDeps } from '../gateway/handle-llm.ts';
+import type { HandleMcpDeps } from '../gateway/mcp-deps.ts';
+import { createToolHost } from '../gateway/tool-host.ts';
+import { handleModels } from '../gateway/handle-models.ts';
+import type { Ledger } from '../ledger/ledger-ports.ts';
+import { Llm } from '../llm/llm.ts';
+import type { HttpClient } from '../net/http-client.ts';
+import { judgeModel, type PolicyModel } from '../policy/models.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { LiveConfig } from './live-config.ts';
+
+export interface ModelSurfaceDeps {
+  readonly live: LiveConfig;
+  readonly http: HttpClient;
+  readonly ledger: Ledger;
+  readonly log: Log;
+  readonly clock: Clock;
+  /** What calls of tools need, by the configuration that is in force. */
+  readonly mcpDeps: () => HandleMcpDeps;
+}
+
+interface Models {
+  readonly llm: Llm;
+  readonly known: readonly PolicyModel[];
+  readonly since: number;
+}
+
+/** The models behind the gateway as the edge serves them. A new configuration takes the place of the old one between two requests. */
+export class ModelSurface {
+  readonly #deps: ModelSurfaceDeps;
+  #models: Models;
+
+  /** Throws an Error for a model that cannot be used. */
+  constructor(config: LanportConfig, deps: ModelSurfaceDeps) {
+    this.#deps = deps;
+    this.#models = this.#build(config);
+  }
+
+  /** What a new configuration's models come to; nothing changes before `use`. Throws an Error for a model that cannot be used. */
+  prepare(config: LanportConfig): { use(): void } {
+    const models = this.#build(config);
+    return {
+      use: () => {
+        this.#models = models;
+      },
+    };
+  }
+
+  get handlers(): Pick<Handlers, 'llm' | 'models'> {
+    return {
+      llm: (exchange, route) =>
+        handleLlm(
+          exchange,
+          { ...route, framing: /(?:^|&)alt=sse(?:&|$)/.test(exchange.query ?? '') ? 'sse' : 'array' },
+          this.#llmDeps(),
+        ),
+      models: (exchange, { model }) => {
+        const { llm, since } = this.#models;
+        const { authenticate, judge } = this.#llmDeps();
+        handleModels(exchange, model, { llm, since, authenticate, judge });
+      },
+    };
+  }
+
+  #llmDeps(): HandleLlmDeps {
+    const { live, ledger, log, clock } = this.#deps;
+    const { access } = live;
+    const { llm, known } = this.#models;
+    return {
+      llm,
+      ledger,
+      log,
+      clock,
+      bodyBytesMax: live.bounds.bodyBytesMax,
+      authenticate: (exchange: Exchange, isGemini) =>
+        access.authenticate(exchange, isGemini ? 'gemini' : 'llm'),
+      addressOf: access.addressOf,
+      judge: (principal, model) => judgeModel(principal, model, known),
+      toolHost: (exchange, principal) => createToolHost(exchange, principal, this.#deps.mcpDeps()),
+    };
+  }
+
+  #build(config: LanportConfig): Models {
+    const { http, log, clock, live } = this.#deps;
+    const llm = new Llm(config.llm, { http, log, clock, random: Math.random, bounds: live.bounds });
+    const known = config.llm.models.map(({ name, info }) => {
+      const groups = info['access_groups'];
+      return { name, accessGroups: Array.isArray(groups) ? groups.map(String) : [] };
+    });
+    return { llm, known, since: Math.floor(clock.now() / 1_000) };
+  }
+}

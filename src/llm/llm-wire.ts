@@ -1,0 +1,29 @@
+/** What the gateway needs of requests to models and their answers. */
+import type { FormatName } from './conversation/format-name.ts';
+import type { LlmFailure } from './conversation/llm-failure.ts';
+import { FORMATS } from './formats/formats.ts';
+
+export { LlmFailure } from './conversation/llm-failure.ts';
+export { type LlmCall, type LlmRoute, readCall } from './llm-call.ts';
+export type { AnswerSink, OfferedTool, ToolHost, ToolOutcome } from './llm-ports.ts';
+export type { Part as ToolPart } from './conversation/parts.ts';
+export { type LlmOutcome, newOutcome } from './outcome.ts';
+export { plainBody } from './request-body.ts';
+
+/** An error answer in the words of a format; a provider's own in that format as it came. */
+export function writeFailure(
+  failure: LlmFailure,
+  format: FormatName,
+): { readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly body: Buffer } {
+  const { raw, retryAfterMs } = failure;
+  const retryAfter: Record<string, string> =
+    retryAfterMs === undefined ? {} : { 'retry-after': String(Math.max(1, Math.ceil(retryAfterMs / 1_000))) };
+  if (raw !== undefined && raw.format === format)
+    return {
+      status: raw.status,
+      headers: { 'content-type': 'application/json', ...retryAfter },
+      body: raw.body,
+    };
+  const body = Buffer.from(JSON.stringify(FORMATS[format].writeError(failure)));
+  return { status: failure.status, headers: { 'content-type': 'application/json', ...retryAfter }, body };
+}

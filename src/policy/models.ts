@@ -1,0 +1,36 @@
+import type { Principal } from '../auth/authenticate.ts';
+import type { Verdict } from './rights.ts';
+
+/** What the policy has to know of a model. */
+export interface PolicyModel {
+  readonly name: string;
+  readonly accessGroups: readonly string[];
+}
+
+/** Words of LiteLLM for every model. */
+const EVERY: ReadonlySet<string> = new Set(['*', 'all-proxy-models']);
+const NONE: Verdict = Object.freeze({ allowed: false, rule: 'virtual_keys (no models)' });
+
+/**
+ * Whether a principal may use a model: closed by default, open for the master key. A key's `models` holds names, names with a star, and access
+ * groups of models.
+ */
+export function judgeModel(principal: Principal, model: string, known: readonly PolicyModel[]): Verdict {
+  const { grants } = principal;
+  if (grants === undefined) return { allowed: true, rule: principal.kind };
+  if (grants.models.length === 0) return { ...NONE, rule: `${grants.source}.models (empty)` };
+  const groups = known.find(({ name }) => name === model)?.accessGroups ?? [];
+  const at = grants.models.findIndex(
+    (entry) => EVERY.has(entry) || fits(entry, model) || groups.includes(entry),
+  );
+  return at < 0
+    ? { allowed: false, rule: `${grants.source}.models` }
+    : { allowed: true, rule: `${grants.source}.models[${at}]` };
+}
+
+function fits(entry: string, model: string): boolean {
+  const star = entry.indexOf('*');
+  if (star < 0) return entry === model;
+  const [before, after] = [entry.slice(0, star), entry.slice(star + 1)];
+  return model.length >= entry.length - 1 && model.startsWith(before) && model.endsWith(after);
+}
