@@ -15,15 +15,18 @@ const GOLDEN = JSON.parse(
 ) as JsonObject;
 
 function read(body: Loose): ModelRequest {
-  return RESPONSES.readRequest({ model: 'm', ...body } as JsonObject, {
-    model: undefined,
-    isStream: undefined,
-  });
+  return RESPONSES.readRequest(
+    { model: 'm', ...body },
+    {
+      model: undefined,
+      isStream: undefined,
+    },
+  );
 }
 
 function write(request: ModelRequest): { body: Loose; dropped: readonly string[] } {
   const dropped = new Dropped();
-  return { body: RESPONSES.writeRequest(request, dropped) as Loose, dropped: dropped.names };
+  return { body: RESPONSES.writeRequest(request, dropped), dropped: dropped.names };
 }
 
 function requestOf(members: Partial<ModelRequest>): ModelRequest {
@@ -297,43 +300,5 @@ describe('writing a request of another format', () => {
     expect(wire).toMatch(/^[a-zA-Z0-9_-]{1,128}$/);
     expect(body['tool_choice']).toEqual({ type: 'function', name: wire });
     expect(wireNames(request).byWire.get(wire)).toBe(name);
-  });
-});
-
-describe('a seal of another format', () => {
-  const sealed = { format: 'messages', kind: 'signature', value: 'ErUB+/==' } as const;
-
-  it('survives a client that keeps only the encrypted content, with its very text', () => {
-    const answer = {
-      id: 'x',
-      model: 'm',
-      createdAt: 1,
-      parts: [{ kind: 'thinking', text: 'Let me see…\n', seal: sealed }],
-      stop: { kind: 'end' },
-      usage: undefined,
-    } as const;
-    const response = RESPONSES.writeAnswer(answer, {
-      model: 'm',
-      request: requestOf({}),
-      source: {},
-      newId: (prefix) => `${prefix}1`,
-      now: () => 0,
-      dropped: new Dropped(),
-    });
-    const [{ id, encrypted_content: code }] = response['output'] as Loose[];
-    expect(code).toMatch(/^lanport-seal-1\./);
-    const { turns } = read({ input: [{ type: 'reasoning', id, summary: [], encrypted_content: code }] });
-    expect(turns[0]!.parts).toMatchObject([{ kind: 'thinking', text: 'Let me see…\n', seal: sealed }]);
-  });
-
-  it('is taken as the provider’s own when it is none of ours, or broken', () => {
-    for (const code of ['gAAAAAB', 'lanport-seal-1.', 'lanport-seal-1.e30', 'lanport-seal-2.e30']) {
-      const { turns } = read({
-        input: [{ type: 'reasoning', id: 'rs_1', summary: [], encrypted_content: code }],
-      });
-      expect(turns[0]!.parts).toMatchObject([
-        { seal: { format: 'responses', kind: 'encrypted', value: code, id: 'rs_1' } },
-      ]);
-    }
   });
 });

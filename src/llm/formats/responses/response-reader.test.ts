@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { goldenEvents, type Loose, readEvents } from '../../../../test/support/responses-wire.ts';
+import { type Loose, readEvents } from '../../../../test/support/responses-wire.ts';
 import type { AnswerEvent } from '../../conversation/answer.ts';
 import { buildAnswer } from '../../conversation/answer-builder.ts';
 import { LlmFailure } from '../../conversation/llm-failure.ts';
-import type { JsonObject } from '../../conversation/parts.ts';
 import { RESPONSES } from './format.ts';
 
 const CREATED = { type: 'response.created', response: { id: 'resp_1', model: 'u', created_at: 5 } };
@@ -189,7 +188,7 @@ describe('a stream of an imitator', () => {
 describe('what an answer ended with', () => {
   it('is told from its items, and from why it is incomplete', () => {
     const stopOf = (output: Loose[], response: Loose = {}): string =>
-      buildAnswer(RESPONSES.readAnswer({ id: 'resp_1', output, ...response } as JsonObject)).stop.kind;
+      buildAnswer(RESPONSES.readAnswer({ id: 'resp_1', output, ...response })).stop.kind;
     const incomplete = (reason: string): Loose => ({ status: 'incomplete', incomplete_details: { reason } });
     expect(stopOf([TEXT])).toBe('end');
     expect(stopOf([TEXT, CALL])).toBe('tool-calls');
@@ -257,100 +256,5 @@ describe('an answer that is none', () => {
   it('says when to try again', () => {
     const error = { code: 'rate_limit_exceeded', message: 'Please try again in 1m2.5s. Or not.' };
     expect(failureOf(read({ type: 'error', error })).retryAfterMs).toBe(62_500);
-  });
-});
-
-describe('a provider that refuses', () => {
-  const errorOf = (status: number, body: string, headers: Record<string, string> = {}): LlmFailure =>
-    RESPONSES.readError(status, headers, Buffer.from(body));
-  const openAi = (members: Loose): string =>
-    JSON.stringify({ error: { message: 'no', type: 'x', param: null, code: null, ...members } });
-
-  it.each<[number, string, string]>([
-    [400, openAi({ type: 'invalid_request_error', param: 'input[0]' }), 'invalid'],
-    [400, openAi({ code: 'context_length_exceeded' }), 'context-length'],
-    [400, openAi({ message: "This model's maximum context length is 8192 tokens." }), 'context-length'],
-    [400, openAi({ code: 'invalid_prompt' }), 'content-policy'],
-    [401, openAi({ code: 'invalid_api_key' }), 'auth'],
-    [403, '', 'forbidden'],
-    [404, openAi({ code: 'model_not_found' }), 'not-found'],
-    [413, '<html>too large</html>', 'too-large'],
-    [429, openAi({ type: 'requests', code: 'rate_limit_exceeded' }), 'rate-limit'],
-    [429, openAi({ type: 'insufficient_quota', code: 'insufficient_quota' }), 'quota'],
-    [429, openAi({ message: 'You exceeded your current quota, please check your plan.' }), 'quota'],
-    [500, openAi({ type: 'server_error' }), 'upstream'],
-    [502, '<html><h1>Bad Gateway</h1></html>', 'upstream'],
-    [503, '{"detail":"overloaded"}', 'overloaded'],
-    [504, '', 'timeout'],
-    [422, '{"error":"unprocessable"}', 'invalid'],
-    [400, '[{"error":{"message":"in a list"}}]', 'invalid'],
-  ])('with %i %s is understood as %s', (status, body, kind) => {
-    const failure = errorOf(status, body);
-    expect([failure.kind, failure.status]).toEqual([kind, status]);
-    expect(failure.raw?.body.toString()).toBe(body);
-  });
-
-  it('is believed when it says how long to wait', () => {
-    expect(errorOf(429, '', { 'retry-after': '7' }).retryAfterMs).toBe(7000);
-    expect(errorOf(429, '', { 'retry-after-ms': '250', 'retry-after': '7' }).retryAfterMs).toBe(250);
-    const date = { date: 'Tue, 01 Dec 2026 10:00:00 GMT', 'retry-after': 'Tue, 01 Dec 2026 10:00:30 GMT' };
-    expect(errorOf(429, '', date).retryAfterMs).toBe(30_000);
-    expect(errorOf(429, openAi({ message: 'Please try again in 120ms.' })).retryAfterMs).toBe(120);
-    expect(errorOf(429, openAi({ message: 'Try later.' })).retryAfterMs).toBeUndefined();
-  });
-
-  it('has its words passed on, and others have theirs put into its shape', () => {
-    const body = openAi({ message: 'exactly so', extra: 1 });
-    expect(RESPONSES.writeError(errorOf(400, body))).toEqual(JSON.parse(body));
-    const own = new LlmFailure('invalid', 'model must be a string', { status: 400, param: 'model' });
-    expect(RESPONSES.writeError(own)).toEqual({
-      error: { message: 'model must be a string', type: 'invalid_request_error', param: 'model', code: null },
-    });
-  });
-});
-
-describe('the observer of a stream that goes on unchanged', () => {
-  it.each(['stream-mcp.jsonl', 'stream-agent.jsonl', 'stream-incomplete.jsonl'])(
-    'sees of %s what its reader does',
-    (name) => {
-      const golden = goldenEvents(name);
-      const read = buildAnswer(readEvents(golden));
-      for (const hasNames of [true, false]) {
-        const observer = RESPONSES.observer();
-        const seen = golden.map((event) => {
-          const data = Buffer.from(JSON.stringify(event));
-          const { hasContent, isComplete } = observer.event(hasNames ? event['type'] : undefined, data);
-          return `${hasContent} ${isComplete}`;
-        });
-        expect(seen.slice(0, 2)).toEqual(['false false', 'false false']);
-        expect(new Set(seen.slice(2, -1))).toEqual(new Set(['true false']));
-        expect(seen.at(-1)).toBe('true true');
-        const { usage, stop, failure } = observer.event('', Buffer.from('{}'));
-        expect({ usage, stop, failure }).toEqual({ usage: read.usage, stop: read.stop, failure: undefined });
-      }
-      const whole = RESPONSES.observer().whole(Buffer.from(JSON.stringify(golden.at(-1)!['response'])));
-      expect(whole).toMatchObject({ isComplete: true, usage: read.usage, stop: read.stop });
-    },
-  );
-
-  it('sees failures, and takes no text for an event', () => {
-    const observer = RESPONSES.observer();
-    const text = { delta: '"type":"response.completed"', type: 'response.output_text.delta' };
-    expect(observer.event(undefined, Buffer.from(JSON.stringify(text)))).toMatchObject({
-      isComplete: false,
-      hasContent: true,
-    });
-    const error = { type: 'error', error: { code: 'insufficient_quota', message: 'No money.' } };
-    const seen = observer.event(undefined, Buffer.from(JSON.stringify(error)));
-    expect(seen.failure?.kind).toBe('quota');
-    expect(seen.isComplete).toBe(false);
-    expect(RESPONSES.observer().whole(Buffer.from('<html>')).isComplete).toBe(false);
-  });
-
-  it('has an event for a failure of the gateway’s own', () => {
-    const bytes = RESPONSES.failEvent(new LlmFailure('cut', 'it broke off', { status: 502 })).toString();
-    expect(bytes).toMatch(/^event: error\ndata: \{"type":"error"/);
-    expect(bytes).toContain('event: response.failed\ndata: {"type":"response.failed"');
-    expect(bytes).toContain('"error":{"code":"server_error","message":"it broke off"}');
   });
 });

@@ -31,7 +31,7 @@ const END: readonly AnswerEvent[] = [{ kind: 'stop', stop: { kind: 'end' } }, { 
 function callOf(name: string, deltas: readonly string[]): AnswerEvent[] {
   return [
     { kind: 'part-start', at: 0, part: { kind: 'tool-call', id: 'call_1', name } },
-    ...deltas.map((text): AnswerEvent => ({ kind: 'input', at: 0, text })),
+    ...deltas.map((delta): AnswerEvent => ({ kind: 'input', at: 0, text: delta })),
     { kind: 'part-end', at: 0 },
   ];
 }
@@ -135,7 +135,7 @@ describe('the streams that are written', () => {
       { kind: 'seal', at: 0, seal: { format: 'gemini', kind: 'signature', value: 'sig==' } },
       { kind: 'part-end', at: 0 },
     ]);
-    const input = [{ role: 'user', content: 'hi' }, call, reasoning, output('call_1')];
+    const input = [{ role: 'user', content: 'hi' }, call, reasoning, outputOf('call_1')];
     const { turns } = RESPONSES.readRequest({ model: 'm', input } as never, {
       model: undefined,
       isStream: undefined,
@@ -246,7 +246,7 @@ describe('the streams that are written', () => {
   });
 });
 
-function output(callId: string): Loose {
+function outputOf(callId: string): Loose {
   return { type: 'function_call_output', call_id: callId, output: 'done' };
 }
 
