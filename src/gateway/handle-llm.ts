@@ -9,6 +9,7 @@ import {
   LlmFailure,
   type LlmOutcome,
   type LlmRoute,
+  dollars,
   newOutcome,
   plainBody,
   readCall,
@@ -181,7 +182,7 @@ function finish(
         ? undefined
         : 'internal';
   const totalMs = nowMs - exchange.startedMs;
-  const upstreamMs = outcome.sentMs === undefined ? undefined : (outcome.endedMs ?? nowMs) - outcome.sentMs;
+  const upstreamMs = outcome.upstream.ms(nowMs);
   const { usage } = outcome;
   deps.ledger.end({
     id,
@@ -193,7 +194,7 @@ function finish(
     bytesOut: sink.bytesOut,
     promptTokens: usage?.input,
     completionTokens: usage?.output,
-    cost: undefined,
+    cost: outcome.cost === undefined ? undefined : dollars(outcome.cost),
   });
   deps.log.info('call', {
     call: id,
@@ -206,6 +207,7 @@ function finish(
     tokensIn: usage?.input,
     tokensOut: usage?.output,
     attempts: outcome.attempts,
+    cost: outcome.cost === undefined ? undefined : dollars(outcome.cost),
   });
 }
 

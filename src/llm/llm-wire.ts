@@ -8,6 +8,7 @@ export { type LlmCall, type LlmRoute, readCall } from './llm-call.ts';
 export type { AnswerSink, OfferedTool, ToolHost, ToolOutcome } from './llm-ports.ts';
 export type { Part as ToolPart } from './conversation/parts.ts';
 export { type LlmOutcome, newOutcome } from './outcome.ts';
+export { dollars } from './usage/money.ts';
 export { plainBody } from './request-body.ts';
 export { MemoryResponseStore } from './state/memory-store.ts';
 export { ResponseState } from './state/response-state.ts';

@@ -4,6 +4,7 @@ import type { HttpClient } from '../net/http-client.ts';
 import type { Log } from '../telemetry/log.ts';
 import { planTools } from './agent/plan.ts';
 import { runLoop } from './agent/loop.ts';
+import { timedHost } from './agent/timed-host.ts';
 import { Dropped } from './conversation/dropped.ts';
 import type { AnswerFacts } from './conversation/format.ts';
 import { LlmFailure } from './conversation/llm-failure.ts';
@@ -20,6 +21,7 @@ import type { ResponseState } from './state/response-state.ts';
 import { ClientAnswer } from './turn/client-answer.ts';
 import { takeTurn, type TurnCall, understand } from './turn/converse.ts';
 import type { TurnResult, TurnTaker } from './turn/turn.ts';
+import { PriceBook } from './usage/price-book.ts';
 import { type AttemptDeps, formatFor } from './upstream/attempt-deps.ts';
 import { forward } from './upstream/forward.ts';
 import { answerHeaders } from './upstream/headers.ts';
@@ -56,6 +58,7 @@ export class Llm {
   readonly #config: LlmConfig;
   readonly #deps: LlmDeps;
   readonly #router: Router;
+  readonly #prices = new PriceBook();
 
   /** Throws an Error for a model that cannot be used. */
   constructor(config: LlmConfig, deps: LlmDeps) {
@@ -116,7 +119,6 @@ export class Llm {
         outcome,
         deps,
       );
-      outcome.endedMs = deps.clock.monotonicMs();
       outcome.usage = result.usage;
       if (result.kind === 'done') {
         outcome.stop = result.stop;
@@ -145,7 +147,14 @@ export class Llm {
       isStream: call.isStream,
       out,
       headers: (head) =>
-        answerHeaders(head, { call, deployment: outcome.deployment!, dropped, outcome, id: deps.id }),
+        answerHeaders(head, {
+          call,
+          deployment: outcome.deployment!,
+          dropped,
+          outcome,
+          id: deps.id,
+          nowMs: deps.clock.monotonicMs(),
+        }),
       pingMs: deps.bounds.keepAliveMs,
       onAnswer: call.route.format === 'responses' ? (answer) => this.#keep(call, answer, deps) : undefined,
       monotonicMs: () => deps.clock.monotonicMs(),
@@ -183,7 +192,7 @@ export class Llm {
     try {
       const result = await runLoop({
         plan,
-        host,
+        host: timedHost(host, outcome.upstream, () => deps.clock.monotonicMs()),
         bounds: TOOL_BOUNDS,
         signal: gone.signal,
         newId: facts.newId,
@@ -196,7 +205,6 @@ export class Llm {
         },
       });
       outcome.usage = result.usage;
-      outcome.endedMs = deps.clock.monotonicMs();
       if (result.kind === 'done') answer.end();
       else if (answer.hasBegun && !out.isGone) {
         outcome.failure = result.failure;
@@ -310,6 +318,7 @@ export class Llm {
       id,
       keyId,
       router: this.#config.router,
+      prices: this.#prices,
       requestTimeoutMs: this.#config.requestTimeoutMs,
     };
   }
