@@ -322,6 +322,20 @@ export const REQUIREMENTS = {
     source: 'ARCHITECTURE.md',
     promise: 'Migrations run forward only, once, whole or not at all, from every earlier version.',
   },
+  'llm:cost': {
+    source: 'docs/guide/models.md',
+    promise:
+      'What a request to a model cost is in the ledger and, for whole answers, in x-litellm-response-cost: exact, with the price of each kind of token.',
+  },
+  'llm:own-prices': {
+    source: 'docs/guide/models.md',
+    promise: 'Prices of an entry of model_list, and its base_model, take the place of the bundled ones.',
+  },
+  'llm:overhead': {
+    source: 'docs/guide/models.md',
+    promise:
+      'x-litellm-overhead-duration-ms says how long a whole answer took beyond the wait for providers and tools.',
+  },
   'store:litellm-views': {
     source: 'docs/guide/migrate-from-litellm.md',
     promise: 'litellm_logs and "LiteLLM_SpendLogs" show the ledger in the words of LiteLLM users.',
