@@ -3,6 +3,8 @@ import type { FormatName } from './conversation/format-name.ts';
 import type { LlmFailure } from './conversation/llm-failure.ts';
 import { FORMATS } from './formats/formats.ts';
 
+export { type ListShape, writeEntry, writeList } from './listing/list-shapes.ts';
+export type { EntryTool } from './listing/model-entry.ts';
 export { LlmFailure } from './conversation/llm-failure.ts';
 export { type LlmCall, type LlmRoute, readCall } from './llm-call.ts';
 export type { AnswerSink, OfferedTool, ToolHost, ToolOutcome } from './llm-ports.ts';

@@ -13,6 +13,7 @@ import { FORMATS } from './formats/formats.ts';
 import { type LlmCall, valueOf } from './llm-call.ts';
 import type { LlmConfig } from './llm-config.ts';
 import type { AnswerSink, ToolHost } from './llm-ports.ts';
+import { ModelCatalog } from './model-catalog.ts';
 import type { LlmOutcome } from './outcome.ts';
 import type { Deployment } from './providers/deployment.ts';
 import { isWorthRetrying, standInsFor, waitMs } from './router/retries.ts';
@@ -59,17 +60,30 @@ export class Llm {
   readonly #deps: LlmDeps;
   readonly #router: Router;
   readonly #prices = new PriceBook();
+  /** Seconds since the Unix epoch. */
+  readonly #since: number;
 
   /** Throws an Error for a model that cannot be used. */
   constructor(config: LlmConfig, deps: LlmDeps) {
     this.#config = config;
     this.#deps = deps;
+    this.#since = Math.floor(deps.clock.now() / 1_000);
     this.#router = new Router(config, { now: () => deps.clock.monotonicMs(), random: deps.random });
   }
 
   /** Names that clients may ask for; wildcards as they are written. */
   get names(): readonly string[] {
     return this.#router.names;
+  }
+
+  /** What is known of the models. */
+  get catalog(): ModelCatalog {
+    return new ModelCatalog(this.#config, this.#router, this.#prices, this.#since);
+  }
+
+  /** The name of `model_list` that an alias stands for. */
+  canonical(model: string): string {
+    return this.#router.canonical(model);
   }
 
   has(model: string): boolean {
@@ -252,7 +266,9 @@ export class Llm {
       const failure = await this.#tryGroup(name, id, out, outcome, attempt);
       if (failure === undefined) return;
       if (out.isGone) throw failure;
-      name = standInsFor(model, failure, this.#config).find((one) => !tried.has(one) && this.has(one));
+      name = standInsFor(this.canonical(model), failure, this.#config).find(
+        (one) => !tried.has(one) && this.has(one),
+      );
       if (name === undefined) throw failure;
     }
   }

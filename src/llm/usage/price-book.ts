@@ -14,6 +14,11 @@ export class PriceBook {
     this.#table = table;
   }
 
+  /** Names of the bundled list, `provider/model`. */
+  get names(): readonly string[] {
+    return this.#table.names;
+  }
+
   /** `undefined`: nobody said what it costs. */
   priceOf(deployment: Deployment): Price | undefined {
     return priceWith(deployment.config, this.listed(deployment)?.price);
