@@ -3,6 +3,8 @@ import type { Clock } from '../core/clock.ts';
 import type { Handlers } from '../edge/server.ts';
 import type { Exchange } from '../gateway/exchange.ts';
 import { handleLlm, type HandleLlmDeps } from '../gateway/handle-llm.ts';
+import type { HandleMcpDeps } from '../gateway/mcp-deps.ts';
+import { createToolHost } from '../gateway/tool-host.ts';
 import { handleModels } from '../gateway/handle-models.ts';
 import type { Ledger } from '../ledger/ledger-ports.ts';
 import { Llm } from '../llm/llm.ts';
@@ -17,6 +19,8 @@ export interface ModelSurfaceDeps {
   readonly ledger: Ledger;
   readonly log: Log;
   readonly clock: Clock;
+  /** What calls of tools need, by the configuration that is in force. */
+  readonly mcpDeps: () => HandleMcpDeps;
 }
 
 interface Models {
@@ -76,6 +80,7 @@ export class ModelSurface {
         access.authenticate(exchange, isGemini ? 'gemini' : 'llm'),
       addressOf: access.addressOf,
       judge: (principal, model) => judgeModel(principal, model, known),
+      toolHost: (exchange, principal) => createToolHost(exchange, principal, this.#deps.mcpDeps()),
     };
   }
 

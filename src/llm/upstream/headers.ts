@@ -40,7 +40,7 @@ export interface AnswerHeaderFacts {
 
 /** The headers of the client's answer: LiteLLM's names for what the gateway knows, and what the provider said of limits and itself. */
 export function answerHeaders(
-  head: ResponseHead,
+  head: ResponseHead | undefined,
   { call, deployment, dropped, outcome, id }: AnswerHeaderFacts,
 ): Readonly<Record<string, string>> {
   const headers: Record<string, string> = {
@@ -56,7 +56,7 @@ export function answerHeaders(
     'x-litellm-model-group': call.model,
     'x-litellm-attempted-retries': String(Math.max(0, outcome.attempts - 1)),
   };
-  for (const [name, value] of Object.entries(head.headers)) {
+  for (const [name, value] of Object.entries(head?.headers ?? {})) {
     if (value === undefined || !PASSED_BACK.test(name)) continue;
     headers[name === 'x-request-id' ? 'x-upstream-request-id' : name] = value;
   }

@@ -1,4 +1,5 @@
 import type { Format } from '../../conversation/format.ts';
+import { restoreTools } from '../../conversation/tool-names.ts';
 import { readError, writeError } from './errors.ts';
 import { MessageObserver } from './observe.ts';
 import { readAnswer } from './read-answer.ts';
@@ -6,7 +7,7 @@ import { readRequest } from './read-request.ts';
 import { StreamReader } from './stream-reader.ts';
 import { failEvent, StreamWriter } from './stream-writer.ts';
 import { writeAnswer } from './write-answer.ts';
-import { writeRequest } from './write-request.ts';
+import { wireNames, writeRequest } from './write-request.ts';
 
 /** Anthropic Messages (https://docs.anthropic.com/en/api/messages), as a client and as a provider speaks it. */
 export const MESSAGES: Format = {
@@ -14,6 +15,7 @@ export const MESSAGES: Format = {
   readRequest,
   writeRequest,
   readAnswer,
+  restorer: (request) => restoreTools(wireNames(request)),
   answerReader: () => new StreamReader(),
   observer: () => new MessageObserver(),
   writeAnswer,
