@@ -1,8 +1,10 @@
 import type { Answer, AnswerEvent, PartStart, Stop, Usage } from './answer.ts';
-import type { Citation, Json, Part, Seal } from './parts.ts';
+import type { Citation, Extras, Json, Part, Seal } from './parts.ts';
 
 interface Open {
   readonly start: PartStart;
+  readonly itemId: string | undefined;
+  readonly extras: Extras | undefined;
   text: string;
   seal: Seal | undefined;
   citations: Citation[] | undefined;
@@ -30,6 +32,8 @@ export class AnswerBuilder {
       case 'part-start':
         this.#parts[event.at] = {
           start: event.part,
+          itemId: event.itemId,
+          extras: event.extras,
           text: '',
           seal: undefined,
           citations: undefined,
@@ -89,18 +93,22 @@ export class AnswerBuilder {
   }
 }
 
-function partOf({ start, text, seal, citations, output, isError }: Open): Part {
+function partOf({ start, text, seal, citations, output, isError, itemId, extras }: Open): Part {
+  const common = {
+    ...(itemId === undefined ? {} : { itemId }),
+    ...(extras === undefined ? {} : { extras }),
+  };
   switch (start.kind) {
     case 'text':
-      return { kind: 'text', text, citations };
+      return { kind: 'text', text, citations, ...(seal === undefined ? {} : { seal }), ...common };
     case 'refusal':
-      return { kind: 'refusal', text };
+      return { kind: 'refusal', text, ...common };
     case 'thinking':
-      return { kind: 'thinking', text, isSummary: start.isSummary, seal };
+      return { kind: 'thinking', text, isSummary: start.isSummary, seal, ...common };
     case 'tool-call':
-      return { ...start, input: text, seal };
+      return { ...start, input: text, seal, ...common };
     case 'server-call':
-      return { ...start, input: text, output, isError };
+      return { ...start, input: text, output, isError, ...common };
     case 'whole':
       return start.part;
   }

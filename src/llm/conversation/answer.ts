@@ -1,4 +1,4 @@
-import type { Citation, Json, Part, Seal } from './parts.ts';
+import type { Citation, Extras, Json, Part, Seal } from './parts.ts';
 
 /** Tokens, each counted once: what was read from or written to a cache is part of `input`, what was thought is part of `output`. */
 export interface Usage {
@@ -29,6 +29,8 @@ export interface Stop {
   readonly sequence?: string | undefined;
   /** The provider's own word, for formats that have none for `kind`. */
   readonly raw?: string | undefined;
+  /** Members of the answer that only the provider's format has (details of a refusal, a container, what was edited out of the context …). */
+  readonly extras?: Extras | undefined;
 }
 
 /** What a part is, as far as it is known when it begins. Its text, input, seal and citations follow as deltas. */
@@ -62,7 +64,14 @@ export type PartStart =
  */
 export type AnswerEvent =
   | { readonly kind: 'start'; readonly id: string; readonly model: string; readonly createdAt: number }
-  | { readonly kind: 'part-start'; readonly at: number; readonly part: PartStart }
+  | {
+      readonly kind: 'part-start';
+      readonly at: number;
+      readonly part: PartStart;
+      /** As `itemId` and `extras` of a part. */
+      readonly itemId?: string | undefined;
+      readonly extras?: Extras | undefined;
+    }
   | { readonly kind: 'text'; readonly at: number; readonly text: string }
   /** More of a tool call's input, as text. */
   | { readonly kind: 'input'; readonly at: number; readonly text: string }

@@ -20,6 +20,8 @@ export interface Extras {
 interface Common {
   readonly cache?: CacheMark | undefined;
   readonly extras?: Extras | undefined;
+  /** The id of the item that holds it (Responses); parts of one item share it. Says nothing in other formats, so leaving it out is no loss. */
+  readonly itemId?: string | undefined;
 }
 
 /** Where bytes are: in the request, behind an address, or at the provider. Ids mean something only to the format they come from. */
@@ -38,6 +40,8 @@ export interface TextPart extends Common {
   readonly kind: 'text';
   readonly text: string;
   readonly citations?: readonly Citation[] | undefined;
+  /** Gemini's thought signature of this text, which may be empty. */
+  readonly seal?: Seal | undefined;
 }
 
 /** What a text rests on. `raw` is the format's own object. */
@@ -56,6 +60,8 @@ export interface ImagePart extends Common {
   readonly kind: 'image';
   readonly source: Source;
   readonly detail?: string | undefined;
+  /** Gemini's thought signature of this image. */
+  readonly seal?: Seal | undefined;
 }
 
 /** A PDF, a text, or any other file. */

@@ -28,9 +28,18 @@ export interface FunctionTool {
 export interface FreeformTool {
   readonly kind: 'freeform';
   readonly name: string;
+  readonly namespace?: string | undefined;
   readonly description?: string | undefined;
   /** The format's own object that constrains the text. */
   readonly grammar?: JsonObject | undefined;
+  readonly extras?: Extras | undefined;
+}
+
+/** A group of tools (Responses, tools of type `namespace`): its tools have its name as their `namespace`. */
+export interface ToolNamespace {
+  readonly name: string;
+  /** What the model is told of all of them, for example the instructions of an MCP server. */
+  readonly description?: string | undefined;
   readonly extras?: Extras | undefined;
 }
 
@@ -48,6 +57,8 @@ export interface ServerTools {
   /** As the client wrote it: this gateway's own name or address, or that of somebody else's server. */
   readonly url: string | undefined;
   readonly allowed: readonly string[] | undefined;
+  /** Tools that the model must not have, whatever `allowed` says. */
+  readonly denied?: readonly string[] | undefined;
   /** Tools that are called without asking; `all`, `none`, or by name. */
   readonly approved: 'all' | 'none' | readonly string[];
   /** The format's own object, for a server that is not ours. */
@@ -107,10 +118,13 @@ export interface ModelRequest {
   readonly system: readonly Part[];
   readonly turns: readonly Turn[];
   readonly tools: readonly Tool[];
+  readonly namespaces?: readonly ToolNamespace[] | undefined;
   readonly toolChoice?: ToolChoice | undefined;
   readonly parallelToolCalls?: boolean | undefined;
   readonly sampling: Sampling;
   readonly reasoning?: Reasoning | undefined;
+  /** Whether thoughts shall come with the seals that bring them back (Responses, `include`: `reasoning.encrypted_content`). */
+  readonly sealedThoughts?: boolean | undefined;
   readonly output?: OutputShape | undefined;
   /** low, medium, high (OpenAI). */
   readonly verbosity?: string | undefined;
