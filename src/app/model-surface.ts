@@ -6,8 +6,10 @@ import { handleLlm, type HandleLlmDeps } from '../gateway/handle-llm.ts';
 import type { HandleMcpDeps } from '../gateway/mcp-deps.ts';
 import { createToolHost } from '../gateway/tool-host.ts';
 import { handleModels } from '../gateway/handle-models.ts';
+import { handleResponse } from '../gateway/handle-response.ts';
 import type { Ledger } from '../ledger/ledger-ports.ts';
 import { Llm } from '../llm/llm.ts';
+import { MemoryResponseStore, ResponseState } from '../llm/llm-wire.ts';
 import type { HttpClient } from '../net/http-client.ts';
 import { judgeModel, type PolicyModel } from '../policy/models.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -23,6 +25,8 @@ export interface ModelSurfaceDeps {
   readonly mcpDeps: () => HandleMcpDeps;
 }
 
+const STATE_BYTES_MAX = 64 * 1024 * 1024;
+
 interface Models {
   readonly llm: Llm;
   readonly known: readonly PolicyModel[];
@@ -32,11 +36,15 @@ interface Models {
 /** The models behind the gateway as the edge serves them. A new configuration takes the place of the old one between two requests. */
 export class ModelSurface {
   readonly #deps: ModelSurfaceDeps;
+  readonly #state: ResponseState;
   #models: Models;
 
   /** Throws an Error for a model that cannot be used. */
   constructor(config: LanportConfig, deps: ModelSurfaceDeps) {
     this.#deps = deps;
+    this.#state = new ResponseState(new MemoryResponseStore(STATE_BYTES_MAX, () => deps.clock.now()), () =>
+      deps.clock.now(),
+    );
     this.#models = this.#build(config);
   }
 
@@ -50,7 +58,7 @@ export class ModelSurface {
     };
   }
 
-  get handlers(): Pick<Handlers, 'llm' | 'models'> {
+  get handlers(): Pick<Handlers, 'llm' | 'models' | 'response'> {
     return {
       llm: (exchange, route) =>
         handleLlm(
@@ -58,6 +66,8 @@ export class ModelSurface {
           { ...route, framing: /(?:^|&)alt=sse(?:&|$)/.test(exchange.query ?? '') ? 'sse' : 'array' },
           this.#llmDeps(),
         ),
+      response: (exchange, route) =>
+        handleResponse(exchange, route, { state: this.#state, authenticate: this.#llmDeps().authenticate }),
       models: (exchange, { model }) => {
         const { llm, since } = this.#models;
         const { authenticate, judge } = this.#llmDeps();
@@ -86,7 +96,14 @@ export class ModelSurface {
 
   #build(config: LanportConfig): Models {
     const { http, log, clock, live } = this.#deps;
-    const llm = new Llm(config.llm, { http, log, clock, random: Math.random, bounds: live.bounds });
+    const llm = new Llm(config.llm, {
+      http,
+      log,
+      clock,
+      random: Math.random,
+      bounds: live.bounds,
+      state: this.#state,
+    });
     const known = config.llm.models.map(({ name, info }) => {
       const groups = info['access_groups'];
       return { name, accessGroups: Array.isArray(groups) ? groups.map(String) : [] };

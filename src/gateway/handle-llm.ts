@@ -67,7 +67,7 @@ async function answer(
   try {
     if (!verdict.allowed || !deps.llm.has(call.model)) throw unknownModel(call.model, principal, deps);
     const host = call.wantsTools ? deps.toolHost(exchange, principal) : undefined;
-    await deps.llm.generate(call, sink, id, outcome, host);
+    await deps.llm.generate(call, { id, keyId: principal.id, out: sink, outcome, host });
     failure = outcome.failure;
   } catch (error) {
     failure = error;

@@ -9,6 +9,8 @@ export type { AnswerSink, OfferedTool, ToolHost, ToolOutcome } from './llm-ports
 export type { Part as ToolPart } from './conversation/parts.ts';
 export { type LlmOutcome, newOutcome } from './outcome.ts';
 export { plainBody } from './request-body.ts';
+export { MemoryResponseStore } from './state/memory-store.ts';
+export { ResponseState } from './state/response-state.ts';
 
 /** An error answer in the words of a format; a provider's own in that format as it came. */
 export function writeFailure(

@@ -7,6 +7,7 @@ import { runLoop } from './agent/loop.ts';
 import { Dropped } from './conversation/dropped.ts';
 import type { AnswerFacts } from './conversation/format.ts';
 import { LlmFailure } from './conversation/llm-failure.ts';
+import type { JsonObject } from './conversation/parts.ts';
 import { FORMATS } from './formats/formats.ts';
 import { type LlmCall, valueOf } from './llm-call.ts';
 import type { LlmConfig } from './llm-config.ts';
@@ -15,6 +16,7 @@ import type { LlmOutcome } from './outcome.ts';
 import type { Deployment } from './providers/deployment.ts';
 import { isWorthRetrying, standInsFor, waitMs } from './router/retries.ts';
 import { Router } from './router/router.ts';
+import type { ResponseState } from './state/response-state.ts';
 import { ClientAnswer } from './turn/client-answer.ts';
 import { takeTurn, type TurnCall, understand } from './turn/converse.ts';
 import type { TurnResult, TurnTaker } from './turn/turn.ts';
@@ -29,6 +31,18 @@ export interface LlmDeps {
   /** A number from 0 to 1. */
   readonly random: () => number;
   readonly bounds: { readonly keepAliveMs: number; readonly upstreamResponseBytesMax: number };
+  readonly state: ResponseState;
+}
+
+/** Who asks, and where the answer goes. */
+export interface LlmContext {
+  /** Of the request. */
+  readonly id: string;
+  readonly keyId: string;
+  readonly out: AnswerSink;
+  readonly outcome: LlmOutcome;
+  /** The servers behind the gateway, where the request may use them. */
+  readonly host: ToolHost | undefined;
 }
 
 /** `undefined`: the client was answered. A failure: nothing was written. */
@@ -67,14 +81,9 @@ export class Llm {
    * Has a model answer, and writes the answer to `out`: deployment after deployment is tried as long as nothing was written. What goes wrong later is told
    * to the client in its format, and to `outcome`. Rejects with LlmFailure when nothing was written.
    */
-  async generate(
-    call: LlmCall,
-    out: AnswerSink,
-    id: string,
-    outcome: LlmOutcome,
-    host: ToolHost | undefined,
-  ): Promise<void> {
-    const deps = this.#attemptDeps(id);
+  async generate(asked: LlmCall, { id, keyId, out, outcome, host }: LlmContext): Promise<void> {
+    const deps = this.#attemptDeps(id, keyId);
+    const call = await this.#deps.state.expand(asked, keyId);
     if (call.wantsTools && host !== undefined && (await this.#withTools(call, out, outcome, deps, host)))
       return;
     const isMocked = call.text.has('mock_response');
@@ -138,8 +147,19 @@ export class Llm {
       headers: (head) =>
         answerHeaders(head, { call, deployment: outcome.deployment!, dropped, outcome, id: deps.id }),
       pingMs: deps.bounds.keepAliveMs,
+      onAnswer: call.route.format === 'responses' ? (answer) => this.#keep(call, answer, deps) : undefined,
       monotonicMs: () => deps.clock.monotonicMs(),
     });
+  }
+
+  /** Keeps an answer that the client may refer to. It has it already: trouble with that is the operator's. */
+  #keep(call: LlmCall, answer: JsonObject, { id, keyId }: AttemptDeps): void {
+    const { state, log } = this.#deps;
+    state
+      .keep(call, answer, keyId)
+      .catch((error: unknown) =>
+        log.warn('an answer could not be kept, so that no request can refer to it', { request: id, error }),
+      );
   }
 
   /** Has a model answer that may use our tools. `false`: none of ours are asked for. */
@@ -281,13 +301,14 @@ export class Llm {
     }
   }
 
-  #attemptDeps(id: string): AttemptDeps {
+  #attemptDeps(id: string, keyId: string): AttemptDeps {
     const { http, clock, bounds } = this.#deps;
     return {
       http,
       clock,
       bounds,
       id,
+      keyId,
       router: this.#config.router,
       requestTimeoutMs: this.#config.requestTimeoutMs,
     };

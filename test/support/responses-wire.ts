@@ -13,7 +13,10 @@ const NOW_MS = 1_766_434_880_123;
 /** Events of a stream of Responses, one per line of a golden file. */
 export function goldenEvents(name: string): Loose[] {
   const text = readFileSync(new URL(`../golden/responses/${name}`, import.meta.url), 'utf8');
-  return text.trimEnd().split('\n').map((line) => JSON.parse(line) as Loose);
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Loose);
 }
 
 /** What a writer has to know, for a request as a client of Responses sends it. */

@@ -15,6 +15,8 @@ export interface CacheMark {
 export interface Extras {
   readonly format: FormatName;
   readonly members: JsonObject;
+  /** How that format wrote what has a place of its own here, where it has several words for it. Of no use to others, so no loss. */
+  readonly own?: JsonObject | undefined;
 }
 
 interface Common {

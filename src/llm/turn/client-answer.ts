@@ -2,7 +2,9 @@ import type { ResponseHead } from '../../net/http-client.ts';
 import type { AnswerEvent } from '../conversation/answer.ts';
 import { AnswerBuilder } from '../conversation/answer-builder.ts';
 import type { AnswerFacts, AnswerWriter, Format } from '../conversation/format.ts';
+import { isObject } from '../conversation/json.ts';
 import type { LlmFailure } from '../conversation/llm-failure.ts';
+import type { JsonObject } from '../conversation/parts.ts';
 import type { AnswerSink } from '../llm-ports.ts';
 
 export interface ClientAnswerDeps {
@@ -12,6 +14,8 @@ export interface ClientAnswerDeps {
   readonly out: AnswerSink;
   /** The answer's headers, asked for when it begins; `head`: of the provider's answer, when there is one. */
   readonly headers: (head: ResponseHead | undefined) => Readonly<Record<string, string>>;
+  /** Gets the whole answer as the client got it, where the format says it as one at the end of its streams, too (Responses). */
+  readonly onAnswer: ((answer: JsonObject) => void) | undefined;
   /** Milliseconds of silence after which a stream gets a ping. */
   readonly pingMs: number;
   readonly monotonicMs: () => number;
@@ -61,6 +65,7 @@ export class ClientAnswer {
     for (const event of events) {
       const bytes = this.#writer!.write(event);
       if (bytes.length > 0) pieces.push(bytes);
+      if (event.kind === 'end') this.#finished(bytes);
     }
     if (pieces.length === 0) return true;
     return this.#write(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces));
@@ -78,11 +83,21 @@ export class ClientAnswer {
       return;
     }
     const body = format.writeAnswer(this.#builder.answer(), facts);
+    this.#deps.onAnswer?.(body);
     out.send(
       200,
       { 'content-type': 'application/json', ...headers(this.#head) },
       Buffer.from(JSON.stringify(body)),
     );
+  }
+
+  /** The last events of a stream; the very last one may hold the whole answer. */
+  #finished(bytes: Buffer): void {
+    const { onAnswer } = this.#deps;
+    const from = bytes.lastIndexOf('\ndata: ');
+    if (onAnswer === undefined || from < 0) return;
+    const { response } = JSON.parse(bytes.toString('utf8', from + 7).trim()) as JsonObject;
+    if (isObject(response)) onAnswer(response);
   }
 
   /** Tells the client of a failure in the midst of its stream. */

@@ -14,6 +14,8 @@ export interface AttemptDeps {
   readonly bounds: { readonly keepAliveMs: number; readonly upstreamResponseBytesMax: number };
   /** Of the request. */
   readonly id: string;
+  /** Of who asks. */
+  readonly keyId: string;
   readonly router: RouterConfig;
   readonly requestTimeoutMs: number | undefined;
 }

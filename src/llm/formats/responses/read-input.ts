@@ -39,6 +39,7 @@ class InputReader {
   readonly #system: Part[] = [];
   readonly #turns: OpenTurn[] = [];
   readonly #callSeals: Sealed[] = [];
+  readonly #names = new Map<string, string>();
 
   read(item: Members): void {
     const type = item.text('type') ?? (item.value['role'] === undefined ? undefined : 'message');
@@ -73,10 +74,17 @@ class InputReader {
       );
   }
 
-  #add(role: Role, part: Part): void {
+  #add(role: Role, read: Part): void {
     const last = this.#turns.at(-1);
+    const part = this.#named(read);
     if (last !== undefined && last.isOpen && last.role === role) last.parts.push(part);
     else this.#turns.push({ role, parts: [part], isOpen: true });
+  }
+
+  /** Outputs do not say whose they are; the calls before them do. */
+  #named(part: Part): Part {
+    if (part.kind === 'tool-call') this.#names.set(part.id, part.name);
+    return part.kind === 'tool-result' ? { ...part, name: this.#names.get(part.callId) } : part;
   }
 
   #sealCall({ seal, callId }: Sealed): void {

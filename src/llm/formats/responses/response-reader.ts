@@ -179,7 +179,10 @@ export class ResponseReader implements AnswerReader {
     const whole = event['item'];
     if (!isObject(whole)) return;
     const type = textOf(whole['type']) ?? '';
-    const item = this.#find(type, numberOf(event['output_index']), textOf(whole['id']));
+    const id = textOf(whole['id']);
+    // Some say the end of an item twice.
+    if (id !== undefined && this.#items.some((one) => one.isOver && one.head['id'] === id)) return;
+    const item = this.#find(type, numberOf(event['output_index']), id, false);
     this.#finishItem(item ?? this.#newItem(type, numberOf(event['output_index']), whole), whole);
   }
 
@@ -214,16 +217,24 @@ export class ResponseReader implements AnswerReader {
   #item(event: JsonObject, type: string): ReadItem {
     const index = numberOf(event['output_index']);
     const id = textOf(event['item_id']);
+    // What says something again may come late, what says something new belongs to an item that is not over.
+    const isAgain = event['delta'] === undefined && event['part'] === undefined;
     return (
-      this.#find(type, index, id) ?? this.#newItem(type, index, { type, ...(id === undefined ? {} : { id }) })
+      this.#find(type, index, id, isAgain) ??
+      this.#newItem(type, index, { type, ...(id === undefined ? {} : { id }) })
     );
   }
 
   /** By its place, because some proxies give it another id in every event; without a place by its id, or the latest of its type. */
-  #find(type: string, index: number | undefined, id: string | undefined): ReadItem | undefined {
+  #find(
+    type: string,
+    index: number | undefined,
+    id: string | undefined,
+    isAgain: boolean,
+  ): ReadItem | undefined {
     for (let at = this.#items.length - 1; at >= 0; at--) {
       const item = this.#items[at]!;
-      if (item.type !== type) continue;
+      if (item.type !== type || (item.isOver && !isAgain)) continue;
       if (index !== undefined && item.index !== undefined) {
         if (item.index === index) return item;
       } else if (id === undefined || item.head['id'] === undefined || item.head['id'] === id) return item;
