@@ -33,7 +33,10 @@ function citation(chunk: JsonObject, support: JsonObject | undefined, text: stri
     title: textOf(source['title']),
     quote: textOf(segment?.['text']),
     ...(segment === undefined ? {} : span(segment, text)),
-    raw: support === undefined ? { groundingChunk: chunk } : { groundingChunk: chunk, groundingSupport: support },
+    raw:
+      support === undefined
+        ? { groundingChunk: chunk }
+        : { groundingChunk: chunk, groundingSupport: support },
   };
 }
 

@@ -36,7 +36,8 @@ const STATUSES: Readonly<Record<FailureKind, readonly [name: string, status: num
 };
 
 const TYPE = 'type.googleapis.com/google.rpc.';
-const CONTEXT_LENGTH = /token count \(?\d*\)? ?exceeds|exceeds the maximum number of tokens|context (?:length|window)/i;
+const CONTEXT_LENGTH =
+  /token count \(?\d*\)? ?exceeds|exceeds the maximum number of tokens|context (?:length|window)/i;
 const QUOTA = /billing|prepa(?:y|id)|credits? (?:are |is )?(?:depleted|exhausted)|spend(?:ing)? cap/i;
 const BAD_KEY = /api key not valid|api_key_invalid|api key expired/i;
 const POLICY = /safety|prohibited|blocked/i;
@@ -90,7 +91,9 @@ function failureOf(
 ): LlmFailure {
   const name = textOf(error?.['status']);
   const details = isList(error?.['details']) ? error['details'].filter(isObject) : [];
-  const retryDelay = details.map((detail) => /^(\d+(?:\.\d+)?)s$/.exec(textOf(detail['retryDelay']) ?? '')?.[1]);
+  const retryDelay = details.map(
+    (detail) => /^(\d+(?:\.\d+)?)s$/.exec(textOf(detail['retryDelay']) ?? '')?.[1],
+  );
   const delay = retryDelay.find((one) => one !== undefined);
   const reason = details.map((detail) => textOf(detail['reason'])).find((one) => one !== undefined);
   return new LlmFailure(kindOf(status, name, `${message} ${reason ?? ''}`), message, {

@@ -1,4 +1,5 @@
 import type { Format } from '../../conversation/format.ts';
+import { restoreTools } from '../../conversation/tool-names.ts';
 import { failEvent, readError, writeError } from './errors.ts';
 import { ResponseObserver } from './observe.ts';
 import { readAnswer } from './read-answer.ts';
@@ -6,7 +7,7 @@ import { readRequest } from './read-request.ts';
 import { StreamReader } from './stream-reader.ts';
 import { StreamWriter } from './stream-writer.ts';
 import { writeAnswer } from './write-answer.ts';
-import { writeRequest } from './write-request.ts';
+import { wireNames, writeRequest } from './write-request.ts';
 
 /** Gemini generateContent (https://ai.google.dev/api/generate-content), as a client and as a provider speaks it. */
 export const GEMINI: Format = {
@@ -14,6 +15,7 @@ export const GEMINI: Format = {
   readRequest,
   writeRequest,
   readAnswer,
+  restorer: (request) => restoreTools(wireNames(request)),
   answerReader: () => new StreamReader(),
   observer: () => new ResponseObserver(),
   writeAnswer,

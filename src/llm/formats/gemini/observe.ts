@@ -8,7 +8,9 @@ import { readBlock, readStop } from './stop.ts';
 import { UsageReader } from './usage.ts';
 
 /** What an event must hold to say anything but content. */
-const SIGNS = ['"finishReason"', '"usageMetadata"', '"promptFeedback"', '"error"'].map((sign) => Buffer.from(sign));
+const SIGNS = ['"finishReason"', '"usageMetadata"', '"promptFeedback"', '"error"'].map((sign) =>
+  Buffer.from(sign),
+);
 
 /** Watches an answer that goes on unchanged. Chunks are parsed when they hold more than content; most providers put usage into each of them. */
 export class ResponseObserver implements AnswerObserver, Seen {

@@ -123,7 +123,10 @@ export function wholePart(part: Part): JsonObject | undefined {
     case 'audio':
     case 'video':
     case 'document': {
-      const sealed = part.kind === 'image' && part.seal !== undefined ? { thoughtSignature: tokenOf(part.seal, undefined) } : {};
+      const sealed =
+        part.kind === 'image' && part.seal !== undefined
+          ? { thoughtSignature: tokenOf(part.seal, undefined) }
+          : {};
       const { source } = part;
       if (source.kind === 'base64')
         return { inlineData: { mimeType: source.mediaType, data: source.data }, ...sealed };

@@ -8,7 +8,11 @@ import { ResponseReader } from './read-response.ts';
 /** A whole answer. Throws LlmFailure when it is an error, or no answer. */
 export function readAnswer(body: JsonObject): readonly AnswerEvent[] {
   if (body['error'] !== undefined && body['error'] !== null) throw readErrorEvent(body);
-  if (!isList(body['candidates']) && body['promptFeedback'] === undefined && body['usageMetadata'] === undefined)
+  if (
+    !isList(body['candidates']) &&
+    body['promptFeedback'] === undefined &&
+    body['usageMetadata'] === undefined
+  )
     throw new LlmFailure('upstream', 'The provider answered with something that is no answer of a model.', {
       status: 502,
     });

@@ -136,7 +136,7 @@ function readResponse(part: JsonObject, raw: JsonObject, at: string, calls: Call
   const callId = calls.answered(textOf(raw['id']), name);
   const response = isObject(raw['response']) ? raw['response'] : {};
   const plain = plainResponse(response);
-  const media = isList(raw['parts']) ? raw['parts'].filter(isObject) : [];
+  const attached = isList(raw['parts']) ? raw['parts'].filter(isObject) : [];
   const own = extras(camelMembers(raw), RESPONSE_MEMBERS).extras?.members;
   return {
     kind: 'tool-result',
@@ -148,7 +148,7 @@ function readResponse(part: JsonObject, raw: JsonObject, at: string, calls: Call
         : plain.text === ''
           ? []
           : [{ kind: 'text' as const, text: plain.text }]),
-      ...media.map((one, index) => readPart(one, `${at}.functionResponse.parts[${index}]`, calls)),
+      ...attached.map((one, index) => readPart(one, `${at}.functionResponse.parts[${index}]`, calls)),
     ],
     isError: plain?.isError === true ? true : undefined,
     ...(plain === undefined ? { object: { format: 'gemini', value: response } } : {}),

@@ -19,6 +19,8 @@ interface OpenText {
   readonly kind: 'text' | 'thinking';
   readonly at: number;
   text: string;
+  /** A signature stands at the end of what it seals. */
+  isSealed: boolean;
 }
 
 /** A call whose input comes in pieces. */
@@ -84,21 +86,29 @@ export class ResponseReader {
     const content = isObject(candidate['content']) ? candidate['content'] : {};
     const parts = isList(content['parts']) ? content['parts'].filter(isObject) : [];
     // Sources of a text come with or behind its end, and must be told before it closes.
-    const saysMore = parts.some((part) => textOf(part['text']) !== '' || part['thought'] === true);
-    if (!saysMore) this.#readAbout(candidate, out);
-    for (const part of parts) this.#readPart(part, out);
-    if (saysMore) this.#readAbout(candidate, out);
+    let isTold = false;
+    const tell = (): void => {
+      isTold ||= this.#readAbout(candidate, out);
+    };
+    for (const part of parts) {
+      if (part['text'] === undefined || part['text'] === '') tell();
+      this.#readPart(part, out);
+    }
+    tell();
     Object.assign(this.#candidate, extrasOf('gemini', candidate, CANDIDATE)?.members);
     const reason = textOf(candidate['finishReason']);
     if (reason !== undefined && reason !== 'FINISH_REASON_UNSPECIFIED') this.#reason = reason;
   }
 
-  #readAbout(candidate: JsonObject, out: Out): void {
+  /** What the text rests on. Whether there was a text to say it of. */
+  #readAbout(candidate: JsonObject, out: Out): boolean {
     const open = this.#open;
-    if (open?.kind !== 'text') return;
-    for (const citation of readCitations(candidate, open.text)) out.push({ kind: 'citation', at: open.at, citation });
+    if (open?.kind !== 'text') return false;
+    for (const citation of readCitations(candidate, open.text))
+      out.push({ kind: 'citation', at: open.at, citation });
     const tokens = readLogprobs(candidate['logprobsResult']);
     if (tokens.length > 0) out.push({ kind: 'logprobs', at: open.at, tokens });
+    return true;
   }
 
   #readPart(part: JsonObject, out: Out): void {
@@ -120,7 +130,8 @@ export class ResponseReader {
     if (text === '' && signature === undefined) return;
     this.#closeCall(out);
     // A signature without text is that of the thought before it, or stands in a text of its own.
-    const goesOn = this.#open?.kind === kind && (text !== '' || kind === 'thinking');
+    const before = this.#open;
+    const goesOn = before?.kind === kind && !before.isSealed && (text !== '' || kind === 'thinking');
     if (!goesOn) this.#closeText(out);
     const open = this.#open ?? this.#begin(kind, signature?.isSummary, out);
     if (text !== '') {
@@ -128,13 +139,14 @@ export class ResponseReader {
       out.push({ kind: 'text', at: open.at, text });
     }
     if (signature === undefined) return;
+    open.isSealed = true;
     out.push({ kind: 'seal', at: open.at, seal: signature.seal });
     // A sealed thought ends; a sealed text may still get its sources.
     if (kind === 'thinking') this.#closeText(out);
   }
 
   #begin(kind: OpenText['kind'], isSummary: boolean | undefined, out: Out): OpenText {
-    const open: OpenText = { kind, at: this.#next++, text: '' };
+    const open: OpenText = { kind, at: this.#next++, text: '', isSealed: false };
     out.push({
       kind: 'part-start',
       at: open.at,

@@ -18,7 +18,8 @@ export function responseOf(parts: readonly JsonObject[], end: ResponseEnd, about
   const { candidate, ...members } = own;
   const usage = end.usage === undefined ? {} : { usageMetadata: writeUsage(end.usage) };
   const feedback = members['promptFeedback'];
-  const isBlocked = isObject(feedback) && feedback['blockReason'] === end.stop?.raw && end.stop?.kind === 'content-filter';
+  const isBlocked =
+    isObject(feedback) && feedback['blockReason'] === end.stop?.raw && end.stop?.kind === 'content-filter';
   if (isBlocked) return { ...members, ...usage, ...about };
   return {
     candidates: [

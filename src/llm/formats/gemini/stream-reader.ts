@@ -36,7 +36,10 @@ function parse(text: string): JsonObject {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new LlmFailure('cut', 'The provider sent an event that is not JSON.', { status: 502, cause: error });
+    throw new LlmFailure('cut', 'The provider sent an event that is not JSON.', {
+      status: 502,
+      cause: error,
+    });
   }
   if (isObject(value)) return value;
   throw new LlmFailure('cut', 'The provider sent an event that is not a JSON object.', { status: 502 });

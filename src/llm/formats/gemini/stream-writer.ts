@@ -75,7 +75,12 @@ export class StreamWriter implements AnswerWriter {
   #last(): JsonObject {
     return responseOf(
       [{ text: '' }],
-      { stop: this.#stop, usage: this.#usage, grounding: this.#parts.grounding, logprobs: this.#parts.logprobs },
+      {
+        stop: this.#stop,
+        usage: this.#usage,
+        grounding: this.#parts.grounding,
+        logprobs: this.#parts.logprobs,
+      },
       this.#about(),
     );
   }
