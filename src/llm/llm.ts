@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import type { Clock } from '../core/clock.ts';
 import type { HttpClient } from '../net/http-client.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -16,7 +15,7 @@ import type { AnswerSink, ToolHost } from './llm-ports.ts';
 import { ModelCatalog } from './model-catalog.ts';
 import type { LlmOutcome } from './outcome.ts';
 import type { Deployment } from './providers/deployment.ts';
-import { isWorthRetrying, standInsFor, waitMs } from './router/retries.ts';
+import { type Attempt, Attempts } from './router/attempts.ts';
 import { Router } from './router/router.ts';
 import type { ResponseState } from './state/response-state.ts';
 import { ClientAnswer } from './turn/client-answer.ts';
@@ -48,10 +47,6 @@ export interface LlmContext {
   readonly host: ToolHost | undefined;
 }
 
-/** `undefined`: the client was answered. A failure: nothing was written. */
-type Attempt = (deployment: Deployment) => Promise<LlmFailure | undefined>;
-
-const RETRIES = 2;
 const TOOL_BOUNDS = { roundsMax: 10, callMs: 120_000, resultCharactersMax: 200_000 } as const;
 
 /** The models behind the gateway. */
@@ -59,6 +54,7 @@ export class Llm {
   readonly #config: LlmConfig;
   readonly #deps: LlmDeps;
   readonly #router: Router;
+  readonly #attempts: Attempts;
   readonly #prices = new PriceBook();
   /** Seconds since the Unix epoch. */
   readonly #since: number;
@@ -69,6 +65,7 @@ export class Llm {
     this.#deps = deps;
     this.#since = Math.floor(deps.clock.now() / 1_000);
     this.#router = new Router(config, { now: () => deps.clock.monotonicMs(), random: deps.random });
+    this.#attempts = new Attempts(config, this.#router, deps);
   }
 
   /** Names that clients may ask for; wildcards as they are written. */
@@ -105,7 +102,7 @@ export class Llm {
       return;
     const isMocked = call.text.has('mock_response');
     const translate = this.#translator(call, out, outcome, deps);
-    await this.#answered(call.model, id, out, outcome, (deployment) =>
+    await this.#attempts.answered(call.model, id, out, outcome, (deployment) =>
       !deployment.isMock && !isMocked && formatFor(deployment, call.route.format) === call.route.format
         ? forward(call, deployment, out, outcome, deps)
         : translate(deployment),
@@ -241,7 +238,7 @@ export class Llm {
   ): Promise<TurnResult> {
     let result: TurnResult | undefined;
     try {
-      await this.#answered(turn.call.model, deps.id, out, outcome, async (deployment) => {
+      await this.#attempts.answered(turn.call.model, deps.id, out, outcome, async (deployment) => {
         result = await takeTurn({ ...turn, deployment }, taker, out, outcome, deps);
         return result.kind === 'failed' ? result.failure : undefined;
       });
@@ -250,79 +247,6 @@ export class Llm {
       return { kind: 'failed', failure: error, usage: undefined };
     }
     return result!;
-  }
-
-  /** Tries a model and those that stand in for it, until one has answered. Rejects with the last failure. */
-  async #answered(
-    model: string,
-    id: string,
-    out: AnswerSink,
-    outcome: LlmOutcome,
-    attempt: Attempt,
-  ): Promise<void> {
-    const tried = new Set<string>();
-    for (let name: string | undefined = model; name !== undefined; ) {
-      tried.add(name);
-      const failure = await this.#tryGroup(name, id, out, outcome, attempt);
-      if (failure === undefined) return;
-      if (out.isGone) throw failure;
-      name = standInsFor(this.canonical(model), failure, this.#config).find(
-        (one) => !tried.has(one) && this.has(one),
-      );
-      if (name === undefined) throw failure;
-    }
-  }
-
-  async #tryGroup(
-    name: string,
-    id: string,
-    out: AnswerSink,
-    outcome: LlmOutcome,
-    attempt: Attempt,
-  ): Promise<LlmFailure | undefined> {
-    const router = this.#router;
-    const { clock, log } = this.#deps;
-    const tried = new Set<string>();
-    let failure: LlmFailure | undefined;
-    for (let retry = 0; ; retry++) {
-      const deployment = router.choose(name, tried);
-      if (deployment === undefined) return failure ?? resting(name, router.restMs(name));
-      tried.add(deployment.id);
-      const startedMs = clock.monotonicMs();
-      router.began(deployment);
-      try {
-        outcome.attempts++;
-        outcome.deployment = deployment;
-        failure = await attempt(deployment);
-      } finally {
-        router.ended(deployment);
-      }
-      if (failure === undefined) {
-        if (outcome.failure === undefined)
-          router.succeeded(deployment, (outcome.firstContentMs ?? clock.monotonicMs()) - startedMs);
-        else router.failed(deployment, undefined);
-        return undefined;
-      }
-      if (out.isGone) return failure;
-      log.warn('a model did not answer', {
-        request: id,
-        model: name,
-        deployment: deployment.id,
-        provider: deployment.provider,
-        kind: failure.kind,
-        status: failure.status,
-        reason: failure.message.slice(0, 500),
-      });
-      if (!isWorthRetrying(failure)) return failure;
-      router.failed(deployment, failure.retryAfterMs);
-      if (retry >= (deployment.config.retriesMax ?? this.#config.router.retriesMax ?? RETRIES))
-        return failure;
-      const others = router.members(name).some((one) => !tried.has(one.id));
-      const ms = others ? 0 : waitMs(retry, failure, this.#deps.random());
-      if (ms === undefined) return failure;
-      if (ms > 0) await wait(ms);
-      if (out.isGone) return failure;
-    }
   }
 
   #attemptDeps(id: string, keyId: string): AttemptDeps {
@@ -338,12 +262,4 @@ export class Llm {
       requestTimeoutMs: this.#config.requestTimeoutMs,
     };
   }
-}
-
-function resting(name: string, restMs: number): LlmFailure {
-  return new LlmFailure(
-    'overloaded',
-    `No deployment of model "${name}" can be used now: all of them failed a moment ago. Try again in ${Math.ceil(restMs / 1_000)} s.`,
-    { status: 503, code: 'no_healthy_deployment', retryAfterMs: restMs },
-  );
 }
