@@ -68,7 +68,19 @@ async function answer(
   try {
     if (!verdict.allowed || !deps.llm.has(call.model)) throw unknownModel(call.model, principal, deps);
     const host = call.wantsTools ? deps.toolHost(exchange, principal) : undefined;
-    await deps.llm.generate(call, { id, keyId: principal.id, out: sink, outcome, host });
+    const context = { id, keyId: principal.id, out: sink, outcome, host };
+    switch (call.route.operation) {
+      case 'generate':
+        await deps.llm.generate(call, context);
+        break;
+      case 'count-tokens':
+        await deps.llm.countTokens(call, context);
+        break;
+      case 'embed':
+      case 'embed-batch':
+        await deps.llm.embed(call, context);
+        break;
+    }
     failure = outcome.failure;
   } catch (error) {
     failure = error;

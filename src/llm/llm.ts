@@ -8,6 +8,8 @@ import { Dropped } from './conversation/dropped.ts';
 import type { AnswerFacts } from './conversation/format.ts';
 import { LlmFailure } from './conversation/llm-failure.ts';
 import type { JsonObject } from './conversation/parts.ts';
+import { countTokens } from './counting/count-tokens.ts';
+import { embed } from './embedding/embed.ts';
 import { FORMATS } from './formats/formats.ts';
 import { type LlmCall, valueOf } from './llm-call.ts';
 import type { LlmConfig } from './llm-config.ts';
@@ -107,6 +109,20 @@ export class Llm {
         ? forward(call, deployment, out, outcome, deps)
         : translate(deployment),
     );
+  }
+
+  /** Counts the tokens of a request. Rejects with LlmFailure when nothing was written. */
+  countTokens(call: LlmCall, context: LlmContext): Promise<void> {
+    const { id, keyId, out, outcome } = context;
+    const attempt = countTokens(call, out, outcome, this.#attemptDeps(id, keyId));
+    return this.#attempts.answered(call.model, id, out, outcome, attempt);
+  }
+
+  /** Turns texts into vectors. Rejects with LlmFailure when nothing was written. */
+  embed(call: LlmCall, context: LlmContext): Promise<void> {
+    const { id, keyId, out, outcome } = context;
+    const attempt = embed(call, out, outcome, this.#attemptDeps(id, keyId));
+    return this.#attempts.answered(call.model, id, out, outcome, attempt);
   }
 
   /** An attempt by way of no format: for providers that speak another one than the client, and for mocks. */

@@ -376,6 +376,22 @@ export const REQUIREMENTS = {
     promise:
       "GET /model/info has LiteLLM's shape: all for the operator, for other keys their own models, and never a secret.",
   },
+  'llm:count-native': {
+    source: 'docs/guide/models.md',
+    promise: "Tokens are counted by the provider, where it speaks the client's format.",
+  },
+  'llm:count-estimate': {
+    source: 'docs/guide/models.md',
+    promise: 'Elsewhere tokens are estimated, and x-lanport-token-count says so.',
+  },
+  'llm:embeddings': {
+    source: 'docs/guide/models.md',
+    promise: "Embeddings are the provider's own bytes; their usage and cost are in the ledger.",
+  },
+  'llm:embeddings-mock': {
+    source: 'docs/guide/models.md',
+    promise: 'A mock embeds the same text in the same way every time.',
+  },
   'store:litellm-views': {
     source: 'docs/guide/migrate-from-litellm.md',
     promise: 'litellm_logs and "LiteLLM_SpendLogs" show the ledger in the words of LiteLLM users.',

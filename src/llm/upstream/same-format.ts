@@ -1,3 +1,4 @@
+import type { JsonObject as JsonText } from '../../core/json-scan.ts';
 import { Secret } from '../../core/secret.ts';
 import type { LlmCall } from '../llm-call.ts';
 import type { Deployment } from '../providers/deployment.ts';
@@ -26,9 +27,11 @@ export function sameFormatBody({ text, route, isStream }: LlmCall, deployment: D
   if (route.format !== 'gemini') changes.set('model', json(deployment.model));
   else if (text.has('model')) changes.set('model', undefined);
   for (const name of OURS) if (text.has(name)) changes.set(name, undefined);
-  for (const [name, value] of Object.entries(deployment.config.params))
-    if (!NO_PARAMS.test(name) && !(value instanceof Secret) && !text.has(name))
-      changes.set(name, json(value));
+  // A count takes nothing that only matters to an answer.
+  if (route.operation !== 'count-tokens')
+    for (const [name, value] of Object.entries(deployment.config.params))
+      if (!NO_PARAMS.test(name) && !(value instanceof Secret) && !text.has(name))
+        changes.set(name, json(value));
   if (
     route.format === 'chat' &&
     route.operation === 'generate' &&
@@ -36,7 +39,22 @@ export function sameFormatBody({ text, route, isStream }: LlmCall, deployment: D
     !wantsUsage(text.slice('stream_options'))
   )
     changes.set('stream_options', withUsage(text.slice('stream_options')));
+  if (route.format === 'gemini' && route.operation !== 'generate') renameInside(text, deployment, changes);
   return splice(text, changes);
+}
+
+/** Gemini's requests that hold requests name the model in them, too. */
+function renameInside(text: JsonText, { model }: Deployment, changes: Map<string, Buffer | undefined>): void {
+  const name = `models/${model}`;
+  const whole = text.value('generateContentRequest');
+  if (isNamed(whole)) changes.set('generateContentRequest', json({ ...whole, model: name }));
+  const list = text.value('requests');
+  if (Array.isArray(list))
+    changes.set('requests', json(list.map((one: unknown) => (isNamed(one) ? { ...one, model: name } : one))));
+}
+
+function isNamed(value: unknown): value is { readonly model: unknown } {
+  return typeof value === 'object' && value !== null && 'model' in value;
 }
 
 /** Whether the client asked for the chunk that tells the usage; where it did not, the gateway asks, and keeps the chunk to itself. */
