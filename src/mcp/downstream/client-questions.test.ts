@@ -20,10 +20,8 @@ function asked(canSend = true) {
   const ask = (principalId = 'a', cancellation = new Cancellation(), params?: Buffer) => {
     const reply = questions.ask(
       { principalId, session: undefined },
-      'roots/list',
-      params,
+      { method: 'roots/list', params, cancellation, onProgress: undefined },
       send,
-      cancellation,
     );
     reply.catch(() => undefined);
     return reply;
@@ -52,13 +50,11 @@ describe('questions to clients', () => {
     const params = Buffer.from('{"n":12345678901234567890.10,  "x":{}}');
     void questions.ask(
       { principalId: 'a', session: undefined },
-      'elicitation/create',
-      params,
+      { method: 'elicitation/create', params, cancellation: new Cancellation(), onProgress: undefined },
       (message) => {
         bytes = message.toString();
         return true;
       },
-      new Cancellation(),
     );
     expect(bytes.endsWith(`,"method":"elicitation/create","params":${params.toString()}}`)).toBe(true);
   });

@@ -1,6 +1,6 @@
 import type { Cancellation } from '../../core/cancellation.ts';
 import { GatewayError } from '../../core/errors.ts';
-import { resultMessage } from '../wire/compose.ts';
+import { pong } from '../wire/compose.ts';
 import { type RpcMessage, type RpcReply, readMessages } from '../wire/message.ts';
 import { UpstreamFailure } from './failure.ts';
 import type { OutboundRequest, TransportEvents } from './transport.ts';
@@ -99,8 +99,8 @@ export class Correlator {
         this.#events.onNotification(message);
         return;
       case 'request':
-        if (message.method === 'ping') this.#answer(resultMessage(message.idBytes, NOTHING));
-        else this.#events.onRequest(message);
+        if (message.method === 'ping') this.#answer(pong(message));
+        else this.#events.onRequest(message, this.#answer);
     }
   }
 
@@ -131,5 +131,3 @@ export class Correlator {
     pending.reject(new UpstreamFailure(kind, reason));
   }
 }
-
-const NOTHING = Buffer.from('{}');

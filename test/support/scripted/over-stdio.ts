@@ -9,7 +9,8 @@ const NEVER = new Promise<void>(() => undefined);
 /** The gateway starts `pipe.ts`, whose standard input and output end here. */
 export async function serveStdio(inbox: Inbox): Promise<{ readonly entry: Json; close(): Promise<void> }> {
   const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
+  // What is said together arrives together, as it would through a pipe.
+  const server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
     const asked = new Asked();
     const write = (text: string): void => void socket.write(`${text}\n`);

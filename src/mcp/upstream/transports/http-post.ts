@@ -8,7 +8,8 @@ import type {
   Target,
 } from '../../../net/http-client.ts';
 import { SseParser, SseTooLargeError } from '../../../net/sse-parser.ts';
-import { type RpcMessage, type RpcReply, type RpcRequest, readMessage } from '../../wire/message.ts';
+import { pong } from '../../wire/compose.ts';
+import { type RpcMessage, type RpcReply, readMessage } from '../../wire/message.ts';
 import { type ExceededBound, tooLarge, UpstreamFailure } from '../failure.ts';
 import type { HeaderLine, OutboundRequest, TransportEvents } from '../transport.ts';
 import { fromHttpFailure, refusal } from './http-refusal.ts';
@@ -38,8 +39,8 @@ export interface PostOwner {
   /** Nobody waits for the answer any more. */
   cancel(request: OutboundRequest): void;
   done(post: HttpPost): void;
-  /** Answers the server's `ping`. */
-  pong(request: RpcRequest): void;
+  /** Sends a response to a request of the server's. */
+  answer(message: Buffer): void;
 }
 
 /** One message on its way over streamable HTTP, up to its reply. A class, because one is made for every call. */
@@ -208,8 +209,9 @@ export class HttpPost implements ResponseSink {
     }
     switch (message.kind) {
       case 'request':
-        if (message.method === 'ping') this.#owner.pong(message);
-        else if (this.#expected?.related === undefined) this.#owner.events.onRequest(message);
+        if (message.method === 'ping') this.#owner.answer(pong(message));
+        else if (this.#expected?.related === undefined)
+          this.#owner.events.onRequest(message, this.#owner.answer, true);
         else this.#expected.related(message);
         return;
       case 'notification':
