@@ -3,7 +3,15 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { bodyOf } from '../upstreams/listen.ts';
 import { Asked } from './asked.ts';
-import { type Inbox, isModern, type Json, type Link, type Message, type Said } from './scripted-server.ts';
+import {
+  type Inbox,
+  isModern,
+  type Json,
+  type Link,
+  type Message,
+  refuseNothing,
+  type Said,
+} from './scripted-server.ts';
 
 /** A session of streamable HTTP, a stream of HTTP+SSE or, on a stateless server, everything there is. */
 class Session implements Link {
@@ -56,7 +64,7 @@ function onPost(
   const id = JSON.stringify(message.id);
   const opening = message.method === 'initialize' ? { 'mcp-session-id': session.id } : {};
   const say = (one: unknown): void => {
-    if (!response.headersSent) response.writeHead(200, STREAM);
+    if (!response.headersSent) response.writeHead(200, { ...STREAM, ...opening });
     response.write(event(one));
   };
   const answer = (body: string, status: number): void => {
@@ -81,6 +89,8 @@ function onPost(
         }),
         code === -32022 || code === -32601 ? 400 : 200,
       ),
+    refuse: (status, body) =>
+      void response.writeHead(status, { 'content-type': 'application/json' }).end(body),
     ask: (method, params, asId) => session.asked.put(say, method, params, asId),
     closed: new Promise((resolve) => {
       response.once('close', resolve);
@@ -101,6 +111,7 @@ function onStream(message: Message, text: string, request: IncomingMessage, sess
     replyText: (result) => session.say(`${head},"result":${result}}`),
     fail: (code, words, data) =>
       session.say(`${head},"error":${JSON.stringify({ code, message: words, ...(data && { data }) })}}`),
+    refuse: refuseNothing,
     ask: (method, params, id) => session.asked.put((one) => session.say(one), method, params, id),
     closed: new Promise(() => undefined),
   };

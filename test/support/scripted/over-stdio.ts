@@ -2,7 +2,7 @@ import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Asked } from './asked.ts';
-import type { Inbox, Json, Link, Message } from './scripted-server.ts';
+import { type Inbox, type Json, type Link, type Message, refuseNothing } from './scripted-server.ts';
 
 const NEVER = new Promise<void>(() => undefined);
 
@@ -42,6 +42,7 @@ export async function serveStdio(inbox: Inbox): Promise<{ readonly entry: Json; 
         fail: (code, text_, data) =>
           write(`${head},"error":${JSON.stringify({ code, message: text_, ...(data && { data }) })}}`),
         say,
+        refuse: refuseNothing,
         ask: (method, params, id) => asked.put(say, method, params, id),
         closed: NEVER,
       });

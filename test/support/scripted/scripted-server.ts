@@ -41,6 +41,8 @@ export interface Said {
   /** Answers it with a result that is written here. */
   replyText(result: string): void;
   fail(code: number, message: string, data?: Json): void;
+  /** Answers with an HTTP status and a body; over streamable HTTP only. */
+  refuse(status: number, body: string): void;
   /** Says something on the request's own stream, where it has one. */
   say(message: unknown): void;
   /** Asks the client on the request's own stream, where it has one. */
@@ -129,6 +131,10 @@ export async function startScripted(
     },
     [Symbol.asyncDispose]: served.close,
   };
+}
+
+export function refuseNothing(): never {
+  throw new Error('only over streamable HTTP an answer has a status');
 }
 
 export const SUBSCRIPTION = 'io.modelcontextprotocol/subscriptionId';

@@ -9,7 +9,7 @@ import type {
 } from '../../../net/http-client.ts';
 import { SseParser, SseTooLargeError } from '../../../net/sse-parser.ts';
 import { pong } from '../../wire/compose.ts';
-import { type RpcMessage, type RpcReply, readMessage } from '../../wire/message.ts';
+import { type RpcMessage, type RpcReply, readMessage, readMessages } from '../../wire/message.ts';
 import { type ExceededBound, tooLarge, UpstreamFailure } from '../failure.ts';
 import type { HeaderLine, OutboundRequest, TransportEvents } from '../transport.ts';
 import { fromHttpFailure, refusal } from './http-refusal.ts';
@@ -190,12 +190,12 @@ export class HttpPost implements ResponseSink {
     else this.#settle(reply);
   }
 
-  /** Takes one message of the response; what is not the reply is for the transport's owner. */
+  /** Takes one message of the response, or several (2025-03-26 has batches). */
   #deliver(bytes: Buffer): void {
     if (this.#settled) return;
-    let message: RpcMessage;
+    let messages: readonly RpcMessage[];
     try {
-      message = readMessage(bytes);
+      messages = readMessages(bytes).messages;
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
       this.#handle.abort();
@@ -207,6 +207,12 @@ export class HttpPost implements ResponseSink {
       );
       return;
     }
+    for (const message of messages) this.#take(message);
+  }
+
+  /** What is not the reply is for the transport's owner. */
+  #take(message: RpcMessage): void {
+    if (this.#settled) return;
     switch (message.kind) {
       case 'request':
         if (message.method === 'ping') this.#owner.answer(pong(message));
