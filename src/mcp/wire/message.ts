@@ -54,6 +54,16 @@ export function idIn(bytes: Buffer): Buffer | undefined {
   }
 }
 
+/** The id of the reply that `bytes` are meant to be, when they are none: a result that is no object, for instance. */
+export function brokenReplyId(bytes: Buffer): RpcId | undefined {
+  try {
+    const object = scanObject(bytes, 1);
+    return object.has('method') ? undefined : readId(object);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Reads one message, or the messages of a batch (2025-03-26 only; the caller decides whether it takes them). */
 export function readMessages(bytes: Buffer): {
   readonly batch: boolean;

@@ -17,12 +17,17 @@ import {
 class Session implements Link {
   readonly id = randomUUID();
   readonly asked = new Asked();
+  readonly closed: Promise<void>;
+  #close: () => void = () => undefined;
   readonly #inbox: Inbox;
   readonly #early: unknown[] = [];
   #stream: ServerResponse | undefined;
 
   constructor(inbox: Inbox) {
     this.#inbox = inbox;
+    this.closed = new Promise((resolve) => {
+      this.#close = resolve;
+    });
     inbox.links.add(this);
   }
 
@@ -44,6 +49,7 @@ class Session implements Link {
   kill(): void {
     this.#inbox.links.delete(this);
     this.#stream?.destroy();
+    this.#close();
   }
 }
 
@@ -164,7 +170,7 @@ export async function serveHttp(inbox: Inbox): Promise<{ readonly entry: Json; c
     else if (request.method === 'POST') post(text, request, response);
     else {
       sessionOf(request)?.kill();
-      response.writeHead(200).end();
+      if (!inbox.isStubborn) response.writeHead(200).end();
     }
   });
   await new Promise<void>((resolve) => {

@@ -20,6 +20,9 @@ export async function serveStdio(inbox: Inbox): Promise<{ readonly entry: Json; 
       say,
       ask: (method, params) => asked.put(say, method, params),
       kill: () => void socket.destroy(),
+      closed: new Promise((resolve) => {
+        socket.once('close', () => resolve());
+      }),
     };
     inbox.links.add(link);
     socket.on('error', () => undefined);
@@ -53,7 +56,10 @@ export async function serveStdio(inbox: Inbox): Promise<{ readonly entry: Json; 
   });
   const { port } = server.address() as AddressInfo;
   return {
-    entry: { command: process.execPath, args: [join(import.meta.dirname, 'pipe.ts'), String(port)] },
+    entry: {
+      command: process.execPath,
+      args: [join(import.meta.dirname, 'pipe.ts'), String(port), ...(inbox.isStubborn ? ['stubborn'] : [])],
+    },
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -27,6 +27,8 @@ export interface Link {
   ask(method: string, params?: Json): Promise<Message>;
   /** Ends it as if the server had died. */
   kill(): void;
+  /** Resolves when the other end is gone: of a program, when that has ended. */
+  readonly closed: Promise<void>;
 }
 
 /** One message that the server was sent. */
@@ -72,6 +74,8 @@ export interface ScriptedServer extends AsyncDisposable {
 export interface Inbox {
   readonly kind: ScriptedKind;
   readonly links: Set<Link>;
+  /** A program that goes on when its input ends and when it is told to stop; over HTTP, `DELETE` is never answered. */
+  readonly isStubborn: boolean;
   /** Streams of `subscriptions/listen`. */
   readonly listening: Map<Said, () => void>;
   received(said: Said): void;
@@ -81,11 +85,12 @@ export interface ScriptedOptions {
   readonly offer?: Offer;
   /** Methods that the test answers itself, although the server could. */
   readonly manual?: readonly string[];
+  readonly isStubborn?: boolean;
 }
 
 export async function startScripted(
   kind: ScriptedKind,
-  { offer = {}, manual = [] }: ScriptedOptions = {},
+  { offer = {}, manual = [], isStubborn = false }: ScriptedOptions = {},
 ): Promise<ScriptedServer> {
   const said: Said[] = [];
   const taken = new Set<Said>();
@@ -93,6 +98,7 @@ export async function startScripted(
   const catalogue = new Catalogue(kind, offer);
   const inbox: Inbox = {
     kind,
+    isStubborn,
     links: new Set(),
     listening: new Map(),
     received(one) {

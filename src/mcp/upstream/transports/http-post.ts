@@ -9,7 +9,14 @@ import type {
 } from '../../../net/http-client.ts';
 import { SseParser, SseTooLargeError } from '../../../net/sse-parser.ts';
 import { pong } from '../../wire/compose.ts';
-import { type RpcMessage, type RpcReply, readMessage, readMessages } from '../../wire/message.ts';
+import {
+  brokenReplyId,
+  type RpcId,
+  type RpcMessage,
+  type RpcReply,
+  readMessage,
+  readMessages,
+} from '../../wire/message.ts';
 import { type ExceededBound, tooLarge, UpstreamFailure } from '../failure.ts';
 import type { HeaderLine, OutboundRequest, TransportEvents } from '../transport.ts';
 import { fromHttpFailure, refusal } from './http-refusal.ts';
@@ -198,6 +205,15 @@ export class HttpPost implements ResponseSink {
       messages = readMessages(bytes).messages;
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
+      // Something odd on a stream need not be the answer.
+      if (
+        this.#sse !== undefined &&
+        error.code === 'rpc-invalid' &&
+        !this.#isExpected(brokenReplyId(bytes))
+      ) {
+        this.#owner.events.onOddity(bytes.toString('utf8', 0, 200));
+        return;
+      }
       this.#handle.abort();
       this.#fail(
         new UpstreamFailure(
@@ -208,6 +224,10 @@ export class HttpPost implements ResponseSink {
       return;
     }
     for (const message of messages) this.#take(message);
+  }
+
+  #isExpected(id: RpcId | undefined): boolean {
+    return id !== undefined && Number(id) === this.#expected?.id;
   }
 
   /** What is not the reply is for the transport's owner. */
