@@ -7,13 +7,13 @@ const GHOSTS_MAX = 1_000;
 const LATE_MS = 1_000;
 
 interface Ghost {
-  readonly owner: object | string;
+  readonly principalId: string;
   readonly untilMs: number;
 }
 
 /**
  * Whose business something is that a server says on a shared stream. A call that was given up counts until its late reply comes, or for two
- * minutes: the server may still be working on it, and what it says then must not reach somebody else.
+ * minutes: the server may still be working on it, and what it says then must not reach another principal.
  */
 export class Attribution {
   readonly #active = new Map<number, ActiveCall>();
@@ -50,7 +50,7 @@ export class Attribution {
       return;
     }
     if (this.#ghosts.size >= GHOSTS_MAX) this.#ghosts.delete(this.#ghosts.keys().next().value!);
-    this.#ghosts.set(call.id, { owner: ownerOf(call), untilMs: this.#now() + GHOST_MS });
+    this.#ghosts.set(call.id, { principalId: call.caller.principalId, untilMs: this.#now() + GHOST_MS });
   }
 
   /** The reply to a call that was given up has come. */
@@ -60,16 +60,24 @@ export class Attribution {
 
   /**
    * The call that something on a shared stream belongs to. `ambiguous`: one of several that are under way. `haunted`: it may belong to a call of
-   * another client's that was given up, which nothing will clear up.
+   * another principal's that was given up, which nothing will clear up.
    */
   attribute(): ActiveCall | 'none' | 'ambiguous' | 'haunted' {
     this.#forgetOld();
     const call = onlyOne(this.#active.values());
     if (call === 'none' || this.#ghosts.size === 0) return call;
-    if (call === 'ambiguous') return 'haunted';
+    const principals = new Set<string>();
+    for (const { caller } of this.#active.values()) principals.add(caller.principalId);
+    for (const { principalId } of this.#ghosts.values()) principals.add(principalId);
+    return principals.size > 1 ? 'haunted' : call;
+  }
+
+  /** The latest other call under way of the same client. */
+  anotherOf(call: ActiveCall): ActiveCall | undefined {
     const owner = ownerOf(call);
-    for (const ghost of this.#ghosts.values()) if (ghost.owner !== owner) return 'haunted';
-    return call;
+    let another: ActiveCall | undefined;
+    for (const one of this.#active.values()) if (one !== call && ownerOf(one) === owner) another = one;
+    return another;
   }
 
   /** As `attribute`, for what is said and not asked: it may be about a call that was answered a moment ago. */
@@ -102,7 +110,7 @@ export class Attribution {
   }
 }
 
-/** The call of these that something belongs to which is one of theirs. */
+/** Which of these calls something belongs to that belongs to one of them. */
 export function onlyOne(calls: Iterable<ActiveCall>): ActiveCall | 'none' | 'ambiguous' {
   let owner: object | string | undefined;
   let latest: ActiveCall | undefined;

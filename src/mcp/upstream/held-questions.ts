@@ -10,12 +10,14 @@ interface Held {
   readonly request: RpcRequest;
   /** Calls that were under way when it was asked, and are. */
   readonly candidates: Set<ActiveCall>;
+  /** Principals of those that were given up. */
+  readonly givenUp: Set<string>;
   readonly timer: NodeJS.Timeout;
 }
 
 /**
  * Questions that came while calls of several clients were under way: each waits until the server has answered all but one of them. A call that
- * began later has nothing to do with it, and one that was given up may be the one: then nothing clears it up any more.
+ * began later has nothing to do with it, and one of another principal's that was given up may be the one: then it is put to nobody.
  */
 export class HeldQuestions {
   readonly #held = new Set<Held>();
@@ -37,19 +39,25 @@ export class HeldQuestions {
       this.#refuse(request);
     }, HELD_MS);
     timer.unref();
-    const held: Held = { request, candidates: new Set(calls), timer };
+    const held: Held = { request, candidates: new Set(calls), givenUp: new Set(), timer };
     this.#held.add(held);
   }
 
   /** A call is over; `answered`: by the server's reply, so that nothing of it is open. */
   callEnded(call: ActiveCall, answered: boolean): void {
+    if (this.#held.size === 0) return;
     for (const held of [...this.#held]) {
       if (!held.candidates.delete(call)) continue;
-      const left = answered ? onlyOne(held.candidates) : 'none';
+      if (!answered) held.givenUp.add(call.caller.principalId);
+      const left = onlyOne(held.candidates);
       if (left === 'ambiguous') continue;
       this.#release(held);
-      if (left === 'none') this.#refuse(held.request);
-      else this.#put(held.request, left);
+      if (
+        left !== 'none' &&
+        [...held.givenUp].every((principalId) => principalId === left.caller.principalId)
+      )
+        this.#put(held.request, left);
+      else this.#refuse(held.request);
     }
   }
 

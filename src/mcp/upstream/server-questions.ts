@@ -25,8 +25,9 @@ export interface ServerQuestionsDeps {
 interface Open {
   /** Of the server's request, as JSON text; two calls may have the same. */
   readonly id: string;
-  readonly call: ActiveCall;
-  /** On whose own stream it came; `undefined`: on a shared one. */
+  /** The call that it belongs to or, when that was only a guess among several of one client, one of those that are still under way. */
+  call: ActiveCall;
+  /** On whose own stream it came; `undefined`: on a shared one, so that the call is a guess. */
   readonly origin: ActiveCall | undefined;
   readonly cancellation: Cancellation;
 }
@@ -72,8 +73,16 @@ export class ServerQuestions {
 
   /** A call is over: its questions are void, and what was held may have become clear. */
   callEnded(call: ActiveCall, answered: boolean): void {
-    for (const open of [...this.#open]) if (open.call === call) open.cancellation.cancel('the call is over');
+    if (this.#open.size > 0)
+      for (const open of [...this.#open]) if (open.call === call) this.#leave(open, 'the call is over');
     this.#held.callEnded(call, answered);
+  }
+
+  /** The call of a question is over: so is the question, unless it may be another call's. */
+  #leave(open: Open, reason: string): void {
+    const another = open.origin === undefined ? this.#deps.calls.anotherOf(open.call) : undefined;
+    if (another === undefined) open.cancellation.cancel(reason);
+    else open.call = another;
   }
 
   /** The server wants no answer to one of its questions any more. */
@@ -126,7 +135,9 @@ export class ServerQuestions {
     }
     const cancellation = new Cancellation();
     const open: Open = { id: request.idBytes.toString('utf8'), call, origin, cancellation };
-    const onGivenUp = (reason: string): void => cancellation.cancel(reason);
+    const onGivenUp = (reason: string): void => {
+      if (open.call === call) this.#leave(open, reason);
+    };
     const token = request.params?.child('_meta')?.slice('progressToken');
     const progress = token === undefined ? undefined : new QuestionProgress(token, this.#deps.respond);
     this.#open.add(open);
