@@ -156,11 +156,12 @@ describe('a question of a server', () => {
     one.transport.say(ask(2));
     d.cancellation.cancel('no longer wanted');
     await pass(0);
+    askedC.result({});
+    await pass(0);
     expect(answers(one).at(-1)).toMatchObject({
       id: 2,
       error: { data: { lanport: 'question-unanswerable' } },
     });
-    askedC.result({});
     askedE.result({});
     await pass(0);
     expect([...c.questions, ...d.questions, ...e.questions]).toEqual([]);
