@@ -15,8 +15,8 @@ afterEach(async () => {
 const toolsOf = (...names: string[]): Json[] =>
   names.map((name) => ({ name, inputSchema: { type: 'object' } }));
 
-const namesIn = (result: Json | undefined): unknown[] =>
-  (result?.['tools'] as Json[]).map((tool) => tool['name']);
+const namesIn = (result: Json | undefined): unknown[] | undefined =>
+  (result?.['tools'] as Json[] | undefined)?.map((tool) => tool['name']);
 
 const changesIn = (stream: RawAnswer): number =>
   stream.messages.filter(({ method }) => method === CHANGED).length;
@@ -84,5 +84,7 @@ describe.each(['stdio', 'http', 'modern'] as const)('a %s server whose list chan
     (await server.next('tools/list')).reply(page(['c'], '1'));
     (await server.next('tools/list')).reply(page(['d']));
     await untilListed(client, stream, ['c', 'd']);
+    // Each reading was of two pages, but for the one at the start.
+    expect(server.count('tools/list')).toBe(5);
   });
 });

@@ -5,6 +5,7 @@ import { ALL_KINDS, startFleet } from '../support/scripted/fleet.ts';
 import {
   type Json,
   type Message,
+  progressTokenOf,
   type Said,
   type ScriptedKind,
   type ScriptedOptions,
@@ -23,7 +24,7 @@ afterEach(async () => {
   for (const one of open.splice(0).reverse()) await one[Symbol.asyncDispose]();
 });
 
-async function one(
+async function start(
   kind: ScriptedKind,
   options: ScriptedOptions = {},
 ): Promise<{ server: ScriptedServer; gateway: TestGateway; client: LegacyRaw }> {
@@ -58,7 +59,7 @@ describe.each(['http', 'modern'] as const)('a %s server that has too much to do'
     'and says so with %i gets the call no second time, and keeps its connection',
     async (status) => {
       verifies('mcp:repeat');
-      const { server, client } = await one(kind);
+      const { server, client } = await start(kind);
       const contacts = contactsOf(server);
       const other = await begin(client, server, 'other');
       const { reply, call } = await begin(client, server);
@@ -79,7 +80,7 @@ describe.each(['http', 'modern'] as const)('a %s server that has too much to do'
 describe('a server with sessions that answers a call with 400', () => {
   it('and an error of the tool’s own that speaks of a session has that error passed on', async () => {
     verifies('mcp:lost-session');
-    const { server, client } = await one('http');
+    const { server, client } = await start('http');
     const { reply, call } = await begin(client, server);
     const error = { code: -32602, message: 'there is no browser session 7', data: { session: 7 } };
     call.refuse(400, JSON.stringify({ jsonrpc: '2.0', id: call.message.id, error }));
@@ -91,7 +92,7 @@ describe('a server with sessions that answers a call with 400', () => {
 
   it('because it lost the session gets the call again in a new one', async () => {
     verifies('mcp:lost-session');
-    const { server, client } = await one('http');
+    const { server, client } = await start('http');
     const { reply, call } = await begin(client, server);
     const error = { code: -32_000, message: 'Bad Request: No valid session ID provided' };
     call.refuse(400, JSON.stringify({ jsonrpc: '2.0', id: null, error }));
@@ -105,7 +106,7 @@ describe('a server with sessions that answers a call with 400', () => {
 describe.each(['http', 'modern'] as const)('an event stream of a %s server with 40 MiB', (kind) => {
   it('in many messages is read to its answer', async () => {
     verifies('bounds:messages');
-    const { server, client } = await one(kind);
+    const { server, client } = await start(kind);
     const { reply, call } = await begin(client, server);
     // The client wants to hear of none of them.
     const part = note('notifications/message', { level: 'debug', data: 'x'.repeat(MIB) });
@@ -116,7 +117,7 @@ describe.each(['http', 'modern'] as const)('an event stream of a %s server with 
 
   it('in one message fails the call that it answers, says which bound, and costs nothing else', async () => {
     verifies('bounds:messages');
-    const { server, client } = await one(kind);
+    const { server, client } = await start(kind);
     const contacts = contactsOf(server);
     const other = await begin(client, server, 'other');
     const { reply, call } = await begin(client, server);
@@ -134,7 +135,7 @@ describe.each(['http', 'modern'] as const)('an event stream of a %s server with 
 
 describe.each(['stdio', 'modern-stdio', 'http'] as const)('a %s server that does not want to end', (kind) => {
   it('is ended, and does not keep the gateway', async () => {
-    const { server, gateway } = await one(kind, { isStubborn: true });
+    const { server, gateway } = await start(kind, { isStubborn: true });
     const links = [...server.links];
     expect(await gateway.stop()).toBe(0);
     expect(gateway.log.filter(({ level }) => level === 'error' || level === 'warn')).toEqual([]);
@@ -145,7 +146,7 @@ describe.each(['stdio', 'modern-stdio', 'http'] as const)('a %s server that does
 describe.each(ALL_KINDS)('a %s server that does not count', (kind) => {
   it('has each call answered by its first reply, whatever else it says about it', async () => {
     verifies('mcp:isolation-of-failure');
-    const { server, client } = await one(kind);
+    const { server, client } = await start(kind);
     const contacts = contactsOf(server);
     const [a, b] = [await begin(client, server, 'a'), await begin(client, server, 'b')];
     const reply = (id: unknown, words: string) => ({ jsonrpc: '2.0', id, result: text(words) });
@@ -164,7 +165,7 @@ describe.each(ALL_KINDS)('a %s server that does not count', (kind) => {
 
   it('may say several things at once', async () => {
     verifies('mcp:isolation-of-failure');
-    const { server, client } = await one(kind);
+    const { server, client } = await start(kind);
     using sent = await (async () => {
       const answer = client.send('tools/call', {
         name: 'work',
@@ -172,7 +173,7 @@ describe.each(ALL_KINDS)('a %s server that does not count', (kind) => {
         _meta: { progressToken: 't' },
       });
       const call = await server.next('tools/call');
-      const token = (call.message.params?.['_meta'] as Json)['progressToken'];
+      const token = progressTokenOf(call.message);
       const progress = note('notifications/progress', { progressToken: token, progress: 1 });
       call.say([progress, { jsonrpc: '2.0', id: call.message.id, result: DONE }]);
       return answer;
@@ -184,7 +185,7 @@ describe.each(ALL_KINDS)('a %s server that does not count', (kind) => {
 
   it('fails a call at once whose answer is no answer', async () => {
     verifies('mcp:isolation-of-failure');
-    const { server, client } = await one(kind);
+    const { server, client } = await start(kind);
     const { reply, call } = await begin(client, server);
     call.say({ jsonrpc: '2.0', id: call.message.id, result: 'not an object' });
     expect((await reply).result).toMatchObject({

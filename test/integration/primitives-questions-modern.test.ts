@@ -8,6 +8,7 @@ import {
   type Json,
   LEGACY_KINDS,
   type Message,
+  progressTokenOf,
   type Said,
   type ScriptedKind,
 } from '../support/scripted/scripted-server.ts';
@@ -53,10 +54,6 @@ function questionsIn({ result }: Message): Asked {
     requestState: result!['requestState'] as string | undefined,
   };
 }
-
-/** The progress token under which the server was sent a call. */
-const tokenOf = ({ message }: Said): unknown =>
-  (message.params?.['_meta'] as Json | undefined)?.['progressToken'];
 
 /** The same call again with answers to what was asked. */
 function retry(kind: ScriptedKind, { keys, requestState }: Asked, answers: readonly unknown[]): Json {
@@ -132,7 +129,7 @@ describe.each(ALL_KINDS)('a client of 2026-07-28 that a %s server asks', (kind) 
     let sent = from.send('tools/call', work(kind), { progressToken: 'round 0' });
     let call = await fleet.of(kind).next('tools/call');
     // A request that the server has once keeps the token that it came with; each retry of a stateless call has one of its own.
-    let token = tokenOf(call);
+    let token = progressTokenOf(call.message);
     for (const round of [0, 1, 2]) {
       call.say({
         jsonrpc: '2.0',
@@ -149,7 +146,7 @@ describe.each(ALL_KINDS)('a client of 2026-07-28 that a %s server asks', (kind) 
       });
       const { replies, call: next } = await asking;
       expect(replies[0]!.result).toEqual(FORM.answer);
-      if (next !== call) token = tokenOf(next);
+      if (next !== call) token = progressTokenOf(next.message);
       call = next;
     }
     call.say({

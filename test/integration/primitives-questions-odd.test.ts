@@ -8,6 +8,7 @@ import {
   type Json,
   LEGACY_KINDS,
   type Message,
+  progressTokenOf,
   type Said,
   startScripted,
 } from '../support/scripted/scripted-server.ts';
@@ -69,12 +70,13 @@ async function hasty(kind: (typeof LEGACY_KINDS)[number]) {
   return { server: fleet.of(kind), gateway: fleet.gateway };
 }
 
-const tokenOf = (call: Said): unknown => (call.message.params?.['_meta'] as Json)['progressToken'];
 const note = (method: string, params: Json): Json => ({ jsonrpc: '2.0', method, params });
 
 /** What a server may go on to say of a call, where nothing but the token says which one it is. */
 function sayOf(call: Said): void {
-  call.link.say(note('notifications/progress', { progressToken: tokenOf(call), progress: 9 }));
+  call.link.say(
+    note('notifications/progress', { progressToken: progressTokenOf(call.message), progress: 9 }),
+  );
   call.link.say(note('notifications/message', { level: 'error', data: 'a secret of Anna’s' }));
   call.link.say(note('notifications/x-new', { data: 'a secret of Anna’s' }));
 }
@@ -101,7 +103,9 @@ describe.each(['stdio', 'sse'] as const)('a shared %s server that goes on about 
     sayOf(annasCall);
     expect((await annasCall.link.ask(FORM.method, FORM.params)).error).toMatchObject({ code: 1448 });
     await gateway.logged((line) => line['code'] === 'isolation-learned');
-    bensCall.say(note('notifications/progress', { progressToken: tokenOf(bensCall), progress: 1 }));
+    bensCall.say(
+      note('notifications/progress', { progressToken: progressTokenOf(bensCall.message), progress: 1 }),
+    );
     bensCall.reply(DONE);
     using answer = await bens;
     await answer.ended;
@@ -184,9 +188,7 @@ describe.each(LEGACY_KINDS)('how far a client of 2025-11-25 is with a question o
       using stream = await sent;
       const first = await stream.message(isQuestion);
       const second = await stream.message((one) => isQuestion(one) && one.id !== first.id);
-      const theirs = [first, second].map(
-        (one) => (one.params?.['_meta'] as Json)['progressToken'],
-      ) as string[];
+      const theirs = [first, second].map(progressTokenOf) as string[];
       expect(new Set([...theirs, token]).size).toBe(3);
       expect(first.params).toEqual(withToken(theirs[0]));
       // Another's, and one that nobody gave out.

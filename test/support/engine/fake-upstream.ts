@@ -212,16 +212,6 @@ const LEGACY: Readonly<Record<string, FakeAnswer>> = {
   'resources/unsubscribe': () => ({}),
 };
 
-/** What a modern server answers instead. */
-const MODERN: Readonly<Record<string, FakeAnswer>> = {
-  'server/discover': () => ({
-    resultType: 'complete',
-    supportedVersions: ['2026-07-28'],
-    capabilities: { tools: { listChanged: true }, resources: {} },
-  }),
-  'tools/list': () => ({ resultType: 'complete', ...TOOLS }),
-};
-
 /** A message as the wire reader sees it. */
 export function messageOf(message: Readonly<Record<string, unknown>>): ReturnType<typeof readMessage> {
   return readMessage(Buffer.from(JSON.stringify({ jsonrpc: '2.0', ...message })));

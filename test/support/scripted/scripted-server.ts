@@ -143,4 +143,9 @@ export function refuseNothing(): never {
   throw new Error('only over streamable HTTP an answer has a status');
 }
 
+/** The progress token that a message was sent with. */
+export function progressTokenOf({ params }: Message): unknown {
+  return (params?.['_meta'] as Json | undefined)?.['progressToken'];
+}
+
 export const SUBSCRIPTION = 'io.modelcontextprotocol/subscriptionId';
