@@ -176,7 +176,7 @@ describe('what a server says', () => {
     one.answer('after 70 MiB');
     const stream = await answering;
     streams.push(stream);
-    await stream.until((it) => messagesOf(it).some(({ id }) => id === 'long'));
+    await stream.until((heard) => messagesOf(heard).some(({ id }) => id === 'long'));
     expect(messagesOf(stream).at(-1)).toMatchObject({ result: { content: [{ text: 'after 70 MiB' }] } });
   });
 

@@ -96,7 +96,7 @@ it('a session belongs to its key, and its id cannot be changed', async () => {
   const { gateway, mcp } = await start();
   const session = await initialize(mcp, ANNA);
   const middle = Math.floor(session.id.length / 2);
-  const changed = [...session.id];
+  const changed = session.id.split('');
   changed[middle] = changed[middle] === 'A' ? 'B' : 'A';
   const unknown = { error: { code: -32001, data: { lanport: 'session-unknown' } } };
   const others = [

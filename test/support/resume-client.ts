@@ -152,7 +152,7 @@ export function rawSession(url: string, key: string, id: string): RawSession {
   const session = { 'mcp-session-id': id };
   const headers = { authorization: `Bearer ${key}`, ...session };
   let requests = 0;
-  const request = (method: string, params: Json | undefined, requestId?: string | number): Json => ({
+  const compose = (method: string, params: Json | undefined, requestId?: string | number): Json => ({
     jsonrpc: '2.0',
     id: requestId ?? ++requests,
     method,
@@ -161,8 +161,8 @@ export function rawSession(url: string, key: string, id: string): RawSession {
   return {
     id,
     headers,
-    ask: (method, params) => rpc(url, key, request(method, params), session),
-    stream: (method, params, requestId) => openRaw(url, headers, request(method, params, requestId)),
+    ask: (method, params) => rpc(url, key, compose(method, params), session),
+    stream: (method, params, requestId) => openRaw(url, headers, compose(method, params, requestId)),
     listen: (lastEventId) =>
       openRaw(url, { ...headers, ...(lastEventId === undefined ? {} : { 'last-event-id': lastEventId }) }),
     say: (message) => rpc(url, key, { jsonrpc: '2.0', ...message }, session),

@@ -135,7 +135,9 @@ describe('the replay of a session', () => {
 
   it('agrees with a list of everything that was ever said, as far as its bounds allow', () => {
     verifies('mcp:resume');
-    for (let seed = 1; seed <= 60; seed++) agreesWithList(seed);
+    expect(() => {
+      for (let seed = 1; seed <= 60; seed++) agreesWithList(seed);
+    }).not.toThrow();
   });
 
   it('keeps the latest: an event that fits is kept when it is said', () => {
