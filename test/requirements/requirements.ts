@@ -271,6 +271,16 @@ export const REQUIREMENTS = {
     source: 'docs/reference/bounds.md',
     promise: 'Silent streams and answers that are slow to come are kept alive by comments.',
   },
+  'edge:both-ways': {
+    source: 'docs/reference/bounds.md',
+    promise:
+      'Whichever way a request goes through the edge, its streams, events, comments, body, client and end are treated alike.',
+  },
+  'edge:slow-readers': {
+    source: 'docs/reference/bounds.md',
+    promise:
+      'For a reader that is too slow, news and progress beyond 1 MiB are left out and answers are not; beyond 64 MiB its stream is cut.',
+  },
   'mcp:http-sse': {
     source: `${SPEC}/2024-11-05/basic/transports`,
     promise: 'A client of HTTP+SSE gets each answer on its stream, however slowly it reads.',

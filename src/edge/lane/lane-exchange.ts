@@ -3,7 +3,7 @@ import { GatewayError } from '../../core/errors.ts';
 import { type Body, type EventStream, whole } from '../../gateway/exchange.ts';
 import type { EdgeExchange } from '../edge-exchange.ts';
 import { bytesOf, isJsonType } from '../body-facts.ts';
-import { BUFFERED_BYTES_MAX, eventText, STREAM_HEADERS } from '../event-stream.ts';
+import { BUFFERED_BYTES_MAX, eventText, STREAM_HEADERS, takesStream } from '../event-stream.ts';
 import { LaneEvents } from './lane-events.ts';
 import type { Carrier, ExchangeShared } from './lane-ports.ts';
 import type { RequestHead } from './request-head.ts';
@@ -112,14 +112,14 @@ export class LaneExchange implements EdgeExchange {
     headers: Readonly<Record<string, string>> = {},
     brings: 'news' | 'answers' = 'news',
   ): EventStream {
-    this.#answered = true;
     const events = this.#stream(headers);
+    this.#answered = true;
     events.write(': open\n\n');
     return this.#shared.streams.hold(events, this, brings);
   }
 
   event(data: Buffer, id?: string): boolean {
-    if (this.#answered || this.#isGone || !this.#takesStream) return false;
+    if (this.#answered || this.#isGone || !takesStream(this.headers.accept)) return false;
     if (this.#carrier.writableLength > BUFFERED_BYTES_MAX) return false;
     const events = this.#begin();
     this.#spokenMs = this.#shared.clock.monotonicMs();
@@ -130,7 +130,7 @@ export class LaneExchange implements EdgeExchange {
   mayStream(headers?: Readonly<Record<string, string>>, onBegin?: () => void): void {
     this.#streamHeaders = headers;
     this.#onBegin = onBegin;
-    if (this.#takesStream && !this.#answered) this.#shared.slow.add(this);
+    if (takesStream(this.headers.accept) && !this.#answered) this.#shared.slow.add(this);
   }
 
   keepAlive(silentMs: number): void {
@@ -143,10 +143,6 @@ export class LaneExchange implements EdgeExchange {
     const events = this.#begin();
     this.#spokenMs = this.#shared.clock.monotonicMs();
     if (this.#carrier.writableLength < BUFFERED_BYTES_MAX) events.write(': working\n\n');
-  }
-
-  get #takesStream(): boolean {
-    return this.headers.accept?.includes('text/event-stream') === true;
   }
 
   /** Called by the connection when the client has gone before the end of the answer. */
