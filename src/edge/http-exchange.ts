@@ -33,7 +33,6 @@ export class HttpExchange implements EdgeExchange {
   readonly startedMs: number;
   names: readonly string[] | undefined;
   seat = -1;
-  status = 0;
   bytesOut = 0;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
@@ -79,10 +78,6 @@ export class HttpExchange implements EdgeExchange {
 
   get isGone(): boolean {
     return this.#response.destroyed && !this.#answered;
-  }
-
-  get isAnswered(): boolean {
-    return this.#answered || this.#response.headersSent;
   }
 
   get gone(): AbortSignal {
@@ -141,7 +136,6 @@ export class HttpExchange implements EdgeExchange {
   ): void {
     if (this.#answered) return;
     this.#deps.slow.delete(this);
-    this.status = status;
     this.bytesOut = bytesOf(body);
     const response = this.#response;
     if (response.destroyed || this.#streaming) this.#answered = true;
@@ -178,7 +172,6 @@ export class HttpExchange implements EdgeExchange {
   ): EventStream {
     this.#writeHead(200, { ...STREAM_HEADERS, ...headers, 'x-request-id': this.requestId });
     this.#answered = true;
-    this.status = 200;
     this.#response.write(': open\n\n');
     return this.#deps.streams.hold(this.#response, this, brings);
   }
@@ -201,7 +194,6 @@ export class HttpExchange implements EdgeExchange {
     if (this.#streaming) return;
     this.#writeHead(200, { ...STREAM_HEADERS, ...this.#streamHeaders, 'x-request-id': this.requestId });
     this.#streaming = true;
-    this.status = 200;
     this.#deps.slow.add(this);
   }
 

@@ -257,6 +257,16 @@ export const REQUIREMENTS = {
     source: 'docs/reference/bounds.md',
     promise: 'A server that does not start, and a call that does not end, are given up in time.',
   },
+  'bounds:questions': {
+    source: 'docs/reference/bounds.md',
+    promise:
+      'Calls that wait for answers of users, the rounds of questions in a call, and the questions that are open are bounded.',
+  },
+  'bounds:tables': {
+    source: 'docs/reference/bounds.md',
+    promise:
+      'What clients and servers may name, watch, list or send at once is bounded; one more is refused with words, or makes the oldest go.',
+  },
   'bounds:ledger': {
     source: 'docs/reference/bounds.md',
     promise:

@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { BOUNDS, type Bounds } from '../../src/core/bounds.ts';
-import { systemClock } from '../../src/core/clock.ts';
+import { type Clock, systemClock } from '../../src/core/clock.ts';
 import { createIdSource } from '../../src/core/ids.ts';
 import { LaneExchange } from '../../src/edge/lane/lane-exchange.ts';
 import { Edge } from '../../src/edge/server.ts';
 import type { Exchange } from '../../src/gateway/exchange.ts';
+import { silentLog } from '../../src/telemetry/log.ts';
 
 /** The two ways through the edge: bare sockets for a plain POST, the general server for the rest. */
 export type Way = 'lane' | 'general';
@@ -24,6 +25,7 @@ export interface EdgeServer extends AsyncDisposable {
 export async function startEdge(
   handle: (exchange: Exchange) => Promise<void> | void,
   bounds: Partial<Bounds> = {},
+  clock: Clock = systemClock,
 ): Promise<EdgeServer> {
   const exchanges: Exchange[] = [];
   const waiting = new Set<() => void>();
@@ -33,8 +35,8 @@ export async function startEdge(
     bounds: { ...BOUNDS, ...bounds },
     browser: { allowedHosts: ['x'], checkHost: true },
     newId: createIdSource(),
-    clock: systemClock,
-    log: { debug: none, info: none, warn: none, error: none },
+    clock,
+    log: silentLog,
     handlers: {
       mcp: (exchange) => {
         exchanges.push(exchange);

@@ -15,7 +15,6 @@ export class LaneExchange implements EdgeExchange {
   readonly startedMs: number;
   names: readonly string[] | undefined;
   seat = -1;
-  status = 0;
   bytesOut = 0;
   readonly #carrier: Carrier;
   readonly #head: RequestHead;
@@ -58,10 +57,6 @@ export class LaneExchange implements EdgeExchange {
     return this.#isGone;
   }
 
-  get isAnswered(): boolean {
-    return this.#answered || this.#events !== undefined;
-  }
-
   get gone(): AbortSignal {
     if (this.#gone === undefined) {
       this.#gone = new AbortController();
@@ -91,7 +86,6 @@ export class LaneExchange implements EdgeExchange {
   ): void {
     if (this.#answered) return;
     this.#shared.slow.delete(this);
-    this.status = status;
     this.bytesOut = bytesOf(body);
     if (this.#isGone || this.#events !== undefined) this.#answered = true;
     if (this.#isGone) return;
@@ -162,7 +156,6 @@ export class LaneExchange implements EdgeExchange {
   /** The answer as an event stream; its head is written with the first use. */
   #stream(headers: Readonly<Record<string, string>> = {}): LaneEvents {
     if (this.#events === undefined) {
-      this.status = 200;
       this.#events = new LaneEvents(this.#carrier, {
         ...STREAM_HEADERS,
         ...headers,
