@@ -37,6 +37,8 @@ export interface ScriptedServer extends AsyncDisposable {
   notify(method: string, params?: Json): void;
   /** The resource that can be watched. */
   readonly resource: string;
+  /** URIs of all of them. */
+  resources: readonly string[];
 }
 
 export async function startScriptedServer(): Promise<ScriptedServer> {
@@ -47,6 +49,7 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
   const resource = 'test://watched';
   let asked = 0;
   let tools: readonly string[] = ['work'];
+  let resources: readonly string[] = [resource];
 
   const take = (message: Message, response: ServerResponse): void => {
     const say = (said: unknown): void => {
@@ -84,7 +87,7 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
       serverInfo: { name: 'scripted', version: '1' },
     }),
     'tools/list': () => ({ tools: tools.map((name) => ({ name, inputSchema: { type: 'object' } })) }),
-    'resources/list': () => ({ resources: [{ uri: resource, name: 'watched' }] }),
+    'resources/list': () => ({ resources: resources.map((uri) => ({ uri, name: 'watched' })) }),
     'resources/templates/list': () => ({ resourceTemplates: [] }),
     'resources/subscribe': () => ({}),
     'resources/unsubscribe': () => ({}),
@@ -126,6 +129,12 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
     },
     set tools(names) {
       tools = names;
+    },
+    get resources() {
+      return resources;
+    },
+    set resources(uris) {
+      resources = uris;
     },
     calls,
     resource,
