@@ -18,7 +18,7 @@ const TARGET = {
 const REPLY: ServerReply = {
   reply: messageOf({ id: 1, result: {} }) as RpcReply,
   era: 'legacy',
-} as ServerReply;
+};
 const stream = (): ReplyStream => new ReplyStream({ event: () => false, isGone: false }, undefined);
 const request = messageOf({ id: 1, method: 'tools/call', params: { name: 'work' } }) as RpcRequest;
 

@@ -3,10 +3,13 @@ import { ALL_CAPABILITIES, FakeCaller } from '../../../test/support/engine/fake-
 import { messageOf } from '../../../test/support/engine/fake-upstream.ts';
 import { verifies } from '../../../test/support/verifies.ts';
 import type { ServerReply } from '../upstream/connection.ts';
+import type { RpcReply } from '../wire/message.ts';
 import { answerRounds } from './rounds.ts';
 
-const replyOf = (result: object): ServerReply =>
-  ({ reply: messageOf({ id: 1, result: result as Record<string, unknown> }), era: 'modern' }) as ServerReply;
+const replyOf = (result: object): ServerReply => ({
+  reply: messageOf({ id: 1, result }) as RpcReply,
+  era: 'modern',
+});
 const asks = (round: number): ServerReply =>
   replyOf({
     resultType: 'input_required',
@@ -26,7 +29,7 @@ async function ask(times: number) {
     () => true,
     () => true,
   );
-  for (let at = 0; (await Promise.race([ended, turn()])) !== true; ) {
+  for (let at = 0; !(await Promise.race([ended, turn()])); ) {
     const question = caller.questions[at];
     if (question === undefined) continue;
     question.answer({ roots: [] });
