@@ -2,7 +2,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { configWith, MASTER_KEY, startGateway, type TestGateway } from '../support/gateway.ts';
 import { http, rpc } from '../support/http.ts';
 import { type Puppet, startPuppet } from '../support/puppet-server.ts';
-import { initialize, messagesOf, openRaw, type RawStream } from '../support/resume-client.ts';
+import { messagesOf, openRaw, type RawStream } from '../support/raw-stream.ts';
+import { initialize } from '../support/resume-client.ts';
 import { startScriptedServer } from '../support/resume-server.ts';
 import { verifies } from '../support/verifies.ts';
 

@@ -7,7 +7,8 @@ import { configWith, MASTER_KEY, startGateway, type TestGateway } from '../suppo
 import { http, type HttpAnswer, rpc } from '../support/http.ts';
 import { ROOT, startProgram } from '../support/process.ts';
 import { startPuppet } from '../support/puppet-server.ts';
-import { initialize, messagesOf, openRaw, type RawStream } from '../support/resume-client.ts';
+import { messagesOf, openRaw, type RawStream } from '../support/raw-stream.ts';
+import { initialize } from '../support/resume-client.ts';
 import { type ScriptedServer, startScriptedServer } from '../support/resume-server.ts';
 import { verifies } from '../support/verifies.ts';
 

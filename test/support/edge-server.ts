@@ -7,6 +7,7 @@ import { LaneExchange } from '../../src/edge/lane/lane-exchange.ts';
 import { Edge } from '../../src/edge/server.ts';
 import type { Exchange } from '../../src/gateway/exchange.ts';
 import { silentLog } from '../../src/telemetry/log.ts';
+import { Arrivals } from './arrivals.ts';
 
 /** The two ways through the edge: bare sockets for a plain POST, the general server for the rest. */
 export type Way = 'lane' | 'general';
@@ -27,8 +28,7 @@ export async function startEdge(
   bounds: Partial<Bounds> = {},
   clock: Clock = systemClock,
 ): Promise<EdgeServer> {
-  const exchanges: Exchange[] = [];
-  const waiting = new Set<() => void>();
+  const exchanges = new Arrivals<Exchange>();
   const clients: EdgeClient[] = [];
   const none = (): void => undefined;
   const edge = new Edge({
@@ -39,8 +39,7 @@ export async function startEdge(
     log: silentLog,
     handlers: {
       mcp: (exchange) => {
-        exchanges.push(exchange);
-        for (const look of waiting) look();
+        exchanges.add(exchange);
         return handle(exchange);
       },
       sse: none,
@@ -54,19 +53,9 @@ export async function startEdge(
   return {
     edge,
     get ways() {
-      return exchanges.map((exchange) => (exchange instanceof LaneExchange ? 'lane' : 'general'));
+      return exchanges.all.map((exchange) => (exchange instanceof LaneExchange ? 'lane' : 'general'));
     },
-    exchange: (at) =>
-      new Promise((resolve) => {
-        const look = (): void => {
-          const found = exchanges[at];
-          if (found === undefined) return;
-          waiting.delete(look);
-          resolve(found);
-        };
-        waiting.add(look);
-        look();
-      }),
+    exchange: (at) => exchanges.at(at),
     connect: () => {
       const client = new EdgeClient(port);
       clients.push(client);

@@ -1,5 +1,6 @@
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Arrivals } from './arrivals.ts';
 import { bodyOf } from './upstreams/listen.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -42,8 +43,7 @@ export interface ScriptedServer extends AsyncDisposable {
 }
 
 export async function startScriptedServer(): Promise<ScriptedServer> {
-  const calls: ScriptedCall[] = [];
-  const waiting = new Set<() => void>();
+  const calls = new Arrivals<ScriptedCall>();
   const listening = new Set<ServerResponse>();
   const questions = new Map<unknown, (result: unknown) => void>();
   const resource = 'test://watched';
@@ -56,7 +56,7 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
       if (!response.headersSent) response.writeHead(200, { 'content-type': 'text/event-stream' });
       response.write(`data: ${JSON.stringify(said)}\n\n`);
     };
-    calls.push({
+    calls.add({
       params: message.params,
       progress: (progress, text) =>
         say({
@@ -78,7 +78,6 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
         response.once('close', resolve);
       }),
     });
-    for (const look of waiting) look();
   };
   const results: Readonly<Record<string, () => Json>> = {
     initialize: () => ({
@@ -136,19 +135,9 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
     set resources(uris) {
       resources = uris;
     },
-    calls,
+    calls: calls.all,
     resource,
-    call: (at) =>
-      new Promise((resolve) => {
-        const look = (): void => {
-          const found = calls[at];
-          if (found === undefined) return;
-          waiting.delete(look);
-          resolve(found);
-        };
-        waiting.add(look);
-        look();
-      }),
+    call: (at) => calls.at(at),
     notify: (method, params) => {
       for (const response of listening)
         response.write(`data: ${JSON.stringify({ jsonrpc: '2.0', method, params })}\n\n`);
