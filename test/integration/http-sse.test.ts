@@ -91,12 +91,12 @@ describe('a client of HTTP+SSE', () => {
     server.tools = ['work', 'more'];
     server.notify('notifications/tools/list_changed');
     const CHANGED = 'notifications/tools/list_changed';
-    const heard = () => messagesOf(client.stream).map(({ method, id }) => method ?? id);
+    const told = () => messagesOf(client.stream).map(({ method, id }) => method ?? id);
     await client.stream.until(
-      () => heard().includes('notifications/resources/updated') && heard().includes(CHANGED),
+      () => told().includes('notifications/resources/updated') && told().includes(CHANGED),
     );
     // The list may have changed before, too, when the server was seen for the first time.
-    expect(heard().filter((one) => !String(one).endsWith('/list_changed'))).toEqual([
+    expect(told().filter((one) => !String(one).endsWith('/list_changed'))).toEqual([
       0,
       1,
       'notifications/progress',
