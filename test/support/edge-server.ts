@@ -68,6 +68,15 @@ export async function startEdge(
   };
 }
 
+/** Something that the test lets happen. */
+export function gate(): { readonly opened: Promise<void>; open(): void } {
+  let open = (): void => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}
+
 /** A POST of `/mcp` that goes that way; `fields` are further lines of its head. */
 export function post(way: Way, body = '{}', fields: readonly string[] = []): string {
   const more = way === 'lane' ? fields : [...fields, 'X-Twice: 1', 'X-Twice: 2'];
