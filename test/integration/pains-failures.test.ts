@@ -65,12 +65,18 @@ describe('a server', () => {
   it('that refuses our credentials is not asked again by itself, nor by every call', async () => {
     verifies('pain:09-retry-storms', 'pain:28-their-refusal-as-ours');
     let isRefusing = false;
-    const refuse = (one: Received): undefined =>
-      void one.response.writeHead(401, { 'www-authenticate': 'Bearer realm="theirs"' }).end();
+    const refuse = (one: Received): undefined => {
+      one.response.writeHead(401, { 'www-authenticate': 'Bearer realm="theirs"' }).end();
+      return undefined;
+    };
     await using server = await startScripted({
       answers: {
         initialize: (one) => (isRefusing ? refuse(one) : INITIALIZED),
-        'server/discover': (one) => (isRefusing ? refuse(one) : one.fail(-32601, 'no such method')),
+        'server/discover': (one) => {
+          if (isRefusing) return refuse(one);
+          one.fail(-32601, 'no such method');
+          return undefined;
+        },
       },
     });
     await using gateway = await startGateway({ config: configWith({ one: over(server) }, PATIENT) });
@@ -246,10 +252,10 @@ describe('several servers', () => {
     await using gateway = await startGateway({
       config: configWith(
         {
-          a: over(good[0]!),
-          wrong: { transport: 'sse', url: good[1]!.url },
+          a: over(good[0]),
+          wrong: { transport: 'sse', url: good[1].url },
           hanging: { transport: 'sse', url: nowhere },
-          b: over(good[2]!),
+          b: over(good[2]),
         },
         { limits: { first_list_wait_ms: '1s' } },
       ),

@@ -162,7 +162,7 @@ describe('clients that start a command', () => {
     const facts = answers.map(
       (answer) => JSON.parse((answer as { content: { text: string }[] }).content[0]!.text) as Facts,
     );
-    expect(facts.map(({ calls }) => calls).sort()).toEqual([1, 2, 3]);
+    expect(facts.map(({ calls }) => calls).sort((a, b) => a - b)).toEqual([1, 2, 3]);
     expect(pidsBelow(gateway)).toEqual([facts[0]!.pid]);
     for (const client of clients) await client[Symbol.asyncDispose]();
     // A client that is killed closes no connection: the end of its pipes is all that is seen of it.

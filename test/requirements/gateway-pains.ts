@@ -80,7 +80,7 @@ export const GATEWAY_PAINS = {
   },
   'pain:16-cut-after-minutes': {
     source: 'docs/reference/bounds.md',
-    promise: 'Streams and calls on which nothing happens stay open, on both sides.',
+    promise: 'Streams, and calls that take long, are kept open by comments while nothing happens.',
   },
   'pain:17-one-failure-fails-all': {
     source: ARCHITECTURE,
