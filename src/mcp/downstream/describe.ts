@@ -1,5 +1,5 @@
-import { type JsonObject, scanObject } from '../../core/json-scan.ts';
 import type { ServerCatalog } from '../catalog/catalog.ts';
+import { capabilitiesOf } from '../upstream/read-offer.ts';
 import type { Identity } from '../wire/outbound.ts';
 import { type Era, LEGACY_REVISIONS, MODERN_REVISIONS } from '../wire/revisions.ts';
 
@@ -57,9 +57,7 @@ function mergeCapabilities({ era, offers, isUnsure }: Description): Record<strin
     some('resources') ||
     offers.some((offer) => offer.resources.length + offer.templates.length > 0)
   ) {
-    const subscribe = declared.some(
-      (one) => one.era === 'modern' || one.object?.child('resources')?.value('subscribe') === true,
-    );
+    const subscribe = declared.some(({ object }) => object?.child('resources')?.value('subscribe') === true);
     capabilities['resources'] = { listChanged: true, ...(subscribe || isUnsure ? { subscribe: true } : {}) };
   }
   if (some('completions')) capabilities['completions'] = {};
@@ -83,10 +81,6 @@ function mergeCapabilities({ era, offers, isUnsure }: Description): Record<strin
 
 function withoutKey(requests: unknown, cancel: boolean): Record<string, unknown> {
   return { ...(cancel ? { cancel: {} } : {}), ...(requests === undefined ? {} : { requests }) };
-}
-
-function capabilitiesOf(offer: ServerCatalog): JsonObject | undefined {
-  return offer.capabilities?.[0] === 0x7b ? scanObject(offer.capabilities, 2) : undefined;
 }
 
 /** The servers' own instructions, one heading each when there are several; bounded. */

@@ -1,8 +1,9 @@
 import { Cancellation } from '../../core/cancellation.ts';
 import { GatewayError } from '../../core/errors.ts';
-import type { Caller } from '../mcp-caller.ts';
+import type { JsonObject } from '../../core/json-scan.ts';
+import type { Caller, Question } from '../mcp-caller.ts';
 import { isQuestion, missingFor, type QuestionMethod } from '../wire/capabilities.ts';
-import { errorMessage, errorObject, resultMessage } from '../wire/compose.ts';
+import { errorMessage, errorObject, notificationMessage, resultMessage, withValue } from '../wire/compose.ts';
 import type { RpcNotification, RpcRequest } from '../wire/message.ts';
 import type { ActiveCall } from './active-call.ts';
 import type { Attribution } from './attribution.ts';
@@ -11,6 +12,12 @@ import type { Attribution } from './attribution.ts';
 const HELD_MS = 5_000;
 const HELD_MAX = 100;
 const ELICITATIONS_MAX = 100;
+/**
+ * What a client answers to questions that it did not say it can be asked (2025-11-25, Roots, "Error Handling"), and to those that it can be
+ * asked in another way alone (Elicitation, "Error Handling").
+ */
+const METHOD_UNKNOWN = -32601;
+const PARAMS_INVALID = -32602;
 const NO_ROOTS = Buffer.from('{"roots":[]}');
 
 export interface ServerQuestionsDeps {
@@ -100,7 +107,9 @@ export class ServerQuestions {
         { capability: Object.keys(missing).join(', ') },
         { data: { requiredCapabilities: missing } },
       );
-      this.#refuse(request, failure);
+      const { form, url, sampling } = caller.capabilities;
+      const isKnown = method === 'elicitation/create' ? form || url : sampling && method !== 'roots/list';
+      this.#refuse(request, failure, isKnown ? PARAMS_INVALID : METHOD_UNKNOWN);
       // The server may do without. When it fails for it, a modern client is told what to declare.
       call.refused(failure);
       return;
@@ -121,6 +130,7 @@ export class ServerQuestions {
         method,
         params: params?.bytes.subarray(params.start, params.end),
         cancellation,
+        progressed: this.#progressOf(params),
       });
       this.#deps.respond(
         reply.kind === 'result'
@@ -134,6 +144,16 @@ export class ServerQuestions {
       call.questionAnswered(this.#deps.now());
       this.#open.delete(id);
     }
+  }
+
+  /** The way back of a client's progress, under the token that the server gave. */
+  #progressOf(params: JsonObject | undefined): Question['progressed'] {
+    const token = params?.child('_meta')?.slice('progressToken');
+    if (token === undefined) return undefined;
+    return (progress) =>
+      this.#deps.respond(
+        notificationMessage('notifications/progress', withValue(progress, 'progressToken', token)),
+      );
   }
 
   /**
@@ -182,8 +202,9 @@ export class ServerQuestions {
     this.#held.delete(held);
   }
 
-  #refuse(request: RpcRequest, error: GatewayError): void {
-    this.#deps.respond(errorMessage(request.idBytes, errorObject(error)));
+  /** `code`: what that is called in the era of servers that ask. */
+  #refuse(request: RpcRequest, error: GatewayError, code: number = error.rpcCode): void {
+    this.#deps.respond(errorMessage(request.idBytes, errorObject(error, code)));
   }
 
   #expectCompletion(id: string, caller: Caller): void {

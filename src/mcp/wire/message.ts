@@ -4,6 +4,8 @@ import { firstByte, type JsonObject, JsonSyntaxError, scanArray, scanObject } fr
 
 /** Depth to which a message's objects are indexed: the message, its params or result, and their `_meta`. */
 const INDEX_DEPTH = 3;
+/** First byte of `null`. */
+const NULL = 0x6e;
 
 export type RpcId = string | number;
 
@@ -54,6 +56,15 @@ export function idIn(bytes: Buffer): Buffer | undefined {
   }
 }
 
+/** Whether `bytes`, which need be no message, name a method. */
+export function isRequest(bytes: Buffer): boolean {
+  try {
+    return scanObject(bytes, 1).has('method');
+  } catch {
+    return false;
+  }
+}
+
 /** Reads one message, or the messages of a batch (2025-03-26 only; the caller decides whether it takes them). */
 export function readMessages(bytes: Buffer): {
   readonly batch: boolean;
@@ -87,7 +98,8 @@ function interpret(object: JsonObject): RpcMessage {
     return reply(object);
   }
   const params = object.child('params');
-  if (params === undefined && object.has('params'))
+  // Some write members that they leave out as null.
+  if (params === undefined && object.has('params') && object.slice('params')?.[0] !== NULL)
     throw new GatewayError('rpc-invalid', { reason: '"params" must be an object' });
   if (!object.has('id')) return { kind: 'notification', object, method, params };
   const id = readId(object);
