@@ -2,6 +2,9 @@ import type { Inbound, RpcNotification, RpcReply } from '../mcp/mcp-wire.ts';
 import type { HandleMcpDeps } from './mcp-deps.ts';
 import type { McpContext } from './mcp-context.ts';
 
+/** Notifications that end here: what they name is known by another name behind the gateway, or by none. */
+const OWN: ReadonlySet<string> = new Set(['notifications/initialized', 'notifications/progress']);
+
 /** Takes what a client says without wanting an answer: replies to questions, cancellations, news. What means nothing is left aside. */
 export function hear(
   message: RpcNotification | RpcReply,
@@ -25,13 +28,7 @@ export function hear(
       if (inbound.session !== undefined)
         deps.mcp.tellIsolated(context.visibility, inbound.session.id, message.method, undefined);
       return;
-    case 'notifications/progress':
-      if (message.params !== undefined) deps.mcp.questions.progress(message.params, context.principal.id);
-      return;
-    // It is about the client's own hop.
-    case 'notifications/initialized':
-      return;
     default:
-      deps.mcp.pass(context.visibility, inbound, context.principal.id, message);
+      if (!OWN.has(message.method)) deps.mcp.pass(context.visibility, inbound, context.principal.id, message);
   }
 }

@@ -1,5 +1,4 @@
 import type { Cancellation } from '../core/cancellation.ts';
-import type { JsonObject } from '../core/json-scan.ts';
 import type { ClientCapabilities, QuestionMethod } from './wire/capabilities.ts';
 import type { LogLevel } from './wire/log-level.ts';
 import type { RpcReply } from './wire/message.ts';
@@ -14,8 +13,6 @@ export interface Question {
   readonly params: Buffer | undefined;
   /** The server wants no answer any more. */
   readonly cancellation: Cancellation;
-  /** Hears of the client's progress, as the params of its notification; `undefined` when the server did not ask for it. */
-  readonly progressed?: ((params: JsonObject) => void) | undefined;
 }
 
 /**

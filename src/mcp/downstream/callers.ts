@@ -71,7 +71,6 @@ export class LegacyCaller implements Caller {
       question.params,
       (message) => this.#stream.send(message),
       question.cancellation,
-      question.progressed,
     );
   }
 }

@@ -1,9 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Cancellation } from '../../core/cancellation.ts';
 import { GatewayError } from '../../core/errors.ts';
-import { type JsonObject, scanObject } from '../../core/json-scan.ts';
-import type { Question } from '../mcp-caller.ts';
-import { notificationMessage, withValue } from '../wire/compose.ts';
+import { notificationMessage } from '../wire/compose.ts';
 import type { RpcReply } from '../wire/message.ts';
 import type { Session } from './sessions.ts';
 
@@ -13,7 +11,6 @@ export const ANSWER_MS = 10 * 60_000;
 
 interface Open {
   readonly principalId: string;
-  readonly progressed: Question['progressed'];
   readonly resolve: (reply: RpcReply) => void;
 }
 
@@ -25,17 +22,13 @@ export class ClientQuestions {
     return this.#open.size;
   }
 
-  /**
-   * Sends a request with `send` and resolves with the client's reply. With `progressed` its progress token becomes the request's id, since
-   * servers choose tokens that others chose, too. Rejects with `question-unanswerable` or `questions-limit`.
-   */
+  /** Sends a request with `send` and resolves with the client's reply. Rejects with `question-unanswerable` or `questions-limit`. */
   ask(
     who: { readonly principalId: string; readonly session: Session | undefined },
     method: string,
     params: Buffer | undefined,
     send: (message: Buffer) => boolean,
     cancellation: Cancellation,
-    progressed?: Question['progressed'],
   ): Promise<RpcReply> {
     if (this.#open.size >= OPEN_MAX)
       return Promise.reject(new GatewayError('questions-limit', { max: OPEN_MAX }));
@@ -62,7 +55,6 @@ export class ClientQuestions {
       who.session?.onEnd.add(leave);
       this.#open.set(id, {
         principalId: who.principalId,
-        progressed,
         resolve: (reply) => {
           end();
           resolve(reply);
@@ -72,11 +64,7 @@ export class ClientQuestions {
       const message =
         params === undefined
           ? Buffer.from(`${head}}`)
-          : Buffer.concat([
-              Buffer.from(`${head},"params":`),
-              progressed === undefined ? params : withToken(params, id),
-              Buffer.from('}'),
-            ]);
+          : Buffer.concat([Buffer.from(`${head},"params":`), params, Buffer.from('}')]);
       if (!send(message)) {
         this.#open.delete(id);
         end();
@@ -91,12 +79,6 @@ export class ClientQuestions {
     });
   }
 
-  /** Takes the params of a client's `notifications/progress`; what is about nothing of this principal's is left aside. */
-  progress(params: JsonObject, principalId: string): void {
-    const open = this.#open.get(params.string('progressToken') ?? '');
-    if (open?.principalId === principalId) open.progressed?.(params);
-  }
-
   /** Takes a client's reply; what answers nothing of this principal's is left aside. */
   answer(reply: RpcReply, principalId: string): boolean {
     if (typeof reply.id !== 'string') return false;
@@ -106,11 +88,4 @@ export class ClientQuestions {
     open.resolve(reply);
     return true;
   }
-}
-
-/** Params with their progress token exchanged. */
-function withToken(params: Buffer, token: string): Buffer {
-  const object = scanObject(params, 2);
-  const meta = object.child('_meta')!;
-  return withValue(object, '_meta', withValue(meta, 'progressToken', Buffer.from(JSON.stringify(token))));
 }

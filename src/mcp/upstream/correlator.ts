@@ -1,7 +1,7 @@
 import type { Cancellation } from '../../core/cancellation.ts';
 import { GatewayError } from '../../core/errors.ts';
 import { resultMessage } from '../wire/compose.ts';
-import { idIn, isRequest, type RpcMessage, type RpcReply, readMessages } from '../wire/message.ts';
+import { type RpcMessage, type RpcReply, readMessages } from '../wire/message.ts';
 import { UpstreamFailure } from './failure.ts';
 import type { OutboundRequest, TransportEvents } from './transport.ts';
 
@@ -70,18 +70,10 @@ export class Correlator {
       messages = readMessages(bytes).messages;
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
-      this.#misread(bytes, error);
+      this.#events.onOddity(bytes.toString('utf8', 0, 200));
       return;
     }
     for (const message of messages) this.#dispatch(message);
-  }
-
-  /** Something that is no message. When it was meant for the answer to a request, waiting for another one would be in vain. */
-  #misread(bytes: Buffer, { message }: GatewayError): void {
-    const id = isRequest(bytes) ? undefined : idIn(bytes);
-    const pending = id === undefined ? undefined : this.#take(Number(JSON.parse(id.toString('utf8'))));
-    if (pending === undefined) this.#events.onOddity(bytes.toString('utf8', 0, 200));
-    else pending.reject(new UpstreamFailure('protocol', message));
   }
 
   /** Fails one request that could not be written. */

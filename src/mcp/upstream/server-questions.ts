@@ -1,9 +1,8 @@
 import { Cancellation } from '../../core/cancellation.ts';
 import { GatewayError } from '../../core/errors.ts';
-import type { JsonObject } from '../../core/json-scan.ts';
-import type { Caller, Question } from '../mcp-caller.ts';
+import type { Caller } from '../mcp-caller.ts';
 import { isQuestion, missingFor, type QuestionMethod } from '../wire/capabilities.ts';
-import { errorMessage, errorObject, notificationMessage, resultMessage, withValue } from '../wire/compose.ts';
+import { errorMessage, errorObject, resultMessage } from '../wire/compose.ts';
 import type { RpcNotification, RpcRequest } from '../wire/message.ts';
 import type { ActiveCall } from './active-call.ts';
 import type { Attribution } from './attribution.ts';
@@ -125,7 +124,8 @@ export class ServerQuestions {
       );
       const { form, url, sampling } = caller.capabilities;
       const isKnown = method === 'elicitation/create' ? form || url : sampling && method !== 'roots/list';
-      this.#refuse(request, failure, isKnown ? PARAMS_INVALID : METHOD_UNKNOWN);
+      const code = isKnown ? PARAMS_INVALID : METHOD_UNKNOWN;
+      this.#deps.respond(errorMessage(request.idBytes, errorObject(failure, code)));
       // The server may do without. When it fails for it, a modern client is told what to declare.
       call.refused(failure);
       return;
@@ -149,7 +149,6 @@ export class ServerQuestions {
         method,
         params: params?.bytes.subarray(params.start, params.end),
         cancellation,
-        progressed: this.#progressOf(params),
       });
       this.#deps.respond(
         reply.kind === 'result'
@@ -163,16 +162,6 @@ export class ServerQuestions {
       call.questionAnswered(this.#deps.now());
       this.#open.delete(id);
     }
-  }
-
-  /** The way back of a client's progress, under the token that the server gave. */
-  #progressOf(params: JsonObject | undefined): Question['progressed'] {
-    const token = params?.child('_meta')?.slice('progressToken');
-    if (token === undefined) return undefined;
-    return (progress) =>
-      this.#deps.respond(
-        notificationMessage('notifications/progress', withValue(progress, 'progressToken', token)),
-      );
   }
 
   /**
@@ -221,9 +210,8 @@ export class ServerQuestions {
     this.#held.delete(held);
   }
 
-  /** `code`: what that is called in the era of servers that ask. */
-  #refuse(request: RpcRequest, error: GatewayError, code: number = error.rpcCode): void {
-    this.#deps.respond(errorMessage(request.idBytes, errorObject(error, code)));
+  #refuse(request: RpcRequest, error: GatewayError): void {
+    this.#deps.respond(errorMessage(request.idBytes, errorObject(error)));
   }
 
   #expectCompletion(id: string, caller: Caller): void {

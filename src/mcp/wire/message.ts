@@ -56,15 +56,6 @@ export function idIn(bytes: Buffer): Buffer | undefined {
   }
 }
 
-/** Whether `bytes`, which need be no message, name a method. */
-export function isRequest(bytes: Buffer): boolean {
-  try {
-    return scanObject(bytes, 1).has('method');
-  } catch {
-    return false;
-  }
-}
-
 /** Reads one message, or the messages of a batch (2025-03-26 only; the caller decides whether it takes them). */
 export function readMessages(bytes: Buffer): {
   readonly batch: boolean;

@@ -36,13 +36,11 @@ export function resultFor(era: Era, serverEra: Era, method: string, result: Json
     if (lacks('cacheScope')) missing.push('"cacheScope":"private"');
   }
   if (missing.length === 0) return kept;
-  return Buffer.concat([
-    Buffer.from(`{${missing.join(',')}${kept.length > EMPTY_BYTES ? ',' : ''}`),
-    kept.subarray(1),
-  ]);
+  const isEmpty = result.keys.length === 0 || kept.length === EMPTY_BYTES;
+  return Buffer.concat([Buffer.from(`{${missing.join(',')}${isEmpty ? '' : ','}`), kept.subarray(1)]);
 }
 
-/** Of an object without members, as it is written here. */
+/** Of an object that nothing was left of. */
 const EMPTY_BYTES = 2;
 
 /** Codes that an era does not have, each with what it says instead (2026-07-28, "Error codes"). */

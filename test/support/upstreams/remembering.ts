@@ -1,9 +1,8 @@
-// A stdio server that remembers: its tools `count` its calls, start a `child` of its own, answer and `die`, answer with `nothing`, or `wait`
-// for ever.
+// A stdio server that remembers: its tools `count` its calls, start a `child` of its own, answer and `die`, or `wait` for ever.
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
-const TOOLS = ['count', 'child', 'die', 'nothing', 'wait'].map((name) => ({
+const TOOLS = ['count', 'child', 'die', 'wait'].map((name) => ({
   name,
   inputSchema: { type: 'object' },
 }));
@@ -28,7 +27,6 @@ for await (const line of createInterface({ input: process.stdin })) {
     });
   else if (method === 'tools/list') say({ result: { tools: TOOLS } });
   else if (method !== 'tools/call') say({ error: { code: -32601, message: 'no' } });
-  else if (params?.name === 'nothing') say({ result: null });
   else if (params?.name !== 'wait') {
     const child =
       params?.name === 'child'

@@ -8,14 +8,7 @@ import type {
   Target,
 } from '../../../net/http-client.ts';
 import { SseParser, SseTooLargeError } from '../../../net/sse-parser.ts';
-import {
-  type RpcMessage,
-  type RpcNotification,
-  type RpcReply,
-  type RpcRequest,
-  readMessage,
-  readMessages,
-} from '../../wire/message.ts';
+import { type RpcMessage, type RpcReply, type RpcRequest, readMessage } from '../../wire/message.ts';
 import { type ExceededBound, tooLarge, UpstreamFailure } from '../failure.ts';
 import type { HeaderLine, OutboundRequest, TransportEvents } from '../transport.ts';
 import { fromHttpFailure, refusal } from './http-refusal.ts';
@@ -196,12 +189,12 @@ export class HttpPost implements ResponseSink {
     else this.#settle(reply);
   }
 
-  /** Takes one message of the response, or several in a batch (2025-03-26, "Batching"), of which the reply counts last. */
+  /** Takes one message of the response; what is not the reply is for the transport's owner. */
   #deliver(bytes: Buffer): void {
     if (this.#settled) return;
-    let messages: readonly RpcMessage[];
+    let message: RpcMessage;
     try {
-      ({ messages } = readMessages(bytes));
+      message = readMessage(bytes);
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
       this.#handle.abort();
@@ -213,15 +206,6 @@ export class HttpPost implements ResponseSink {
       );
       return;
     }
-    for (const message of messages)
-      if (message.kind === 'request' || message.kind === 'notification') this.#receive(message);
-    for (const message of messages)
-      if ((message.kind === 'result' || message.kind === 'error') && isReplyTo(message, this.#expected?.id))
-        this.#settle(message);
-  }
-
-  /** What is not the reply is for the transport's owner. */
-  #receive(message: RpcNotification | RpcRequest): void {
     switch (message.kind) {
       case 'request':
         if (message.method === 'ping') this.#owner.pong(message);
@@ -231,6 +215,9 @@ export class HttpPost implements ResponseSink {
       case 'notification':
         if (this.#expected?.related === undefined) this.#owner.events.onNotification(message);
         else this.#expected.related(message);
+        return;
+      default:
+        if (isReplyTo(message, this.#expected?.id)) this.#settle(message);
     }
   }
 
