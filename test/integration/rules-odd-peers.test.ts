@@ -42,6 +42,8 @@ beforeAll(async () => {
   };
   old = await startScripted({
     revision: '2025-03-26',
+    // The bound of instructions, 8,192, is in the middle of the character.
+    instructions: `${'x'.repeat(8_191)}🙂`,
     capabilities: { tools: {}, resources: {}, ...TASKS },
     tools: [...Object.keys(ANSWERS), 'echo'].map((name) => plainTool(name)),
     answers: {
@@ -204,6 +206,32 @@ describe('a server', () => {
     expect(textOf(await session.send(toolCall('echo')))).toBe('echoed');
     expect(server.all('initialize')).toHaveLength(1);
   });
+});
+
+it('texts are cut between characters: strict readers refuse half a surrogate pair', async () => {
+  verifies('rule:17-instructions');
+  const HALF = /\\u[dD][89a-fA-F]/;
+  const described = await rpc(
+    `${gateway.url}/old/mcp`,
+    MASTER_KEY,
+    request('initialize', {
+      protocolVersion: '2025-11-25',
+      capabilities: {},
+      clientInfo: { name: 'c', version: '1' },
+    }),
+  );
+  expect(described.text).toContain('xxx\ufffd"');
+  expect(described.text).not.toMatch(HALF);
+  const name = `${'n'.repeat(99)}🙂`;
+  for (const answer of [
+    await rpc(url, MASTER_KEY, toolCall(name)),
+    await rpc(url, MASTER_KEY, request(name)),
+    await rpc(url, MASTER_KEY, request('resources/read', { uri: `q:${'n'.repeat(297)}🙂` })),
+    await rpc(url, MASTER_KEY, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"\\ud83d"}}`),
+  ]) {
+    expect(answer.json()).toHaveProperty('error');
+    expect(answer.text).not.toMatch(HALF);
+  }
 });
 
 describe('a client', () => {

@@ -89,7 +89,12 @@ function mergeInstructions(offers: readonly ServerCatalog[]): string | undefined
     (offer) => offer.instructions !== undefined && offer.instructions.trim() !== '',
   );
   if (speaking.length === 0) return undefined;
-  if (offers.length === 1) return speaking[0]!.instructions!.slice(0, INSTRUCTIONS_CHARACTERS_MAX);
+  if (offers.length === 1) return cut(speaking[0]!.instructions!, INSTRUCTIONS_CHARACTERS_MAX);
   const each = Math.floor(INSTRUCTIONS_CHARACTERS_MAX / speaking.length);
-  return speaking.map((offer) => `# ${offer.server}\n${offer.instructions!.slice(0, each)}`).join('\n\n');
+  return speaking.map((offer) => `# ${offer.server}\n${cut(offer.instructions!, each)}`).join('\n\n');
+}
+
+/** Half of a surrogate pair, which some readers of JSON refuse, does not stay behind. */
+function cut(text: string, charactersMax: number): string {
+  return text.slice(0, charactersMax).toWellFormed();
 }

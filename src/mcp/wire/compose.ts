@@ -45,22 +45,33 @@ export function notificationMessage(method: string, params?: Buffer): Buffer {
 /** The JSON text of an error object for a GatewayError. */
 export function errorObject(error: GatewayError, code: number = error.rpcCode): Buffer {
   return Buffer.from(
-    JSON.stringify({
-      code,
-      message: error.message,
-      data: { ...error.data, lanport: error.code, retryable: error.retryable },
-    }),
+    JSON.stringify(
+      {
+        code,
+        message: error.message,
+        data: { ...error.data, lanport: error.code, retryable: error.retryable },
+      },
+      wellFormed,
+    ),
   );
+}
+
+/** Texts are cut, and clients write what they like: half of a surrogate pair in an escape is JSON that strict readers refuse (RFC 8259, section 8.2). */
+function wellFormed(_key: string, value: unknown): unknown {
+  return typeof value === 'string' ? value.toWellFormed() : value;
 }
 
 /** The JSON text of a tool result that tells the model what went wrong. `code` goes into `_meta` for programs. */
 export function toolErrorResult(text: string, code: ErrorCode): Buffer {
   return Buffer.from(
-    JSON.stringify({
-      content: [{ type: 'text', text }],
-      isError: true,
-      _meta: { 'lanport/error': code, 'lanport/retryable': ERRORS[code].retryable },
-    }),
+    JSON.stringify(
+      {
+        content: [{ type: 'text', text }],
+        isError: true,
+        _meta: { 'lanport/error': code, 'lanport/retryable': ERRORS[code].retryable },
+      },
+      wellFormed,
+    ),
   );
 }
 
