@@ -98,12 +98,18 @@ describe('a credential that a request brings for a server', () => {
 describe('a server that refuses', () => {
   it.each([401, 403])('a call alone (%i) keeps its tools, and nothing is tried again', async (status) => {
     verifies('pain:28-their-refusal-as-ours', 'pain:29-login-loops');
+    const refuse = (one: Received): undefined => {
+      const challenge = { 'www-authenticate': 'Bearer resource_metadata="https://idp.example/"' };
+      one.response.writeHead(status, challenge).end();
+      return undefined;
+    };
     await using server = await startScripted({
+      capabilities: { tools: {}, resources: {} },
       answers: {
-        'tools/call': (one) =>
-          void one.response
-            .writeHead(status, { 'www-authenticate': 'Bearer resource_metadata="https://idp.example/"' })
-            .end(),
+        'resources/list': () => ({ resources: [{ uri: 'x:1', name: 'x' }] }),
+        'resources/templates/list': () => ({ resourceTemplates: [] }),
+        'tools/call': refuse,
+        'resources/read': refuse,
       },
     });
     await using gateway = await startGateway({ config: configWith({ one: over(server) }, WAIT) });
@@ -122,6 +128,16 @@ describe('a server that refuses', () => {
       });
       expect(textOf(answer)).toContain('"one"');
       expect(server.all('tools/call')).toHaveLength(at);
+    }
+    for (const answer of [
+      await session.send(request('resources/read', { uri: 'x:1' })),
+      await modern(url, 'resources/read', { uri: 'x:1' }),
+    ]) {
+      expect([answer.status, answer.json()]).toMatchObject([
+        200,
+        { error: { data: { lanport: 'server-auth' } } },
+      ]);
+      expect(answer.headers).not.toHaveProperty('www-authenticate');
     }
     expect((await session.send(request('tools/list'))).text).toBe(before);
     expect(server.all('initialize')).toHaveLength(1);

@@ -198,16 +198,27 @@ describe('a server', () => {
     'that refuses the listening stream with %i works all the same, in one session',
     async (status) => {
       verifies('pain:32-the-first-cause-hidden');
+      const inUse = gate();
       await using server = await startScripted({
         session: 'theirs',
-        answers: { GET: (one) => void one.response.writeHead(status).end() },
+        answers: {
+          // After the first call, when the connection is in use.
+          GET: async (one) => {
+            await inUse.opened;
+            one.response.writeHead(status).end();
+            return undefined;
+          },
+        },
       });
       await using gateway = await startGateway({ config: configWith({ one: over(server) }, PATIENT) });
       const session = await openSession(`${gateway.url}/mcp`);
       await session.send(request('tools/list'));
-      await server.next('GET');
-      for (let at = 0; at < 3; at++)
+      const listening = await server.next('GET');
+      for (let at = 0; at < 3; at++) {
         expect(textOf(await session.send(toolCall('echo', { at })))).toContain(`"at":${at}`);
+        inUse.open();
+        await listening.closed;
+      }
       expect(server.all('initialize')).toHaveLength(1);
     },
   );
