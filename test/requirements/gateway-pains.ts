@@ -130,7 +130,7 @@ export const GATEWAY_PAINS = {
   },
   'pain:27-a-route-per-user': {
     source: CONNECT,
-    promise: 'Users with a credential each use one entry and one address, at the same time.',
+    promise: 'Users with a credential each for their calls use one entry and one address, at the same time.',
   },
   'pain:28-their-refusal-as-ours': {
     source: 'docs/reference/errors.md',
@@ -175,6 +175,8 @@ export const LATER_PAINS: Readonly<Record<string, string>> = {
   '14-memory-over-a-restart':
     'a stdio server ends with the gateway that started it; to outlive it, it would need a process of its own between the two',
   '25-tools-on-demand': 'a search over tools in place of the list is a piece of work of its own',
+  '27-credentials-for-sessions':
+    'a server that wants the credential of a user for its session, and not for calls alone, needs a connection for each credential',
   '29-login-for-users': 'logins at servers are OAuth, which is a later piece of work',
   '30-outbound-proxy': 'requests to servers go straight to them; a proxy is a change of the HTTP client',
 };
