@@ -2,7 +2,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { configWith, MASTER_KEY, startGateway, type TestGateway } from '../support/gateway.ts';
 import { http } from '../support/http.ts';
 import { startTestPostgres, type TestPostgres } from '../support/postgres.ts';
-import { initialize, messagesOf, rawSession, type RawSession } from '../support/resume-client.ts';
+import { messagesOf } from '../support/raw-stream.ts';
+import { initialize, rawSession, type RawSession } from '../support/resume-client.ts';
 import { type ScriptedServer, startScriptedServer } from '../support/resume-server.ts';
 import { verifies } from '../support/verifies.ts';
 
@@ -96,7 +97,7 @@ it('a session belongs to its key, and its id cannot be changed', async () => {
   const { gateway, mcp } = await start();
   const session = await initialize(mcp, ANNA);
   const middle = Math.floor(session.id.length / 2);
-  const changed = [...session.id];
+  const changed = session.id.split('');
   changed[middle] = changed[middle] === 'A' ? 'B' : 'A';
   const unknown = { error: { code: -32001, data: { lanport: 'session-unknown' } } };
   const others = [
