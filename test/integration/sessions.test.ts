@@ -96,12 +96,12 @@ it('a session belongs to its key, and its id cannot be changed', async () => {
   const { gateway, mcp } = await start();
   const session = await initialize(mcp, ANNA);
   const middle = Math.floor(session.id.length / 2);
-  const changed = [...session.id];
-  changed[middle] = changed[middle] === 'A' ? 'B' : 'A';
+  const letter = session.id[middle] === 'A' ? 'B' : 'A';
+  const changed = `${session.id.slice(0, middle)}${letter}${session.id.slice(middle + 1)}`;
   const unknown = { error: { code: -32001, data: { lanport: 'session-unknown' } } };
   const others = [
     session.with({ key: BERT }),
-    session.with({ id: changed.join('') }),
+    session.with({ id: changed }),
     session.with({ id: session.id.slice(0, -1) }),
     session.with({ id: `${session.id}A` }),
     session.with({ id: `${session.id}=` }),
