@@ -7,13 +7,13 @@ const GHOSTS_MAX = 1_000;
 const LATE_MS = 1_000;
 
 interface Ghost {
-  readonly owner: object | string;
+  readonly principalId: string;
   readonly untilMs: number;
 }
 
 /**
  * Whose business something is that a server says on a shared stream. A call that was given up counts until its late reply comes, or for two
- * minutes: the server may still be working on it, and what it says then must not reach somebody else.
+ * minutes: the server may still be working on it, and what it says then must not reach another principal.
  */
 export class Attribution {
   readonly #active = new Map<number, ActiveCall>();
@@ -50,7 +50,7 @@ export class Attribution {
       return;
     }
     if (this.#ghosts.size >= GHOSTS_MAX) this.#ghosts.delete(this.#ghosts.keys().next().value!);
-    this.#ghosts.set(call.id, { owner: ownerOf(call), untilMs: this.#now() + GHOST_MS });
+    this.#ghosts.set(call.id, { principalId: call.caller.principalId, untilMs: this.#now() + GHOST_MS });
   }
 
   /** The reply to a call that was given up has come. */
@@ -76,12 +76,20 @@ export class Attribution {
       }
     }
     for (const ghost of this.#ghosts.values())
-      if (owner === undefined || ghost.owner !== owner) return 'ambiguous';
+      if (latest?.caller.principalId !== ghost.principalId) return 'ambiguous';
     if (latest === undefined) return 'none';
     // Within a session it is the same client's, whichever call it is. A stateless client's calls are told apart by nothing but
     // that the others wait for an answer already.
     if (latest.caller.era === 'modern' && quietCalls > 1) return 'ambiguous';
     return quiet ?? latest;
+  }
+
+  /** The latest other call under way of the same client. */
+  anotherOf(call: ActiveCall): ActiveCall | undefined {
+    const owner = ownerOf(call);
+    let another: ActiveCall | undefined;
+    for (const one of this.#active.values()) if (one !== call && ownerOf(one) === owner) another = one;
+    return another;
   }
 
   /** As `attribute`, for what is said and not asked: it may be about a call that was answered a moment ago. */

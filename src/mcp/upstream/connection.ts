@@ -83,6 +83,7 @@ export class Connection implements AsyncDisposable {
     this.#questions = new ServerQuestions({
       now,
       attribute: () => this.#attribution.attribute(),
+      anotherOf: (call) => this.#attribution.anotherOf(call),
       onAmbiguous: () => hooks.onAmbiguous(),
       needsRoots: () => hooks.needsRoots(),
       respond: (message) => {

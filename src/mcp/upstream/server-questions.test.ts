@@ -233,3 +233,22 @@ describe('the end of a visit to a web page', () => {
     expect([...a.told, ...b.told, ...b.heardLate]).toEqual([]);
   });
 });
+
+describe('a question that nothing ties to a call', () => {
+  it('stays open when the call that was guessed ends, as long as its client has another one under way', async () => {
+    const one = connected();
+    const [first, second] = [able('a'), able('a')];
+    second.conversation = first;
+    const askedFirst = await begin(one, first);
+    const askedSecond = await begin(one, second);
+    one.transport.say(ask(1));
+    expect(second.questions).toHaveLength(1);
+    askedSecond.result({});
+    await pass(0);
+    second.questions[0]!.answer(YES);
+    await pass(0);
+    expect(answers(one)).toEqual([{ jsonrpc: '2.0', id: 1, result: YES }]);
+    askedFirst.result({});
+    await pass(0);
+  });
+});

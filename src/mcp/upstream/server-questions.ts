@@ -16,10 +16,19 @@ const NO_ROOTS = Buffer.from('{"roots":[]}');
 export interface ServerQuestionsDeps {
   readonly now: () => number;
   readonly attribute: Attribution['attribute'];
+  /** Another call under way of the same client. */
+  readonly anotherOf: Attribution['anotherOf'];
   readonly onAmbiguous: () => void;
   /** Whether the server ends when it is refused roots. */
   readonly needsRoots: () => boolean;
   readonly respond: (message: Buffer) => void;
+}
+
+interface Open {
+  /** The call that it belongs to or, when that was only a guess among several of one client, one of those that are still under way. */
+  call: ActiveCall;
+  readonly isGuess: boolean;
+  readonly cancellation: Cancellation;
 }
 
 interface Held {
@@ -34,7 +43,7 @@ interface Held {
  */
 export class ServerQuestions {
   readonly #deps: ServerQuestionsDeps;
-  readonly #open = new Map<string, { readonly call: ActiveCall; readonly cancellation: Cancellation }>();
+  readonly #open = new Map<string, Open>();
   readonly #held = new Set<Held>();
   /** Whether roots were refused because nobody could be asked. */
   hasRefusedRoots = false;
@@ -53,20 +62,27 @@ export class ServerQuestions {
     const call = related ?? this.#deps.attribute();
     if (call === 'ambiguous') this.#hold(request);
     else if (call === 'none') this.#withoutCall(request);
-    else void this.#ask(request, request.method, call);
+    else void this.#ask(request, request.method, call, related === undefined);
   }
 
   /** A call is over: its questions are void, and what was held may have become clear. */
   callEnded(call: ActiveCall): void {
     if (this.#open.size > 0)
       for (const open of [...this.#open.values()])
-        if (open.call === call) open.cancellation.cancel('the call is over');
+        if (open.call === call) this.#leave(open, 'the call is over');
     if (this.#held.size === 0) return;
     for (const held of [...this.#held]) {
       if (this.#deps.attribute() === 'ambiguous') return;
       this.#release(held);
       this.receive(held.request, undefined);
     }
+  }
+
+  /** The call of a question is over: so is the question, unless it may be another call's. */
+  #leave(open: Open, reason: string): void {
+    const another = open.isGuess ? this.#deps.anotherOf(open.call) : undefined;
+    if (another === undefined) open.cancellation.cancel(reason);
+    else open.call = another;
   }
 
   /** The server wants no answer to one of its questions any more. */
@@ -91,7 +107,7 @@ export class ServerQuestions {
     for (const { cancellation } of [...this.#open.values()]) cancellation.cancel('the connection was closed');
   }
 
-  async #ask(request: RpcRequest, method: QuestionMethod, call: ActiveCall): Promise<void> {
+  async #ask(request: RpcRequest, method: QuestionMethod, call: ActiveCall, isGuess: boolean): Promise<void> {
     const { caller } = call;
     const missing = missingFor(method, request.params, caller.capabilities);
     if (missing !== undefined) {
@@ -107,8 +123,11 @@ export class ServerQuestions {
     }
     const id = request.idBytes.toString('utf8');
     const cancellation = new Cancellation();
-    const onGivenUp = (reason: string): void => cancellation.cancel(reason);
-    this.#open.set(id, { call, cancellation });
+    const open: Open = { call, isGuess, cancellation };
+    const onGivenUp = (reason: string): void => {
+      if (open.call === call) this.#leave(open, reason);
+    };
+    this.#open.set(id, open);
     caller.cancellation.on(onGivenUp);
     call.questionAsked(this.#deps.now());
     try {
