@@ -37,6 +37,9 @@ const SWEEP_MS = 1_000;
 /** How often it is looked for requests that take too long to arrive. */
 const TIMEOUTS_CHECK_MS = 5_000;
 
+/** How long requests that were given up at a stop have for their answers. */
+const GIVEN_UP_MS = 1_000;
+
 /** The listener: takes requests in, finds their route, lets the handler answer, turns failures into answers. */
 export class Edge implements AsyncDisposable {
   readonly #deps: EdgeDeps;
@@ -109,23 +112,24 @@ export class Edge implements AsyncDisposable {
     return this.#streams.closeUnless(mayStay);
   }
 
-  /** Stops accepting, waits for what is under way up to `drainMs`, then ends the rest. */
-  async drain(drainMs: number): Promise<void> {
+  /**
+   * Stops accepting, and waits for what is under way up to `drainMs`. What is not done by then is given up with `giveUp`, which lets it be
+   * answered with what became of it; then the rest is ended.
+   */
+  async drain(drainMs: number, giveUp?: () => void): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#streams.closeNews();
     this.#lane.closeIdle();
     this.#server.closeIdleConnections();
     if (this.#inFlight > 0) {
-      let timer: NodeJS.Timeout | undefined;
-      await Promise.race([
-        new Promise<void>((resolve) => {
-          this.#draining = resolve;
-        }),
-        new Promise<void>((resolve) => {
-          timer = setTimeout(resolve, drainMs);
-        }),
-      ]);
-      clearTimeout(timer);
+      const done = new Promise<void>((resolve) => {
+        this.#draining = resolve;
+      });
+      await within(drainMs, done);
+      if (giveUp !== undefined && this.#inFlight > 0) {
+        giveUp();
+        await within(GIVEN_UP_MS, done);
+      }
     }
     this.#streams.closeAll();
     this.#lane.closeIdle();
@@ -214,4 +218,14 @@ export class Edge implements AsyncDisposable {
     if (exchange.isGone) return;
     sendError(exchange, failure);
   }
+}
+
+/** Resolves with `event`, and after so many milliseconds without it. */
+async function within(ms: number, event: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([event, over]);
+  clearTimeout(timer);
 }

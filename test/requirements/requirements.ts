@@ -226,6 +226,11 @@ export const REQUIREMENTS = {
     promise:
       "A session is its key's alone, before and after a restart; an id that was changed or ended opens nothing.",
   },
+  'mcp:session-kill': {
+    source: 'docs/decisions/2026-11-21-sealed-session-ids.md',
+    promise:
+      'A client that listens and waits for a call when the gateway ends goes on with its session, and is told of the call: its answer, or that it is lost.',
+  },
   'mcp:session-replicas': {
     source: 'docs/decisions/2026-11-21-sealed-session-ids.md',
     promise: 'Gateways on one database continue the sessions of each other, and record their calls rightly.',
