@@ -80,7 +80,7 @@ function resumeReply(place: Place, session: Session, { exchange }: McpContext): 
   const stream = exchange.openStream({ 'mcp-session-id': session.id }, 'answers');
   for (const event of place.missed) stream.deliver(event.data, event.id);
   if (isLost) {
-    const lost = errorMessage(place.requestId!, errorObject(new GatewayError('answer-lost')));
+    const lost = errorMessage(place.requestId, errorObject(new GatewayError('answer-lost')));
     stream.deliver(lost, Replay.lastId(place));
   }
   if (reply === undefined) stream.close();

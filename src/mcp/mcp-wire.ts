@@ -28,6 +28,7 @@ export {
 } from './wire/compose.ts';
 export { logLevel, LOG_LEVELS } from './wire/log-level.ts';
 export {
+  BATCH_MESSAGES_MAX,
   idIn,
   readMessages,
   type RpcMessage,

@@ -2,14 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { configWith, MASTER_KEY, startGateway, type TestGateway } from '../support/gateway.ts';
 import { http } from '../support/http.ts';
 import { startPuppet } from '../support/puppet-server.ts';
-import {
-  initialize,
-  lastIdOf,
-  messagesOf,
-  openRaw,
-  rawSession,
-  type RawStream,
-} from '../support/resume-client.ts';
+import { lastIdOf, messagesOf, openRaw, type RawStream } from '../support/raw-stream.ts';
+import { initialize, rawSession } from '../support/resume-client.ts';
 import { type ScriptedServer, startScriptedServer } from '../support/resume-server.ts';
 import { verifies } from '../support/verifies.ts';
 

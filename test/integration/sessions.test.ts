@@ -2,7 +2,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { configWith, MASTER_KEY, startGateway, type TestGateway } from '../support/gateway.ts';
 import { http } from '../support/http.ts';
 import { startTestPostgres, type TestPostgres } from '../support/postgres.ts';
-import { initialize, messagesOf, rawSession, type RawSession } from '../support/resume-client.ts';
+import { messagesOf } from '../support/raw-stream.ts';
+import { initialize, rawSession, type RawSession } from '../support/resume-client.ts';
 import { type ScriptedServer, startScriptedServer } from '../support/resume-server.ts';
 import { verifies } from '../support/verifies.ts';
 
@@ -96,12 +97,12 @@ it('a session belongs to its key, and its id cannot be changed', async () => {
   const { gateway, mcp } = await start();
   const session = await initialize(mcp, ANNA);
   const middle = Math.floor(session.id.length / 2);
-  const letter = session.id[middle] === 'A' ? 'B' : 'A';
-  const changed = `${session.id.slice(0, middle)}${letter}${session.id.slice(middle + 1)}`;
+  const changed = session.id.split('');
+  changed[middle] = changed[middle] === 'A' ? 'B' : 'A';
   const unknown = { error: { code: -32001, data: { lanport: 'session-unknown' } } };
   const others = [
     session.with({ key: BERT }),
-    session.with({ id: changed }),
+    session.with({ id: changed.join('') }),
     session.with({ id: session.id.slice(0, -1) }),
     session.with({ id: `${session.id}A` }),
     session.with({ id: `${session.id}=` }),

@@ -54,8 +54,14 @@ export function idIn(bytes: Buffer): Buffer | undefined {
   }
 }
 
-/** Reads one message, or the messages of a batch (2025-03-26 only; the caller decides whether it takes them). */
-export function readMessages(bytes: Buffer): {
+/** Messages that a batch of a client may have. */
+export const BATCH_MESSAGES_MAX = 100;
+
+/** Reads one message, or the messages of a batch (2025-03-26 only; the caller decides whether it takes them, and how many). */
+export function readMessages(
+  bytes: Buffer,
+  messagesMax = Infinity,
+): {
   readonly batch: boolean;
   readonly messages: readonly RpcMessage[];
 } {
@@ -68,6 +74,8 @@ export function readMessages(bytes: Buffer): {
     throw syntaxError(error);
   }
   if (elements.length === 0) throw new GatewayError('rpc-invalid', { reason: 'an empty batch' });
+  if (elements.length > messagesMax)
+    throw new GatewayError('rpc-invalid', { reason: `a batch of more than ${messagesMax} messages` });
   return { batch: true, messages: elements.map(readMessage) };
 }
 
