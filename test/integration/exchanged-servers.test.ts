@@ -43,7 +43,9 @@ it('a server that was exchanged for one of another kind answers the next call, a
       nonce: 'hello',
       steps: 0,
     });
-    return error?.message ?? (result?.['content'] as { text: string }[])[0]!.text;
+    if (error !== undefined) return error.message;
+    const [first] = (result?.['content'] ?? []) as readonly { readonly text: string }[];
+    return first?.text ?? 'nothing';
   };
   const failed: string[] = [];
   try {
