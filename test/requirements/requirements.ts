@@ -305,6 +305,11 @@ export const REQUIREMENTS = {
     source: `${SPEC}/2024-11-05/basic/transports`,
     promise: 'A client of HTTP+SSE gets each answer on its stream, however slowly it reads.',
   },
+  'llm:gone': {
+    source: 'docs/guide/models.md',
+    promise:
+      'Nobody works on an answer that nobody waits for: a client that leaves ends the request to the provider.',
+  },
   'llm:tools': {
     source: 'https://platform.openai.com/docs/guides/tools-connectors-mcp',
     promise:
