@@ -127,6 +127,7 @@ export function createSurface(options: SurfaceOptions): BridgeSurface {
       admin: unknownRoute,
       llm: unknownRoute,
       models: unknownRoute,
+      response: unknownRoute,
       status: (exchange) => sendStatusPage(exchange, VERSION),
     },
   });

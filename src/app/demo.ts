@@ -1,4 +1,5 @@
 import { DEMO_DATABASE, loadDemo } from '../connectors/postgres/demo.ts';
+import type { ModelConfig } from '../llm/model-config.ts';
 import type { ServerConfig } from '../mcp/mcp-ports.ts';
 import type { OpenedStore } from '../store/open-store.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -32,6 +33,30 @@ export function demoServer(startTimeoutMs: number, callTimeoutMs: number, concur
     isolation: 'shared',
     idleShutdownMs: undefined,
     source: { file: 'defaults', line: 0, keyLines: {} },
+  };
+}
+
+/** The model that a gateway without a configuration file has: it answers itself, and calls the tools that it is asked for. */
+export function demoModel(): ModelConfig {
+  return {
+    index: 0,
+    name: 'gpt-4o-mock',
+    model: 'mock/gpt-4o-mock',
+    apiKey: undefined,
+    apiBase: undefined,
+    apiVersion: undefined,
+    organization: undefined,
+    mockResponse: true,
+    requestsPerMinute: undefined,
+    tokensPerMinute: undefined,
+    timeoutMs: undefined,
+    streamTimeoutMs: undefined,
+    retriesMax: undefined,
+    weight: undefined,
+    order: undefined,
+    headers: {},
+    params: {},
+    info: {},
   };
 }
 

@@ -25,7 +25,7 @@ import { type OpenedStore, openStore, type StoreMode } from '../store/open-store
 import { type BufferedLog, errorChain, type Log } from '../telemetry/log.ts';
 import { type Access, requireKey } from './access.ts';
 import { postgresConnector } from './connectors.ts';
-import { demoServer, prepareDemo } from './demo.ts';
+import { demoModel, demoServer, prepareDemo } from './demo.ts';
 import { LiveConfig } from './live-config.ts';
 import { ModelSurface } from './model-surface.ts';
 import { Reload, type ReloadDeps } from './reload.ts';
@@ -158,7 +158,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     return known.deps;
   };
   const startedAt = clock.now();
-  const models = new ModelSurface(config, { live, http, ledger, log, clock });
+  const models = new ModelSurface(config, { live, http, ledger, log, clock, mcpDeps });
   const edge = new Edge({
     bounds: live.bounds,
     browser: live.browser,
@@ -205,8 +205,8 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     stamps: options.stamps,
     apply: async (next) => {
       const renewed = { ...options, config: next };
-      const newModels = models.prepare(next);
       const served = await withServers(renewed, opened);
+      const newModels = models.prepare(served);
       const change = await live.apply(served, keyOf(renewed).masterKey, { mcp, edge, log });
       newModels.use();
       return change;
@@ -268,7 +268,8 @@ async function withServers(
   await prepareDemo(embedded, log);
   const { serverStartMs, callTotalMs, inFlightPerServerMax } = config.limits;
   const demo = demoServer(serverStartMs, callTotalMs, inFlightPerServerMax);
-  return { ...config, mcp: { ...config.mcp, servers: [demo] } };
+  const models = config.llm.models.length > 0 ? config.llm.models : [demoModel()];
+  return { ...config, mcp: { ...config.mcp, servers: [demo] }, llm: { ...config.llm, models } };
 }
 
 function connectors(

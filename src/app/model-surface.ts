@@ -3,9 +3,13 @@ import type { Clock } from '../core/clock.ts';
 import type { Handlers } from '../edge/server.ts';
 import type { Exchange } from '../gateway/exchange.ts';
 import { handleLlm, type HandleLlmDeps } from '../gateway/handle-llm.ts';
+import type { HandleMcpDeps } from '../gateway/mcp-deps.ts';
+import { createToolHost } from '../gateway/tool-host.ts';
 import { handleModels } from '../gateway/handle-models.ts';
+import { handleResponse } from '../gateway/handle-response.ts';
 import type { Ledger } from '../ledger/ledger-ports.ts';
 import { Llm } from '../llm/llm.ts';
+import { MemoryResponseStore, ResponseState } from '../llm/llm-wire.ts';
 import type { HttpClient } from '../net/http-client.ts';
 import { judgeModel, type PolicyModel } from '../policy/models.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -17,7 +21,11 @@ export interface ModelSurfaceDeps {
   readonly ledger: Ledger;
   readonly log: Log;
   readonly clock: Clock;
+  /** What calls of tools need, by the configuration that is in force. */
+  readonly mcpDeps: () => HandleMcpDeps;
 }
+
+const STATE_BYTES_MAX = 64 * 1024 * 1024;
 
 interface Models {
   readonly llm: Llm;
@@ -28,11 +36,15 @@ interface Models {
 /** The models behind the gateway as the edge serves them. A new configuration takes the place of the old one between two requests. */
 export class ModelSurface {
   readonly #deps: ModelSurfaceDeps;
+  readonly #state: ResponseState;
   #models: Models;
 
   /** Throws an Error for a model that cannot be used. */
   constructor(config: LanportConfig, deps: ModelSurfaceDeps) {
     this.#deps = deps;
+    this.#state = new ResponseState(new MemoryResponseStore(STATE_BYTES_MAX, () => deps.clock.now()), () =>
+      deps.clock.now(),
+    );
     this.#models = this.#build(config);
   }
 
@@ -46,7 +58,7 @@ export class ModelSurface {
     };
   }
 
-  get handlers(): Pick<Handlers, 'llm' | 'models'> {
+  get handlers(): Pick<Handlers, 'llm' | 'models' | 'response'> {
     return {
       llm: (exchange, route) =>
         handleLlm(
@@ -54,6 +66,8 @@ export class ModelSurface {
           { ...route, framing: /(?:^|&)alt=sse(?:&|$)/.test(exchange.query ?? '') ? 'sse' : 'array' },
           this.#llmDeps(),
         ),
+      response: (exchange, route) =>
+        handleResponse(exchange, route, { state: this.#state, authenticate: this.#llmDeps().authenticate }),
       models: (exchange, { model }) => {
         const { llm, since } = this.#models;
         const { authenticate, judge } = this.#llmDeps();
@@ -76,12 +90,20 @@ export class ModelSurface {
         access.authenticate(exchange, isGemini ? 'gemini' : 'llm'),
       addressOf: access.addressOf,
       judge: (principal, model) => judgeModel(principal, model, known),
+      toolHost: (exchange, principal) => createToolHost(exchange, principal, this.#deps.mcpDeps()),
     };
   }
 
   #build(config: LanportConfig): Models {
     const { http, log, clock, live } = this.#deps;
-    const llm = new Llm(config.llm, { http, log, clock, random: Math.random, bounds: live.bounds });
+    const llm = new Llm(config.llm, {
+      http,
+      log,
+      clock,
+      random: Math.random,
+      bounds: live.bounds,
+      state: this.#state,
+    });
     const known = config.llm.models.map(({ name, info }) => {
       const groups = info['access_groups'];
       return { name, accessGroups: Array.isArray(groups) ? groups.map(String) : [] };

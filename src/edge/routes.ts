@@ -11,6 +11,7 @@ export type Route =
       readonly model: string | undefined;
       readonly isStream: boolean | undefined;
     }
+  | { readonly kind: 'response'; readonly id: string; readonly part: 'response' | 'input_items' }
   | { readonly kind: 'models'; readonly model: string | undefined }
   | { readonly kind: 'health'; readonly probe: 'all' | 'liveness' | 'readiness' }
   | { readonly kind: 'admin'; readonly operation: string; readonly argument: string | undefined }
@@ -86,6 +87,11 @@ export function routeOf(path: string): Route {
     return { kind: 'admin', operation: 'server-restart', argument: decode(parts[3]!) };
   if (parts.length >= 3 && (parts[0] === 'v1' || parts[0] === 'v1beta') && parts[1] === 'models')
     return modelRoute(decode(parts.slice(2).join('/')));
+  const at = parts[0] === 'v1' ? 1 : 0;
+  if (parts[at] === 'responses' && parts.length === at + 2)
+    return { kind: 'response', id: decode(parts[at + 1]!), part: 'response' };
+  if (parts[at] === 'responses' && parts.length === at + 3 && parts[at + 2] === 'input_items')
+    return { kind: 'response', id: decode(parts[at + 1]!), part: 'input_items' };
   return UNKNOWN;
 }
 

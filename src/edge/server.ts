@@ -184,6 +184,8 @@ export class Edge implements AsyncDisposable {
         return this.#deps.handlers.admin(exchange, route);
       case 'llm':
         return this.#deps.handlers.llm(exchange, route);
+      case 'response':
+        return this.#deps.handlers.response(exchange, route);
       case 'models':
         return this.#deps.handlers.models(exchange, route);
       case 'status':

@@ -9,8 +9,10 @@ import {
   LlmFailure,
   type LlmOutcome,
   type LlmRoute,
+  newOutcome,
   plainBody,
   readCall,
+  type ToolHost,
   writeFailure,
 } from '../llm/llm-wire.ts';
 import type { Verdict } from '../policy/rights.ts';
@@ -28,6 +30,8 @@ export interface HandleLlmDeps {
   readonly addressOf: (exchange: Exchange) => string;
   /** Whether a principal may use a model, and why. */
   readonly judge: (principal: Principal, model: string) => Verdict;
+  /** The servers behind the gateway, for a model. */
+  readonly toolHost: (exchange: Exchange, principal: Principal) => ToolHost;
 }
 
 /** The way of a request to a model: a step per line, each of which may end it with an error in the words of the client's format. */
@@ -58,11 +62,12 @@ async function answer(
   const verdict = deps.judge(principal, call.model);
   const id = exchange.requestId;
   await record(call, bytesIn, principal, verdict, exchange, deps); // 503
-  let outcome: LlmOutcome | undefined;
+  const outcome = newOutcome(deps.clock.monotonicMs());
   let failure: unknown;
   try {
     if (!verdict.allowed || !deps.llm.has(call.model)) throw unknownModel(call.model, principal, deps);
-    outcome = await deps.llm.generate(call, sink, id);
+    const host = call.wantsTools ? deps.toolHost(exchange, principal) : undefined;
+    await deps.llm.generate(call, { id, keyId: principal.id, out: sink, outcome, host });
     failure = outcome.failure;
   } catch (error) {
     failure = error;
@@ -160,7 +165,7 @@ function finish(
   id: string,
   call: LlmCall,
   verdict: Verdict,
-  outcome: LlmOutcome | undefined,
+  outcome: LlmOutcome,
   failure: unknown,
   sink: ExchangeSink,
   exchange: Exchange,
@@ -176,8 +181,8 @@ function finish(
         ? undefined
         : 'internal';
   const totalMs = nowMs - exchange.startedMs;
-  const upstreamMs = outcome?.sentMs === undefined ? undefined : (outcome.endedMs ?? nowMs) - outcome.sentMs;
-  const { usage } = outcome ?? {};
+  const upstreamMs = outcome.sentMs === undefined ? undefined : (outcome.endedMs ?? nowMs) - outcome.sentMs;
+  const { usage } = outcome;
   deps.ledger.end({
     id,
     endedAt: deps.clock.now(),
@@ -194,13 +199,13 @@ function finish(
     call: id,
     key: principal.alias ?? principal.id,
     model: call.model.slice(0, 200),
-    deployment: outcome?.deployment?.id,
+    deployment: outcome.deployment?.id,
     status,
     error: errorCode,
     totalMs: Math.round(totalMs),
     tokensIn: usage?.input,
     tokensOut: usage?.output,
-    attempts: outcome?.attempts,
+    attempts: outcome.attempts,
   });
 }
 

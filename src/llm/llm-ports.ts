@@ -5,6 +5,8 @@ export interface OfferedTool {
   /** The name under which clients know it; unique among the tools of one request. */
   readonly name: string;
   readonly server: string;
+  /** The server's own name of it. */
+  readonly originalName: string;
   readonly description: string | undefined;
   readonly schema: JsonObject;
 }

@@ -5,9 +5,12 @@ import { FORMATS } from './formats/formats.ts';
 
 export { LlmFailure } from './conversation/llm-failure.ts';
 export { type LlmCall, type LlmRoute, readCall } from './llm-call.ts';
-export type { AnswerSink } from './llm-ports.ts';
-export type { LlmOutcome } from './outcome.ts';
+export type { AnswerSink, OfferedTool, ToolHost, ToolOutcome } from './llm-ports.ts';
+export type { Part as ToolPart } from './conversation/parts.ts';
+export { type LlmOutcome, newOutcome } from './outcome.ts';
 export { plainBody } from './request-body.ts';
+export { MemoryResponseStore } from './state/memory-store.ts';
+export { ResponseState } from './state/response-state.ts';
 
 /** An error answer in the words of a format; a provider's own in that format as it came. */
 export function writeFailure(

@@ -275,6 +275,11 @@ export const REQUIREMENTS = {
     source: `${SPEC}/2024-11-05/basic/transports`,
     promise: 'A client of HTTP+SSE gets each answer on its stream, however slowly it reads.',
   },
+  'llm:tools': {
+    source: 'https://platform.openai.com/docs/guides/tools-connectors-mcp',
+    promise:
+      'A model uses the tools behind the gateway in one request: round after round, in parallel, with consent where it is wanted.',
+  },
   'bounds:sessions': {
     source: 'docs/reference/bounds.md',
     promise:

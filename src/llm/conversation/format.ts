@@ -54,6 +54,11 @@ export interface Format {
   writeRequest(request: ModelRequest, dropped: Dropped): JsonObject;
   /** A whole answer as the events that a stream would have brought. Throws LlmFailure. */
   readAnswer(body: JsonObject): readonly AnswerEvent[];
+  /**
+   * Gives the calls in an answer the names that `request` has for its tools, where `writeRequest` had to write them differently. `undefined`: there is
+   * nothing to change.
+   */
+  restorer(request: ModelRequest): ((event: AnswerEvent) => readonly AnswerEvent[]) | undefined;
   answerReader(): AnswerReader;
   /** For answers that go on unchanged. */
   observer(): AnswerObserver;

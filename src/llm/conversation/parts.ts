@@ -133,6 +133,8 @@ export interface ToolResultPart extends Common {
   readonly content: readonly Part[];
   readonly isError?: boolean | undefined;
   readonly isFreeform?: boolean | undefined;
+  /** The result as an object, where the format has one; `content` says all of it as text. Other formats lose nothing by leaving it out. */
+  readonly object?: { readonly format: FormatName; readonly value: JsonObject } | undefined;
 }
 
 /**

@@ -49,6 +49,30 @@ export function toDeployment(config: ModelConfig): Deployment {
   };
 }
 
+/** A model that answers itself, without an entry. */
+export function mockDeployment(name: string): Deployment {
+  return toDeployment({
+    index: -1,
+    name,
+    model: `${MOCK_PROVIDER}/${name}`,
+    apiKey: undefined,
+    apiBase: undefined,
+    apiVersion: undefined,
+    organization: undefined,
+    mockResponse: undefined,
+    requestsPerMinute: undefined,
+    tokensPerMinute: undefined,
+    timeoutMs: undefined,
+    streamTimeoutMs: undefined,
+    retriesMax: undefined,
+    weight: undefined,
+    order: undefined,
+    headers: {},
+    params: {},
+    info: {},
+  });
+}
+
 function providerOf(config: ModelConfig): { provider: string; model: string; prefersResponses: boolean } {
   const named = config.params['custom_llm_provider'];
   let provider = typeof named === 'string' ? named : undefined;

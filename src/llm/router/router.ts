@@ -1,7 +1,8 @@
 import type { LlmConfig } from '../llm-config.ts';
 import type { ModelConfig } from '../model-config.ts';
-import { type Deployment, toDeployment } from '../providers/deployment.ts';
+import { type Deployment, mockDeployment, toDeployment } from '../providers/deployment.ts';
 
+const MOCK = mockDeployment('mock-response');
 const COOLDOWN_MS = 5_000;
 const ALLOWED_FAILS = 3;
 const WINDOW_MS = 60_000;
@@ -83,7 +84,7 @@ export class Router {
     ];
   }
 
-  /** The members of a group. */
+  /** The members of a group. `mock-response` is always there: it answers itself. */
   members(name: string): readonly Deployment[] {
     const group = this.#groups.get(name) ?? this.#groups.get(this.#config.router.groupAliases[name] ?? '');
     if (group !== undefined) return group;
@@ -93,7 +94,7 @@ export class Router {
       const part = name.slice(prefix.length, name.length - suffix.length);
       return [{ ...deployment, model: deployment.model.replace('*', part) }];
     }
-    return [];
+    return name === MOCK.config.name ? [MOCK] : [];
   }
 
   /** The next deployment of a group to try, other than those in `tried` while there are others; `undefined`: all of them rest. */

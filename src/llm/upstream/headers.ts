@@ -40,23 +40,25 @@ export interface AnswerHeaderFacts {
 
 /** The headers of the client's answer: LiteLLM's names for what the gateway knows, and what the provider said of limits and itself. */
 export function answerHeaders(
-  head: ResponseHead,
+  head: ResponseHead | undefined,
   { call, deployment, dropped, outcome, id }: AnswerHeaderFacts,
 ): Readonly<Record<string, string>> {
   const headers: Record<string, string> = {
-    ...(call.isStream
-      ? {
-          'content-type': 'text/event-stream',
-          'cache-control': 'no-cache, no-transform',
-          'x-accel-buffering': 'no',
-        }
-      : {}),
+    ...(call.isStream && call.route.framing === 'array' && call.route.format === 'gemini'
+      ? { 'content-type': 'application/json' }
+      : call.isStream
+        ? {
+            'content-type': 'text/event-stream',
+            'cache-control': 'no-cache, no-transform',
+            'x-accel-buffering': 'no',
+          }
+        : {}),
     'x-litellm-call-id': id,
     'x-litellm-model-id': deployment.id,
     'x-litellm-model-group': call.model,
     'x-litellm-attempted-retries': String(Math.max(0, outcome.attempts - 1)),
   };
-  for (const [name, value] of Object.entries(head.headers)) {
+  for (const [name, value] of Object.entries(head?.headers ?? {})) {
     if (value === undefined || !PASSED_BACK.test(name)) continue;
     headers[name === 'x-request-id' ? 'x-upstream-request-id' : name] = value;
   }

@@ -1,6 +1,7 @@
 import type { RequestHandle, ResponseHead } from '../../net/http-client.ts';
 import { LlmFailure } from '../conversation/llm-failure.ts';
 import type { AnswerSink } from '../llm-ports.ts';
+import { wrongType } from './body.ts';
 import { CommitGate } from './commit-gate.ts';
 import { EventTap, EventTooLargeError } from './event-tap.ts';
 import type { ProviderSink } from './provider-request.ts';
@@ -72,16 +73,7 @@ export class StreamedAnswer implements ProviderSink {
   onHead(head: ResponseHead): void {
     this.#head = head;
     const type = head.headers['content-type'] ?? '';
-    if (!CONTENT_TYPE.test(type))
-      this.#fail(
-        new LlmFailure(
-          'upstream',
-          `The provider answered with "${type.slice(0, 80)}" where a stream of events was asked for.`,
-          {
-            status: 502,
-          },
-        ),
-      );
+    if (!CONTENT_TYPE.test(type)) this.#fail(wrongType(type));
   }
 
   onData(chunk: Buffer): void {

@@ -1,0 +1,42 @@
+/** What is known of Anthropic's models by their names. Models of other makers that speak this format count as unknown. */
+export interface ModelRules {
+  /** Whether the model is one of Anthropic's. */
+  readonly isClaude: boolean;
+  /** Whether it decides itself how much to think (4.6 and later). */
+  readonly isAdaptive: boolean;
+  /** Whether budgets of thinking and sampling parameters are gone (4.7 and later). */
+  readonly isStrict: boolean;
+  /** Whether `temperature` and `top_p` exclude each other (4.5 and later). */
+  readonly takesOneOfTemperatureAndTopP: boolean;
+  /** `max_tokens` for clients whose format does not require one. */
+  readonly maxTokensDefault: number;
+}
+
+const UNKNOWN: ModelRules = {
+  isClaude: false,
+  isAdaptive: false,
+  isStrict: false,
+  takesOneOfTemperatureAndTopP: false,
+  maxTokensDefault: 8192,
+};
+
+/** `claude-opus-4-6`, `claude-3-5-sonnet-20241022`, `anthropic/claude-sonnet-4.5`: a date after the version is not a minor version. */
+const CLAUDE = /claude-(?:[a-z]+-)?(\d{1,2})(?:[-.](\d{1,2}))?(?!\d)/;
+
+export function rulesOf(model: string): ModelRules {
+  const match = CLAUDE.exec(model);
+  if (match === null) return UNKNOWN;
+  const version = Number(match[1]) * 100 + Number(match[2] ?? 0);
+  return {
+    isClaude: true,
+    isAdaptive: version >= 406,
+    isStrict: version >= 407,
+    takesOneOfTemperatureAndTopP: version >= 405,
+    maxTokensDefault: maxTokensDefault(version),
+  };
+}
+
+function maxTokensDefault(version: number): number {
+  if (version < 305) return 4096;
+  return version < 307 ? 8192 : 32_000;
+}

@@ -1,0 +1,104 @@
+import { isObject } from '../conversation/json.ts';
+import { LlmFailure } from '../conversation/llm-failure.ts';
+import type { Json, JsonObject } from '../conversation/parts.ts';
+import { type LlmCall, readCall, valueOf } from '../llm-call.ts';
+import type { ResponseStore, StoredResponse } from '../llm-ports.ts';
+
+/** How long an answer can be referred to, in milliseconds: as long as OpenAI keeps them. */
+const TTL_MS = 30 * 24 * 60 * 60_000;
+
+/** What is kept of an answer. */
+interface Kept {
+  /** The response object as the client got it. */
+  readonly response: JsonObject;
+  /** What the model was given, as items, before the answer. */
+  readonly input: readonly Json[];
+}
+
+/**
+ * The memory of Responses for every provider: `previous_response_id` becomes the conversation that it stands for, and answers are kept for that, per key
+ * (OpenAI, "Conversation state").
+ */
+export class ResponseState {
+  readonly #store: ResponseStore;
+  readonly #now: () => number;
+
+  /** `now`: milliseconds since the Unix epoch. */
+  constructor(store: ResponseStore, now: () => number) {
+    this.#store = store;
+    this.#now = now;
+  }
+
+  /**
+   * The request with the conversation that it refers to in it. A reference that is not ours is left as it is: the provider may know it.
+   */
+  async expand(call: LlmCall, keyId: string): Promise<LlmCall> {
+    const id = call.text.string('previous_response_id');
+    if (call.route.format !== 'responses' || id === undefined) return call;
+    const kept = await this.#load(id, keyId);
+    if (kept === undefined) return call;
+    const { previous_response_id: _, ...rest } = valueOf(call);
+    const input = [...kept.input, ...outputItems(kept.response), ...inputItems(rest['input'])];
+    return readCall(call.route, Buffer.from(JSON.stringify({ ...rest, input })), call.headers);
+  }
+
+  /** Keeps an answer that its client may refer to. */
+  async keep(call: LlmCall, response: JsonObject, keyId: string): Promise<void> {
+    const { id } = response;
+    const source = valueOf(call);
+    if (typeof id !== 'string' || source['store'] === false) return;
+    const kept: Kept = { response, input: inputItems(source['input']) };
+    await this.#store.save({
+      id,
+      keyId,
+      expiresAt: this.#now() + TTL_MS,
+      payload: JSON.stringify(kept),
+    });
+  }
+
+  /** The response object of an id. Rejects with LlmFailure. */
+  async get(id: string, keyId: string): Promise<JsonObject> {
+    const kept = await this.#load(id, keyId);
+    if (kept === undefined) throw unknown(id);
+    return kept.response;
+  }
+
+  /** The items that the model was given. Rejects with LlmFailure. */
+  async inputItems(id: string, keyId: string): Promise<readonly Json[]> {
+    const kept = await this.#load(id, keyId);
+    if (kept === undefined) throw unknown(id);
+    return kept.input.map((item, at) => (isObject(item) ? { id: `item_${id}_${at}`, ...item } : item));
+  }
+
+  /** Rejects with LlmFailure. */
+  async remove(id: string, keyId: string): Promise<void> {
+    if (!(await this.#store.remove(id, keyId))) throw unknown(id);
+  }
+
+  async #load(id: string, keyId: string): Promise<Kept | undefined> {
+    const stored: StoredResponse | undefined = await this.#store.load(id, keyId);
+    return stored === undefined ? undefined : (JSON.parse(stored.payload) as Kept);
+  }
+}
+
+function unknown(id: string): LlmFailure {
+  return new LlmFailure(
+    'not-found',
+    `Response with id '${id.slice(0, 100)}' not found: it was never kept here for this key ("store": false?), was deleted, or is older than 30 days.`,
+    { status: 404, param: 'previous_response_id', code: 'previous_response_not_found' },
+  );
+}
+
+/** The input as a list of items. */
+function inputItems(input: Json | undefined): readonly Json[] {
+  if (typeof input === 'string') return [{ type: 'message', role: 'user', content: input }];
+  return Array.isArray(input) ? (input as readonly Json[]) : [];
+}
+
+/** What an answer says, as the next request's input. What the gateway only told of is nothing that the model said. */
+function outputItems({ output }: JsonObject): readonly Json[] {
+  if (!Array.isArray(output)) return [];
+  return (output as readonly Json[]).filter(
+    (item) => isObject(item) && item['type'] !== 'mcp_list_tools' && item['type'] !== 'mcp_tools_fetched',
+  );
+}

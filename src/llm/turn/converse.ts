@@ -1,0 +1,88 @@
+import type { Dropped } from '../conversation/dropped.ts';
+import type { AnswerFacts } from '../conversation/format.ts';
+import type { JsonObject } from '../conversation/parts.ts';
+import type { ModelRequest } from '../conversation/request.ts';
+import { FORMATS } from '../formats/formats.ts';
+import type { LlmCall } from '../llm-call.ts';
+import type { AnswerSink } from '../llm-ports.ts';
+import { mockTurn } from '../mock/mock-turn.ts';
+import { readScript } from '../mock/script.ts';
+import type { LlmOutcome } from '../outcome.ts';
+import type { Deployment } from '../providers/deployment.ts';
+import { type AttemptDeps, formatFor, onGone, timeoutsFor } from '../upstream/attempt-deps.ts';
+import { requestHeaders } from '../upstream/headers.ts';
+import { providerTurn } from './provider-turn.ts';
+import { runTurn, type TurnResult, type TurnTaker } from './turn.ts';
+
+/** One turn of a conversation with one deployment. */
+export interface TurnCall {
+  readonly call: LlmCall;
+  readonly request: ModelRequest;
+  /** The client's own body, for what a mock is told. */
+  readonly source: JsonObject;
+  readonly deployment: Deployment;
+  readonly dropped: Dropped;
+}
+
+/** Asks a deployment for one turn, in the format that it speaks. Throws LlmFailure when the request cannot be said. */
+export function takeTurn(
+  { call, request, source, deployment, dropped }: TurnCall,
+  taker: TurnTaker,
+  out: AnswerSink,
+  outcome: LlmOutcome,
+  deps: AttemptDeps,
+): Promise<TurnResult> {
+  outcome.sentMs = deps.clock.monotonicMs();
+  const gone = (listener: Parameters<typeof onGone>[1]): (() => void) => onGone(out, listener);
+  if (deployment.isMock || source['mock_response'] !== undefined) {
+    const script = readScript(source['mock_response'] ?? deployment.config.mockResponse);
+    const facts = { id: `mock-${deps.id}`, createdAt: Math.floor(deps.clock.now() / 1_000) };
+    return runTurn((listener) => mockTurn(request, script, listener, facts), taker, gone);
+  }
+  const format = FORMATS[formatFor(deployment, call.route.format)];
+  const body = Buffer.from(
+    JSON.stringify(format.writeRequest({ ...request, model: deployment.model }, dropped)),
+  );
+  return runTurn(
+    (listener, onHead) =>
+      providerTurn(
+        {
+          deployment,
+          format,
+          operation: 'generate',
+          isStream: call.isStream,
+          body,
+          headers: requestHeaders(call, format.name),
+          timeouts: timeoutsFor(call, deployment, deps),
+        },
+        request,
+        listener,
+        onHead,
+        deps.http,
+        deps.bounds.upstreamResponseBytesMax,
+      ),
+    taker,
+    gone,
+  );
+}
+
+/** What the client asks, in no format, and what a writer of its answer has to know. Throws LlmFailure. */
+export function understand(
+  call: LlmCall,
+  source: JsonObject,
+  dropped: Dropped,
+  deps: AttemptDeps,
+): AnswerFacts {
+  const { model, isStream } = call.route;
+  const request = FORMATS[call.route.format].readRequest(source, { model, isStream });
+  let ids = 0;
+  const base = deps.id.replaceAll('-', '');
+  return {
+    model: call.model,
+    request,
+    source,
+    newId: (prefix) => `${prefix}${base}${ids++ === 0 ? '' : (ids - 1).toString(36)}`,
+    now: () => deps.clock.now(),
+    dropped,
+  };
+}

@@ -1,0 +1,159 @@
+import type { HttpClient, ResponseHead } from '../../net/http-client.ts';
+import type { AnswerReader, Format } from '../conversation/format.ts';
+import { LlmFailure } from '../conversation/llm-failure.ts';
+import type { ModelRequest } from '../conversation/request.ts';
+import { parsedBody, tooLarge, wrongType } from '../upstream/body.ts';
+import { EventTap, EventTooLargeError } from '../upstream/event-tap.ts';
+import { type ProviderCall, type ProviderSink, sendToProvider } from '../upstream/provider-request.ts';
+import type { TurnHandle, TurnListener } from './turn.ts';
+
+type OnHead = (head: ResponseHead) => void;
+
+/** A turn of a provider, read in its format. `request`: what it was asked, in no format. */
+export function providerTurn(
+  call: ProviderCall,
+  request: ModelRequest,
+  listener: TurnListener,
+  onHead: OnHead,
+  http: HttpClient,
+  bytesMax: number,
+): TurnHandle {
+  const once = new OneEnd(restored(call.format, request, listener));
+  const sink = call.isStream
+    ? new StreamReader(call.format.answerReader(), once, onHead)
+    : new BodyReader(call.format, once, onHead, bytesMax);
+  const handle = sendToProvider(call, sink, http);
+  once.onOver = () => handle.abort();
+  return handle;
+}
+
+/** The listener, told of tools by the names that the request has for them. */
+function restored(format: Format, request: ModelRequest, listener: TurnListener): TurnListener {
+  const restore = format.restorer(request);
+  if (restore === undefined) return listener;
+  return {
+    onEvents: (events) => listener.onEvents(events.flatMap(restore)),
+    onEnd: () => listener.onEnd(),
+    onFailure: (failure) => listener.onFailure(failure),
+  };
+}
+
+/** Passes on what is heard until the first end or failure; a failure that was found here ends the request, too. */
+class OneEnd {
+  readonly #listener: TurnListener;
+  isOver = false;
+  onOver: () => void = () => undefined;
+
+  constructor(listener: TurnListener) {
+    this.#listener = listener;
+  }
+
+  /** Runs a step whose LlmFailure is the turn's. */
+  step(act: (listener: TurnListener) => void): void {
+    if (this.isOver) return;
+    try {
+      act(this.#listener);
+    } catch (error) {
+      this.fail(asFailure(error));
+    }
+  }
+
+  end(): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.#listener.onEnd();
+  }
+
+  fail(failure: LlmFailure): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    this.onOver();
+    this.#listener.onFailure(failure);
+  }
+}
+
+const EVENT_STREAM = /^text\/event-stream\b/i;
+
+class StreamReader implements ProviderSink {
+  readonly #reader: AnswerReader;
+  readonly #once: OneEnd;
+  readonly #onHead: OnHead;
+  readonly #tap: EventTap;
+
+  constructor(reader: AnswerReader, once: OneEnd, onHead: OnHead) {
+    this.#reader = reader;
+    this.#once = once;
+    this.#onHead = onHead;
+    this.#tap = new EventTap((event, data) => {
+      once.step((listener) => listener.onEvents(reader.read(event, data)));
+      return false;
+    });
+  }
+
+  onHead(head: ResponseHead): void {
+    const type = head.headers['content-type'] ?? '';
+    if (EVENT_STREAM.test(type)) this.#onHead(head);
+    else this.#once.fail(wrongType(type));
+  }
+
+  onData(chunk: Buffer): void {
+    this.#once.step(() => void this.#tap.push(chunk));
+  }
+
+  onEnd(): void {
+    this.#once.step(() => void this.#tap.flush());
+    this.#once.step((listener) => listener.onEvents(this.#reader.end()));
+    this.#once.end();
+  }
+
+  onFailure(failure: LlmFailure): void {
+    this.#once.fail(failure);
+  }
+}
+
+class BodyReader implements ProviderSink {
+  readonly #format: Format;
+  readonly #once: OneEnd;
+  readonly #onHead: OnHead;
+  readonly #bytesMax: number;
+  readonly #chunks: Buffer[] = [];
+  #bytes = 0;
+
+  constructor(format: Format, once: OneEnd, onHead: OnHead, bytesMax: number) {
+    this.#format = format;
+    this.#once = once;
+    this.#onHead = onHead;
+    this.#bytesMax = bytesMax;
+  }
+
+  onHead(head: ResponseHead): void {
+    this.#onHead(head);
+  }
+
+  onData(chunk: Buffer): void {
+    this.#bytes += chunk.length;
+    this.#chunks.push(chunk);
+    if (this.#bytes > this.#bytesMax) this.#once.fail(tooLarge(this.#bytesMax));
+  }
+
+  onEnd(): void {
+    this.#once.step((listener) =>
+      listener.onEvents(this.#format.readAnswer(parsedBody(Buffer.concat(this.#chunks)))),
+    );
+    this.#once.end();
+  }
+
+  onFailure(failure: LlmFailure): void {
+    this.#once.fail(failure);
+  }
+}
+
+function asFailure(error: unknown): LlmFailure {
+  if (error instanceof LlmFailure) return error;
+  if (error instanceof EventTooLargeError)
+    return new LlmFailure('upstream', `The provider sent an event that is too large: ${error.message}.`, {
+      status: 502,
+      cause: error,
+    });
+  throw error;
+}

@@ -1,0 +1,84 @@
+import type { RequestHandle, ResponseHead } from '../../net/http-client.ts';
+import { Dropped } from '../conversation/dropped.ts';
+import type { LlmFailure } from '../conversation/llm-failure.ts';
+import { FORMATS } from '../formats/formats.ts';
+import type { LlmCall } from '../llm-call.ts';
+import type { AnswerSink } from '../llm-ports.ts';
+import type { LlmOutcome } from '../outcome.ts';
+import type { Deployment } from '../providers/deployment.ts';
+import { type AttemptDeps, onGone, timeoutsFor } from './attempt-deps.ts';
+import { answerHeaders, requestHeaders } from './headers.ts';
+import { ObservingPipe } from './observing-pipe.ts';
+import { sendToProvider } from './provider-request.ts';
+import { sameFormatBody, wantsUsage } from './same-format.ts';
+import { StreamedAnswer } from './streamed-answer.ts';
+import { WholeAnswer } from './whole-answer.ts';
+
+/**
+ * Asks a deployment that speaks the client's format: bytes go both ways as they come. `undefined`: the client was answered, and `outcome` says
+ * how that ended. A failure: nothing went to the client, so that another deployment may be asked.
+ */
+export function forward(
+  call: LlmCall,
+  deployment: Deployment,
+  out: AnswerSink,
+  outcome: LlmOutcome,
+  deps: AttemptDeps,
+): Promise<LlmFailure | undefined> {
+  const format = FORMATS[call.route.format];
+  const { monotonicMs } = deps.clock;
+  const dropped = new Dropped();
+  const headers = (head: ResponseHead): Readonly<Record<string, string>> =>
+    answerHeaders(head, { call, deployment, dropped, outcome, id: deps.id });
+  outcome.sentMs = monotonicMs();
+  return new Promise((resolve) => {
+    let handle: RequestHandle | undefined;
+    const finish = (failure: LlmFailure | undefined): void => {
+      outcome.endedMs = monotonicMs();
+      forget();
+      resolve(failure);
+    };
+    const onDone = (failure: LlmFailure | undefined): void => {
+      outcome.failure ??= failure;
+      finish(undefined);
+    };
+    const common = { out, headers, onDone, onFailed: finish };
+    const hidesUsage = call.route.format === 'chat' && !wantsUsage(call.text.slice('stream_options'));
+    const sink = call.isStream
+      ? new StreamedAnswer({
+          ...common,
+          pipe: new ObservingPipe(format, outcome, hidesUsage),
+          onCommit: () => {
+            outcome.firstContentMs = monotonicMs();
+          },
+          pingMs: deps.bounds.keepAliveMs,
+          monotonicMs,
+        })
+      : new WholeAnswer({
+          ...common,
+          observer: format.observer(),
+          outcome,
+          bytesMax: deps.bounds.upstreamResponseBytesMax,
+        });
+    const forget = onGone(out, (failure) => {
+      sink.leave();
+      handle?.abort();
+      outcome.failure = failure;
+      finish(failure);
+    });
+    handle = sendToProvider(
+      {
+        deployment,
+        format,
+        operation: call.route.operation,
+        isStream: call.isStream,
+        body: sameFormatBody(call, deployment),
+        headers: requestHeaders(call, format.name),
+        timeouts: timeoutsFor(call, deployment, deps),
+      },
+      sink,
+      deps.http,
+    );
+    sink.handle = handle;
+  });
+}
