@@ -99,7 +99,7 @@ describe('an observer of Chat Completions', () => {
 
   it('finds them behind members and words that only look like them', () => {
     const body =
-      '{"choices":[{"index":0,"usage":null,"old_usage":{"prompt_tokens":9},"old_finish_reason":"length","last_error":"none","message":{"content":"x"},"logprobs":{"content":[{"token":"usage"},{"token":"error"}]},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":2}}';
+      '{"choices":[{"index":0,"usage":null,"old_usage":{"prompt_tokens":9},"old_finish_reason":"length","message":{"content":"x"},"logprobs":{"content":[{"token":"usage"},{"token":"error"}]},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":2}}';
     expect(new ChatObserver().whole(Buffer.from(body))).toMatchObject({
       stop: { kind: 'end' },
       usage: { input: 1, output: 2 },
