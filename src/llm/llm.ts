@@ -105,7 +105,10 @@ export class Llm {
     const isMocked = call.text.has('mock_response');
     const translate = this.#translator(call, out, outcome, deps);
     await this.#attempts.answered(call.model, id, out, outcome, (deployment) =>
-      !deployment.isMock && !isMocked && formatFor(deployment, call.route.format) === call.route.format
+      !deployment.isMock &&
+      !isMocked &&
+      !isArray(call) &&
+      formatFor(deployment, call.route.format) === call.route.format
         ? forward(call, deployment, out, outcome, deps)
         : translate(deployment),
     );
@@ -172,6 +175,7 @@ export class Llm {
       format: FORMATS[call.route.format],
       facts,
       isStream: call.isStream,
+      isArray: isArray(call),
       out,
       headers: (head) =>
         answerHeaders(head, {
@@ -278,4 +282,9 @@ export class Llm {
       requestTimeoutMs: this.#config.requestTimeoutMs,
     };
   }
+}
+
+/** Whether the client wants a stream as one JSON list. */
+function isArray({ route, isStream }: LlmCall): boolean {
+  return route.format === 'gemini' && isStream && route.framing === 'array';
 }

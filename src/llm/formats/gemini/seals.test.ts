@@ -3,6 +3,7 @@ import { answerFacts } from '../../../../test/support/llm/answer-facts.ts';
 import { readGeminiStream } from '../../../../test/support/llm/gemini-client.ts';
 import type { Answer, AnswerEvent } from '../../conversation/answer.ts';
 import type { JsonObject, Part, Seal } from '../../conversation/parts.ts';
+import { packSeal } from '../../conversation/seal-code.ts';
 import { GEMINI } from './format.ts';
 
 const CLAUDE: Seal = { format: 'messages', kind: 'signature', value: 'EsEC+/9v==', id: undefined };
@@ -43,7 +44,15 @@ const PARTS: readonly (readonly [string, readonly Part[]])[] = [
   ],
   [
     'of a gateway like this one behind its own provider',
-    [{ kind: 'tool-call', id: 'a', name: 'f', input: '{}', seal: { ...OWN, value: 'bGFucG9ydDE6e30=' } }],
+    [
+      {
+        kind: 'tool-call',
+        id: 'a',
+        name: 'f',
+        input: '{}',
+        seal: { ...OWN, value: packSeal({ seal: CLAUDE, place: 'self' }) },
+      },
+    ],
   ],
 ];
 
