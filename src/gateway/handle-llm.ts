@@ -165,6 +165,8 @@ function finish(
     promptTokens: usage?.input,
     completionTokens: usage?.output,
     cost: outcome.cost === undefined ? undefined : dollars(outcome.cost),
+    deployment: outcome.deployment?.id,
+    attempts: outcome.attempts,
   });
   deps.log.info('call', {
     call: id,

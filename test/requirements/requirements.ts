@@ -427,6 +427,15 @@ export const REQUIREMENTS = {
     source: 'docs/guide/models.md',
     promise: 'A mock embeds the same text in the same way every time.',
   },
+  'llm:ledger-cause': {
+    source: 'docs/guide/models.md',
+    promise: 'The ledger row of a tool call that a model caused names the request to the model.',
+  },
+  'llm:state-kept': {
+    source: 'docs/guide/models.md',
+    promise:
+      'Answers of Responses are kept in the database: they can be referred to after a restart, by the key that asked.',
+  },
   'store:litellm-views': {
     source: 'docs/guide/migrate-from-litellm.md',
     promise: 'litellm_logs and "LiteLLM_SpendLogs" show the ledger in the words of LiteLLM users.',
