@@ -35,6 +35,12 @@ const priceNames = [
   'output_cost_per_token',
   'input_cost_per_second',
   'output_cost_per_second',
+  'cache_read_input_token_cost',
+  'cache_creation_input_token_cost',
+  'cache_creation_input_token_cost_above_1hr',
+  'input_cost_per_audio_token',
+  'output_cost_per_audio_token',
+  'output_cost_per_reasoning_token',
 ] as const;
 const prices = Object.fromEntries(
   priceNames.map((name) => [
@@ -42,6 +48,10 @@ const prices = Object.fromEntries(
     setting(z.number().min(0).optional(), `US dollars: ${name.replaceAll('_', ' ')}.`),
   ]),
 ) as Record<(typeof priceNames)[number], z.ZodOptional<z.ZodNumber>>;
+
+const WEIGHS = {
+  later: 'it weighs the deployment among those of its name and is not enforced as a limit yet',
+};
 
 const litellmParams = z.looseObject({
   model: setting(z.string().min(1), 'Provider and model, for example openai/gpt-4o or ollama/llama3.'),
@@ -52,8 +62,16 @@ const litellmParams = z.looseObject({
   organization: setting(z.string().optional(), 'Organization to bill at the provider.'),
   custom_llm_provider: setting(z.string().optional(), 'Provider, when the model name does not say it.'),
   mock_response: setting(z.unknown().optional(), 'Answer with this text instead of calling a provider.'),
-  rpm: setting(z.int().min(0).optional(), 'Requests per minute that this deployment takes.'),
-  tpm: setting(z.int().min(0).optional(), 'Tokens per minute that this deployment takes.'),
+  rpm: setting(
+    z.int().min(0).optional(),
+    'Requests per minute that this deployment takes: its weight, where none is given.',
+    WEIGHS,
+  ),
+  tpm: setting(
+    z.int().min(0).optional(),
+    'Tokens per minute that this deployment takes: its weight, where neither weight nor rpm is given.',
+    WEIGHS,
+  ),
   timeout: setting(duration('s').optional(), 'Time for a whole answer; a bare number counts seconds.'),
   stream_timeout: setting(
     duration('s').optional(),
@@ -62,6 +80,7 @@ const litellmParams = z.looseObject({
   max_retries: setting(z.int().min(0).optional(), 'Retries on this deployment.'),
   weight: setting(z.number().min(0).optional(), 'Share of the requests among the deployments of a name.'),
   order: setting(z.int().optional(), 'Deployments of the lowest order are used first.'),
+  base_model: setting(z.string().optional(), 'The same as model_info.base_model.'),
   headers: setting(z.record(z.string(), secretScalar()).optional(), 'Headers sent to the provider.'),
   extra_headers: setting(z.record(z.string(), secretScalar()).optional(), 'The same as headers.'),
   ...prices,
@@ -99,9 +118,7 @@ export const modelSchema = z.strictObject({
   model_group_alias: inert(),
 });
 
-export const modelListSchema = setting(z.array(modelSchema).default([]), 'Models and where they are.', {
-  later: 'models are loaded; the model API is not served yet',
-});
+export const modelListSchema = setting(z.array(modelSchema).default([]), 'Models and where they are.');
 
 /** One entry, as the schema leaves it, as a deployment. */
 export function toModel(

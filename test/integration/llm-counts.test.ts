@@ -32,6 +32,7 @@ beforeAll(async () => {
             model_name: 'vectors',
             litellm_params: { ...at('openai/text-embedding-3-small'), temperature: undefined },
           },
+          { model_name: 'local', litellm_params: at('hosted_vllm/llama') },
           { model_name: 'mocked', litellm_params: { model: 'mock/x', mock_response: 'Hi.' } },
         ],
       },
@@ -99,13 +100,35 @@ describe('tokens are counted', () => {
     });
   });
 
-  test('here, and said to be an estimate, where the provider speaks another format', async () => {
+  test('by the provider in its own format, where the client speaks another', async () => {
+    provider.answer({ body: ['{"totalTokens": 9}'] });
+    const asked = { model: 'gemini', system: 'Be short.', messages: MESSAGES };
+    const messages = await post('/v1/messages/count_tokens', asked);
+    expect(messages.json()).toEqual({ input_tokens: 9 });
+    expect(messages.headers['x-lanport-token-count']).toBeUndefined();
+    expect(provider.requests.at(-1)).toMatchObject({
+      url: '/models/gemini-2.5-pro:countTokens',
+      body: {
+        generateContentRequest: {
+          model: 'models/gemini-2.5-pro',
+          contents: CONTENTS,
+          systemInstruction: { parts: [{ text: 'Be short.' }] },
+        },
+      },
+    });
+    provider.answer({ body: ['{"input_tokens": 8}'] });
+    const gemini = await post('/v1beta/models/claude:countTokens', { contents: CONTENTS });
+    expect(gemini.json()).toMatchObject({ totalTokens: 8 });
+    expect(provider.requests.at(-1)!.body).not.toHaveProperty('max_tokens');
+  });
+
+  test('here, and said to be an estimate, where the provider does not count', async () => {
     verifies('llm:count-estimate');
     const before = provider.requests.length;
     const answers = await Promise.all([
-      post('/v1/messages/count_tokens', { model: 'gemini', messages: MESSAGES }),
-      post('/v1beta/models/claude:countTokens', { contents: CONTENTS }),
-      post('/v1beta/models/claude:countTokens', { generateContentRequest: { contents: CONTENTS } }),
+      post('/v1/messages/count_tokens', { model: 'local', messages: MESSAGES }),
+      post('/v1beta/models/local:countTokens', { contents: CONTENTS }),
+      post('/v1beta/models/local:countTokens', { generateContentRequest: { contents: CONTENTS } }),
       post('/v1/responses/input_tokens', { model: 'mocked', input: 'How many tokens are these?' }),
     ]);
     for (const { status, text, headers } of answers) {
@@ -116,7 +139,7 @@ describe('tokens are counted', () => {
     const [messages, gemini, inner, responses] = answers.map((one) => one.json());
     expect(messages!['input_tokens']).toBeGreaterThan(6);
     expect(messages!['input_tokens']).toBeLessThan(30);
-    expect(gemini).toEqual({ totalTokens: messages!['input_tokens'] });
+    expect(gemini).toMatchObject({ totalTokens: messages!['input_tokens'] });
     expect(inner).toEqual(gemini);
     expect(responses).toEqual({ object: 'response.input_tokens', input_tokens: messages!['input_tokens'] });
   });
@@ -234,7 +257,7 @@ test('the official clients count tokens', async () => {
   ).toBeGreaterThan(2);
   const models = [];
   for await (const model of anthropic.models.list({ limit: 2 })) models.push(model.id);
-  expect(models).toEqual(['claude', 'gemini', 'gpt', 'mocked']);
+  expect(models).toEqual(['claude', 'gemini', 'gpt', 'local', 'mocked']);
   for await (const model of openai.models.list()) expect(model.object).toBe('model');
   const pager = await gemini.models.list({ config: { pageSize: 2 } });
   const names: string[] = [];
