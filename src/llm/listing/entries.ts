@@ -10,10 +10,14 @@ export function entryOf(
   createdAt: number,
 ): ModelEntry {
   const { info } = config;
-  const text = (name: string): string | undefined =>
-    typeof info[name] === 'string' ? (info[name] as string) : undefined;
-  const count = (name: string): number | undefined =>
-    typeof info[name] === 'number' ? (info[name] as number) : undefined;
+  const text = (name: string): string | undefined => {
+    const value = info[name];
+    return typeof value === 'string' ? value : undefined;
+  };
+  const count = (name: string): number | undefined => {
+    const value = info[name];
+    return typeof value === 'number' ? value : undefined;
+  };
   const { codex } = info;
   return {
     id,
