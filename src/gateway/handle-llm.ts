@@ -9,15 +9,16 @@ import {
   LlmFailure,
   type LlmOutcome,
   type LlmRoute,
+  dollars,
   newOutcome,
   plainBody,
   readCall,
   type ToolHost,
-  writeFailure,
 } from '../llm/llm-wire.ts';
 import type { Verdict } from '../policy/rights.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { AnswerStream, Exchange } from './exchange.ts';
+import { refuse } from './llm-refusal.ts';
 
 /** What the way of a request to a model needs. */
 export interface HandleLlmDeps {
@@ -47,7 +48,7 @@ export async function handleLlm(exchange: Exchange, route: LlmRoute, deps: Handl
     await answer(call, body.length, principal, sink, exchange, deps);
   } catch (error) {
     if (sink.hasBegun) sink.cut();
-    else refuse(error, route, exchange, deps);
+    else refuse(error, route.format, exchange, deps.log);
   }
 }
 
@@ -86,48 +87,6 @@ function unknownModel(model: string, principal: Principal, { llm, judge }: Handl
     param: 'model',
     code: 'model_not_found',
   });
-}
-
-function refuse(error: unknown, route: LlmRoute, exchange: Exchange, deps: HandleLlmDeps): void {
-  const failure = asFailure(error, exchange, deps);
-  const { status, headers, body } = writeFailure(failure, route.format);
-  deps.log.info('refused', {
-    request: exchange.requestId,
-    path: exchange.path,
-    error: failure.code ?? failure.kind,
-    status,
-  });
-  exchange.send(status, headers, body);
-}
-
-const KINDS: Readonly<Record<number, ConstructorParameters<typeof LlmFailure>[0]>> = {
-  400: 'invalid',
-  401: 'auth',
-  403: 'forbidden',
-  404: 'not-found',
-  413: 'too-large',
-  415: 'invalid',
-  429: 'rate-limit',
-  503: 'overloaded',
-};
-
-function asFailure(error: unknown, exchange: Exchange, deps: HandleLlmDeps): LlmFailure {
-  if (error instanceof LlmFailure) return error;
-  if (error instanceof GatewayError)
-    return new LlmFailure(KINDS[error.status] ?? 'internal', error.message, {
-      status: error.status,
-      code: error.code,
-      retryAfterMs: error.status === 503 ? 2_000 : undefined,
-      cause: error,
-    });
-  deps.log.error('a request broke', {
-    request: exchange.requestId,
-    path: exchange.path,
-    error,
-    stack: error instanceof Error ? error.stack : undefined,
-  });
-  const internal = new GatewayError('internal', { request: exchange.requestId });
-  return new LlmFailure('internal', internal.message, { status: 500, code: 'internal' });
 }
 
 function record(
@@ -181,7 +140,7 @@ function finish(
         ? undefined
         : 'internal';
   const totalMs = nowMs - exchange.startedMs;
-  const upstreamMs = outcome.sentMs === undefined ? undefined : (outcome.endedMs ?? nowMs) - outcome.sentMs;
+  const upstreamMs = outcome.upstream.ms(nowMs);
   const { usage } = outcome;
   deps.ledger.end({
     id,
@@ -193,7 +152,7 @@ function finish(
     bytesOut: sink.bytesOut,
     promptTokens: usage?.input,
     completionTokens: usage?.output,
-    cost: undefined,
+    cost: outcome.cost === undefined ? undefined : dollars(outcome.cost),
   });
   deps.log.info('call', {
     call: id,
@@ -206,6 +165,7 @@ function finish(
     tokensIn: usage?.input,
     tokensOut: usage?.output,
     attempts: outcome.attempts,
+    cost: outcome.cost === undefined ? undefined : dollars(outcome.cost),
   });
 }
 

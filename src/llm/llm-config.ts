@@ -30,6 +30,8 @@ export interface LlmConfig {
   readonly requestTimeoutMs: number | undefined;
   /** Leave out parameters that a provider does not know, instead of refusing them. */
   readonly dropParams: boolean;
+  /** Offers each model to Claude Code's discovery under a name that it keeps. */
+  readonly claudeDiscovery: boolean;
   /** Share of each priority class, 0 to 1. */
   readonly priorityReservation: Readonly<Record<string, number>>;
 }
@@ -80,6 +82,10 @@ export const llmLitellmShape = {
     duration('s').optional(),
     'How long a failing deployment rests. Also accepted under router_settings.',
     later,
+  ),
+  claude_code_discovery: setting(
+    z.boolean().default(false),
+    'Lists each model for Claude Code under a name that its discovery keeps: claude-via-<name>. Names that say claude or anthropic stay as they are.',
   ),
   priority_reservation: setting(
     z.record(z.string(), z.number().min(0).max(1)).default({}),
@@ -229,6 +235,7 @@ export function resolveLlm({ models, router, settings }: LlmInput, report: Confi
     },
     requestTimeoutMs: settings.request_timeout,
     dropParams: settings.drop_params,
+    claudeDiscovery: settings.claude_code_discovery,
     priorityReservation: settings.priority_reservation,
   };
 }

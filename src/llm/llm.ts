@@ -1,9 +1,9 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import type { Clock } from '../core/clock.ts';
 import type { HttpClient } from '../net/http-client.ts';
 import type { Log } from '../telemetry/log.ts';
 import { planTools } from './agent/plan.ts';
 import { runLoop } from './agent/loop.ts';
+import { timedHost } from './agent/timed-host.ts';
 import { Dropped } from './conversation/dropped.ts';
 import type { AnswerFacts } from './conversation/format.ts';
 import { LlmFailure } from './conversation/llm-failure.ts';
@@ -12,14 +12,16 @@ import { FORMATS } from './formats/formats.ts';
 import { type LlmCall, valueOf } from './llm-call.ts';
 import type { LlmConfig } from './llm-config.ts';
 import type { AnswerSink, ToolHost } from './llm-ports.ts';
+import { ModelCatalog } from './model-catalog.ts';
 import type { LlmOutcome } from './outcome.ts';
 import type { Deployment } from './providers/deployment.ts';
-import { isWorthRetrying, standInsFor, waitMs } from './router/retries.ts';
+import { type Attempt, Attempts } from './router/attempts.ts';
 import { Router } from './router/router.ts';
 import type { ResponseState } from './state/response-state.ts';
 import { ClientAnswer } from './turn/client-answer.ts';
 import { takeTurn, type TurnCall, understand } from './turn/converse.ts';
 import type { TurnResult, TurnTaker } from './turn/turn.ts';
+import { PriceBook } from './usage/price-book.ts';
 import { type AttemptDeps, formatFor } from './upstream/attempt-deps.ts';
 import { forward } from './upstream/forward.ts';
 import { answerHeaders } from './upstream/headers.ts';
@@ -45,10 +47,6 @@ export interface LlmContext {
   readonly host: ToolHost | undefined;
 }
 
-/** `undefined`: the client was answered. A failure: nothing was written. */
-type Attempt = (deployment: Deployment) => Promise<LlmFailure | undefined>;
-
-const RETRIES = 2;
 const TOOL_BOUNDS = { roundsMax: 10, callMs: 120_000, resultCharactersMax: 200_000 } as const;
 
 /** The models behind the gateway. */
@@ -56,17 +54,33 @@ export class Llm {
   readonly #config: LlmConfig;
   readonly #deps: LlmDeps;
   readonly #router: Router;
+  readonly #attempts: Attempts;
+  readonly #prices = new PriceBook();
+  /** Seconds since the Unix epoch. */
+  readonly #since: number;
 
   /** Throws an Error for a model that cannot be used. */
   constructor(config: LlmConfig, deps: LlmDeps) {
     this.#config = config;
     this.#deps = deps;
+    this.#since = Math.floor(deps.clock.now() / 1_000);
     this.#router = new Router(config, { now: () => deps.clock.monotonicMs(), random: deps.random });
+    this.#attempts = new Attempts(config, this.#router, deps);
   }
 
   /** Names that clients may ask for; wildcards as they are written. */
   get names(): readonly string[] {
     return this.#router.names;
+  }
+
+  /** What is known of the models. */
+  get catalog(): ModelCatalog {
+    return new ModelCatalog(this.#config, this.#router, this.#prices, this.#since);
+  }
+
+  /** The name of `model_list` that an alias stands for. */
+  canonical(model: string): string {
+    return this.#router.canonical(model);
   }
 
   has(model: string): boolean {
@@ -88,8 +102,11 @@ export class Llm {
       return;
     const isMocked = call.text.has('mock_response');
     const translate = this.#translator(call, out, outcome, deps);
-    await this.#answered(call.model, id, out, outcome, (deployment) =>
-      !deployment.isMock && !isMocked && formatFor(deployment, call.route.format) === call.route.format
+    await this.#attempts.answered(call.model, id, out, outcome, (deployment) =>
+      !deployment.isMock &&
+      !isMocked &&
+      !isArray(call) &&
+      formatFor(deployment, call.route.format) === call.route.format
         ? forward(call, deployment, out, outcome, deps)
         : translate(deployment),
     );
@@ -116,7 +133,6 @@ export class Llm {
         outcome,
         deps,
       );
-      outcome.endedMs = deps.clock.monotonicMs();
       outcome.usage = result.usage;
       if (result.kind === 'done') {
         outcome.stop = result.stop;
@@ -143,9 +159,17 @@ export class Llm {
       format: FORMATS[call.route.format],
       facts,
       isStream: call.isStream,
+      isArray: isArray(call),
       out,
       headers: (head) =>
-        answerHeaders(head, { call, deployment: outcome.deployment!, dropped, outcome, id: deps.id }),
+        answerHeaders(head, {
+          call,
+          deployment: outcome.deployment!,
+          dropped,
+          outcome,
+          id: deps.id,
+          nowMs: deps.clock.monotonicMs(),
+        }),
       pingMs: deps.bounds.keepAliveMs,
       onAnswer: call.route.format === 'responses' ? (answer) => this.#keep(call, answer, deps) : undefined,
       monotonicMs: () => deps.clock.monotonicMs(),
@@ -183,7 +207,7 @@ export class Llm {
     try {
       const result = await runLoop({
         plan,
-        host,
+        host: timedHost(host, outcome.upstream, () => deps.clock.monotonicMs()),
         bounds: TOOL_BOUNDS,
         signal: gone.signal,
         newId: facts.newId,
@@ -196,7 +220,6 @@ export class Llm {
         },
       });
       outcome.usage = result.usage;
-      outcome.endedMs = deps.clock.monotonicMs();
       if (result.kind === 'done') answer.end();
       else if (answer.hasBegun && !out.isGone) {
         outcome.failure = result.failure;
@@ -219,7 +242,7 @@ export class Llm {
   ): Promise<TurnResult> {
     let result: TurnResult | undefined;
     try {
-      await this.#answered(turn.call.model, deps.id, out, outcome, async (deployment) => {
+      await this.#attempts.answered(turn.call.model, deps.id, out, outcome, async (deployment) => {
         result = await takeTurn({ ...turn, deployment }, taker, out, outcome, deps);
         return result.kind === 'failed' ? result.failure : undefined;
       });
@@ -228,77 +251,6 @@ export class Llm {
       return { kind: 'failed', failure: error, usage: undefined };
     }
     return result!;
-  }
-
-  /** Tries a model and those that stand in for it, until one has answered. Rejects with the last failure. */
-  async #answered(
-    model: string,
-    id: string,
-    out: AnswerSink,
-    outcome: LlmOutcome,
-    attempt: Attempt,
-  ): Promise<void> {
-    const tried = new Set<string>();
-    for (let name: string | undefined = model; name !== undefined; ) {
-      tried.add(name);
-      const failure = await this.#tryGroup(name, id, out, outcome, attempt);
-      if (failure === undefined) return;
-      if (out.isGone) throw failure;
-      name = standInsFor(model, failure, this.#config).find((one) => !tried.has(one) && this.has(one));
-      if (name === undefined) throw failure;
-    }
-  }
-
-  async #tryGroup(
-    name: string,
-    id: string,
-    out: AnswerSink,
-    outcome: LlmOutcome,
-    attempt: Attempt,
-  ): Promise<LlmFailure | undefined> {
-    const router = this.#router;
-    const { clock, log } = this.#deps;
-    const tried = new Set<string>();
-    let failure: LlmFailure | undefined;
-    for (let retry = 0; ; retry++) {
-      const deployment = router.choose(name, tried);
-      if (deployment === undefined) return failure ?? resting(name, router.restMs(name));
-      tried.add(deployment.id);
-      const startedMs = clock.monotonicMs();
-      router.began(deployment);
-      try {
-        outcome.attempts++;
-        outcome.deployment = deployment;
-        failure = await attempt(deployment);
-      } finally {
-        router.ended(deployment);
-      }
-      if (failure === undefined) {
-        if (outcome.failure === undefined)
-          router.succeeded(deployment, (outcome.firstContentMs ?? clock.monotonicMs()) - startedMs);
-        else router.failed(deployment, undefined);
-        return undefined;
-      }
-      if (out.isGone) return failure;
-      log.warn('a model did not answer', {
-        request: id,
-        model: name,
-        deployment: deployment.id,
-        provider: deployment.provider,
-        kind: failure.kind,
-        status: failure.status,
-        reason: failure.message.slice(0, 500),
-      });
-      if (!isWorthRetrying(failure)) return failure;
-      router.failed(deployment, failure.retryAfterMs);
-      if (retry >= (deployment.config.retriesMax ?? this.#config.router.retriesMax ?? RETRIES))
-        return failure;
-      const others = router.members(name).some((one) => !tried.has(one.id));
-      const ms = others ? 0 : waitMs(retry, failure, this.#deps.random());
-      if (ms === undefined) return failure;
-      if (ms > 0) await wait(ms);
-      if (out.isGone) return failure;
-    }
   }
 
   #attemptDeps(id: string, keyId: string): AttemptDeps {
@@ -310,15 +262,13 @@ export class Llm {
       id,
       keyId,
       router: this.#config.router,
+      prices: this.#prices,
       requestTimeoutMs: this.#config.requestTimeoutMs,
     };
   }
 }
 
-function resting(name: string, restMs: number): LlmFailure {
-  return new LlmFailure(
-    'overloaded',
-    `No deployment of model "${name}" can be used now: all of them failed a moment ago. Try again in ${Math.ceil(restMs / 1_000)} s.`,
-    { status: 503, code: 'no_healthy_deployment', retryAfterMs: restMs },
-  );
+/** Whether the client wants a stream as one JSON list. */
+function isArray({ route, isStream }: LlmCall): boolean {
+  return route.format === 'gemini' && isStream && route.framing === 'array';
 }

@@ -74,6 +74,16 @@ const modelInfo = z.looseObject({
   max_tokens: setting(z.int().min(1).optional(), 'Tokens of input and output together.'),
   max_input_tokens: setting(z.int().min(1).optional(), 'Tokens of input at most.'),
   max_output_tokens: setting(z.int().min(1).optional(), 'Tokens of output at most.'),
+  aliases: setting(
+    z.array(z.string().min(1)).optional(),
+    'Further names of this model, for example one that Claude Code lists: claude-fast.',
+  ),
+  display_name: setting(z.string().optional(), 'The name that people read in lists.'),
+  description: setting(z.string().optional(), 'What the model is good for, in lists.'),
+  codex: setting(
+    z.record(z.string(), z.unknown()).optional(),
+    'What Codex is told of the model besides: members of an entry of its list of models.',
+  ),
   access_groups: setting(z.array(z.string()).optional(), 'Groups under which keys may be given this model.'),
   ...prices,
 });

@@ -6,6 +6,8 @@ const MOCK = mockDeployment('mock-response');
 const COOLDOWN_MS = 5_000;
 const ALLOWED_FAILS = 3;
 const WINDOW_MS = 60_000;
+/** Before a model's name makes a name that Claude Code's discovery keeps: it looks for the word. */
+export const CLAUDE_VIA = 'claude-via-';
 
 /** How a deployment has done lately. */
 class Health {
@@ -50,6 +52,7 @@ export class Router {
     readonly suffix: string;
     readonly deployment: Deployment;
   }[] = [];
+  readonly #aliases = new Map<string, string>();
   readonly #health = new Map<string, Health>();
 
   /** Throws an Error for an entry that cannot be used. */
@@ -61,6 +64,8 @@ export class Router {
 
   #add(model: ModelConfig): void {
     const deployment = toDeployment(model);
+    const { aliases } = model.info;
+    if (Array.isArray(aliases)) for (const alias of aliases) this.#aliases.set(String(alias), model.name);
     const star = model.name.indexOf('*');
     if (star >= 0) {
       this.#wildcards.push({
@@ -80,13 +85,23 @@ export class Router {
     return [
       ...this.#groups.keys(),
       ...Object.keys(this.#config.router.groupAliases),
+      ...this.#aliases.keys(),
       ...this.#wildcards.map(({ prefix, suffix }) => `${prefix}*${suffix}`),
     ];
   }
 
+  /** The name of `model_list` that an alias stands for; any other name is its own. */
+  canonical(name: string): string {
+    if (this.#groups.has(name)) return name;
+    const alias = this.#config.router.groupAliases[name] ?? this.#aliases.get(name);
+    if (alias !== undefined) return alias;
+    return this.#config.claudeDiscovery && name.startsWith(CLAUDE_VIA) ? name.slice(CLAUDE_VIA.length) : name;
+  }
+
   /** The members of a group. `mock-response` is always there: it answers itself. */
-  members(name: string): readonly Deployment[] {
-    const group = this.#groups.get(name) ?? this.#groups.get(this.#config.router.groupAliases[name] ?? '');
+  members(asked: string): readonly Deployment[] {
+    const name = this.canonical(asked);
+    const group = this.#groups.get(name);
     if (group !== undefined) return group;
     for (const { prefix, suffix, deployment } of this.#wildcards) {
       if (!name.startsWith(prefix) || !name.endsWith(suffix) || name.length < prefix.length + suffix.length)

@@ -1,3 +1,4 @@
+import type { Usage } from '../conversation/answer.ts';
 import type { Format } from '../conversation/format.ts';
 import { LlmFailure } from '../conversation/llm-failure.ts';
 import type { AnswerObserver, Seen } from '../conversation/observer.ts';
@@ -18,6 +19,11 @@ export class ObservingPipe implements Pipe {
     this.#observer = format.observer();
     this.#outcome = outcome;
     this.#hidesUsage = hidesUsage;
+  }
+
+  /** As far as it was told. */
+  get usage(): Usage | undefined {
+    return this.#seen?.usage;
   }
 
   get hasContent(): boolean {
