@@ -13,6 +13,7 @@ import { connectServer } from './connect.ts';
 import { type CallOptions, Connection, type ConnectionHooks, type ServerReply } from './connection.ts';
 import { UpstreamFailure } from './failure.ts';
 import { FairGate } from './fair-gate.ts';
+import { isolationFinding, noiseFinding } from './finding.ts';
 import { Findings } from './findings.ts';
 import { ListRefresh } from './list-refresh.ts';
 import { IsolatedConnections } from './isolated-connections.ts';
@@ -337,12 +338,7 @@ export class Supervisor implements AsyncDisposable {
         if (this.#isolated?.lost(connection) !== true)
           this.#lose(connection, new UpstreamFailure('closed', reason));
       },
-      onOddity: (text) =>
-        this.#findings.add({
-          code: 'stdout-noise',
-          text: `Server "${name}" writes text that is no message where messages belong: ${JSON.stringify(text)}`,
-          fix: undefined,
-        }),
+      onOddity: (text) => this.#findings.add(noiseFinding(name, text)),
       needsRoots: () => this.#needsRoots,
       onAmbiguous: () => this.#learnIsolation(),
     };
@@ -362,11 +358,7 @@ export class Supervisor implements AsyncDisposable {
   #learnIsolation(): void {
     if (this.#isIsolated) return;
     this.#deps.catalog.isolate(this.config);
-    this.#findings.add({
-      code: 'isolation-learned',
-      text: `Server "${this.config.name}" asks its client questions while calls of several clients are under way, and does not say which call they belong to. From now on each client session has a connection of its own.`,
-      fix: `${this.config.source.file}:${this.config.source.line}: isolation: session`,
-    });
+    this.#findings.add(isolationFinding(this.config));
   }
 
   /** Reads what a fresh connection offers into the catalogue. */
