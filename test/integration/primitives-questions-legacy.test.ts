@@ -104,12 +104,12 @@ describe.each(ALL_KINDS)('a client of 2025-11-25 that a %s server asks', (kind) 
 
   it('is not asked for what it did not declare', async () => {
     verifies('mcp:questions');
-    for (const [capabilities, { method, params }] of [
-      [{}, FORM],
-      [{ elicitation: { form: {} } }, QUESTIONS['a web page']],
-      [{ elicitation: { url: {} } }, FORM],
-      [{ sampling: {} }, QUESTIONS['a model with tools']],
-      [{ elicitation: {} }, QUESTIONS['the roots']],
+    for (const [capabilities, { method, params }, code] of [
+      [{}, FORM, -32601],
+      [{ elicitation: { form: {} } }, QUESTIONS['a web page'], -32602],
+      [{ elicitation: { url: {} } }, FORM, -32602],
+      [{ sampling: {} }, QUESTIONS['a model with tools'], -32602],
+      [{ elicitation: {} }, QUESTIONS['the roots'], -32601],
     ] as const) {
       const client = await LegacyRaw.open(fleet.gateway, { capabilities });
       const { sent, call } = await begin(client, kind);
@@ -117,7 +117,7 @@ describe.each(ALL_KINDS)('a client of 2025-11-25 that a %s server asks', (kind) 
       else {
         const { replies } = await askAll(kind, fleet.of(kind), call, [{ method, params }]);
         expect(replies[0]!.error).toMatchObject({
-          code: -32021,
+          code,
           data: { requiredCapabilities: expect.anything() },
         });
         call.reply(DONE);

@@ -196,7 +196,7 @@ describe.each(LEGACY_KINDS)('a client of 2026-07-28 that a %s server asks', (kin
     const from = client({ elicitation: { url: {} } });
     const sent = from.send('tools/call', work(kind));
     const call = await fleet.of(kind).next('tools/call');
-    expect((await call.ask(FORM.method, FORM.params)).error).toMatchObject({ code: -32021 });
+    expect((await call.ask(FORM.method, FORM.params)).error).toMatchObject({ code: -32602 });
     call.reply({ isError: true, content: [] });
     using answer = await sent;
     expect(answer.status).toBe(400);
@@ -209,7 +209,7 @@ describe.each(LEGACY_KINDS)('a client of 2026-07-28 that a %s server asks', (kin
   it('for what it did not declare gets the result, when the server does without', async () => {
     const from = client({});
     const { reply, call } = await begin(from, kind);
-    expect((await call.ask(SAMPLING.method, SAMPLING.params)).error).toMatchObject({ code: -32021 });
+    expect((await call.ask(SAMPLING.method, SAMPLING.params)).error).toMatchObject({ code: -32601 });
     call.reply(DONE);
     expect((await reply).result).toMatchObject(DONE);
   });

@@ -15,6 +15,7 @@ import { type ScriptedCall, type ScriptedServer, startScriptedServer } from '../
 import { verifies } from '../support/verifies.ts';
 
 const LIST_CHANGED = 'notifications/tools/list_changed';
+const ALL_CHANGED = ['tools', 'prompts', 'resources'].map((kind) => `notifications/${kind}/list_changed`);
 const UPDATED = 'notifications/resources/updated';
 const CALL = { name: 'work', _meta: { progressToken: 'mine' } };
 
@@ -191,7 +192,7 @@ describe('the place of another process', () => {
     expect(messagesOf(again)).toMatchObject([{ id: 'call', error: { code: 1454 } }]);
   });
 
-  it('in the session’s own stream begins a fresh one, as does one of another session', async () => {
+  it('in the session’s own stream, as one of another session, begins a fresh one with the news that all lists may have changed', async () => {
     verifies('mcp:resume');
     const session = await initialize(mcp, MASTER_KEY);
     const other = await initialize(mcp, MASTER_KEY);
@@ -204,25 +205,24 @@ describe('the place of another process', () => {
     const nonsense = await kept(other.listen('nonsense'));
     server.tools = ['work'];
     server.notify(LIST_CHANGED);
-    for (const one of [foreign, nonsense]) {
-      await one.until((stream) => messagesOf(stream).length > 0);
-      expect(messagesOf(one).map(({ method }) => method)).toEqual([LIST_CHANGED]);
-    }
+    const methods = (stream: RawStream) => messagesOf(stream).map(({ method }) => method);
+    await foreign.until((stream) => messagesOf(stream).length > ALL_CHANGED.length);
+    expect(methods(foreign)).toEqual([...ALL_CHANGED, LIST_CHANGED]);
+    await nonsense.until((stream) => messagesOf(stream).length > 0);
+    expect(methods(nonsense)).toEqual([LIST_CHANGED]);
     await gateway.kill();
     await gateway.restart();
     const fresh = await kept(session.listen(lastIdOf(foreign)));
-    const heard = () => messagesOf(fresh).map(({ method }) => method);
-    // What the client knows is not known after a restart, so that it is told to look at everything again.
-    await fresh.until(() =>
-      ['tools', 'prompts', 'resources'].every((kind) =>
-        heard().includes(`notifications/${kind}/list_changed`),
-      ),
-    );
-    const told = heard().length;
     server.tools = ['work', 'third'];
     server.notify(LIST_CHANGED);
-    await fresh.until(() => heard().length > told);
-    expect(heard().at(-1)).toBe(LIST_CHANGED);
+    await fresh.until((stream) => messagesOf(stream).length > ALL_CHANGED.length);
+    expect(methods(fresh)).toEqual([...ALL_CHANGED, LIST_CHANGED]);
+    // It is told of its own place now, to which nothing has come since.
+    const again = await kept(session.listen(lastIdOf(fresh)));
+    server.tools = ['work', 'fourth'];
+    server.notify(LIST_CHANGED);
+    await again.until((stream) => messagesOf(stream).length > 0);
+    expect(methods(again)).toEqual([LIST_CHANGED]);
   });
 });
 

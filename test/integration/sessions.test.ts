@@ -61,7 +61,7 @@ const REVISIONS = ['2025-03-26', '2025-06-18', '2025-11-25'] as const;
 
 describe.each(['SIGTERM', 'SIGKILL'] as const)('after %s and a new start', (signal) => {
   it('a session goes on with its revision, its client and what that can be asked', async () => {
-    verifies('mcp:sealed-sessions');
+    verifies('mcp:sealed-sessions', 'pain:13-session-not-found');
     const { gateway, server, mcp } = await start();
     const sessions = await Promise.all(
       REVISIONS.map((revision) => initialize(mcp, ANNA, revision, { elicitation: {} }, CLIENT)),
@@ -151,7 +151,7 @@ describe('two gateways on one database', () => {
   afterAll(() => postgres?.[Symbol.asyncDispose]());
 
   it('continue the sessions of each other', async () => {
-    verifies('mcp:session-replicas');
+    verifies('mcp:session-replicas', 'pain:33-affinity');
     const database = await postgres.createDatabase();
     const general = { general_settings: { master_key: MASTER_KEY, database_url: database } };
     const { gateway, server, mcp } = await start(general);

@@ -213,8 +213,8 @@ export class Connection implements AsyncDisposable {
         cancellation: undefined,
       });
       return true;
-    } catch {
-      return false;
+    } catch (error) {
+      return error instanceof UpstreamFailure && error.kind === 'protocol';
     }
   }
 

@@ -203,8 +203,22 @@ describe('a question of a server', () => {
       one.transport.say(ask(1, method, params));
       expect(caller.questions).toEqual([]);
       expect(answers(one)).toMatchObject([
-        { id: 1, error: { code: -32021, data: { requiredCapabilities: lack } } },
+        { id: 1, error: { code: -32601, data: { requiredCapabilities: lack } } },
       ]);
+    },
+  );
+
+  it.each([
+    ['elicitation/create', { ...FORM, mode: 'url' }, { elicitation: {} }],
+    ['elicitation/create', FORM, { elicitation: { url: {} } }],
+    ['sampling/createMessage', { messages: [], tools: [] }, { sampling: {} }],
+  ])(
+    '%s %j is refused as invalid for a client that can do it in another way alone',
+    async (method, params, can) => {
+      const one = connected();
+      await begin(one, new FakeCaller('a', can));
+      one.transport.say(ask(1, method, params));
+      expect(answers(one)).toMatchObject([{ id: 1, error: { code: -32602 } }]);
     },
   );
 

@@ -10,6 +10,12 @@ import { HeldQuestions } from './held-questions.ts';
 import { QuestionProgress } from './question-progress.ts';
 
 const ELICITATIONS_MAX = 100;
+/**
+ * What a client answers to questions that it did not say it can be asked (2025-11-25, Roots, "Error Handling"), and to those that it can be
+ * asked in another way alone (Elicitation, "Error Handling").
+ */
+const METHOD_UNKNOWN = -32601;
+const PARAMS_INVALID = -32602;
 const NO_ROOTS = Buffer.from('{"roots":[]}');
 
 export interface ServerQuestionsDeps {
@@ -128,7 +134,10 @@ export class ServerQuestions {
         { capability: Object.keys(missing).join(', ') },
         { data: { requiredCapabilities: missing } },
       );
-      this.#refuse(request, failure);
+      const { form, url, sampling } = caller.capabilities;
+      const isKnown = method === 'elicitation/create' ? form || url : sampling && method !== 'roots/list';
+      const code = isKnown ? PARAMS_INVALID : METHOD_UNKNOWN;
+      void this.#deps.respond(errorMessage(request.idBytes, errorObject(failure, code)));
       // The server may do without. When it fails for it, a modern client is told what to declare.
       call.refused(failure);
       return;

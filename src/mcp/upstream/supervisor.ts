@@ -13,7 +13,6 @@ import { connectServer } from './connect.ts';
 import { type CallOptions, Connection, type ConnectionHooks, type ServerReply } from './connection.ts';
 import { UpstreamFailure } from './failure.ts';
 import { FairGate } from './fair-gate.ts';
-import { isolationFinding, noiseFinding } from './finding.ts';
 import { Findings } from './findings.ts';
 import { ListRefresh } from './list-refresh.ts';
 import { IsolatedConnections } from './isolated-connections.ts';
@@ -338,7 +337,7 @@ export class Supervisor implements AsyncDisposable {
         if (this.#isolated?.lost(connection) !== true)
           this.#lose(connection, new UpstreamFailure('closed', reason));
       },
-      onOddity: (text) => this.#findings.add(noiseFinding(name, text)),
+      onOddity: (text) => this.#findings.noise(text),
       needsRoots: () => this.#needsRoots,
       onAmbiguous: () => this.#learnIsolation(),
     };
@@ -358,7 +357,7 @@ export class Supervisor implements AsyncDisposable {
   #learnIsolation(): void {
     if (this.#isIsolated) return;
     this.#deps.catalog.isolate(this.config);
-    this.#findings.add(isolationFinding(this.config));
+    this.#findings.isolated(`${this.config.source.file}:${this.config.source.line}`);
   }
 
   /** Reads what a fresh connection offers into the catalogue. */
@@ -374,11 +373,7 @@ export class Supervisor implements AsyncDisposable {
       isolated: this.#deps.catalog.get(this.config.name)?.isolated === true,
       offer,
     })) {
-      this.#findings.add({
-        code: 'tool-refused',
-        text: `Server "${this.config.name}" lists ${reason}.`,
-        fix: undefined,
-      });
+      this.#findings.refusedTool(reason);
     }
   }
 

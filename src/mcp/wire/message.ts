@@ -4,6 +4,8 @@ import { firstByte, type JsonObject, JsonSyntaxError, scanArray, scanObject } fr
 
 /** Depth to which a message's objects are indexed: the message, its params or result, and their `_meta`. */
 const INDEX_DEPTH = 3;
+/** First byte of `null`. */
+const NULL = 0x6e;
 
 export type RpcId = string | number;
 
@@ -105,7 +107,8 @@ function interpret(object: JsonObject): RpcMessage {
     return reply(object);
   }
   const params = object.child('params');
-  if (params === undefined && object.has('params'))
+  // Some write members that they leave out as null.
+  if (params === undefined && object.has('params') && object.slice('params')?.[0] !== NULL)
     throw new GatewayError('rpc-invalid', { reason: '"params" must be an object' });
   if (!object.has('id')) return { kind: 'notification', object, method, params };
   const id = readId(object);

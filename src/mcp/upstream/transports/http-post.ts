@@ -19,7 +19,7 @@ import {
 } from '../../wire/message.ts';
 import { type ExceededBound, tooLarge, UpstreamFailure } from '../failure.ts';
 import type { HeaderLine, OutboundRequest, TransportEvents } from '../transport.ts';
-import { fromHttpFailure, refusal } from './http-refusal.ts';
+import { fromHttpFailure, isModernRequest, isOutlived, refusal } from './http-refusal.ts';
 
 /** Bytes of a refusal's body that are looked at. */
 const EXCERPT_BYTES = 4_096;
@@ -191,10 +191,19 @@ export class HttpPost implements ResponseSink {
   /** A status of 300 or more: a JSON-RPC error in the body is the reply, unless the status itself means something. */
   #refused(status: number, body: Buffer): void {
     const found = status === 401 || status === 403 ? undefined : errorReplyIn(body, this.#expected?.id);
-    const sessionLost = this.#hadSession && isSessionLoss(status, body, found);
-    const reply = sessionLost ? undefined : found;
-    if (reply === undefined) this.#fail(refusal(this.#head!, body, this.#owner.target, sessionLost));
+    const isStale = this.#isOutlived(status, body, found);
+    const reply = isStale ? undefined : found;
+    if (reply === undefined) this.#fail(refusal(this.#head!, body, this.#owner.target, isStale));
     else this.#settle(reply);
+  }
+
+  /** Whether the refusal is of what was agreed when the connection began. A request that begins one can outlive nothing. */
+  #isOutlived(status: number, body: Buffer, reply: RpcReply | undefined): boolean {
+    const method = this.#expected?.method;
+    if (method === 'initialize' || method === 'server/discover') return false;
+    const isModern = this.#expected !== undefined && isModernRequest(this.#expected.headers);
+    const excerpt = body.toString('utf8', 0, EXCERPT_BYTES);
+    return isOutlived({ status, excerpt, reply }, { hadSession: this.#hadSession, isModern });
   }
 
   /** Takes one message of the response, or several (2025-03-26 has batches). */
@@ -298,17 +307,3 @@ function errorReplyIn(body: Buffer, id: number | undefined): RpcReply | undefine
     return undefined;
   }
 }
-
-/**
- * A session that the server no longer knows: 404, or 400 with words that say so (the servers differ). Words about sessions in the reply to
- * a request, that are not a refusal of the request as such, are the tool's own.
- */
-function isSessionLoss(status: number, body: Buffer, reply: RpcReply | undefined): boolean {
-  if (status !== 400) return status === 404;
-  const code = reply?.kind === 'error' && reply.id !== undefined ? reply.error.value('code') : undefined;
-  if (code !== undefined && !REFUSAL_CODES.has(code)) return false;
-  return /session/i.test(body.toString('utf8', 0, EXCERPT_BYTES));
-}
-
-/** "Invalid request", and what servers made of their own freedom: codes of a refusal before anything was done. */
-const REFUSAL_CODES: ReadonlySet<unknown> = new Set([-32600, -32000, -32001]);

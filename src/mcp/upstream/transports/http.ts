@@ -5,6 +5,7 @@ import { UpstreamFailure } from '../failure.ts';
 import type { HeaderLine, OutboundRequest, Transport, TransportEvents } from '../transport.ts';
 import { HttpEvents } from './http-events.ts';
 import { HttpPost, type PostOwner } from './http-post.ts';
+import { isModernRequest } from './http-refusal.ts';
 
 const CLOSE_MS = 2_000;
 const NOTIFY_MS = 30_000;
@@ -131,7 +132,7 @@ export class HttpTransport implements Transport {
   }
 
   #resumption(request: OutboundRequest, lastEventId: string): HttpRequest | undefined {
-    if (isModern(request)) return undefined;
+    if (isModernRequest(request.headers)) return undefined;
     return {
       target: this.#target,
       method: 'GET',
@@ -158,7 +159,8 @@ export class HttpTransport implements Transport {
 
   /** Legacy servers are told; a modern one has seen the connection close. */
   #cancel(request: OutboundRequest): void {
-    if (this.#closing !== undefined || request.method === 'initialize' || isModern(request)) return;
+    if (this.#closing !== undefined || request.method === 'initialize' || isModernRequest(request.headers))
+      return;
     const params = Buffer.from(
       JSON.stringify({ requestId: request.id, reason: 'nobody waits for the answer' }),
     );
@@ -184,10 +186,6 @@ export class HttpTransport implements Transport {
       );
     });
   }
-}
-
-function isModern(request: OutboundRequest): boolean {
-  return request.headers.some(([name]) => name === 'Mcp-Method');
 }
 
 /** Later lines replace earlier ones of the same name. */
