@@ -38,6 +38,8 @@ const SWEEP_MS = 1_000;
 const TIMEOUTS_CHECK_MS = 5_000;
 /** What a client has at least to read the end of its answer when the gateway stops. */
 const LAST_BYTES_MS = 250;
+/** How long requests that were given up at a stop have for their answers. */
+const GIVEN_UP_MS = 1_000;
 
 /** The listener: takes requests in, finds their route, lets the handler answer, turns failures into answers. */
 export class Edge implements AsyncDisposable {
@@ -121,8 +123,11 @@ export class Edge implements AsyncDisposable {
     return this.#streams.closeUnless(mayStay);
   }
 
-  /** Stops accepting, waits up to `drainMs` for what is under way and for those who still read an answer, then ends the rest. */
-  async drain(drainMs: number): Promise<void> {
+  /**
+   * Stops accepting, and waits up to `drainMs` for what is under way and for those who still read an answer. What is under way then is given
+   * up with `giveUp`, so that it is answered with what became of it; the rest is ended.
+   */
+  async drain(drainMs: number, giveUp?: () => void): Promise<void> {
     const { clock } = this.#deps;
     const startedMs = clock.monotonicMs();
     this.#closing = true;
@@ -133,6 +138,10 @@ export class Edge implements AsyncDisposable {
         this.#draining = resolve;
       });
       await within(drainMs, done);
+      if (giveUp !== undefined && this.#inFlight > 0) {
+        giveUp();
+        await within(GIVEN_UP_MS, done);
+      }
     }
     this.#streams.closeAll();
     this.#closeIdle();

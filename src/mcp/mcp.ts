@@ -102,6 +102,7 @@ export class Mcp implements AsyncDisposable {
   readonly #parked: ParkedCalls;
   readonly #fleet: Fleet;
   readonly #sweep: NodeJS.Timeout;
+  #closing: Promise<void> | undefined;
   readonly #views: Views;
   #startedMs = 0;
   #config: McpConfig;
@@ -318,7 +319,12 @@ export class Mcp implements AsyncDisposable {
     });
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     clearInterval(this.#sweep);
     this.listeners.close();
     this.#parked.close();

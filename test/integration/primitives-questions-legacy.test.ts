@@ -216,15 +216,18 @@ describe.each(LEGACY_KINDS)('a %s server', (kind) => {
     await stream.message(isQuestion);
     await client.tell('notifications/cancelled', { requestId: 'mine' });
     expect((await asked).error).toMatchObject({ code: 1448 });
+    // The late reply says that the server is done with it, so that what it asks next is somebody else's.
+    call.reply(DONE);
     await stream.ended;
     expect(stream.messages.filter((one) => one.method === undefined)).toEqual([]);
   });
 
-  it('that asks while no call is under way is told so; roots are empty then', async () => {
+  it('that asks while no call is under way is told so', async () => {
     verifies('mcp:questions');
     const [link] = fleet.of(kind).links;
     expect((await link!.ask(FORM.method, FORM.params)).error).toMatchObject({ code: 1448 });
-    expect((await link!.ask('roots/list')).result).toEqual({ roots: [] });
+    // An empty list would be taken for the roots of every client.
+    expect((await link!.ask('roots/list')).error).toMatchObject({ code: 1448 });
     expect((await link!.ask('no/such', {})).error).toMatchObject({ code: -32601 });
   });
 

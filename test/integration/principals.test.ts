@@ -126,7 +126,9 @@ function answers(pair: Pair, open: () => Promise<Two>): void {
     expect(cancelled).toEqual(nonces('ann', gone).sort());
     for (const who of EVERYONE) await two[who].call(20_000, 'release', { nonce: 'release' });
     expect(await Promise.all(bens)).toEqual(nonces('ben'));
-    expect(await Promise.all(kept.map((id) => anns[id - 1]))).toEqual(nonces('ann', kept));
+    expect(await Promise.all(anns.filter((_, index) => kept.includes(index + 1)))).toEqual(
+      nonces('ann', kept),
+    );
     expect((await two.stateThat(tag, ({ held }) => held.length === 0)).cancelled).toEqual(cancelled);
   });
 }
@@ -170,8 +172,12 @@ describe.each(SERVERS)('two keys on one %s server', (server) => {
   });
 
   // Questions come last: a server that asks on a shared connection is given connections of its own for each client from then on.
-  describe.each(PAIRS)('through a %s and a %s client', (...pair) => answers(pair, () => open(pair)));
-  describe.each(PAIRS)('that asks a %s and a %s client', (...pair) => questions(pair, () => open(pair)));
+  describe.each(PAIRS)('through a %s and a %s client', (...pair) => {
+    answers(pair, () => open(pair));
+  });
+  describe.each(PAIRS)('that asks a %s and a %s client', (...pair) => {
+    questions(pair, () => open(pair));
+  });
 
   it.each(PAIRS)(
     'still answer a %s and a %s client each their own after questions',

@@ -15,6 +15,7 @@ import { type ScriptedCall, type ScriptedServer, startScriptedServer } from '../
 import { verifies } from '../support/verifies.ts';
 
 const LIST_CHANGED = 'notifications/tools/list_changed';
+const ALL_CHANGED = ['tools', 'prompts', 'resources'].map((kind) => `notifications/${kind}/list_changed`);
 const UPDATED = 'notifications/resources/updated';
 const CALL = { name: 'work', _meta: { progressToken: 'mine' } };
 
@@ -191,7 +192,7 @@ describe('the place of another process', () => {
     expect(messagesOf(again)).toMatchObject([{ id: 'call', error: { code: 1454 } }]);
   });
 
-  it('in the session’s own stream begins a fresh one, as does one of another session', async () => {
+  it('in the session’s own stream, as one of another session, begins a fresh one with the news that all lists may have changed', async () => {
     verifies('mcp:resume');
     const session = await initialize(mcp, MASTER_KEY);
     const other = await initialize(mcp, MASTER_KEY);
@@ -204,17 +205,24 @@ describe('the place of another process', () => {
     const nonsense = await kept(other.listen('nonsense'));
     server.tools = ['work'];
     server.notify(LIST_CHANGED);
-    for (const one of [foreign, nonsense]) {
-      await one.until((stream) => messagesOf(stream).length > 0);
-      expect(messagesOf(one).map(({ method }) => method)).toEqual([LIST_CHANGED]);
-    }
+    const methods = (stream: RawStream) => messagesOf(stream).map(({ method }) => method);
+    await foreign.until((stream) => messagesOf(stream).length > ALL_CHANGED.length);
+    expect(methods(foreign)).toEqual([...ALL_CHANGED, LIST_CHANGED]);
+    await nonsense.until((stream) => messagesOf(stream).length > 0);
+    expect(methods(nonsense)).toEqual([LIST_CHANGED]);
     await gateway.kill();
     await gateway.restart();
     const fresh = await kept(session.listen(lastIdOf(foreign)));
     server.tools = ['work', 'third'];
     server.notify(LIST_CHANGED);
-    await fresh.until((stream) => messagesOf(stream).length > 0);
-    expect(messagesOf(fresh).map(({ method }) => method)).toEqual([LIST_CHANGED]);
+    await fresh.until((stream) => messagesOf(stream).length > ALL_CHANGED.length);
+    expect(methods(fresh)).toEqual([...ALL_CHANGED, LIST_CHANGED]);
+    // It is told of its own place now, to which nothing has come since.
+    const again = await kept(session.listen(lastIdOf(fresh)));
+    server.tools = ['work', 'fourth'];
+    server.notify(LIST_CHANGED);
+    await again.until((stream) => messagesOf(stream).length > 0);
+    expect(methods(again)).toEqual([LIST_CHANGED]);
   });
 });
 

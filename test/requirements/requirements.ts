@@ -212,6 +212,11 @@ export const REQUIREMENTS = {
     source: `${SPEC}/2025-11-25/basic/transports`,
     promise: 'A session that a server lost is opened anew and the call goes through.',
   },
+  'mcp:exchanged-server': {
+    source: `${SPEC}/2026-07-28/basic/versioning`,
+    promise:
+      'A server over HTTP that was exchanged for one with or without sessions, or of the other era, is spoken to anew and the call goes through.',
+  },
   'mcp:sealed-sessions': {
     source: 'docs/decisions/2026-11-21-sealed-session-ids.md',
     promise: "A client's session goes on after the gateway was killed and started again.",
@@ -220,6 +225,11 @@ export const REQUIREMENTS = {
     source: 'docs/decisions/2026-11-21-sealed-session-ids.md',
     promise:
       "A session is its key's alone, before and after a restart; an id that was changed or ended opens nothing.",
+  },
+  'mcp:session-kill': {
+    source: 'docs/decisions/2026-11-21-sealed-session-ids.md',
+    promise:
+      'A client that listens and waits for a call when the gateway ends goes on with its session, and is told of the call: its answer, or that it is lost.',
   },
   'mcp:session-replicas': {
     source: 'docs/decisions/2026-11-21-sealed-session-ids.md',

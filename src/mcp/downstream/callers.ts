@@ -67,10 +67,8 @@ export class LegacyCaller implements Caller {
   ask(question: Question): Promise<RpcReply> {
     return this.#questions.ask(
       { principalId: this.principalId, session: this.#session },
-      question.method,
-      question.params,
+      question,
       (message) => this.#stream.send(message),
-      question.cancellation,
     );
   }
 }

@@ -361,7 +361,7 @@ describe('the lists of a server', () => {
     expect(one.catalog.get('s')?.tools.map((tool) => tool.originalName)).toEqual(['x', 'y']);
     one.upstream.answers['tools/list'] = () => new FakeError(-32603);
     one.upstream.last.say({ method: 'notifications/tools/list_changed' });
-    await pass(0);
+    await pass(1_000);
     expect(one.catalog.get('s')?.tools).toHaveLength(2);
     expect(one.supervisor.status().state).toBe('ready');
     expect(one.logged.some(({ message }) => message.includes('could not be read again'))).toBe(true);

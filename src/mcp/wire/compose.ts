@@ -15,6 +15,11 @@ export function resultMessage(idBytes: Buffer, result: Buffer): Buffer {
   return Buffer.concat([RESULT_HEAD, idBytes, RESULT_MIDDLE, result, CLOSE]);
 }
 
+/** The answer to a `ping`. */
+export function pong({ idBytes }: { readonly idBytes: Buffer }): Buffer {
+  return resultMessage(idBytes, NOTHING);
+}
+
 /** The same in parts, for results so large that copying them would cost more than all else. */
 export function resultParts(idBytes: Buffer, result: Buffer): readonly Buffer[] {
   return [RESULT_HEAD, idBytes, RESULT_MIDDLE, result, CLOSE];
@@ -26,6 +31,7 @@ export function errorMessage(idBytes: Buffer | undefined, error: Buffer): Buffer
 }
 
 const NULL = Buffer.from('null');
+const NOTHING = Buffer.from('{}');
 
 /** A request with our own numeric id. `params` is JSON text or absent. */
 export function requestMessage(id: number, method: string, params: Buffer | undefined): Buffer {

@@ -56,6 +56,16 @@ export function idIn(bytes: Buffer): Buffer | undefined {
   }
 }
 
+/** The id of the reply that `bytes` are meant to be, when they are none: a result that is no object, for instance. */
+export function brokenReplyId(bytes: Buffer): RpcId | undefined {
+  try {
+    const object = scanObject(bytes, 1);
+    return object.has('method') ? undefined : readId(object);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Messages that a batch of a client may have. */
 export const BATCH_MESSAGES_MAX = 100;
 
