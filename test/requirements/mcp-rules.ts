@@ -44,7 +44,7 @@ export const MCP_RULES = {
   'rule:08-progress-tokens': {
     source: `${LEGACY}/basic/utilities/progress`,
     promise:
-      'Progress reaches the request that asked for it under its own token, in order and all of it before the answer; a server is sent a token only where the client gave one. So does progress with what a server asks.',
+      'Progress reaches the request that asked for it under its own token, in order and all of it before the answer; a server is sent a token only where the client gave one. Progress of a client with what a server asks goes back in the same way.',
   },
   'rule:09-opaque-handles': {
     source: `${MODERN}/basic/utilities`,
