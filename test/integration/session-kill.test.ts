@@ -2,14 +2,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { configWith, MASTER_KEY, startGateway, type TestGateway } from '../support/gateway.ts';
 import { type LedgerEntry, ledgerRows } from '../support/ledger-rows.ts';
 import { startTestPostgres } from '../support/postgres.ts';
-import {
-  initialize,
-  lastIdOf,
-  messagesOf,
-  type RawMessage,
-  type RawSession,
-  type RawStream,
-} from '../support/resume-client.ts';
+import { lastIdOf, messagesOf, type RawMessage, type RawStream } from '../support/raw-stream.ts';
+import { initialize, type RawSession } from '../support/resume-client.ts';
 import { type ScriptedCall, type ScriptedServer, startScriptedServer } from '../support/resume-server.ts';
 import { verifies } from '../support/verifies.ts';
 
