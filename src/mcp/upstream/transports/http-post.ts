@@ -183,9 +183,9 @@ export class HttpPost implements ResponseSink {
   /** A status of 300 or more: a JSON-RPC error in the body is the reply, unless the status itself means something. */
   #refused(status: number, body: Buffer): void {
     const found = status === 401 || status === 403 ? undefined : errorReplyIn(body, this.#expected?.id);
-    const isOutlived = this.#isOutlived(status, body, found);
-    const reply = isOutlived ? undefined : found;
-    if (reply === undefined) this.#fail(refusal(this.#head!, body, this.#owner.target, isOutlived));
+    const isOver = this.#isOutlived(status, body, found);
+    const reply = isOver ? undefined : found;
+    if (reply === undefined) this.#fail(refusal(this.#head!, body, this.#owner.target, isOver));
     else this.#settle(reply);
   }
 
