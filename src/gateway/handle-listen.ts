@@ -114,7 +114,7 @@ export async function subscriptionsListen(
   const view = mcp.view(visibility);
   const targets = uris
     .map((uri) => ({ uri, target: view.resource(uri) }))
-    .filter((one) => one.target !== undefined);
+    .filter(({ target }) => target !== undefined && mcp.canWatch(target.server));
   const stream = exchange.openStream();
   const meta = `"_meta":{"${SUBSCRIPTION}":${request.idBytes.toString('utf8')}}`;
   const honoured = {

@@ -37,7 +37,7 @@ import type {
 } from './mcp-ports.ts';
 import type { CallOptions, ServerReply } from './upstream/connection.ts';
 import { UpstreamFailure } from './upstream/failure.ts';
-import type { ListKind } from './upstream/read-offer.ts';
+import { capabilitiesOf, type ListKind } from './upstream/read-offer.ts';
 import type { ServerStatus } from './upstream/server-state.ts';
 import { Fleet } from './upstream/fleet.ts';
 import type { Supervisor } from './upstream/supervisor.ts';
@@ -255,6 +255,12 @@ export class Mcp implements AsyncDisposable {
   /** A result as this client shall see it: the gateway's URIs for the server's. */
   expose(result: Buffer, target: CallTarget, visibility: Visibility): Buffer {
     return exposeResult(result, target, this.view(visibility));
+  }
+
+  /** Whether a server says that it tells of changes of its resources, as far as is known. */
+  canWatch(server: string): boolean {
+    const offer = this.catalog.get(server);
+    return offer === undefined || capabilitiesOf(offer)?.child('resources')?.value('subscribe') === true;
   }
 
   /** Watches a resource of a server. Rejects with GatewayError when the server refuses; resolves with the way to stop. */

@@ -36,7 +36,7 @@ const comments = (stream: RawStream, text: string): number =>
 
 describe('a stream on which nothing happens', () => {
   it('is kept alive by comments: of a session, of HTTP+SSE and of a subscription', async () => {
-    verifies('edge:keep-alive');
+    verifies('edge:keep-alive', 'pain:16-cut-after-minutes');
     const session = await initialize(mcp, MASTER_KEY, '2025-06-18');
     const modern = {
       'io.modelcontextprotocol/protocolVersion': '2026-07-28',
@@ -65,7 +65,7 @@ describe('a stream on which nothing happens', () => {
 
 describe('an answer that is slow to come', () => {
   it('becomes a stream with comments, which can be taken up again where the client knows that', async () => {
-    verifies('edge:keep-alive');
+    verifies('edge:keep-alive', 'pain:16-cut-after-minutes');
     const session = await initialize(mcp, MASTER_KEY);
     const stream = await kept(session.stream('tools/call', { name: 'work' }, 'slow'));
     await stream.until((one) => comments(one, 'working') >= 3);

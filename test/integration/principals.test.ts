@@ -5,6 +5,7 @@ import { configWith, startGateway, type TestGateway } from '../support/gateway.t
 import { ROOT, startProgram, type TestProcess } from '../support/process.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { connectTwo, EVERYONE, KEYS, textOf, type Two, type Who } from '../support/two-clients.ts';
+import { verifies } from '../support/verifies.ts';
 
 type Pair = readonly [Era, Era];
 const PAIRS: readonly Pair[] = [
@@ -87,6 +88,7 @@ function answers(pair: Pair, open: () => Promise<Two>): void {
   };
 
   it('each get their own results', options, async () => {
+    verifies('pain:03-one-child-for-two-users');
     await using two = await open();
     await load(two, 0);
     for (const who of EVERYONE) expect(two[who].strays).toEqual([]);
@@ -197,6 +199,7 @@ describe.each(['stdiosession', 'stdiokey'])('two keys on a %s server that is not
   const open = () => connectTwo(['legacy', 'legacy'], gateway.url, `/${server}/mcp`);
 
   it('have a process each', async () => {
+    verifies('pain:03-one-child-for-two-users');
     await using two = await open();
     expect((await two.stateThat('', () => true)).pids).toHaveLength(2);
   });

@@ -45,7 +45,13 @@ function asking(principalId: string) {
   const step = parked.begin(caller, TARGET, outcome);
   step.catch(() => undefined);
   caller
-    .ask({ key: 'q', method: 'roots/list', params: undefined, cancellation: new Cancellation() })
+    .ask({
+      key: 'q',
+      method: 'roots/list',
+      params: undefined,
+      cancellation: new Cancellation(),
+      onProgress: undefined,
+    })
     .catch(() => undefined);
   return { caller, step, end: () => end(REPLY) };
 }

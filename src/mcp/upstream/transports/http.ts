@@ -1,6 +1,6 @@
 import { type HttpClient, type HttpRequest, parseTarget, type Target } from '../../../net/http-client.ts';
-import { notificationMessage, resultMessage } from '../../wire/compose.ts';
-import type { RpcReply, RpcRequest } from '../../wire/message.ts';
+import { notificationMessage } from '../../wire/compose.ts';
+import type { RpcReply } from '../../wire/message.ts';
 import { UpstreamFailure } from '../failure.ts';
 import type { HeaderLine, OutboundRequest, Transport, TransportEvents } from '../transport.ts';
 import { HttpEvents } from './http-events.ts';
@@ -56,7 +56,7 @@ export class HttpTransport implements Transport {
       cancel: (request) => this.#cancel(request),
       done: (post) => this.#running.delete(post),
       resumption: (request, lastEventId) => this.#resumption(request, lastEventId),
-      pong: (request) => this.#pong(request),
+      answer: (message) => this.#answer(message),
     };
     this.#signal = events.signal;
     this.#signal.addEventListener('abort', this.#onAbort, { once: true });
@@ -119,7 +119,7 @@ export class HttpTransport implements Transport {
       target: this.#target,
       headers: () => merge(this.#getHeaders(), headers),
       events: this.#owner.events,
-      pong: (request) => this.#pong(request),
+      answer: this.#owner.answer,
       eventBytesMax: this.#options.messageBytesMax,
     });
     this.#listening.open();
@@ -146,9 +146,9 @@ export class HttpTransport implements Transport {
     };
   }
 
-  #pong(request: RpcRequest): void {
+  #answer(message: Buffer): void {
     const running = this.#running.values().next().value?.requestHeaders ?? [];
-    this.notify(resultMessage(request.idBytes, NOTHING), running).catch(() => undefined);
+    this.notify(message, running).catch(() => undefined);
   }
 
   #openSession(id: string): void {
@@ -187,8 +187,6 @@ export class HttpTransport implements Transport {
     });
   }
 }
-
-const NOTHING = Buffer.from('{}');
 
 /** Later lines replace earlier ones of the same name. */
 function merge(own: readonly HeaderLine[], extra: readonly HeaderLine[]): readonly HeaderLine[] {
