@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -55,14 +55,16 @@ const PEERS: readonly {
   },
 ];
 
+/** Where they are installed; no version is pinned, a folder that is there is brought up to date. */
+const FOLDER = join(import.meta.dirname, '.cache', 'peers');
+
 /**
- * Installs the peers into `folder` with npm and starts them. Returns why not, in one line, when npm cannot reach its registry; rejects
- * with anything else that goes wrong.
+ * Installs the peers with npm and starts them. Returns why not, in one line, when npm cannot reach its registry; rejects with anything
+ * else that goes wrong.
  */
-export async function startPeers(
-  folder: string,
-  track: (started: Started) => void,
-): Promise<readonly Peer[] | string> {
+export async function startPeers(track: (started: Started) => void): Promise<readonly Peer[] | string> {
+  const folder = FOLDER;
+  await mkdir(folder, { recursive: true });
   try {
     await promisify(execFile)(
       'npm',
