@@ -1,4 +1,5 @@
 import { GatewayError } from '../../../core/errors.ts';
+import type { Seated } from '../../../core/roster.ts';
 import type {
   HttpFailure,
   HttpRequest,
@@ -43,7 +44,8 @@ export interface PostOwner {
 }
 
 /** One message on its way over streamable HTTP, up to its reply. A class, because one is made for every call. */
-export class HttpPost implements ResponseSink {
+export class HttpPost implements ResponseSink, Seated {
+  seat = -1;
   readonly promise: Promise<RpcReply | undefined>;
   readonly #owner: PostOwner;
   /** `undefined` for a notification, which wants no reply. */

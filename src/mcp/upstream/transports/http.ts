@@ -1,3 +1,4 @@
+import { Roster } from '../../../core/roster.ts';
 import { type HttpClient, type HttpRequest, parseTarget, type Target } from '../../../net/http-client.ts';
 import { notificationMessage, resultMessage } from '../../wire/compose.ts';
 import type { RpcReply, RpcRequest } from '../../wire/message.ts';
@@ -31,7 +32,7 @@ export class HttpTransport implements Transport {
   readonly #options: HttpTransportOptions;
   readonly #target: Target;
   readonly #owner: PostOwner;
-  readonly #running = new Set<HttpPost>();
+  readonly #running = new Roster<HttpPost>();
   #listening: HttpEvents | undefined;
   #sessionId: string | undefined;
   #headers: readonly HeaderLine[];
@@ -82,7 +83,7 @@ export class HttpTransport implements Transport {
   async #close(): Promise<void> {
     this.#signal.removeEventListener('abort', this.#onAbort);
     this.#listening?.close();
-    for (const post of [...this.#running]) post.close();
+    for (const post of this.#running) post.close();
     if (this.#sessionId !== undefined) await this.#endSession();
   }
 
@@ -146,8 +147,10 @@ export class HttpTransport implements Transport {
   }
 
   #pong(request: RpcRequest): void {
-    const running = this.#running.values().next().value?.requestHeaders ?? [];
-    this.notify(resultMessage(request.idBytes, NOTHING), running).catch(() => undefined);
+    const [running] = this.#running;
+    this.notify(resultMessage(request.idBytes, NOTHING), running?.requestHeaders ?? []).catch(
+      () => undefined,
+    );
   }
 
   #openSession(id: string): void {
