@@ -86,7 +86,7 @@ export function withoutMembers(object: JsonObject, drop: (key: string) => boolea
     if (parts.length > 1) parts.push(COMMA);
     parts.push(
       Buffer.from(`${JSON.stringify(object.keys[at])}:`),
-      object.bytes.subarray(object.starts[at], object.ends[at]),
+      object.sliceAt(at),
     );
   }
   parts.push(CLOSE);
@@ -104,8 +104,8 @@ export function withValue(object: JsonObject, key: string, value: Buffer): Buffe
   const at = object.indexOf(key);
   if (at < 0) throw new Error(`no member ${key} to replace`);
   return Buffer.concat([
-    object.bytes.subarray(object.start, object.starts[at]),
+    object.bytes.subarray(object.start, object.startOf(at)),
     value,
-    object.bytes.subarray(object.ends[at], object.end),
+    object.bytes.subarray(object.endOf(at), object.end),
   ]);
 }

@@ -66,7 +66,7 @@ export function outboundRequest(
     for (let at = 0; at < params.keys.length; at++) {
       const key = params.keys[at]!;
       if (key === '_meta' || wording.replace.has(key) || params.isVoid(at)) continue;
-      member(key, params.bytes.subarray(params.starts[at], params.ends[at]));
+      member(key, params.sliceAt(at));
     }
   }
   if (meta !== '' || kept !== undefined) {
