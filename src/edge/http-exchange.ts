@@ -30,7 +30,6 @@ export class HttpExchange implements EdgeExchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #deps: ExchangeDeps;
-  #gone: AbortController | undefined;
   #streaming = false;
   #answered = false;
   /** Monotonic milliseconds when something was last written before the answer. */
@@ -77,18 +76,12 @@ export class HttpExchange implements EdgeExchange {
     return this.#answered || this.#response.headersSent;
   }
 
-  get gone(): AbortSignal {
-    if (this.#gone === undefined) {
-      const controller = new AbortController();
-      this.#gone = controller;
-      if (this.isGone) controller.abort();
-      else {
-        this.#response.once('close', () => {
-          if (!this.#answered) controller.abort();
-        });
-      }
-    }
-    return this.#gone.signal;
+  onGone(listener: () => void): void {
+    if (this.isGone) listener();
+    else
+      this.#response.once('close', () => {
+        if (!this.#answered) listener();
+      });
   }
 
   body(): Promise<Buffer> {

@@ -95,9 +95,7 @@ async function sendUpstream(
         session?.calls.set(requestId, cancellation);
         // A legacy client that goes away has not cancelled (2025-11-25, Transports, "Sending Messages"); a modern one has.
         if (inbound.era === 'legacy') return;
-        const { gone } = exchange;
-        if (gone.aborted) cancellation.cancel(WENT_AWAY);
-        else gone.addEventListener('abort', () => cancellation.cancel(WENT_AWAY), { once: true });
+        exchange.onGone(() => cancellation.cancel(WENT_AWAY));
       },
     });
     if (step.kind === 'input') {

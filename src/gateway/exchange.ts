@@ -59,8 +59,8 @@ export interface Exchange {
    * the stream's too; `onBegin` is called before the first comment on it.
    */
   mayStream(headers?: Readonly<Record<string, string>>, onBegin?: () => void): void;
-  /** Ends when the client has gone before it was answered. Made on first use. */
-  readonly gone: AbortSignal;
+  /** Calls `listener` once when the client has gone before it was answered; at once when it has already. */
+  onGone(listener: () => void): void;
   readonly isGone: boolean;
   /** Bytes of the answer's body so far. */
   readonly bytesOut: number;

@@ -20,7 +20,7 @@ export class LaneExchange implements EdgeExchange {
   readonly #carrier: Carrier;
   readonly #head: RequestHead;
   readonly #shared: ExchangeShared;
-  #gone: AbortController | undefined;
+  #goneListeners: (() => void)[] | undefined;
   #events: LaneEvents | undefined;
   #answered = false;
   /** Monotonic milliseconds when something was last written before the answer. */
@@ -62,18 +62,17 @@ export class LaneExchange implements EdgeExchange {
     return this.#answered || this.#events !== undefined;
   }
 
-  get gone(): AbortSignal {
-    if (this.#gone === undefined) {
-      this.#gone = new AbortController();
-      if (this.#isGone) this.#gone.abort();
-    }
-    return this.#gone.signal;
+  onGone(listener: () => void): void {
+    if (this.#isGone) listener();
+    else (this.#goneListeners ??= []).push(listener);
   }
 
   body(): Promise<Buffer> {
     const type = this.headers['content-type'];
     if (type !== undefined && !isJsonType(type))
       return Promise.reject(new GatewayError('body-type', { type: type.slice(0, 80) }));
+    const body = this.#carrier.takeBody();
+    if (body !== undefined) return Promise.resolve(body);
     return new Promise((resolve, reject) => {
       this.#carrier.readBody({
         resolve,
@@ -150,10 +149,12 @@ export class LaneExchange implements EdgeExchange {
   }
 
   /** Called by the connection when the client has gone before the end of the answer. */
-  onGone(): void {
+  leave(): void {
     this.#isGone = !this.#answered;
     this.#shared.slow.delete(this);
-    if (this.#isGone) this.#gone?.abort();
+    const listeners = this.#goneListeners;
+    this.#goneListeners = undefined;
+    if (this.#isGone) for (const listener of listeners ?? []) listener();
     this.#events?.onClose();
   }
 

@@ -84,10 +84,7 @@ export function withoutMembers(object: JsonObject, drop: (key: string) => boolea
   for (let at = 0; at < object.keys.length; at++) {
     if (drop(object.keys[at]!) || object.isVoid(at)) continue;
     if (parts.length > 1) parts.push(COMMA);
-    parts.push(
-      Buffer.from(`${JSON.stringify(object.keys[at])}:`),
-      object.sliceAt(at),
-    );
+    parts.push(Buffer.from(`${JSON.stringify(object.keys[at])}:`), object.sliceAt(at));
   }
   parts.push(CLOSE);
   return Buffer.concat(parts);

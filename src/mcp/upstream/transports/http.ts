@@ -36,6 +36,14 @@ export class HttpTransport implements Transport {
   #listening: HttpEvents | undefined;
   #sessionId: string | undefined;
   #headers: readonly HeaderLine[];
+  /** What the last message was sent with: most carry the very same lines as the one before. */
+  #joined:
+    | {
+        readonly own: readonly HeaderLine[];
+        readonly extra: readonly HeaderLine[];
+        readonly all: readonly HeaderLine[];
+      }
+    | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: HttpTransportOptions, events: TransportEvents) {
@@ -98,7 +106,7 @@ export class HttpTransport implements Transport {
     const request: HttpRequest = {
       target: this.#target,
       method: 'POST',
-      headers: headers.length === 0 ? this.#headers : merge(this.#headers, headers),
+      headers: this.#join(headers),
       body,
       headTimeoutMs: timeoutMs,
       idleTimeoutMs: undefined,
@@ -109,6 +117,15 @@ export class HttpTransport implements Transport {
     const post = new HttpPost(this.#owner, request, expected, this.#sessionId !== undefined);
     this.#running.add(post);
     return post.promise;
+  }
+
+  /** The same list for the same lines, so that the connection need not write its head anew. */
+  #join(extra: readonly HeaderLine[]): readonly HeaderLine[] {
+    const own = this.#headers;
+    if (extra.length === 0) return own;
+    if (this.#joined?.own !== own || this.#joined.extra !== extra)
+      this.#joined = { own, extra, all: merge(own, extra) };
+    return this.#joined.all;
   }
 
   /** The stream on which a legacy server may speak first (2025-11-25, Transports, "Listening for Messages from the Server"). */
