@@ -6,7 +6,7 @@ const ADDED_US_MAX = 250;
 const SESSIONS_MIB_MAX = 40;
 const LIST_RATIO_MAX = 1.3;
 /** Of the result's own size. */
-const RESULT_MEMORY_MAX = 3;
+const RESULT_MEMORY_MAX = 2;
 const PEER_FACTOR_MIN = 20;
 
 /** What the project wants of itself, and whether this run shows it. What the run did not measure is left out. */

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { GatewayError } from '../core/errors.ts';
-import { type Body, type EventStream, whole } from '../gateway/exchange.ts';
-import { bytesOf, isJsonType } from './body-facts.ts';
+import { type Body, bytesOf, type EventStream, whole } from '../gateway/exchange.ts';
+import { isJsonType } from './body-facts.ts';
 import type { EdgeExchange, SlowAnswers } from './edge-exchange.ts';
 import { BUFFERED_BYTES_MAX, type EventStreams, eventText, STREAM_HEADERS } from './event-stream.ts';
 

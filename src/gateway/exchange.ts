@@ -3,6 +3,11 @@ import type { IncomingHttpHeaders } from 'node:http';
 /** Bytes in one piece or in several that follow each other. */
 export type Body = Buffer | readonly Buffer[];
 
+export function bytesOf(body: Body | undefined): number {
+  if (body === undefined) return 0;
+  return Buffer.isBuffer(body) ? body.length : body.reduce((sum, part) => sum + part.length, 0);
+}
+
 /** The body in one piece. */
 export function whole(body: Body): Buffer {
   return Buffer.isBuffer(body) ? body : Buffer.concat(body);

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { GatewayError } from '../../core/errors.ts';
-import { type Body, type EventStream, whole } from '../../gateway/exchange.ts';
+import { type Body, bytesOf, type EventStream, whole } from '../../gateway/exchange.ts';
 import type { EdgeExchange } from '../edge-exchange.ts';
-import { bytesOf, isJsonType } from '../body-facts.ts';
+import { isJsonType } from '../body-facts.ts';
 import { BUFFERED_BYTES_MAX, eventText, STREAM_HEADERS } from '../event-stream.ts';
 import { LaneEvents } from './lane-events.ts';
 import type { Carrier, ExchangeShared } from './lane-ports.ts';
