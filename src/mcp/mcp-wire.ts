@@ -33,6 +33,7 @@ export {
 } from './wire/compose.ts';
 export { logLevel, LOG_LEVELS } from './wire/log-level.ts';
 export {
+  BATCH_MESSAGES_MAX,
   idIn,
   readMessages,
   type RpcMessage,
@@ -79,7 +80,7 @@ export function replyMessage(
   }
   const { result } = reply;
   const isError = result.slice('isError')?.[0] === 0x74;
-  const text = expose(resultFor(era, method, result));
+  const text = expose(resultFor(era, serverEra, method, result));
   const message = text.length > COPIED_BYTES_MAX ? resultParts(idBytes, text) : resultMessage(idBytes, text);
   return { status: 200, message, isError };
 }

@@ -11,13 +11,13 @@ const LATE_MS = 1_000;
 type Owner = object | string | number;
 
 interface Ghost {
-  readonly owner: Owner;
+  readonly principalId: string;
   readonly untilMs: number;
 }
 
 /**
  * Whose business something is that a server says on a shared stream. A call that was given up counts until its late reply comes, or for two
- * minutes: the server may still be working on it, and what it says then must not reach somebody else.
+ * minutes: the server may still be working on it, and what it says then must not reach another principal.
  */
 export class Attribution {
   readonly #active = new IdTable<ActiveCall>();
@@ -56,7 +56,7 @@ export class Attribution {
       return;
     }
     if (this.#ghosts.size >= GHOSTS_MAX) this.#ghosts.delete(this.#ghosts.keys().next().value!);
-    this.#ghosts.set(call.id, { owner: ownerOf(call), untilMs: this.#now() + GHOST_MS });
+    this.#ghosts.set(call.id, { principalId: call.caller.principalId, untilMs: this.#now() + GHOST_MS });
   }
 
   /** The reply to a call that was given up has come. */
@@ -64,34 +64,32 @@ export class Attribution {
     this.#ghosts.delete(id);
   }
 
-  /** The call that something on a shared stream belongs to. */
-  attribute(): ActiveCall | 'none' | 'ambiguous' {
+  /**
+   * The call that something on a shared stream belongs to. `ambiguous`: one of several that are under way. `haunted`: it may belong to a call of
+   * another principal's that was given up, which nothing will clear up.
+   */
+  attribute(): ActiveCall | 'none' | 'ambiguous' | 'haunted' {
     this.#forgetOld();
-    let owner: Owner | undefined;
-    let latest: ActiveCall | undefined;
-    let quiet: ActiveCall | undefined;
-    let quietCalls = 0;
-    for (const call of this.#active) {
-      const own = ownerOf(call);
-      if (owner !== undefined && own !== owner) return 'ambiguous';
-      owner = own;
-      if (latest === undefined || call.id > latest.id) latest = call;
-      if (!call.isAsking) {
-        if (quiet === undefined || call.id > quiet.id) quiet = call;
-        quietCalls++;
-      }
-    }
-    for (const ghost of this.#ghosts.values())
-      if (owner === undefined || ghost.owner !== owner) return 'ambiguous';
-    if (latest === undefined) return 'none';
-    // Within a session it is the same client's, whichever call it is. A stateless client's calls are told apart by nothing but
-    // that the others wait for an answer already.
-    if (latest.caller.era === 'modern' && quietCalls > 1) return 'ambiguous';
-    return quiet ?? latest;
+    const call = onlyOne(this.#active);
+    if (call === 'none' || this.#ghosts.size === 0) return call;
+    const principals = new Set<string>();
+    for (const { caller } of this.#active) principals.add(caller.principalId);
+    for (const { principalId } of this.#ghosts.values()) principals.add(principalId);
+    return principals.size > 1 ? 'haunted' : call;
+  }
+
+  /** The latest other call under way of the same client. */
+  anotherOf(call: ActiveCall): ActiveCall | undefined {
+    const owner = ownerOf(call);
+    let another: ActiveCall | undefined;
+    for (const one of this.#active)
+      if (one !== call && ownerOf(one) === owner && (another === undefined || one.id > another.id))
+        another = one;
+    return another;
   }
 
   /** As `attribute`, for what is said and not asked: it may be about a call that was answered a moment ago. */
-  attributeNews(): ActiveCall | 'none' | 'ambiguous' {
+  attributeNews(): ReturnType<Attribution['attribute']> {
     const call = this.attribute();
     if (typeof call !== 'object') return call;
     const owner = ownerOf(call);
@@ -123,6 +121,29 @@ export class Attribution {
     const nowMs = this.#now();
     for (const [id, ghost] of this.#ghosts) if (ghost.untilMs <= nowMs) this.#ghosts.delete(id);
   }
+}
+
+/** Which of these calls something belongs to that belongs to one of them. */
+export function onlyOne(calls: Iterable<ActiveCall>): ActiveCall | 'none' | 'ambiguous' {
+  let owner: Owner | undefined;
+  let latest: ActiveCall | undefined;
+  let quiet: ActiveCall | undefined;
+  let quietCalls = 0;
+  for (const call of calls) {
+    const own = ownerOf(call);
+    if (owner !== undefined && own !== owner) return 'ambiguous';
+    owner = own;
+    if (latest === undefined || call.id > latest.id) latest = call;
+    if (!call.isAsking) {
+      if (quiet === undefined || call.id > quiet.id) quiet = call;
+      quietCalls++;
+    }
+  }
+  if (latest === undefined) return 'none';
+  // Within a session it is the same client's, whichever call it is. A stateless client's calls are told apart by nothing but
+  // that the others wait for an answer already.
+  if (latest.caller.era === 'modern' && quietCalls > 1) return 'ambiguous';
+  return quiet ?? latest;
 }
 
 /**

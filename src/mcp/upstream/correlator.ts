@@ -1,8 +1,8 @@
 import type { Cancellation } from '../../core/cancellation.ts';
 import { GatewayError } from '../../core/errors.ts';
 import { IdTable } from '../../core/id-table.ts';
-import { resultMessage } from '../wire/compose.ts';
-import { type RpcMessage, type RpcReply, readMessages } from '../wire/message.ts';
+import { pong } from '../wire/compose.ts';
+import { brokenReplyId, type RpcMessage, type RpcReply, readMessages } from '../wire/message.ts';
 import { UpstreamFailure } from './failure.ts';
 import type { OutboundRequest, TransportEvents } from './transport.ts';
 
@@ -66,7 +66,7 @@ export class Correlator {
     });
   }
 
-  /** Takes one message as the server wrote it. Text that is no message is reported as an oddity. */
+  /** Takes one message as the server wrote it. Text that is no message is reported as an oddity, and fails the request that it is meant for. */
   receive(bytes: Buffer): void {
     let messages: readonly RpcMessage[];
     try {
@@ -74,6 +74,8 @@ export class Correlator {
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
       this.#events.onOddity(bytes.toString('utf8', 0, 200));
+      const id = Number(brokenReplyId(bytes));
+      this.fail(id, new UpstreamFailure('protocol', error.message));
       return;
     }
     for (const message of messages) this.#dispatch(message);
@@ -102,8 +104,8 @@ export class Correlator {
         this.#events.onNotification(message);
         return;
       case 'request':
-        if (message.method === 'ping') this.#answer(resultMessage(message.idBytes, NOTHING));
-        else this.#events.onRequest(message);
+        if (message.method === 'ping') this.#answer(pong(message));
+        else this.#events.onRequest(message, this.#answer);
     }
   }
 
@@ -132,5 +134,3 @@ export class Correlator {
     pending.reject(new UpstreamFailure(kind, reason));
   }
 }
-
-const NOTHING = Buffer.from('{}');
