@@ -3,15 +3,7 @@ import { join } from 'node:path';
 import { HEADERS, startGateway } from './gateway.ts';
 import type { Measurement } from './measure.ts';
 import { type Peer, startPeers } from './peers.ts';
-import {
-  LOAD,
-  moveChildren,
-  pinned,
-  readyLine,
-  type Started,
-  startProcess,
-  UNDER_TEST,
-} from './processes.ts';
+import { LOAD, moveChildren, pinned, type Started, UNDER_TEST } from './processes.ts';
 
 /** One line of the table: a load, what it is put on, and what was measured. */
 export interface Case {
