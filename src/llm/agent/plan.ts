@@ -30,8 +30,8 @@ function namesIn(url: string | undefined, host: string | undefined): readonly st
   const own = OURS.exec(url);
   if (own !== null) return split(own[1] ?? '');
   if (host === undefined || !URL.canParse(url)) return undefined;
-  const { host: named, pathname } = new URL(url);
-  if (named !== host) return undefined;
+  const { host: addressed, pathname } = new URL(url);
+  if (addressed !== host) return undefined;
   const scoped = /^\/(?:mcp\/([^/]+)|([^/]+)\/mcp)\/?$/.exec(pathname);
   return split(decodeURIComponent(scoped?.[1] ?? scoped?.[2] ?? ''));
 }
