@@ -10,14 +10,10 @@ export function entryOf(
   createdAt: number,
 ): ModelEntry {
   const { info } = config;
-  const text = (name: string): string | undefined => {
-    const value = info[name];
-    return typeof value === 'string' ? value : undefined;
-  };
-  const count = (name: string): number | undefined => {
-    const value = info[name];
-    return typeof value === 'number' ? value : undefined;
-  };
+  const text = (name: string): string | undefined =>
+    typeof info[name] === 'string' ? info[name] : undefined;
+  const count = (name: string): number | undefined =>
+    typeof info[name] === 'number' ? info[name] : undefined;
   const { codex } = info;
   return {
     id,
