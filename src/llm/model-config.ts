@@ -20,6 +20,8 @@ export interface ModelConfig {
   readonly tokensPerMinute: number | undefined;
   readonly timeoutMs: number | undefined;
   readonly streamTimeoutMs: number | undefined;
+  readonly connectTimeoutMs: number | undefined;
+  readonly idleTimeoutMs: number | undefined;
   readonly retriesMax: number | undefined;
   readonly weight: number | undefined;
   readonly order: number | undefined;
@@ -58,6 +60,14 @@ const litellmParams = z.looseObject({
   stream_timeout: setting(
     duration('s').optional(),
     'Time for the first event of a streamed answer; a bare number counts seconds.',
+  ),
+  connect_timeout: setting(
+    duration('s').optional(),
+    'Time for the connection to the provider (10 s); a bare number counts seconds.',
+  ),
+  idle_timeout: setting(
+    duration('s').optional(),
+    'Longest silence in the middle of an answer (300 s); a bare number counts seconds.',
   ),
   max_retries: setting(z.int().min(0).optional(), 'Retries on this deployment.'),
   weight: setting(z.number().min(0).optional(), 'Share of the requests among the deployments of a name.'),
@@ -101,8 +111,8 @@ export function toModel(
 ): ModelConfig {
   const { model, api_key, api_base, base_url, api_version, organization, mock_response, ...params } =
     entry.litellm_params;
-  const { rpm, tpm, timeout, stream_timeout, max_retries, weight, order, headers, extra_headers, ...rest } =
-    params;
+  const { rpm, tpm, timeout, stream_timeout, connect_timeout, idle_timeout, max_retries, ...others } = params;
+  const { weight, order, headers, extra_headers, ...rest } = others;
   for (const key of Object.keys(rest)) {
     const near = Object.hasOwn(litellmParams.shape, key)
       ? undefined
@@ -128,6 +138,8 @@ export function toModel(
     tokensPerMinute: tpm,
     timeoutMs: timeout,
     streamTimeoutMs: stream_timeout,
+    connectTimeoutMs: connect_timeout,
+    idleTimeoutMs: idle_timeout,
     retriesMax: max_retries,
     weight,
     order,

@@ -20,6 +20,8 @@ export interface HttpRequest {
   /** Beyond Host and Content-Length, which are made here. */
   readonly headers: readonly HeaderLine[];
   readonly body: Buffer | undefined;
+  /** Milliseconds for a connection to be made, where the client's own bound is longer. */
+  readonly connectTimeoutMs?: number;
   /** Milliseconds until the response's head. */
   readonly headTimeoutMs: number;
   /** Milliseconds between two reads of the body; `undefined`: no bound. */

@@ -64,6 +64,8 @@ export function mockDeployment(name: string): Deployment {
     tokensPerMinute: undefined,
     timeoutMs: undefined,
     streamTimeoutMs: undefined,
+    connectTimeoutMs: undefined,
+    idleTimeoutMs: undefined,
     retriesMax: undefined,
     weight: undefined,
     order: undefined,

@@ -20,6 +20,7 @@ export interface AttemptDeps {
   readonly requestTimeoutMs: number | undefined;
 }
 
+const CONNECT_MS = 10_000;
 const TOTAL_MS = 600_000;
 const IDLE_MS = 300_000;
 
@@ -33,7 +34,12 @@ export function timeoutsFor(call: LlmCall, { config }: Deployment, deps: Attempt
   const firstMs = call.isStream
     ? (config.streamTimeoutMs ?? deps.router.streamTimeoutMs ?? totalMs)
     : totalMs;
-  return { firstByteMs: firstMs, idleMs: Math.min(IDLE_MS, totalMs), totalMs };
+  return {
+    connectMs: config.connectTimeoutMs ?? CONNECT_MS,
+    firstByteMs: firstMs,
+    idleMs: config.idleTimeoutMs ?? Math.min(IDLE_MS, totalMs),
+    totalMs,
+  };
 }
 
 /** Calls `listener` when the client goes away; returns the way to forget it. */

@@ -4,7 +4,17 @@ import { EVENT_BYTES_MAX, EventTap, EventTooLargeError } from './event-tap.ts';
 
 type Told = readonly [event: string | undefined, data: string];
 
-const TEXTS = ['', 'a', '{"text":"größe 😀 日本"}', ' leading', 'x: y', ':', '\u{FEFF}', 'data', 'e\u0301'.repeat(9)];
+const TEXTS = [
+  '',
+  'a',
+  '{"text":"größe 😀 日本"}',
+  ' leading',
+  'x: y',
+  ':',
+  '\u{FEFF}',
+  'data',
+  'e\u0301'.repeat(9),
+];
 const NAMES = ['message_start', 'ping', 'größe', ''];
 
 /** A stream that says some events in one of the ways in which a server may, and what they are. */

@@ -1,4 +1,4 @@
-import type { RequestHandle, ResponseHead } from '../../net/http-client.ts';
+import type { ResponseHead } from '../../net/http-client.ts';
 import { Dropped } from '../conversation/dropped.ts';
 import type { LlmFailure } from '../conversation/llm-failure.ts';
 import { FORMATS } from '../formats/formats.ts';
@@ -9,7 +9,7 @@ import type { Deployment } from '../providers/deployment.ts';
 import { type AttemptDeps, onGone, timeoutsFor } from './attempt-deps.ts';
 import { answerHeaders, requestHeaders } from './headers.ts';
 import { ObservingPipe } from './observing-pipe.ts';
-import { sendToProvider } from './provider-request.ts';
+import { type ProviderHandle, sendToProvider } from './provider-request.ts';
 import { sameFormatBody, wantsUsage } from './same-format.ts';
 import { StreamedAnswer } from './streamed-answer.ts';
 import { WholeAnswer } from './whole-answer.ts';
@@ -32,7 +32,7 @@ export function forward(
     answerHeaders(head, { call, deployment, dropped, outcome, id: deps.id });
   outcome.sentMs = monotonicMs();
   return new Promise((resolve) => {
-    let handle: RequestHandle | undefined;
+    let handle: ProviderHandle | undefined;
     const finish = (failure: LlmFailure | undefined): void => {
       outcome.endedMs = monotonicMs();
       forget();
@@ -57,6 +57,7 @@ export function forward(
       : new WholeAnswer({
           ...common,
           observer: format.observer(),
+          isAnswer: call.route.operation === 'generate',
           outcome,
           bytesMax: deps.bounds.upstreamResponseBytesMax,
         });
