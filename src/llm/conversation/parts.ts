@@ -15,6 +15,8 @@ export interface CacheMark {
 export interface Extras {
   readonly format: FormatName;
   readonly members: JsonObject;
+  /** How that format wrote what has a place of its own here, where it has several words for it. Of no use to others, so no loss. */
+  readonly own?: JsonObject | undefined;
 }
 
 interface Common {
@@ -131,6 +133,8 @@ export interface ToolResultPart extends Common {
   readonly content: readonly Part[];
   readonly isError?: boolean | undefined;
   readonly isFreeform?: boolean | undefined;
+  /** The result as an object, where the format has one; `content` says all of it as text. Other formats lose nothing by leaving it out. */
+  readonly object?: { readonly format: FormatName; readonly value: JsonObject } | undefined;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { AnswerEvent, PartStart, Stop, Usage } from '../../conversation/answer.ts';
 import type { AnswerFacts, AnswerWriter } from '../../conversation/format.ts';
+import { InOrder, type PartEvent } from '../../conversation/in-order.ts';
 import type { LlmFailure } from '../../conversation/llm-failure.ts';
 import type { Extras, JsonObject } from '../../conversation/parts.ts';
 import { messageOf, resultBlock, sealBlock, tokenOfThought } from './blocks.ts';
@@ -8,11 +9,8 @@ import { writeError } from './errors.ts';
 import { writeStop } from './stop.ts';
 import { writeUsage } from './usage.ts';
 
-type PartEvent = Extract<AnswerEvent, { at: number }>;
-
 /** The part whose block is being written; no other one may begin before it ends. */
 interface Current {
-  readonly at: number;
   readonly start: PartStart;
   readonly extras: Extras | undefined;
   /** Of the open block; `undefined` before the first thing that shows which kind of block it is. */
@@ -34,7 +32,7 @@ export class StreamWriter implements AnswerWriter {
   #isStarted = false;
   #id = '';
   #current: Current | undefined;
-  readonly #waiting = new Map<number, PartEvent[]>();
+  readonly #parts = new InOrder((event) => this.#part(event));
   #blocks = 0;
   #hasToolCalls = false;
   #usage: Usage | undefined;
@@ -65,7 +63,7 @@ export class StreamWriter implements AnswerWriter {
         break;
       default:
         this.#begin();
-        this.#part(event);
+        this.#parts.add(event);
     }
     return this.#take();
   }
@@ -96,29 +94,9 @@ export class StreamWriter implements AnswerWriter {
     this.#send({ type: 'message_start', message });
   }
 
-  /** One event of a part: now, or when its turn comes. */
   #part(event: PartEvent): void {
-    if (this.#current !== undefined && this.#current.at !== event.at) {
-      const waiting = this.#waiting.get(event.at);
-      if (waiting === undefined) this.#waiting.set(event.at, [event]);
-      else waiting.push(event);
-      return;
-    }
-    this.#now(event);
-    if (this.#current === undefined) this.#release();
-  }
-
-  #release(): void {
-    for (const [at, events] of this.#waiting) {
-      this.#waiting.delete(at);
-      for (const event of events) this.#now(event);
-      if (this.#current !== undefined) return;
-    }
-  }
-
-  #now(event: PartEvent): void {
     if (event.kind === 'part-start') {
-      this.#partStart(event.at, event.part, event.extras);
+      this.#partStart(event.part, event.extras);
       return;
     }
     const current = this.#current;
@@ -166,8 +144,8 @@ export class StreamWriter implements AnswerWriter {
     }
   }
 
-  #partStart(at: number, start: PartStart, extras: Extras | undefined): void {
-    this.#current = { at, start, extras, index: undefined, hasText: false };
+  #partStart(start: PartStart, extras: Extras | undefined): void {
+    this.#current = { start, extras, index: undefined, hasText: false };
     if (start.kind === 'tool-call') this.#hasToolCalls = true;
     // A call of the gateway shows at once, as it takes its time.
     if (start.kind === 'server-call') this.#open(this.#current);
@@ -226,8 +204,7 @@ export class StreamWriter implements AnswerWriter {
   }
 
   #end(): void {
-    if (this.#current !== undefined) this.#now({ kind: 'part-end', at: this.#current.at });
-    this.#release();
+    this.#parts.end();
     const { stop_reason, stop_sequence, ...rest } = writeStop(this.#stop, this.#hasToolCalls);
     const { stop_details, container, ...members } = rest;
     this.#send({
