@@ -221,9 +221,12 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     () => {
       draining = true;
       for (const farewell of [...farewells]) farewell();
-      return edge.drain(config.limits.shutdownDrainMs);
+      return edge.drain(config.limits.shutdownDrainMs, () => {
+        // Closing the servers ends the calls; what does not close is reported by the step that follows.
+        mcp[Symbol.asyncDispose]().catch(() => undefined);
+      });
     },
-    config.limits.shutdownDrainMs + 2_000,
+    config.limits.shutdownDrainMs + 3_000,
   );
   reload.start();
   scope.add('reload', () => reload[Symbol.asyncDispose](), 15_000);

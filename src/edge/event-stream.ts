@@ -15,6 +15,11 @@ export const STREAM_HEADERS = {
   'x-accel-buffering': 'no',
 } as const;
 
+/** Whether a client takes a stream of events for an answer: only one that names it, since scripts that accept anything expect JSON. */
+export function takesStream(accept: string | undefined): boolean {
+  return accept?.includes('text/event-stream') === true;
+}
+
 /** One event as text. JSON has no raw line breaks in strings, so those around it may become spaces. */
 export function eventText(event: string | undefined, data: Buffer, id?: string): Buffer {
   const line =
@@ -90,6 +95,7 @@ class HeldStream implements EventStream {
   readonly exchange: Exchange;
   readonly brings: 'news' | 'answers';
   readonly #response: EventSink;
+  readonly #onGone: () => void;
   readonly #listeners: (() => void)[] = [];
   #closed = false;
 
@@ -97,11 +103,8 @@ class HeldStream implements EventStream {
     this.exchange = exchange;
     this.brings = brings;
     this.#response = response;
-    response.once('close', () => {
-      this.#closed = true;
-      onGone();
-      for (const listener of this.#listeners.splice(0)) listener();
-    });
+    this.#onGone = onGone;
+    response.once('close', () => this.#finish());
   }
 
   send(event: string | undefined, data: Buffer, id?: string): boolean {
@@ -122,11 +125,21 @@ class HeldStream implements EventStream {
   }
 
   close(): void {
-    if (!this.#closed) this.#response.end();
+    if (this.#closed) return;
+    this.#response.end();
+    // Its reader may take long to read what waits, but nothing may be written any more.
+    this.#finish();
   }
 
   onClose(listener: () => void): void {
     if (this.#closed) listener();
     else this.#listeners.push(listener);
+  }
+
+  #finish(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#onGone();
+    for (const listener of this.#listeners.splice(0)) listener();
   }
 }

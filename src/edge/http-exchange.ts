@@ -3,7 +3,13 @@ import { GatewayError } from '../core/errors.ts';
 import { type AnswerStream, type Body, type EventStream, whole } from '../gateway/exchange.ts';
 import { bytesOf, isJsonType } from './body-facts.ts';
 import type { EdgeExchange, SlowAnswers } from './edge-exchange.ts';
-import { BUFFERED_BYTES_MAX, type EventStreams, eventText, STREAM_HEADERS } from './event-stream.ts';
+import {
+  BUFFERED_BYTES_MAX,
+  type EventStreams,
+  eventText,
+  STREAM_HEADERS,
+  takesStream,
+} from './event-stream.ts';
 
 export interface ExchangeDeps {
   readonly bodyBytesMax: number;
@@ -12,6 +18,8 @@ export interface ExchangeDeps {
   readonly slow: SlowAnswers;
   /** Monotonic milliseconds. */
   readonly now: () => number;
+  /** Whether each answer is the last on its connection. */
+  readonly isClosing: () => boolean;
 }
 
 /** Bytes of a refused body that are read all the same. */
@@ -25,7 +33,6 @@ export class HttpExchange implements EdgeExchange {
   readonly startedMs: number;
   names: readonly string[] | undefined;
   seat = -1;
-  status = 0;
   bytesOut = 0;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
@@ -33,6 +40,8 @@ export class HttpExchange implements EdgeExchange {
   #gone: AbortController | undefined;
   #streaming = false;
   #answered = false;
+  /** An answer in pieces has begun; it is not answered before its end. */
+  #isOpen = false;
   /** Monotonic milliseconds when something was last written before the answer. */
   #spokenMs: number;
   #streamHeaders: Readonly<Record<string, string>> | undefined;
@@ -71,10 +80,6 @@ export class HttpExchange implements EdgeExchange {
 
   get isGone(): boolean {
     return this.#response.destroyed && !this.#answered;
-  }
-
-  get isAnswered(): boolean {
-    return this.#answered || this.#response.headersSent;
   }
 
   get gone(): AbortSignal {
@@ -131,12 +136,11 @@ export class HttpExchange implements EdgeExchange {
     body: Body | undefined,
     eventId?: string,
   ): void {
-    if (this.#answered) return;
-    this.#answered = true;
+    if (this.#answered || this.#isOpen) return;
     this.#deps.slow.delete(this);
-    this.status = status;
     this.bytesOut = bytesOf(body);
     const response = this.#response;
+    if (response.destroyed || this.#streaming) this.#answered = true;
     if (response.destroyed) return;
     if (this.#streaming) {
       if (body !== undefined) response.write(eventText('message', whole(body), eventId));
@@ -152,7 +156,9 @@ export class HttpExchange implements EdgeExchange {
     // A client that still sends its body would see the connection break instead of its answer; up to a bound, the body is read and dropped.
     if (!this.#request.complete && Number(this.#request.headers['content-length'] ?? 0) > DROPPED_BYTES_MAX)
       head['connection'] = 'close';
-    response.writeHead(status, head);
+    // Throws on a header that cannot be sent, before anything is; then another answer may follow.
+    this.#writeHead(status, head);
+    this.#answered = true;
     if (body === undefined || this.method === 'HEAD') response.end();
     else if (Buffer.isBuffer(body)) response.end(body);
     else {
@@ -166,16 +172,14 @@ export class HttpExchange implements EdgeExchange {
     headers: Readonly<Record<string, string>> = {},
     brings: 'news' | 'answers' = 'news',
   ): EventStream {
+    this.#writeHead(200, { ...STREAM_HEADERS, ...headers, 'x-request-id': this.requestId });
     this.#answered = true;
-    this.status = 200;
-    this.#response.writeHead(200, { ...STREAM_HEADERS, ...headers, 'x-request-id': this.requestId });
     this.#response.write(': open\n\n');
     return this.#deps.streams.hold(this.#response, this, brings);
   }
 
   openAnswer(headers: Readonly<Record<string, string>>): AnswerStream {
-    this.#answered = true;
-    this.status = 200;
+    this.#isOpen = true;
     const response = this.#response;
     response.writeHead(200, { ...headers, 'x-request-id': this.requestId });
     return {
@@ -184,14 +188,20 @@ export class HttpExchange implements EdgeExchange {
         return response.write(bytes);
       },
       onDrain: (listener) => void response.once('drain', listener),
-      end: () => void response.end(),
-      destroy: () => void response.destroy(),
+      end: () => {
+        this.#answered = true;
+        response.end();
+      },
+      destroy: () => {
+        this.#answered = true;
+        response.destroy();
+      },
     };
   }
 
   event(data: Buffer, id?: string): boolean {
     const response = this.#response;
-    if (this.#answered || response.destroyed || !this.#takesStream) return false;
+    if (this.#answered || response.destroyed || !takesStream(this.headers.accept)) return false;
     if (response.writableLength > BUFFERED_BYTES_MAX) return false;
     this.#beginStream();
     this.#spokenMs = this.#deps.now();
@@ -199,27 +209,21 @@ export class HttpExchange implements EdgeExchange {
     return true;
   }
 
-  get #takesStream(): boolean {
-    const { accept } = this.headers;
-    return accept?.includes('text/event-stream') === true || accept?.includes('*/*') === true;
+  #writeHead(status: number, head: Readonly<Record<string, string | number>>): void {
+    this.#response.writeHead(status, this.#deps.isClosing() ? { ...head, connection: 'close' } : head);
   }
 
   #beginStream(): void {
     if (this.#streaming) return;
+    this.#writeHead(200, { ...STREAM_HEADERS, ...this.#streamHeaders, 'x-request-id': this.requestId });
     this.#streaming = true;
-    this.#response.writeHead(200, {
-      ...STREAM_HEADERS,
-      ...this.#streamHeaders,
-      'x-request-id': this.requestId,
-    });
     this.#deps.slow.add(this);
   }
 
   mayStream(headers?: Readonly<Record<string, string>>, onBegin?: () => void): void {
     this.#streamHeaders = headers;
     this.#onBegin = onBegin;
-    const { accept } = this.headers;
-    if (accept?.includes('text/event-stream') === true && !this.#answered) this.#deps.slow.add(this);
+    if (takesStream(this.headers.accept) && !this.#answered) this.#deps.slow.add(this);
   }
 
   /** Called by the edge's clock, several times within `silentMs`: keeps an answer that is slow to come from looking dead. */

@@ -74,7 +74,8 @@ export function routeOf(path: string): Route {
   const trimmed = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
   const fixed = FIXED.get(trimmed);
   if (fixed !== undefined) return fixed;
-  if (trimmed.startsWith('/.well-known/') || trimmed === '/register') return { kind: 'oauth' };
+  // Clients look for it before the path of the endpoint, and after it (2025-11-25, Authorization, "Authorization Server Metadata Discovery").
+  if (trimmed.includes('/.well-known/') || trimmed === '/register') return { kind: 'oauth' };
   const parts = trimmed.slice(1).split('/');
   if (parts[0] === 'mcp' && parts[1] === 'sse' && parts.length === 2)
     return { kind: 'sse', names: undefined };

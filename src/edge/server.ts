@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Bounds } from '../core/bounds.ts';
 import type { Clock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
@@ -36,6 +36,10 @@ const HEADER_BYTES_MAX = 32 * 1024;
 const SWEEP_MS = 1_000;
 /** How often it is looked for requests that take too long to arrive. */
 const TIMEOUTS_CHECK_MS = 5_000;
+/** What a client has at least to read the end of its answer when the gateway stops. */
+const LAST_BYTES_MS = 250;
+/** How long requests that were given up at a stop have for their answers. */
+const GIVEN_UP_MS = 1_000;
 
 /** The listener: takes requests in, finds their route, lets the handler answer, turns failures into answers. */
 export class Edge implements AsyncDisposable {
@@ -46,8 +50,11 @@ export class Edge implements AsyncDisposable {
   readonly #slow = new Roster<SlowAnswer>();
   #guard: ReturnType<typeof createBrowserGuard>;
   readonly #sweep: NodeJS.Timeout;
+  /** Connections of the general server, each with the answers on it that its client has not read to the end. */
+  readonly #connections = new Map<Socket, number>();
   #inFlight = 0;
   #draining: (() => void) | undefined;
+  #closing = false;
 
   constructor(deps: EdgeDeps) {
     this.#deps = deps;
@@ -64,8 +71,15 @@ export class Edge implements AsyncDisposable {
       },
       (request, response) => void this.#handle(request, response),
     );
+    // Its own way of it, which `close` uses too, cuts answers that are written and not read yet.
+    this.#server.closeIdleConnections = () => this.#closeIdle();
     this.#server.on('upgrade', (_request, socket) => {
       socket.end('HTTP/1.1 426 Upgrade Required\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    });
+    // As all listeners that are here before the lane, it hears of the connections that the lane leaves to the general server.
+    this.#server.on('connection', (socket: Socket) => {
+      this.#connections.set(socket, 0);
+      socket.once('close', () => this.#connections.delete(socket));
     });
     this.#lane = new Lane(this.#server, {
       bodyBytesMax: deps.bounds.bodyBytesMax,
@@ -109,31 +123,31 @@ export class Edge implements AsyncDisposable {
     return this.#streams.closeUnless(mayStay);
   }
 
-  /** Stops accepting, waits for what is under way up to `drainMs`, then ends the rest. */
-  async drain(drainMs: number): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  /**
+   * Stops accepting, and waits up to `drainMs` for what is under way and for those who still read an answer. What is under way then is given
+   * up with `giveUp`, so that it is answered with what became of it; the rest is ended.
+   */
+  async drain(drainMs: number, giveUp?: () => void): Promise<void> {
+    const { clock } = this.#deps;
+    const startedMs = clock.monotonicMs();
+    this.#closing = true;
     this.#streams.closeNews();
-    this.#lane.closeIdle();
-    this.#server.closeIdleConnections();
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     if (this.#inFlight > 0) {
-      let timer: NodeJS.Timeout | undefined;
-      await Promise.race([
-        new Promise<void>((resolve) => {
-          this.#draining = resolve;
-        }),
-        new Promise<void>((resolve) => {
-          timer = setTimeout(resolve, drainMs);
-        }),
-      ]);
-      clearTimeout(timer);
+      const done = new Promise<void>((resolve) => {
+        this.#draining = resolve;
+      });
+      await within(drainMs, done);
+      if (giveUp !== undefined && this.#inFlight > 0) {
+        giveUp();
+        await within(GIVEN_UP_MS, done);
+      }
     }
     this.#streams.closeAll();
-    this.#lane.closeIdle();
-    this.#server.closeIdleConnections();
-    setTimeout(() => {
-      this.#lane.close();
-      this.#server.closeAllConnections();
-    }, 250).unref();
+    this.#closeIdle();
+    await within(Math.max(LAST_BYTES_MS, drainMs - (clock.monotonicMs() - startedMs)), closed);
+    this.#lane.close();
+    this.#server.closeAllConnections();
     await closed;
   }
 
@@ -143,16 +157,33 @@ export class Edge implements AsyncDisposable {
     this.#lane.close();
   }
 
+  #closeIdle(): void {
+    this.#lane.closeIdle();
+    for (const [socket, answers] of this.#connections) if (answers === 0) socket.destroySoon();
+  }
+
   #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { clock, newId, bounds } = this.#deps;
+    this.#count(request.socket, response);
     return this.#serve(
       new HttpExchange(request, response, newId(), clock.monotonicMs(), {
         bodyBytesMax: bounds.bodyBytesMax,
         streams: this.#streams,
         slow: this.#slow,
         now: () => clock.monotonicMs(),
+        isClosing: () => this.#closing,
       }),
     );
+  }
+
+  #count(socket: Socket, response: ServerResponse): void {
+    this.#connections.set(socket, (this.#connections.get(socket) ?? 0) + 1);
+    response.once('close', () => {
+      const left = this.#connections.get(socket);
+      if (left === undefined) return;
+      this.#connections.set(socket, left - 1);
+      if (this.#closing && left === 1) socket.destroySoon();
+    });
   }
 
   async #serve(exchange: EdgeExchange): Promise<void> {
@@ -225,4 +256,14 @@ export class Edge implements AsyncDisposable {
 /** Whether the requests of a route are many, and worth the short way. */
 function isHot(kind: Route['kind']): boolean {
   return kind === 'mcp' || kind === 'llm';
+}
+
+/** Resolves with `event`, and after so many milliseconds without it. */
+async function within(ms: number, event: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([event, over]);
+  clearTimeout(timer);
 }

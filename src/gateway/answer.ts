@@ -91,7 +91,9 @@ async function list(
   { visibility }: McpContext,
   { mcp }: HandleMcpDeps,
 ): Promise<Reply> {
-  if (request.params?.has('cursor') === true)
+  const cursor = request.params?.slice('cursor')?.[0];
+  // `null` stands for none: some clients write members that they leave out.
+  if (cursor !== undefined && cursor !== 0x6e)
     throw new GatewayError('rpc-params', { reason: 'this list has one page and no cursor' });
   const kind = LISTS[request.method as keyof typeof LISTS];
   return {

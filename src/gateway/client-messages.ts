@@ -3,7 +3,7 @@ import type { HandleMcpDeps } from './mcp-deps.ts';
 import type { McpContext } from './mcp-context.ts';
 
 /** Notifications that end here: what they name is known by another name behind the gateway, or by none. */
-const OWN: ReadonlySet<string> = new Set(['notifications/initialized', 'notifications/progress']);
+const OWN: ReadonlySet<string> = new Set(['notifications/initialized']);
 
 /** Takes what a client says without wanting an answer: replies to questions, cancellations, news. What means nothing is left aside. */
 export function hear(
@@ -23,6 +23,9 @@ export function hear(
       if (id !== undefined) inbound.session?.calls.get(id)?.cancel(reason ?? 'the client cancelled it');
       return;
     }
+    case 'notifications/progress':
+      deps.mcp.questions.progress(message, context.principal.id);
+      return;
     case 'notifications/roots/list_changed':
       // Only a server that this client has to itself may read its roots again: for a shared one they are nobody's in particular.
       if (inbound.session !== undefined)

@@ -39,7 +39,10 @@ function visibilityNow(context: McpContext, deps: HandleMcpDeps): McpContext['vi
   }
 }
 
-/** GET: the stream on which a legacy server may speak first, or an earlier stream taken up again. Without a session: exactly 405. */
+/**
+ * GET: the stream on which a legacy server may speak first, or an earlier stream taken up again. One of another process goes on with the news
+ * that all lists may have changed. Without a session: exactly 405.
+ */
 export function listen(context: McpContext, deps: HandleMcpDeps): void {
   const { exchange, principal } = context;
   const { mcp } = deps;
@@ -60,6 +63,8 @@ export function listen(context: McpContext, deps: HandleMcpDeps): void {
     changed: (kind: ChangeKind) => session.say(CHANGED[kind]),
   };
   session.listen(stream, place?.missed ?? [], (known) => mcp.listeners.add(listener, known));
+  // What came since is not known here, so that every list may be another one.
+  if (place?.isOurs === false) for (const kind of ALL) listener.changed(kind);
   stream.onClose(() => session.stopListening(stream));
 }
 
@@ -75,7 +80,7 @@ function resumeReply(place: Place, session: Session, { exchange }: McpContext): 
   const stream = exchange.openStream({ 'mcp-session-id': session.id }, 'answers');
   for (const event of place.missed) stream.deliver(event.data, event.id);
   if (isLost) {
-    const lost = errorMessage(place.requestId!, errorObject(new GatewayError('answer-lost')));
+    const lost = errorMessage(place.requestId, errorObject(new GatewayError('answer-lost')));
     stream.deliver(lost, Replay.lastId(place));
   }
   if (reply === undefined) stream.close();
@@ -109,7 +114,7 @@ export async function subscriptionsListen(
   const view = mcp.view(visibility);
   const targets = uris
     .map((uri) => ({ uri, target: view.resource(uri) }))
-    .filter((one) => one.target !== undefined);
+    .filter(({ target }) => target !== undefined && mcp.canWatch(target.server));
   const stream = exchange.openStream();
   const meta = `"_meta":{"${SUBSCRIPTION}":${request.idBytes.toString('utf8')}}`;
   const honoured = {

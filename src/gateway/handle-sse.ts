@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { GatewayError } from '../core/errors.ts';
 import {
   ASSUMED_LEGACY,
+  BATCH_MESSAGES_MAX,
   clientFacts,
   type Inbound,
   readMessages,
@@ -58,7 +59,7 @@ export class SseSessions {
     // What the key may use may have changed since the stream was opened.
     const visibility = deps.policy.visibility(principal, deps.policy.narrowing(client.context.exchange)); // 404
     const context: McpContext = { ...client.context, exchange, principal, visibility };
-    const { batch, messages } = readMessages(await exchange.body()); // 400, 413
+    const { batch, messages } = readMessages(await exchange.body(), BATCH_MESSAGES_MAX); // 400, 413
     deps.mcp.sessions.enter(session, messages); // 429
     const [first] = messages;
     if (first?.kind === 'request' && first.method === 'initialize') session.introduce(clientFacts(first));

@@ -115,8 +115,14 @@ async function completionOf(request: RpcRequest, context: McpContext, mcp: Mcp):
 function taskOf(request: RpcRequest, inbound: Inbound, context: McpContext, mcp: Mcp): CallTarget {
   if (inbound.era === 'modern' && REMOVED.has(request.method)) throw unknownMethod(request);
   const taskId = text(request, 'taskId');
-  const server = mcp.tasks.serverOf(taskId, context.principal.id, context.visibility.servers);
-  if (server === undefined || mcp.eraOf(server) !== inbound.era)
+  const [server, other] = mcp.tasks
+    .serversOf(taskId, context.principal.id, context.visibility.servers)
+    .filter((name) => mcp.eraOf(name) === inbound.era);
+  if (other !== undefined)
+    throw new GatewayError('rpc-params', {
+      reason: `servers "${server}" and "${other}" both have a task of this id; ask at /{server}/mcp`,
+    });
+  if (server === undefined)
     throw new GatewayError('task-unknown', { id: taskId.slice(0, NAME_CHARACTERS_SHOWN) });
   return namedTarget(server, request.method, 'taskId', taskId, request.method !== 'tasks/update');
 }

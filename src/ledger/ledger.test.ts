@@ -166,6 +166,25 @@ describe('a store that is down', () => {
     expect((await spool()).length).toBeLessThanOrEqual(1);
   });
 
+  it('gets 6,000 records in order, more than the 5,000 that are kept in memory by default', async () => {
+    verifies('bounds:ledger');
+    const ledger = await open();
+    store.down();
+    for (let round = 0; round < 10; round++)
+      await Promise.all(
+        ids(300, `r${round}-`).map(async (id) => {
+          await ledger.begin(callStart(id));
+          ledger.end(callEnd(id));
+        }),
+      );
+    store.up();
+    await ledger.flush();
+    expect(store.arrived.map((record) => record.seq)).toEqual(
+      Array.from({ length: 6_000 }, (_, at) => at + 1),
+    );
+    expect(ledger.stats()).toMatchObject({ stored: 6_000, dropped: 0 });
+  });
+
   it('gets everything in order while calls go on and memory overflows again and again', async () => {
     const ledger = await open({ memoryRowsMax: 8, segmentBytes: 2_048 });
     let turn = 0;

@@ -89,7 +89,10 @@ export class Llm {
     const isMocked = call.text.has('mock_response');
     const translate = this.#translator(call, out, outcome, deps);
     await this.#answered(call.model, id, out, outcome, (deployment) =>
-      !deployment.isMock && !isMocked && formatFor(deployment, call.route.format) === call.route.format
+      !deployment.isMock &&
+      !isMocked &&
+      !isArray(call) &&
+      formatFor(deployment, call.route.format) === call.route.format
         ? forward(call, deployment, out, outcome, deps)
         : translate(deployment),
     );
@@ -143,6 +146,7 @@ export class Llm {
       format: FORMATS[call.route.format],
       facts,
       isStream: call.isStream,
+      isArray: isArray(call),
       out,
       headers: (head) =>
         answerHeaders(head, { call, deployment: outcome.deployment!, dropped, outcome, id: deps.id }),
@@ -313,6 +317,11 @@ export class Llm {
       requestTimeoutMs: this.#config.requestTimeoutMs,
     };
   }
+}
+
+/** Whether the client wants a stream as one JSON list. */
+function isArray({ route, isStream }: LlmCall): boolean {
+  return route.format === 'gemini' && isStream && route.framing === 'array';
 }
 
 function resting(name: string, restMs: number): LlmFailure {

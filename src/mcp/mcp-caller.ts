@@ -1,4 +1,5 @@
 import type { Cancellation } from '../core/cancellation.ts';
+import type { JsonObject } from '../core/json-scan.ts';
 import type { ClientCapabilities, QuestionMethod } from './wire/capabilities.ts';
 import type { LogLevel } from './wire/log-level.ts';
 import type { RpcReply } from './wire/message.ts';
@@ -13,6 +14,8 @@ export interface Question {
   readonly params: Buffer | undefined;
   /** The server wants no answer any more. */
   readonly cancellation: Cancellation;
+  /** Takes the params of what the client reports of its progress with it, when the server wants to know. */
+  readonly onProgress: ((params: JsonObject) => void) | undefined;
 }
 
 /**

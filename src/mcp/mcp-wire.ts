@@ -28,6 +28,7 @@ export {
 } from './wire/compose.ts';
 export { logLevel, LOG_LEVELS } from './wire/log-level.ts';
 export {
+  BATCH_MESSAGES_MAX,
   idIn,
   readMessages,
   type RpcMessage,
@@ -68,7 +69,11 @@ export function replyMessage(
   }
   const { result } = reply;
   const isError = result.slice('isError')?.[0] === 0x74;
-  return { status: 200, message: resultMessage(idBytes, expose(resultFor(era, method, result))), isError };
+  return {
+    status: 200,
+    message: resultMessage(idBytes, expose(resultFor(era, serverEra, method, result))),
+    isError,
+  };
 }
 
 /** HTTP status of an error reply (2026-07-28, "Error codes"). */

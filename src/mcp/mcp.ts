@@ -37,7 +37,7 @@ import type {
 } from './mcp-ports.ts';
 import type { CallOptions, ServerReply } from './upstream/connection.ts';
 import { UpstreamFailure } from './upstream/failure.ts';
-import type { ListKind } from './upstream/read-offer.ts';
+import { capabilitiesOf, type ListKind } from './upstream/read-offer.ts';
 import type { ServerStatus } from './upstream/server-state.ts';
 import { Fleet } from './upstream/fleet.ts';
 import type { Supervisor } from './upstream/supervisor.ts';
@@ -102,6 +102,7 @@ export class Mcp implements AsyncDisposable {
   readonly #parked: ParkedCalls;
   readonly #fleet: Fleet;
   readonly #sweep: NodeJS.Timeout;
+  #closing: Promise<void> | undefined;
   readonly #views: Views;
   #startedMs = 0;
   #config: McpConfig;
@@ -256,6 +257,12 @@ export class Mcp implements AsyncDisposable {
     return exposeResult(result, target, this.view(visibility));
   }
 
+  /** Whether a server says that it tells of changes of its resources, as far as is known. */
+  canWatch(server: string): boolean {
+    const offer = this.catalog.get(server);
+    return offer === undefined || capabilitiesOf(offer)?.child('resources')?.value('subscribe') === true;
+  }
+
   /** Watches a resource of a server. Rejects with GatewayError when the server refuses; resolves with the way to stop. */
   async watch(
     server: string,
@@ -312,7 +319,12 @@ export class Mcp implements AsyncDisposable {
     });
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     clearInterval(this.#sweep);
     this.listeners.close();
     this.#parked.close();

@@ -3,7 +3,7 @@ import type { InProcessServer } from './mcp-ports.ts';
 import { checkArguments, InvalidArguments } from './tool-arguments.ts';
 import { errorMessage, errorObject, resultMessage } from './wire/compose.ts';
 import { META_CAPABILITIES, META_SERVER, META_VERSION, unsupported } from './wire/era.ts';
-import { type RpcMessage, type RpcRequest, readMessages } from './wire/message.ts';
+import { BATCH_MESSAGES_MAX, type RpcMessage, type RpcRequest, readMessages } from './wire/message.ts';
 import { type Era, eraOf, LEGACY_REVISIONS, MODERN_REVISIONS, negotiateLegacy } from './wire/revisions.ts';
 
 /** Result of a tool (2025-11-25, Tools, "Tool Result"). `structuredContent` must fit the tool's `outputSchema`. */
@@ -42,7 +42,6 @@ export interface ToolServerOptions {
 
 /** How long a client may keep the tool list (2026-07-28, "Caching"): the table never changes. */
 const LIST_TTL_MS = 300_000;
-const BATCH_MESSAGES_MAX = 100;
 const NAME_CHARACTERS_SHOWN = 100;
 
 /**
@@ -120,12 +119,8 @@ export function createToolServer(options: ToolServerOptions): InProcessServer {
       let batch: boolean;
       let messages: readonly RpcMessage[];
       try {
-        ({ batch, messages } = readMessages(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)));
-        if (messages.length > BATCH_MESSAGES_MAX) {
-          throw new GatewayError('rpc-invalid', {
-            reason: `a batch of more than ${BATCH_MESSAGES_MAX} messages`,
-          });
-        }
+        const whole = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+        ({ batch, messages } = readMessages(whole, BATCH_MESSAGES_MAX));
       } catch (error) {
         if (!(error instanceof GatewayError)) throw error;
         return errorMessage(undefined, errorObject(error));

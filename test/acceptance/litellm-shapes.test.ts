@@ -108,7 +108,7 @@ describe.each(SHAPES.filter((shape) => shape.other !== undefined))(
   'a LiteLLM configuration of the shape $file with the wrong transport in it',
   (shape) => {
     it('works, and says in the log, in "servers show" and in /health which line to change', async () => {
-      verifies('config:transport-mismatch');
+      verifies('config:transport-mismatch', 'pain:19-wrong-transport-declared');
       await using gateway = await start(shape, shape.other?.());
       await usesTools(gateway, shape);
       const logged = await gateway.logged((line) => line['code'] === 'transport-mismatch');

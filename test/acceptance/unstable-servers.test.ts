@@ -28,7 +28,7 @@ interface ToolAnswer {
 
 describe('servers that fail', () => {
   it('do not keep the tools of a good one beside them from being listed and called', async () => {
-    verifies('mcp:isolation-of-failure');
+    verifies('mcp:isolation-of-failure', 'pain:17-one-failure-fails-all');
     await using refusing = await startProgram('test/support/upstreams/broken.ts', ['refuse']);
     await using gateway = await startGateway({
       config: configWith({
@@ -153,6 +153,7 @@ describe('the gateway itself', () => {
 
 describe('a change of the tools', () => {
   it('is told to a client that listens, over a GET stream and over HTTP+SSE', async () => {
+    verifies('pain:07-failed-once-gone-forever');
     const upstream = await startProgram('test/support/upstreams/http-stateless.ts');
     const port = upstream.ready;
     await upstream[Symbol.asyncDispose]();

@@ -7,7 +7,8 @@ import { configWith, MASTER_KEY, startGateway, type TestGateway } from '../suppo
 import { http, type HttpAnswer, rpc } from '../support/http.ts';
 import { ROOT, startProgram } from '../support/process.ts';
 import { startPuppet } from '../support/puppet-server.ts';
-import { initialize, messagesOf, openRaw, type RawStream } from '../support/resume-client.ts';
+import { messagesOf, openRaw, type RawStream } from '../support/raw-stream.ts';
+import { initialize } from '../support/resume-client.ts';
 import { type ScriptedServer, startScriptedServer } from '../support/resume-server.ts';
 import { verifies } from '../support/verifies.ts';
 
@@ -82,6 +83,35 @@ it('the documented defaults are those of the code', async () => {
     value!.trim(),
   ]);
   expect(Object.fromEntries(rows)).toEqual(documented);
+  const fixed = [...page.matchAll(/^\| (\d[^|]*) \| ([^|.;]+)/gm)].map(
+    ([, value, what]) => `${value}: ${what}`,
+  );
+  expect(fixed).toEqual([
+    '32 KiB: Head of one HTTP request',
+    '72 s: How long a connection stays open between two requests',
+    '1 MiB: What may wait for a client that reads its stream too slowly',
+    '64 MiB: What may wait on a stream with answers, which are not left out',
+    '256: Levels of nesting in a message',
+    '100: Messages in one batch',
+    '30 min: How long a session without a stream is kept when nobody uses it',
+    '512: Events of one session that a client which comes back can take up again',
+    '1 MiB: Bytes of those events',
+    '64 MiB: Bytes of those events in all sessions together',
+    '300 s: How long those events are kept',
+    '1,000: Resources that one session may watch',
+    '1,000: Resources that one `subscriptions/listen` may name',
+    '4,096: Calls that wait for their turn at one server',
+    '64: Connections to one server that has one for each session or key',
+    '300 s: How long such a connection stays open when nobody uses it, unless `idle_shutdown` says otherwise',
+    '1,000: Pages of one list of a server',
+    '10 min: How long a person may take to answer a question of a server',
+    '10,000: Questions that are open at clients with a session',
+    '1,000: Calls of stateless clients that wait for an answer of the user',
+    '32: The same for one key',
+    '120 s: How long the result of such a call is kept for its client',
+    '10: Times that a stateless server may ask in one call of a client with a session',
+    '10,000: Tasks whose owner is remembered',
+  ]);
   expect(BOUNDS).toEqual({
     bodyBytesMax: 32 * MIB,
     messageBytesMax: 16 * MIB,
@@ -176,7 +206,7 @@ describe('what a server says', () => {
     one.answer('after 70 MiB');
     const stream = await answering;
     streams.push(stream);
-    await stream.until((it) => messagesOf(it).some(({ id }) => id === 'long'));
+    await stream.until((heard) => messagesOf(heard).some(({ id }) => id === 'long'));
     expect(messagesOf(stream).at(-1)).toMatchObject({ result: { content: [{ text: 'after 70 MiB' }] } });
   });
 

@@ -53,7 +53,7 @@ describe('a server over HTTP that works', () => {
 
 describe('a server over HTTP that works otherwise than declared', () => {
   it('is found on the other transport', async () => {
-    verifies('doctor:first-cause');
+    verifies('doctor:first-cause', 'pain:32-the-first-cause-hidden');
     await using upstream = await startProgram('test/support/upstreams/http-sse.ts');
     const url = `http://127.0.0.1:${upstream.ready}/sse`;
     const found = await diagnose({ transport: 'http', url }, { written: { transport: 'streamable_http' } });
@@ -152,6 +152,7 @@ describe('a server over HTTP that does not work', () => {
   };
 
   it('asks for credentials: what was asked is said, and what to write', async () => {
+    verifies('pain:32-the-first-cause-hidden');
     const found = await broken('bearer');
     expect(found).toMatchObject({
       code: 'auth-missing',

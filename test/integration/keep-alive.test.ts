@@ -2,14 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { configWith, MASTER_KEY, startGateway, type TestGateway } from '../support/gateway.ts';
 import { http } from '../support/http.ts';
 import { startPuppet } from '../support/puppet-server.ts';
-import {
-  initialize,
-  lastIdOf,
-  messagesOf,
-  openRaw,
-  rawSession,
-  type RawStream,
-} from '../support/resume-client.ts';
+import { lastIdOf, messagesOf, openRaw, type RawStream } from '../support/raw-stream.ts';
+import { initialize, rawSession } from '../support/resume-client.ts';
 import { type ScriptedServer, startScriptedServer } from '../support/resume-server.ts';
 import { verifies } from '../support/verifies.ts';
 
@@ -42,7 +36,7 @@ const comments = (stream: RawStream, text: string): number =>
 
 describe('a stream on which nothing happens', () => {
   it('is kept alive by comments: of a session, of HTTP+SSE and of a subscription', async () => {
-    verifies('edge:keep-alive');
+    verifies('edge:keep-alive', 'pain:16-cut-after-minutes');
     const session = await initialize(mcp, MASTER_KEY, '2025-06-18');
     const modern = {
       'io.modelcontextprotocol/protocolVersion': '2026-07-28',
@@ -71,7 +65,7 @@ describe('a stream on which nothing happens', () => {
 
 describe('an answer that is slow to come', () => {
   it('becomes a stream with comments, which can be taken up again where the client knows that', async () => {
-    verifies('edge:keep-alive');
+    verifies('edge:keep-alive', 'pain:16-cut-after-minutes');
     const session = await initialize(mcp, MASTER_KEY);
     const stream = await kept(session.stream('tools/call', { name: 'work' }, 'slow'));
     await stream.until((one) => comments(one, 'working') >= 3);

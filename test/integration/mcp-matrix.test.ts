@@ -37,6 +37,7 @@ afterAll(async () => {
 
 describe.each(CLIENT_KINDS)('a client that speaks %s', (client) => {
   it('sees the tools of all six kinds of server, each under its prefix', async () => {
+    verifies('pain:24-names-that-collide', 'pain:34-several-servers-none-listed');
     await using connected = await connect(client, gateway.url, gateway.key);
     const names = await connected.list();
     expect(names.sort()).toEqual(
@@ -46,7 +47,7 @@ describe.each(CLIENT_KINDS)('a client that speaks %s', (client) => {
   });
 
   it.each(KINDS)('calls tools of a %s server, prefixed and in a scope of one, without loss', async (kind) => {
-    verifies('mcp:matrix');
+    verifies('mcp:matrix', 'pain:34-several-servers-none-listed');
     await using all = await connect(client, gateway.url, gateway.key);
     expect(await all.call(`${kind}-echo`, { text: 'grüße, 世界' })).toMatchObject({
       content: [{ type: 'text', text: 'grüße, 世界' }],

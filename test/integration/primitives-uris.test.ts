@@ -5,7 +5,6 @@ import { gatewayFor } from '../support/scripted/gateway.ts';
 import {
   type Json,
   type Message,
-  type ScriptedKind,
   type ScriptedServer,
   startScripted,
 } from '../support/scripted/scripted-server.ts';
@@ -40,8 +39,7 @@ const servers = new Map<Name, ScriptedServer>();
 let gateway: TestGateway;
 
 beforeAll(async () => {
-  for (const name of NAMES)
-    servers.set(name, await startScripted(KINDS[name] as ScriptedKind, { offer: offer() }));
+  for (const name of NAMES) servers.set(name, await startScripted(KINDS[name], { offer: offer() }));
   gateway = await gatewayFor(Object.fromEntries(servers));
 });
 

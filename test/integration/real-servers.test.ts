@@ -71,7 +71,7 @@ const FROM_NPM: readonly Expectation[] = [
   },
 ];
 
-const FROM_PYPI: readonly Expectation[] = [
+const REFERENCE: readonly Expectation[] = [
   {
     server: 'time',
     tools: ['get_current_time', 'convert_time'],
@@ -98,6 +98,12 @@ const POSTGRES_MCP: Expectation = {
 
 const REFERENCE_PYTHON = await findPython(11);
 const POSTGRES_PYTHON = await findPython(12);
+
+/** Which Python, if there is one, runs which servers. */
+const FROM_PYPI = [
+  { minor: 11, python: REFERENCE_PYTHON, servers: REFERENCE },
+  { minor: 12, python: POSTGRES_PYTHON, servers: [POSTGRES_MCP] },
+] as const;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'lanport-real-'));
@@ -187,16 +193,15 @@ describe('servers from npm', () => {
 });
 
 describe('servers from PyPI', () => {
-  if (REFERENCE_PYTHON !== undefined) for (const expectation of FROM_PYPI) works(expectation);
-  else
-    it('are not tested, because no Python from 3.11 with venv is here: mcp-server-time, mcp-server-git', async () => {
-      expect(await findPython(11)).toBeUndefined();
-    });
-  if (POSTGRES_PYTHON !== undefined) works(POSTGRES_MCP);
-  else
-    it('are not tested, because no Python from 3.12 with venv is here: postgres-mcp', async () => {
-      expect(await findPython(12)).toBeUndefined();
-    });
+  for (const { minor, python, servers } of FROM_PYPI) {
+    for (const expectation of python === undefined ? [] : servers) works(expectation);
+    it.each(python === undefined ? servers : [])(
+      `$server is not tested, because no Python from 3.${minor} with venv is here`,
+      async () => {
+        expect(await findPython(minor)).toBeUndefined();
+      },
+    );
+  }
 });
 
 describe.each(['everything', 'everythinghttp', 'everythingsse', 'remote'])('%s', (server) => {

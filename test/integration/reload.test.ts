@@ -2,11 +2,11 @@ import { mkdtemp, rename, rm, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openStream, type TestStream } from '../support/event-stream.ts';
 import { configWith, type LogLine, MASTER_KEY, startGateway, type TestGateway } from '../support/gateway.ts';
 import { http, type HttpAnswer, rpc } from '../support/http.ts';
 import { lanport } from '../support/lanport.ts';
 import { ROOT } from '../support/process.ts';
+import { openRaw, type RawStream } from '../support/raw-stream.ts';
 import { startSlowServer } from '../support/slow-server.ts';
 import { verifies } from '../support/verifies.ts';
 
@@ -48,7 +48,7 @@ interface Health {
 
 let gateway: TestGateway;
 let file: string;
-const streams: TestStream[] = [];
+const streams: RawStream[] = [];
 
 /** Writes the configuration with these servers. */
 const write = (
@@ -94,7 +94,7 @@ async function pidOf(name: string): Promise<number> {
 }
 
 /** Opens a session and its GET stream. */
-async function session(presented: string): Promise<{ headers: Record<string, string>; stream: TestStream }> {
+async function session(presented: string): Promise<{ headers: Record<string, string>; stream: RawStream }> {
   const opened = await ask(presented, 'initialize', {
     protocolVersion: '2025-11-25',
     capabilities: {},
@@ -104,12 +104,13 @@ async function session(presented: string): Promise<{ headers: Record<string, str
   return { headers, stream: await listen('/mcp', presented, headers) };
 }
 
-async function listen(path: string, presented: string, headers = {}): Promise<TestStream> {
-  const stream = await openStream(`${gateway.url}${path}`, {
+async function listen(path: string, presented: string, headers = {}): Promise<RawStream> {
+  const stream = await openRaw(`${gateway.url}${path}`, {
     authorization: `Bearer ${presented}`,
     ...headers,
   });
   streams.push(stream);
+  if (stream.status !== 200) throw new Error(`no stream: ${stream.status}`);
   return stream;
 }
 
@@ -445,24 +446,24 @@ describe('a key', () => {
   it('sees at once what it was given and not any more what it was taken, over an open HTTP+SSE stream, too', async () => {
     verifies('config:reload-revokes-keys');
     const sse = await listen('/sse', ANNA);
-    const endpoint = await sse.saw('/messages');
+    const endpoint = (await sse.saw('/messages')).text;
     const say = (id: string, method: string, params = {}) =>
       rpc(`${gateway.url}${endpoint}`, ANNA, { jsonrpc: '2.0', id, method, params });
     await say('a', 'tools/list');
-    expect(await sse.saw('"id":"a"')).toContain('"name":"echo"');
+    expect((await sse.saw('"id":"a"')).text).toContain('"name":"echo"');
     await change(
       { one: server(), two: server() },
       { virtual_keys: [key(ANNA, 'anna', { mcp_servers: ['two'] })] },
     );
     await sse.saw(LIST_CHANGED);
     await say('b', 'tools/call', { name: 'pid' });
-    expect(await sse.saw('"id":"b"')).toContain(String(await pidOf('two')));
+    expect((await sse.saw('"id":"b"')).text).toContain(String(await pidOf('two')));
     await change(
       { one: server(), two: server() },
       { virtual_keys: [key(ANNA, 'anna', { mcp_servers: ['two'], mcp_tools: ['echo'] })] },
     );
     await say('c', 'tools/call', { name: 'pid' });
-    expect(await sse.saw('"id":"c"')).toContain('Unknown tool');
+    expect((await sse.saw('"id":"c"')).text).toContain('Unknown tool');
     expect(await toolNames(ANNA)).toEqual(['echo']);
   });
 });

@@ -9,18 +9,13 @@ import {
 } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { configWith, MASTER_KEY, startGateway, type TestGateway } from '../support/gateway.ts';
-import {
-  initialize,
-  lastIdOf,
-  messagesOf,
-  type RawMessage,
-  type RawSession,
-  type RawStream,
-} from '../support/resume-client.ts';
+import { lastIdOf, messagesOf, type RawMessage, type RawStream } from '../support/raw-stream.ts';
+import { initialize, type RawSession } from '../support/resume-client.ts';
 import { type ScriptedCall, type ScriptedServer, startScriptedServer } from '../support/resume-server.ts';
 import { verifies } from '../support/verifies.ts';
 
 const LIST_CHANGED = 'notifications/tools/list_changed';
+const ALL_CHANGED = ['tools', 'prompts', 'resources'].map((kind) => `notifications/${kind}/list_changed`);
 const UPDATED = 'notifications/resources/updated';
 const CALL = { name: 'work', _meta: { progressToken: 'mine' } };
 
@@ -197,7 +192,7 @@ describe('the place of another process', () => {
     expect(messagesOf(again)).toMatchObject([{ id: 'call', error: { code: 1454 } }]);
   });
 
-  it('in the session’s own stream begins a fresh one, as does one of another session', async () => {
+  it('in the session’s own stream, as one of another session, begins a fresh one with the news that all lists may have changed', async () => {
     verifies('mcp:resume');
     const session = await initialize(mcp, MASTER_KEY);
     const other = await initialize(mcp, MASTER_KEY);
@@ -210,17 +205,24 @@ describe('the place of another process', () => {
     const nonsense = await kept(other.listen('nonsense'));
     server.tools = ['work'];
     server.notify(LIST_CHANGED);
-    for (const one of [foreign, nonsense]) {
-      await one.until((stream) => messagesOf(stream).length > 0);
-      expect(messagesOf(one).map(({ method }) => method)).toEqual([LIST_CHANGED]);
-    }
+    const methods = (stream: RawStream) => messagesOf(stream).map(({ method }) => method);
+    await foreign.until((stream) => messagesOf(stream).length > ALL_CHANGED.length);
+    expect(methods(foreign)).toEqual([...ALL_CHANGED, LIST_CHANGED]);
+    await nonsense.until((stream) => messagesOf(stream).length > 0);
+    expect(methods(nonsense)).toEqual([LIST_CHANGED]);
     await gateway.kill();
     await gateway.restart();
     const fresh = await kept(session.listen(lastIdOf(foreign)));
     server.tools = ['work', 'third'];
     server.notify(LIST_CHANGED);
-    await fresh.until((stream) => messagesOf(stream).length > 0);
-    expect(messagesOf(fresh).map(({ method }) => method)).toEqual([LIST_CHANGED]);
+    await fresh.until((stream) => messagesOf(stream).length > ALL_CHANGED.length);
+    expect(methods(fresh)).toEqual([...ALL_CHANGED, LIST_CHANGED]);
+    // It is told of its own place now, to which nothing has come since.
+    const again = await kept(session.listen(lastIdOf(fresh)));
+    server.tools = ['work', 'fourth'];
+    server.notify(LIST_CHANGED);
+    await again.until((stream) => messagesOf(stream).length > 0);
+    expect(methods(again)).toEqual([LIST_CHANGED]);
   });
 });
 
@@ -399,10 +401,10 @@ it('a client on the official SDK learns that its call was lost with the gateway,
   const call = await server.call(0);
   call.progress(1);
   await begun;
-  const failed = expect(calling).rejects.toMatchObject({ code: 1454 });
+  const failed = calling.catch((error: unknown) => error);
   await gateway.kill();
   await gateway.restart();
-  await failed;
+  expect(await failed).toMatchObject({ code: 1454 });
   const settled = gets.length;
   // One more to find that there is nothing, then quiet: several rounds of the client's own pace go by in these calls.
   for (let at = 0; at < 40; at++) await client.ping();

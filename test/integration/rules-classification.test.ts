@@ -117,7 +117,7 @@ describe('one port', () => {
   });
 
   it('says exactly what is wrong with a session', async () => {
-    verifies('rule:02-all-transports-on-one-port');
+    verifies('rule:02-all-transports-on-one-port', 'pain:15-clients-that-do-not-begin-anew');
     const authorization = `Bearer ${MASTER_KEY}`;
     for (const method of ['GET', 'DELETE'])
       expect(

@@ -27,7 +27,7 @@ describe('a session that a server lost', () => {
   ])(
     'with %s is opened anew once for all, and every call goes through',
     async (_name, status, code, words) => {
-      verifies('rule:28-lost-sessions');
+      verifies('rule:28-lost-sessions', 'pain:12-half-alive-sessions', 'pain:14-loss-told-by-words');
       const CALLS = 5;
       const lost: Received[] = [];
       let sessions = 0;

@@ -292,7 +292,7 @@ describe('while a call is under way', () => {
         params: at === 1 ? {} : { ...ELICIT, at },
       });
     const refused = await server.next('response');
-    expect(refused.message).toMatchObject({ id: 'q2', error: { code: -32021 } });
+    expect(refused.message).toMatchObject({ id: 'q2', error: { code: -32601 } });
     writes[2]!(calls[2]!.result(textResult('done')));
     const [streamA, streamB, streamC] = await Promise.all(opening);
     const question = async (stream: typeof streamA, text: string) =>

@@ -211,6 +211,36 @@ describe('a method that nobody here knows', () => {
   });
 });
 
+it('a notification that nobody here knows passes within its era alone, to the connection of its own client', async () => {
+  verifies('rule:41-unknown-methods');
+  await using alone = await startScripted({ session: 'of-one-client' });
+  await using own = await startGateway({
+    config: configWith(
+      {
+        new: { transport: 'http', url: stateless.url },
+        alone: { transport: 'http', url: alone.url, isolation: 'session' },
+      },
+      { limits: { first_list_wait_ms: '30s' } },
+    ),
+  });
+  await rpc(`${own.url}/mcp`, MASTER_KEY, request('tools/list'));
+  const note = (n: number): Json => ({ jsonrpc: '2.0', method: 'example.com/era', params: { n } });
+  const legacy = await openSession(`${own.url}/new/mcp`);
+  expect((await legacy.send(note(1))).status).toBe(202);
+  const headers = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'example.com/era' };
+  expect((await rpc(`${own.url}/new/mcp`, MASTER_KEY, note(2), headers)).status).toBe(202);
+  const passed = await stateless.next('example.com/era');
+  expect(passed.params).toEqual({ n: 2 });
+  expect(passed.headers).toMatchObject(headers);
+
+  const [a, b] = [await openSession(`${own.url}/alone/mcp`), await openSession(`${own.url}/alone/mcp`)];
+  // The one that has called has a connection of its own; there is none for the other.
+  await a.send(toolCall('echo'));
+  expect((await b.send(note(3))).status).toBe(202);
+  expect((await a.send(note(4))).status).toBe(202);
+  expect((await alone.next('example.com/era')).params).toEqual({ n: 4 });
+});
+
 describe('the trace context of a request', () => {
   const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
@@ -234,6 +264,11 @@ describe('the trace context of a request', () => {
     const without = await server.next('tools/call', (call) => call.text.includes('"trace":3'));
     expect(without.text).not.toContain('traceparent');
     expect(without.headers).not.toHaveProperty('traceparent');
+    // What the client says to this server in a header of its own wins.
+    const own = { 'x-mcp-one-traceparent': traceparent.replace('-01', '-00') };
+    await rpc(one, MASTER_KEY, toolCall('echo', { trace: 5 }, 1, traced), own);
+    const given = await server.next('tools/call', (call) => call.text.includes('"trace":5'));
+    expect(given.headers).toMatchObject({ ...traced, traceparent: own['x-mcp-one-traceparent'] });
   });
 
   it('that no header can carry stays in the message', async () => {

@@ -83,7 +83,7 @@ describe('a legacy client', () => {
   });
 
   it('does not notice that its session was lost: it is opened anew and the request repeated, once', async () => {
-    verifies('stdio:outlives-the-gateway');
+    verifies('stdio:outlives-the-gateway', 'pain:15-clients-that-do-not-begin-anew');
     await using puppet = await startPuppet();
     await using client = relay(puppet);
     await connected(puppet, client, 'old');

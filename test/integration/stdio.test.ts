@@ -198,7 +198,7 @@ it('SIGTERM ends it at once, whatever is under way', async () => {
 });
 
 it('a session that a server lost with its memory is opened anew', async () => {
-  verifies('stdio:outlives-the-gateway');
+  verifies('stdio:outlives-the-gateway', 'pain:15-clients-that-do-not-begin-anew');
   let server = await startProgram('test/support/upstreams/http-sessions.ts');
   const port = server.ready;
   try {

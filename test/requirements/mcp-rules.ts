@@ -89,7 +89,7 @@ export const MCP_RULES = {
   'rule:17-instructions': {
     source: `${LEGACY}/basic/lifecycle`,
     promise:
-      "Instructions of several servers stand under a heading each, of one alone as they are; the gateway gives its own name and no server's.",
+      "Instructions of several servers stand under a heading each, of one alone as they are; the gateway gives its own name and no server's, in results neither.",
   },
   'rule:18-one-bad-part': {
     source: `${MODERN}/basic/transports`,

@@ -212,6 +212,11 @@ export const REQUIREMENTS = {
     source: `${SPEC}/2025-11-25/basic/transports`,
     promise: 'A session that a server lost is opened anew and the call goes through.',
   },
+  'mcp:exchanged-server': {
+    source: `${SPEC}/2026-07-28/basic/versioning`,
+    promise:
+      'A server over HTTP that was exchanged for one with or without sessions, or of the other era, is spoken to anew and the call goes through.',
+  },
   'mcp:sealed-sessions': {
     source: 'docs/decisions/2026-11-21-sealed-session-ids.md',
     promise: "A client's session goes on after the gateway was killed and started again.",
@@ -220,6 +225,11 @@ export const REQUIREMENTS = {
     source: 'docs/decisions/2026-11-21-sealed-session-ids.md',
     promise:
       "A session is its key's alone, before and after a restart; an id that was changed or ended opens nothing.",
+  },
+  'mcp:session-kill': {
+    source: 'docs/decisions/2026-11-21-sealed-session-ids.md',
+    promise:
+      'A client that listens and waits for a call when the gateway ends goes on with its session, and is told of the call: its answer, or that it is lost.',
   },
   'mcp:session-replicas': {
     source: 'docs/decisions/2026-11-21-sealed-session-ids.md',
@@ -257,6 +267,16 @@ export const REQUIREMENTS = {
     source: 'docs/reference/bounds.md',
     promise: 'A server that does not start, and a call that does not end, are given up in time.',
   },
+  'bounds:questions': {
+    source: 'docs/reference/bounds.md',
+    promise:
+      'Calls that wait for answers of users, the rounds of questions in a call, and the questions that are open are bounded.',
+  },
+  'bounds:tables': {
+    source: 'docs/reference/bounds.md',
+    promise:
+      'What clients and servers may name, watch, list or send at once is bounded; one more is refused with words, or makes the oldest go.',
+  },
   'bounds:ledger': {
     source: 'docs/reference/bounds.md',
     promise:
@@ -271,9 +291,29 @@ export const REQUIREMENTS = {
     source: 'docs/reference/bounds.md',
     promise: 'Silent streams and answers that are slow to come are kept alive by comments.',
   },
+  'edge:both-ways': {
+    source: 'docs/reference/bounds.md',
+    promise:
+      'Whichever way a request goes through the edge, its streams, events, comments, body, client and end are treated alike.',
+  },
+  'edge:slow-readers': {
+    source: 'docs/reference/bounds.md',
+    promise:
+      'For a reader that is too slow, news and progress beyond 1 MiB are left out and answers are not; beyond 64 MiB its stream is cut.',
+  },
   'mcp:http-sse': {
     source: `${SPEC}/2024-11-05/basic/transports`,
     promise: 'A client of HTTP+SSE gets each answer on its stream, however slowly it reads.',
+  },
+  'llm:gone': {
+    source: 'docs/guide/models.md',
+    promise:
+      'Nobody works on an answer that nobody waits for: a client that leaves ends the request to the provider.',
+  },
+  'llm:tools': {
+    source: 'https://platform.openai.com/docs/guides/tools-connectors-mcp',
+    promise:
+      'A model uses the tools behind the gateway in one request: round after round, in parallel, with consent where it is wanted.',
   },
   'bounds:sessions': {
     source: 'docs/reference/bounds.md',

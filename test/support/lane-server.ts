@@ -57,6 +57,7 @@ export async function startLaneServer(options: LaneServerOptions): Promise<LaneS
     bodyBytesMax: BODY_BYTES_MAX,
     streams: new EventStreams(60_000),
     slow: new Roster<SlowAnswer>(),
+    isClosing: () => false,
   };
   const serve = async (exchange: EdgeExchange): Promise<void> => {
     ways.push(exchange instanceof LaneExchange ? 'lane' : 'general');

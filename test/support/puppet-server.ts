@@ -1,5 +1,6 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Arrivals } from './arrivals.ts';
 import { bodyOf } from './upstreams/listen.ts';
 
 /** One request that a puppet got and that the test answers. */
@@ -35,13 +36,12 @@ export interface Puppet extends AsyncDisposable {
 }
 
 export async function startPuppet(): Promise<Puppet> {
-  const requests: PuppetRequest[] = [];
+  const requests = new Arrivals<PuppetRequest>();
   const taken = new Set<PuppetRequest>();
-  const waiting = new Set<() => void>();
   const server = createServer(async (request, response) => {
     const text = await bodyOf(request);
     let number = 0;
-    requests.push({
+    requests.add({
       method: request.method ?? '',
       headers: request.headers,
       message: text === '' ? undefined : (JSON.parse(text) as PuppetMessage),
@@ -61,27 +61,18 @@ export async function startPuppet(): Promise<Puppet> {
         response.once('close', resolve);
       }),
     });
-    for (const look of waiting) look();
   });
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
   });
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`,
-    requests,
+    requests: requests.all,
     next: (method) =>
-      new Promise((resolve) => {
-        const look = (): void => {
-          const found = requests.find(
-            (one) => !taken.has(one) && (one.message?.method === method || one.method === method),
-          );
-          if (found === undefined) return;
-          waiting.delete(look);
-          taken.add(found);
-          resolve(found);
-        };
-        waiting.add(look);
-        look();
+      requests.first((one) => {
+        const fits = !taken.has(one) && (one.message?.method === method || one.method === method);
+        if (fits) taken.add(one);
+        return fits;
       }),
     [Symbol.asyncDispose]: () =>
       new Promise((resolve) => {

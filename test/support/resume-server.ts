@@ -1,5 +1,6 @@
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Arrivals } from './arrivals.ts';
 import { bodyOf } from './upstreams/listen.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -37,23 +38,25 @@ export interface ScriptedServer extends AsyncDisposable {
   notify(method: string, params?: Json): void;
   /** The resource that can be watched. */
   readonly resource: string;
+  /** URIs of all of them. */
+  resources: readonly string[];
 }
 
 export async function startScriptedServer(): Promise<ScriptedServer> {
-  const calls: ScriptedCall[] = [];
-  const waiting = new Set<() => void>();
+  const calls = new Arrivals<ScriptedCall>();
   const listening = new Set<ServerResponse>();
   const questions = new Map<unknown, (result: unknown) => void>();
   const resource = 'test://watched';
   let asked = 0;
   let tools: readonly string[] = ['work'];
+  let resources: readonly string[] = [resource];
 
   const take = (message: Message, response: ServerResponse): void => {
     const say = (said: unknown): void => {
       if (!response.headersSent) response.writeHead(200, { 'content-type': 'text/event-stream' });
       response.write(`data: ${JSON.stringify(said)}\n\n`);
     };
-    calls.push({
+    calls.add({
       params: message.params,
       progress: (progress, text) =>
         say({
@@ -75,7 +78,6 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
         response.once('close', resolve);
       }),
     });
-    for (const look of waiting) look();
   };
   const results: Readonly<Record<string, () => Json>> = {
     initialize: () => ({
@@ -84,7 +86,7 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
       serverInfo: { name: 'scripted', version: '1' },
     }),
     'tools/list': () => ({ tools: tools.map((name) => ({ name, inputSchema: { type: 'object' } })) }),
-    'resources/list': () => ({ resources: [{ uri: resource, name: 'watched' }] }),
+    'resources/list': () => ({ resources: resources.map((uri) => ({ uri, name: 'watched' })) }),
     'resources/templates/list': () => ({ resourceTemplates: [] }),
     'resources/subscribe': () => ({}),
     'resources/unsubscribe': () => ({}),
@@ -127,19 +129,15 @@ export async function startScriptedServer(): Promise<ScriptedServer> {
     set tools(names) {
       tools = names;
     },
-    calls,
+    get resources() {
+      return resources;
+    },
+    set resources(uris) {
+      resources = uris;
+    },
+    calls: calls.all,
     resource,
-    call: (at) =>
-      new Promise((resolve) => {
-        const look = (): void => {
-          const found = calls[at];
-          if (found === undefined) return;
-          waiting.delete(look);
-          resolve(found);
-        };
-        waiting.add(look);
-        look();
-      }),
+    call: (at) => calls.at(at),
     notify: (method, params) => {
       for (const response of listening)
         response.write(`data: ${JSON.stringify({ jsonrpc: '2.0', method, params })}\n\n`);

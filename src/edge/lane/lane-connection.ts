@@ -249,7 +249,8 @@ export class LaneConnection implements Carrier {
 
   #done(last: boolean): void {
     this.#chunks = [];
-    if (last) {
+    // The gateway may have begun to stop since the head of a stream was written.
+    if (last || this.#isLast()) {
       this.#ended = true;
       this.socket.resume();
       this.socket.destroySoon();

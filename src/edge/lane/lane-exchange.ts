@@ -3,7 +3,7 @@ import { GatewayError } from '../../core/errors.ts';
 import { type AnswerStream, type Body, type EventStream, whole } from '../../gateway/exchange.ts';
 import type { EdgeExchange } from '../edge-exchange.ts';
 import { bytesOf, isJsonType } from '../body-facts.ts';
-import { BUFFERED_BYTES_MAX, eventText, STREAM_HEADERS } from '../event-stream.ts';
+import { BUFFERED_BYTES_MAX, eventText, STREAM_HEADERS, takesStream } from '../event-stream.ts';
 import { LaneEvents } from './lane-events.ts';
 import type { Carrier, ExchangeShared } from './lane-ports.ts';
 import type { RequestHead } from './request-head.ts';
@@ -15,7 +15,6 @@ export class LaneExchange implements EdgeExchange {
   readonly startedMs: number;
   names: readonly string[] | undefined;
   seat = -1;
-  status = 0;
   bytesOut = 0;
   readonly #carrier: Carrier;
   readonly #head: RequestHead;
@@ -23,6 +22,8 @@ export class LaneExchange implements EdgeExchange {
   #gone: AbortController | undefined;
   #events: LaneEvents | undefined;
   #answered = false;
+  /** An answer in pieces has begun; it is not answered before its end. */
+  #isOpen = false;
   /** Monotonic milliseconds when something was last written before the answer. */
   #spokenMs: number;
   #streamHeaders: Readonly<Record<string, string>> | undefined;
@@ -58,10 +59,6 @@ export class LaneExchange implements EdgeExchange {
     return this.#isGone;
   }
 
-  get isAnswered(): boolean {
-    return this.#answered || this.#events !== undefined;
-  }
-
   get gone(): AbortSignal {
     if (this.#gone === undefined) {
       this.#gone = new AbortController();
@@ -89,9 +86,8 @@ export class LaneExchange implements EdgeExchange {
     body: Body | undefined,
     eventId?: string,
   ): void {
-    if (this.#answered) return;
+    if (this.#answered || this.#isOpen) return;
     this.#shared.slow.delete(this);
-    this.status = status;
     this.bytesOut = bytesOf(body);
     if (this.#isGone || this.#events !== undefined) this.#answered = true;
     if (this.#isGone) return;
@@ -112,15 +108,14 @@ export class LaneExchange implements EdgeExchange {
     headers: Readonly<Record<string, string>> = {},
     brings: 'news' | 'answers' = 'news',
   ): EventStream {
-    this.#answered = true;
     const events = this.#stream(headers);
+    this.#answered = true;
     events.write(': open\n\n');
     return this.#shared.streams.hold(events, this, brings);
   }
 
   openAnswer(headers: Readonly<Record<string, string>>): AnswerStream {
-    this.#answered = true;
-    this.status = 200;
+    this.#isOpen = true;
     const carrier = this.#carrier;
     const events = new LaneEvents(carrier, { ...headers, 'x-request-id': this.requestId });
     this.#events = events;
@@ -131,13 +126,19 @@ export class LaneExchange implements EdgeExchange {
         return carrier.writableLength < BUFFERED_BYTES_MAX;
       },
       onDrain: (listener) => carrier.onDrain(listener),
-      end: () => events.end(),
-      destroy: () => carrier.destroy(),
+      end: () => {
+        this.#answered = true;
+        events.end();
+      },
+      destroy: () => {
+        this.#answered = true;
+        carrier.destroy();
+      },
     };
   }
 
   event(data: Buffer, id?: string): boolean {
-    if (this.#answered || this.#isGone || !this.#takesStream) return false;
+    if (this.#answered || this.#isGone || !takesStream(this.headers.accept)) return false;
     if (this.#carrier.writableLength > BUFFERED_BYTES_MAX) return false;
     const events = this.#begin();
     this.#spokenMs = this.#shared.clock.monotonicMs();
@@ -148,7 +149,7 @@ export class LaneExchange implements EdgeExchange {
   mayStream(headers?: Readonly<Record<string, string>>, onBegin?: () => void): void {
     this.#streamHeaders = headers;
     this.#onBegin = onBegin;
-    if (this.#takesStream && !this.#answered) this.#shared.slow.add(this);
+    if (takesStream(this.headers.accept) && !this.#answered) this.#shared.slow.add(this);
   }
 
   keepAlive(silentMs: number): void {
@@ -161,10 +162,6 @@ export class LaneExchange implements EdgeExchange {
     const events = this.#begin();
     this.#spokenMs = this.#shared.clock.monotonicMs();
     if (this.#carrier.writableLength < BUFFERED_BYTES_MAX) events.write(': working\n\n');
-  }
-
-  get #takesStream(): boolean {
-    return this.headers.accept?.includes('text/event-stream') === true;
   }
 
   /** Called by the connection when the client has gone before the end of the answer. */
@@ -184,7 +181,6 @@ export class LaneExchange implements EdgeExchange {
   /** The answer as an event stream; its head is written with the first use. */
   #stream(headers: Readonly<Record<string, string>> = {}): LaneEvents {
     if (this.#events === undefined) {
-      this.status = 200;
       this.#events = new LaneEvents(this.#carrier, {
         ...STREAM_HEADERS,
         ...headers,

@@ -104,9 +104,16 @@ function isApproved(tool: OfferedTool, servers: ServerTools | undefined): boolea
   return servers.approved !== 'none' && named(tool, servers.approved);
 }
 
-/** Whether a list has the tool, by the name that clients know, or by its server's own. */
+/** Whether a list has the tool: by the name that clients know, by its server's own, or by both with something between them. */
 function named({ name, originalName, server }: OfferedTool, names: readonly string[]): boolean {
-  return names.includes(name) || names.includes(originalName) || names.includes(`${server}/${originalName}`);
+  return names.some(
+    (one) =>
+      one === name ||
+      one === originalName ||
+      (one.startsWith(server) &&
+        one.endsWith(originalName) &&
+        /^(?:[-_/.]|__)$/.test(one.slice(server.length, one.length - originalName.length))),
+  );
 }
 
 function asFunction({ name, description, schema }: OfferedTool): FunctionTool {

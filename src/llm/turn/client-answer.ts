@@ -5,12 +5,15 @@ import type { AnswerFacts, AnswerWriter, Format } from '../conversation/format.t
 import { isObject } from '../conversation/json.ts';
 import type { LlmFailure } from '../conversation/llm-failure.ts';
 import type { JsonObject } from '../conversation/parts.ts';
+import { ArrayWriter } from '../formats/gemini/array-framing.ts';
 import type { AnswerSink } from '../llm-ports.ts';
 
 export interface ClientAnswerDeps {
   readonly format: Format;
   readonly facts: AnswerFacts;
   readonly isStream: boolean;
+  /** As one JSON list in place of events (Gemini without `alt=sse`). */
+  readonly isArray: boolean;
   readonly out: AnswerSink;
   /** The answer's headers, asked for when it begins; `head`: of the provider's answer, when there is one. */
   readonly headers: (head: ResponseHead | undefined) => Readonly<Record<string, string>>;
@@ -33,7 +36,8 @@ export class ClientAnswer {
 
   constructor(deps: ClientAnswerDeps) {
     this.#deps = deps;
-    if (deps.isStream) this.#writer = deps.format.answerWriter(deps.facts);
+    if (deps.isStream)
+      this.#writer = deps.isArray ? new ArrayWriter(deps.facts) : deps.format.answerWriter(deps.facts);
     else this.#builder = new AnswerBuilder();
   }
 

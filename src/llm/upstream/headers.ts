@@ -44,13 +44,15 @@ export function answerHeaders(
   { call, deployment, dropped, outcome, id }: AnswerHeaderFacts,
 ): Readonly<Record<string, string>> {
   const headers: Record<string, string> = {
-    ...(call.isStream
-      ? {
-          'content-type': 'text/event-stream',
-          'cache-control': 'no-cache, no-transform',
-          'x-accel-buffering': 'no',
-        }
-      : {}),
+    ...(call.isStream && call.route.framing === 'array' && call.route.format === 'gemini'
+      ? { 'content-type': 'application/json' }
+      : call.isStream
+        ? {
+            'content-type': 'text/event-stream',
+            'cache-control': 'no-cache, no-transform',
+            'x-accel-buffering': 'no',
+          }
+        : {}),
     'x-litellm-call-id': id,
     'x-litellm-model-id': deployment.id,
     'x-litellm-model-group': call.model,

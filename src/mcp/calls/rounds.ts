@@ -71,6 +71,8 @@ async function answerOne(request: JsonObject, caller: Caller): Promise<Buffer> {
     method,
     params: params === undefined ? undefined : legacyParams(params),
     cancellation: caller.cancellation,
+    // A stateless server cannot be told anything but the answer.
+    onProgress: undefined,
   });
   if (reply.kind === 'error')
     throw new GatewayError('question-unanswerable', {

@@ -27,9 +27,9 @@ export class TaskOwners {
     this.#owners.set(key, { principalId: caller.principalId, tell: caller.afterwards });
   }
 
-  /** Which of these servers works on a principal's task. */
-  serverOf(taskId: string, principalId: string, servers: readonly string[]): string | undefined {
-    return servers.find((server) => this.#owners.get(keyOf(server, taskId))?.principalId === principalId);
+  /** Which of these servers work on a principal's task of that id: several, when they chose the same. */
+  serversOf(taskId: string, principalId: string, servers: readonly string[]): readonly string[] {
+    return servers.filter((server) => this.#owners.get(keyOf(server, taskId))?.principalId === principalId);
   }
 
   /** Passes a task's news on to its owner. */

@@ -27,7 +27,7 @@ const namesIn = (list: Buffer): string[] =>
 
 describe('the name of a tool', () => {
   it('is its prefix and itself where that fits, and keeps to the characters and the length that clients allow', () => {
-    verifies('mcp:names');
+    verifies('mcp:names', 'pain:23-names-too-long');
     expect(exposedName('db', '-', 'list_tables')).toBe('db-list_tables');
     expect(exposedName(undefined, '-', 'list_tables')).toBe('list_tables');
     const odd = exposedName('db', '-', 'files.read/all');

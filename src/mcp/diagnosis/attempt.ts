@@ -1,8 +1,10 @@
+import { GatewayError } from '../../core/errors.ts';
 import { UpstreamFailure, type FailureKind } from '../upstream/failure.ts';
 import { candidates, type HttpCandidate } from '../upstream/candidates.ts';
 import { discoverPeer, initializePeer, type Peer } from '../upstream/peer.ts';
 import { readOffer } from '../upstream/read-offer.ts';
 import { GATEWAY_CAPABILITIES } from '../wire/capabilities.ts';
+import { errorMessage, errorObject } from '../wire/compose.ts';
 import type { Transport, TransportEvents } from '../upstream/transport.ts';
 import { createTransports } from '../upstream/transports/factory.ts';
 import type { ServerConfig } from '../mcp-ports.ts';
@@ -66,7 +68,14 @@ export async function attempt(
   const events: TransportEvents = {
     signal: deps.signal,
     onNotification() {},
-    onRequest() {},
+    // Some servers do not answer before they have an answer themselves.
+    onRequest: (request, answer) =>
+      answer(
+        errorMessage(
+          request.idBytes,
+          errorObject(new GatewayError('rpc-method', { method: request.method.slice(0, 100) })),
+        ),
+      ),
     onClosed() {},
     onOddity: (text) => {
       if (noise.length < NOISE_LINES_MAX) noise.push(text);

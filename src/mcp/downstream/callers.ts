@@ -4,7 +4,7 @@ import { type ClientCapabilities, NO_CAPABILITIES, readCapabilities } from '../w
 import { META_CAPABILITIES, META_LOG_LEVEL } from '../wire/era.ts';
 import { type LogLevel, logLevel } from '../wire/log-level.ts';
 import { readMessage, type RpcReply, type RpcRequest } from '../wire/message.ts';
-import { scanObject } from '../../core/json-scan.ts';
+import { type JsonObject, scanObject } from '../../core/json-scan.ts';
 import type { ClientQuestions } from './client-questions.ts';
 import type { ReplyStream } from './reply-stream.ts';
 import type { Session } from './sessions.ts';
@@ -53,7 +53,7 @@ export class LegacyCaller implements Caller {
   }
 
   get progressToken(): Buffer | undefined {
-    return this.#request.params?.child('_meta')?.slice('progressToken');
+    return progressTokenIn(this.#request.params?.child('_meta'));
   }
 
   get logLevel(): LogLevel | undefined {
@@ -67,12 +67,16 @@ export class LegacyCaller implements Caller {
   ask(question: Question): Promise<RpcReply> {
     return this.#questions.ask(
       { principalId: this.principalId, session: this.#session },
-      question.method,
-      question.params,
+      question,
       (message) => this.#stream.send(message),
-      question.cancellation,
     );
   }
+}
+
+/** A string or a number (2025-11-25, Progress); anything else asks for nothing. */
+function progressTokenIn(meta: JsonObject | undefined): Buffer | undefined {
+  const token = meta?.slice('progressToken');
+  return token !== undefined && /^["\d-]/.test(token.toString('latin1', 0, 1)) ? token : undefined;
 }
 
 /** The member by which the answer to each kind of question is known. */
@@ -154,7 +158,7 @@ export class ModernCaller implements Caller {
   }
 
   get progressToken(): Buffer | undefined {
-    return this.#meta?.slice('progressToken');
+    return progressTokenIn(this.#meta);
   }
 
   get logLevel(): LogLevel | undefined {

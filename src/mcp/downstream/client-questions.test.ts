@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { messageOf } from '../../../test/support/engine/fake-upstream.ts';
 import { Cancellation } from '../../core/cancellation.ts';
-import type { RpcReply } from '../wire/message.ts';
+import type { RpcNotification, RpcReply } from '../wire/message.ts';
 import { ClientQuestions } from './client-questions.ts';
 
 interface Sent {
@@ -20,10 +20,8 @@ function asked(canSend = true) {
   const ask = (principalId = 'a', cancellation = new Cancellation(), params?: Buffer) => {
     const reply = questions.ask(
       { principalId, session: undefined },
-      'roots/list',
-      params,
+      { method: 'roots/list', params, cancellation, onProgress: undefined },
       send,
-      cancellation,
     );
     reply.catch(() => undefined);
     return reply;
@@ -52,15 +50,45 @@ describe('questions to clients', () => {
     const params = Buffer.from('{"n":12345678901234567890.10,  "x":{}}');
     void questions.ask(
       { principalId: 'a', session: undefined },
-      'elicitation/create',
-      params,
+      { method: 'elicitation/create', params, cancellation: new Cancellation(), onProgress: undefined },
       (message) => {
         bytes = message.toString();
         return true;
       },
-      new Cancellation(),
     );
     expect(bytes.endsWith(`,"method":"elicitation/create","params":${params.toString()}}`)).toBe(true);
+  });
+
+  it('carry their own id as the token for progress, which only their own principal may report', () => {
+    const questions = new ClientQuestions();
+    const heard: unknown[] = [];
+    let sent: { id: string; params: { _meta: { progressToken: string } } } | undefined;
+    void questions.ask(
+      { principalId: 'a', session: undefined },
+      {
+        method: 'sampling/createMessage',
+        params: Buffer.from('{"a":1.0,"_meta":{"x":2.0,"progressToken":7}}'),
+        cancellation: new Cancellation(),
+        onProgress: (params) => heard.push(params.value('progress')),
+      },
+      (message) => {
+        expect(message.toString()).toMatch(
+          /"params":\{"a":1\.0,"_meta":\{"x":2\.0,"progressToken":"lanport-[\w-]+"\}\}\}$/,
+        );
+        sent = JSON.parse(message.toString()) as typeof sent;
+        return true;
+      },
+    );
+    const { id } = sent!;
+    expect(sent!.params._meta.progressToken).toBe(id);
+    const report = (progressToken: unknown, progress: number) =>
+      messageOf({ method: 'notifications/progress', params: { progressToken, progress } }) as RpcNotification;
+    questions.progress(report(7, 1), 'a');
+    questions.progress(report(id, 2), 'b');
+    questions.progress(report(id, 3), 'a');
+    questions.answer(replyTo(id), 'a');
+    questions.progress(report(id, 4), 'a');
+    expect(heard).toEqual([3]);
   });
 
   it('can be answered by their own principal alone, and once', async () => {

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import type { Cancellation } from '../../core/cancellation.ts';
 import { GatewayError } from '../../core/errors.ts';
-import { notificationMessage } from '../wire/compose.ts';
-import type { RpcReply } from '../wire/message.ts';
+import { scanObject } from '../../core/json-scan.ts';
+import type { Question } from '../mcp-caller.ts';
+import { notificationMessage, withValue } from '../wire/compose.ts';
+import type { RpcNotification, RpcReply } from '../wire/message.ts';
 import type { Session } from './sessions.ts';
 
 const OPEN_MAX = 10_000;
@@ -12,6 +13,7 @@ export const ANSWER_MS = 10 * 60_000;
 interface Open {
   readonly principalId: string;
   readonly resolve: (reply: RpcReply) => void;
+  readonly onProgress: Question['onProgress'];
 }
 
 /** Requests that were put to legacy clients, and whose replies are awaited. Ids are random, so that nobody can answer for another. */
@@ -25,10 +27,8 @@ export class ClientQuestions {
   /** Sends a request with `send` and resolves with the client's reply. Rejects with `question-unanswerable` or `questions-limit`. */
   ask(
     who: { readonly principalId: string; readonly session: Session | undefined },
-    method: string,
-    params: Buffer | undefined,
+    { method, params, cancellation, onProgress }: Omit<Question, 'key'>,
     send: (message: Buffer) => boolean,
-    cancellation: Cancellation,
   ): Promise<RpcReply> {
     if (this.#open.size >= OPEN_MAX)
       return Promise.reject(new GatewayError('questions-limit', { max: OPEN_MAX }));
@@ -59,12 +59,13 @@ export class ClientQuestions {
           end();
           resolve(reply);
         },
+        onProgress,
       });
       const head = `{"jsonrpc":"2.0","id":"${id}","method":${JSON.stringify(method)}`;
       const message =
         params === undefined
           ? Buffer.from(`${head}}`)
-          : Buffer.concat([Buffer.from(`${head},"params":`), params, Buffer.from('}')]);
+          : Buffer.concat([Buffer.from(`${head},"params":`), withToken(params, id), Buffer.from('}')]);
       if (!send(message)) {
         this.#open.delete(id);
         end();
@@ -88,4 +89,21 @@ export class ClientQuestions {
     open.resolve(reply);
     return true;
   }
+
+  /** Takes what a client reports of its progress with a question; what is about none of this principal's is left aside. */
+  progress({ params }: RpcNotification, principalId: string): void {
+    const open = this.#open.get(params?.string('progressToken') ?? '');
+    if (params !== undefined && open?.principalId === principalId) open.onProgress?.(params);
+  }
 }
+
+/** Params whose progress token is the question's own id: the servers' tokens are unique for each of them alone. */
+function withToken(params: Buffer, id: string): Buffer {
+  if (!params.includes(PROGRESS_TOKEN)) return params;
+  const object = scanObject(params, 2);
+  const meta = object.child('_meta');
+  if (meta?.has('progressToken') !== true) return params;
+  return withValue(object, '_meta', withValue(meta, 'progressToken', Buffer.from(JSON.stringify(id))));
+}
+
+const PROGRESS_TOKEN = Buffer.from('"progressToken"');

@@ -1,5 +1,5 @@
-import { type JsonObject, scanObject } from '../../core/json-scan.ts';
 import type { ServerCatalog } from '../catalog/catalog.ts';
+import { capabilitiesOf } from '../upstream/read-offer.ts';
 import type { Identity } from '../wire/outbound.ts';
 import { type Era, LEGACY_REVISIONS, MODERN_REVISIONS } from '../wire/revisions.ts';
 
@@ -57,9 +57,7 @@ function mergeCapabilities({ era, offers, isUnsure }: Description): Record<strin
     some('resources') ||
     offers.some((offer) => offer.resources.length + offer.templates.length > 0)
   ) {
-    const subscribe = declared.some(
-      (one) => one.era === 'modern' || one.object?.child('resources')?.value('subscribe') === true,
-    );
+    const subscribe = declared.some(({ object }) => object?.child('resources')?.value('subscribe') === true);
     capabilities['resources'] = { listChanged: true, ...(subscribe || isUnsure ? { subscribe: true } : {}) };
   }
   if (some('completions')) capabilities['completions'] = {};
@@ -85,17 +83,18 @@ function withoutKey(requests: unknown, cancel: boolean): Record<string, unknown>
   return { ...(cancel ? { cancel: {} } : {}), ...(requests === undefined ? {} : { requests }) };
 }
 
-function capabilitiesOf(offer: ServerCatalog): JsonObject | undefined {
-  return offer.capabilities?.[0] === 0x7b ? scanObject(offer.capabilities, 2) : undefined;
-}
-
 /** The servers' own instructions, one heading each when there are several; bounded. */
 function mergeInstructions(offers: readonly ServerCatalog[]): string | undefined {
   const speaking = offers.filter(
     (offer) => offer.instructions !== undefined && offer.instructions.trim() !== '',
   );
   if (speaking.length === 0) return undefined;
-  if (offers.length === 1) return speaking[0]!.instructions!.slice(0, INSTRUCTIONS_CHARACTERS_MAX);
+  if (offers.length === 1) return cut(speaking[0]!.instructions!, INSTRUCTIONS_CHARACTERS_MAX);
   const each = Math.floor(INSTRUCTIONS_CHARACTERS_MAX / speaking.length);
-  return speaking.map((offer) => `# ${offer.server}\n${offer.instructions!.slice(0, each)}`).join('\n\n');
+  return speaking.map((offer) => `# ${offer.server}\n${cut(offer.instructions!, each)}`).join('\n\n');
+}
+
+/** Half of a surrogate pair, which some readers of JSON refuse, does not stay behind. */
+function cut(text: string, charactersMax: number): string {
+  return text.slice(0, charactersMax).toWellFormed();
 }

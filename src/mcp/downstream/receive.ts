@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { GatewayError } from '../../core/errors.ts';
 import { classify } from '../wire/era.ts';
-import { type RpcMessage, readMessages } from '../wire/message.ts';
+import { BATCH_MESSAGES_MAX, type RpcMessage, readMessages } from '../wire/message.ts';
 import { validateModern } from '../wire/modern/validate.ts';
 import type { Era } from '../wire/revisions.ts';
 import type { Session, Sessions } from './sessions.ts';
@@ -15,8 +15,6 @@ export interface Inbound {
   readonly messages: readonly RpcMessage[];
 }
 
-const BATCH_MESSAGES_MAX = 100;
-
 /**
  * Reads a POST body and places it: era, revision, session. Batches are taken from legacy clients (2025-03-26 has them). A legacy
  * request without a session is served too: some clients never send the id back. Throws GatewayError.
@@ -27,9 +25,7 @@ export function receive(
   principalId: string,
   sessions: Sessions,
 ): Inbound {
-  const { batch, messages } = readMessages(body);
-  if (messages.length > BATCH_MESSAGES_MAX)
-    throw new GatewayError('rpc-invalid', { reason: `a batch of more than ${BATCH_MESSAGES_MAX} messages` });
+  const { batch, messages } = readMessages(body, BATCH_MESSAGES_MAX);
   const first = messages[0]!;
   const versionHeader = headers['mcp-protocol-version'];
   const { era, revision } = classify(first, typeof versionHeader === 'string' ? versionHeader : undefined);

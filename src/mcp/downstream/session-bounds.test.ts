@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { verifies } from '../../../test/support/verifies.ts';
 import { BOUNDS } from '../../core/bounds.ts';
-import { GatewayError } from '../../core/errors.ts';
+import type { GatewayError } from '../../core/errors.ts';
 import { createSeal } from '../../core/seal.ts';
 import { readCapabilities } from '../wire/capabilities.ts';
 import { readMessage } from '../wire/message.ts';

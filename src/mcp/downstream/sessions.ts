@@ -18,6 +18,12 @@ const REPLAY_BYTES_MAX = 64 * 1024 * 1024;
 export const NO_DATA = Buffer.alloc(0);
 /** Clients that know that a stream may begin with an event without data, so that it can be taken up again before anything was said. */
 const PRIMED_SINCE = '2025-11-25';
+/** Lists that are another than any list of today. */
+const NOTHING_KNOWN: KnownLists = new Map([
+  ['tools', ''],
+  ['prompts', ''],
+  ['resources', ''],
+]);
 const ENDED_MAX = 10_000;
 /** A session that was not used for so long keeps nothing but its id, which brings it back. */
 const IDLE_MS = 30 * 60_000;
@@ -240,7 +246,10 @@ export class Sessions {
     const sealed = JSON.parse(text) as Sealed;
     if (sealed.v !== 1 || eraOf(sealed.r) !== 'legacy') return undefined;
     const facts = { revision: sealed.r, client: sealed.c, capabilities: readCapabilities(sealed.k) };
-    return this.#keep(new Session(id, sealed.p, facts, this.#budget));
+    const session = new Session(id, sealed.p, facts, this.#budget);
+    // What it was told of before is not known here, and what it watched is lost.
+    session.known = NOTHING_KNOWN;
+    return this.#keep(session);
   }
 
   #keep(session: Session): Session {

@@ -58,30 +58,18 @@ export class Attribution {
     this.#ghosts.delete(id);
   }
 
-  /** The call that something on a shared stream belongs to. */
-  attribute(): ActiveCall | 'none' | 'ambiguous' {
+  /**
+   * The call that something on a shared stream belongs to. `ambiguous`: one of several that are under way. `haunted`: it may belong to a call of
+   * another principal's that was given up, which nothing will clear up.
+   */
+  attribute(): ActiveCall | 'none' | 'ambiguous' | 'haunted' {
     this.#forgetOld();
-    let owner: object | string | undefined;
-    let latest: ActiveCall | undefined;
-    let quiet: ActiveCall | undefined;
-    let quietCalls = 0;
-    for (const call of this.#active.values()) {
-      const own = ownerOf(call);
-      if (owner !== undefined && own !== owner) return 'ambiguous';
-      owner = own;
-      latest = call;
-      if (!call.isAsking) {
-        quiet = call;
-        quietCalls++;
-      }
-    }
-    for (const ghost of this.#ghosts.values())
-      if (latest?.caller.principalId !== ghost.principalId) return 'ambiguous';
-    if (latest === undefined) return 'none';
-    // Within a session it is the same client's, whichever call it is. A stateless client's calls are told apart by nothing but
-    // that the others wait for an answer already.
-    if (latest.caller.era === 'modern' && quietCalls > 1) return 'ambiguous';
-    return quiet ?? latest;
+    const call = onlyOne(this.#active.values());
+    if (call === 'none' || this.#ghosts.size === 0) return call;
+    const principals = new Set<string>();
+    for (const { caller } of this.#active.values()) principals.add(caller.principalId);
+    for (const { principalId } of this.#ghosts.values()) principals.add(principalId);
+    return principals.size > 1 ? 'haunted' : call;
   }
 
   /** The latest other call under way of the same client. */
@@ -93,7 +81,7 @@ export class Attribution {
   }
 
   /** As `attribute`, for what is said and not asked: it may be about a call that was answered a moment ago. */
-  attributeNews(): ActiveCall | 'none' | 'ambiguous' {
+  attributeNews(): ReturnType<Attribution['attribute']> {
     const call = this.attribute();
     if (typeof call !== 'object') return call;
     const owner = ownerOf(call);
@@ -120,6 +108,29 @@ export class Attribution {
     const nowMs = this.#now();
     for (const [id, ghost] of this.#ghosts) if (ghost.untilMs <= nowMs) this.#ghosts.delete(id);
   }
+}
+
+/** Which of these calls something belongs to that belongs to one of them. */
+export function onlyOne(calls: Iterable<ActiveCall>): ActiveCall | 'none' | 'ambiguous' {
+  let owner: object | string | undefined;
+  let latest: ActiveCall | undefined;
+  let quiet: ActiveCall | undefined;
+  let quietCalls = 0;
+  for (const call of calls) {
+    const own = ownerOf(call);
+    if (owner !== undefined && own !== owner) return 'ambiguous';
+    owner = own;
+    latest = call;
+    if (!call.isAsking) {
+      quiet = call;
+      quietCalls++;
+    }
+  }
+  if (latest === undefined) return 'none';
+  // Within a session it is the same client's, whichever call it is. A stateless client's calls are told apart by nothing but
+  // that the others wait for an answer already.
+  if (latest.caller.era === 'modern' && quietCalls > 1) return 'ambiguous';
+  return quiet ?? latest;
 }
 
 /** Calls with the same owner are of one client, as far as that can be known: its session, or for a stateless client its principal. */

@@ -148,7 +148,7 @@ class Trial {
     this.events = {
       signal: events.signal,
       onNotification: (notification) => events.onNotification(notification),
-      onRequest: (request) => events.onRequest(request),
+      onRequest: (request, answer, isOurs) => events.onRequest(request, answer, isOurs),
       onOddity: (text) => events.onOddity(text),
       onLateReply: (id) => events.onLateReply?.(id),
       onClosed: (reason) => {

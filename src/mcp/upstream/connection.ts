@@ -66,8 +66,6 @@ export class Connection implements AsyncDisposable {
   readonly #questions: ServerQuestions;
   readonly #onRelated = (call: ActiveCall, message: RpcNotification | RpcRequest): void =>
     this.#hear(message, call);
-  /** Answers to what the server asked before it had said who it is. */
-  readonly #early: Buffer[] = [];
   #connected: Connected | undefined;
   #capabilities: JsonObject | undefined;
   #level: LogLevel | undefined;
@@ -82,19 +80,19 @@ export class Connection implements AsyncDisposable {
     this.#attribution = new Attribution(now);
     this.#questions = new ServerQuestions({
       now,
-      attribute: () => this.#attribution.attribute(),
-      anotherOf: (call) => this.#attribution.anotherOf(call),
+      calls: this.#attribution,
       onAmbiguous: () => hooks.onAmbiguous(),
       needsRoots: () => hooks.needsRoots(),
-      respond: (message) => {
-        if (this.#connected === undefined) this.#early.push(message);
-        else this.#respond(message);
-      },
+      respond: (message) => this.#respond(message),
     });
     this.events = {
       signal,
       onNotification: (notification) => this.#hear(notification, undefined),
-      onRequest: (request) => this.#hear(request, undefined),
+      onRequest: (request, answer, isOurs = false) => {
+        // Some servers do not answer the first contact before they have an answer themselves.
+        if (isOurs || this.#connected === undefined) answer(this.#questions.withoutCall(request));
+        else this.#hear(request, undefined);
+      },
       onLateReply: (id) => this.#attribution.lateReply(id),
       onClosed: (reason) => hooks.onClosed(this, reason),
       onOddity: (text) => hooks.onOddity(text),
@@ -105,7 +103,6 @@ export class Connection implements AsyncDisposable {
   begin(connected: Connected): void {
     this.#connected = connected;
     this.#capabilities = capabilitiesOf(connected.peer);
-    for (const message of this.#early.splice(0)) this.#respond(message);
   }
 
   get peer(): Peer {
@@ -182,7 +179,7 @@ export class Connection implements AsyncDisposable {
     } finally {
       const isLoose = peer.era === 'legacy' && peer.transport.kind === 'http';
       this.#attribution.end(call, answered, isLoose);
-      this.#questions.callEnded(call);
+      this.#questions.callEnded(call, answered);
       if (this.#attribution.size === 0) this.#onIdle?.();
     }
   }
@@ -216,8 +213,8 @@ export class Connection implements AsyncDisposable {
         cancellation: undefined,
       });
       return true;
-    } catch {
-      return false;
+    } catch (error) {
+      return error instanceof UpstreamFailure && error.kind === 'protocol';
     }
   }
 
@@ -265,8 +262,8 @@ export class Connection implements AsyncDisposable {
     return headers;
   }
 
-  #respond(message: Buffer): void {
-    this.peer.transport.notify(message, standardHeaders(this.peer, 'response')).catch(() => undefined);
+  #respond(message: Buffer): Promise<void> {
+    return this.peer.transport.notify(message, standardHeaders(this.peer, 'response')).catch(() => undefined);
   }
 
   /** What a server says must not break more than itself. */
@@ -288,7 +285,7 @@ export class Connection implements AsyncDisposable {
         this.#logged(notification, related);
         return;
       case 'notifications/cancelled':
-        this.#questions.withdrawn(notification);
+        this.#questions.withdrawn(notification, related);
         return;
       case 'notifications/tools/list_changed':
         this.#hooks.onListChanged('tools');

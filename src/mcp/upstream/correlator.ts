@@ -1,7 +1,7 @@
 import type { Cancellation } from '../../core/cancellation.ts';
 import { GatewayError } from '../../core/errors.ts';
-import { resultMessage } from '../wire/compose.ts';
-import { type RpcMessage, type RpcReply, readMessages } from '../wire/message.ts';
+import { pong } from '../wire/compose.ts';
+import { brokenReplyId, type RpcMessage, type RpcReply, readMessages } from '../wire/message.ts';
 import { UpstreamFailure } from './failure.ts';
 import type { OutboundRequest, TransportEvents } from './transport.ts';
 
@@ -63,7 +63,7 @@ export class Correlator {
     });
   }
 
-  /** Takes one message as the server wrote it. Text that is no message is reported as an oddity. */
+  /** Takes one message as the server wrote it. Text that is no message is reported as an oddity, and fails the request that it is meant for. */
   receive(bytes: Buffer): void {
     let messages: readonly RpcMessage[];
     try {
@@ -71,6 +71,8 @@ export class Correlator {
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
       this.#events.onOddity(bytes.toString('utf8', 0, 200));
+      const id = Number(brokenReplyId(bytes));
+      this.fail(id, new UpstreamFailure('protocol', error.message));
       return;
     }
     for (const message of messages) this.#dispatch(message);
@@ -99,8 +101,8 @@ export class Correlator {
         this.#events.onNotification(message);
         return;
       case 'request':
-        if (message.method === 'ping') this.#answer(resultMessage(message.idBytes, NOTHING));
-        else this.#events.onRequest(message);
+        if (message.method === 'ping') this.#answer(pong(message));
+        else this.#events.onRequest(message, this.#answer);
     }
   }
 
@@ -131,5 +133,3 @@ export class Correlator {
     pending.reject(new UpstreamFailure(kind, reason));
   }
 }
-
-const NOTHING = Buffer.from('{}');

@@ -159,6 +159,29 @@ describe('connections of single clients', () => {
     expect(one.connections.size).toBe(2);
   });
 
+  it('are not all one principal’s: beyond three quarters it makes room among its own', async () => {
+    verifies('mcp:isolation');
+    const one = isolated({ max: 4 });
+    const other = one.call(clientOf('b'));
+    (await one.next()).result({});
+    await other;
+    for (const session of ['1', '2', '3']) {
+      void one.call(clientOf('a', session));
+      await one.next();
+    }
+    await expect(one.call(clientOf('a', '4'))).resolves.toBeUndefined();
+    expect(one.upstream.transports.map(({ disposed }) => disposed)).toEqual([false, false, false, false]);
+    void one.call(clientOf('c'));
+    await one.next();
+    expect(one.upstream.transports.map(({ disposed }) => disposed)).toEqual([
+      true,
+      false,
+      false,
+      false,
+      false,
+    ]);
+  });
+
   it('are ended when they were not used for five minutes, or for as long as the entry says', async () => {
     verifies('mcp:isolation');
     for (const [idleMs, waits] of [

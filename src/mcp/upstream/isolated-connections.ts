@@ -8,12 +8,15 @@ import { UpstreamFailure } from './failure.ts';
 import { LeavingConnections } from './leaving-connections.ts';
 
 /** Connections of their own that one server may have at a time. */
-export const ISOLATED_MAX = 64;
+const ISOLATED_MAX = 64;
+/** The part of them that one principal may have. */
+const SHARE = 0.75;
 const IDLE_MS = 5 * 60_000;
 const CLOSE_MS = 8_000;
 
 interface Entry {
   readonly owner: string;
+  readonly principalId: string;
   /** JSON text. */
   readonly capabilities: string;
   readonly starting: Promise<Connection>;
@@ -105,8 +108,8 @@ export class IsolatedConnections implements AsyncDisposable {
         break;
       }
     if (entry === undefined) {
-      if (this.#entries.size >= (this.#deps.max ?? ISOLATED_MAX) && !this.#endIdlest()) return undefined;
-      entry = this.#open(owner, capabilities);
+      if (!this.#makeRoom(caller.principalId)) return undefined;
+      entry = this.#open(owner, caller.principalId, capabilities);
     }
     const leased = entry;
     leased.users++;
@@ -159,7 +162,7 @@ export class IsolatedConnections implements AsyncDisposable {
     ]);
   }
 
-  #open(owner: string, capabilities: string): Entry {
+  #open(owner: string, principalId: string, capabilities: string): Entry {
     const stop = new AbortController();
     const connection = new Connection(this.#deps.hooks, stop.signal, this.#deps.now);
     const starting = this.#deps.connect(connection, capabilities).then(
@@ -179,6 +182,7 @@ export class IsolatedConnections implements AsyncDisposable {
     starting.catch(() => undefined);
     const entry: Entry = {
       owner,
+      principalId,
       capabilities,
       starting,
       stop,
@@ -205,9 +209,17 @@ export class IsolatedConnections implements AsyncDisposable {
     else if (this.#entries.has(entry)) this.#end(entry, 'at once');
   }
 
-  #endIdlest(): boolean {
+  /** Whether this principal may open another connection, now that one that is idle was ended where that was needed: its own beyond its share. */
+  #makeRoom(principalId: string): boolean {
+    const max = this.#deps.max ?? ISOLATED_MAX;
+    const own = [...this.#entries].filter((entry) => entry.principalId === principalId);
+    if (own.length >= Math.ceil(max * SHARE)) return this.#endIdlest(own);
+    return this.#entries.size < max || this.#endIdlest(this.#entries);
+  }
+
+  #endIdlest(entries: Iterable<Entry>): boolean {
     let idlest: Entry | undefined;
-    for (const entry of this.#entries)
+    for (const entry of entries)
       if (entry.users === 0 && (idlest === undefined || entry.lastUsedMs < idlest.lastUsedMs)) idlest = entry;
     if (idlest !== undefined) this.#end(idlest, 'at once');
     return idlest !== undefined;

@@ -38,9 +38,21 @@ describe('reading lists again', () => {
     expect(readings).toHaveLength(2);
     readings[1]!.end();
     await settle();
+    await pause();
     expect(readings).toHaveLength(2);
     refresh.soon();
     expect(readings).toHaveLength(3);
+  });
+
+  it('happens once a second for a server that says so a thousand times a second', async () => {
+    const { readings, refresh } = refreshed();
+    for (let ms = 0; ms < 5_000; ms++) {
+      refresh.soon();
+      for (const reading of readings) reading.end();
+      await vi.advanceTimersByTimeAsync(1);
+    }
+    // The first at once.
+    expect(readings).toHaveLength(6);
   });
 
   it('that failed is reported, and does not keep the next one from happening', async () => {
@@ -50,6 +62,7 @@ describe('reading lists again', () => {
     await settle();
     expect(failures).toMatchObject([{ message: 'gone' }]);
     refresh.soon();
+    await pause();
     expect(readings).toHaveLength(2);
   });
 

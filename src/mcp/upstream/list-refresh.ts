@@ -1,12 +1,16 @@
-/** Milliseconds between two readings. */
+/** Milliseconds between the end of a reading and the next one. */
 const PAUSE_MS = 1_000;
 
-/** Reads a server's lists again when they may have changed: one reading at a time, and one more when something was said meanwhile. */
+/**
+ * Reads a server's lists again when they may have changed: at once, then one reading at a time with a pause in between, since some servers say
+ * so a thousand times a second, or after each reading.
+ */
 export class ListRefresh {
   readonly #read: () => Promise<void>;
   readonly #onFailure: (error: unknown) => void;
   readonly #now: () => number;
   #reading: Promise<void> | undefined;
+  #isPausing = false;
   #again = false;
   #expiresAt: number | undefined;
 
@@ -24,7 +28,7 @@ export class ListRefresh {
 
   /** The server said that something changed. */
   soon(): void {
-    if (this.#reading !== undefined) {
+    if (this.#reading !== undefined || this.#isPausing) {
       this.#again = true;
       return;
     }
@@ -32,11 +36,16 @@ export class ListRefresh {
       .catch(this.#onFailure)
       .finally(() => {
         this.#reading = undefined;
-        if (!this.#again) return;
-        this.#again = false;
-        // A server that says so after each reading shall not be read without end.
-        setTimeout(() => this.soon(), PAUSE_MS).unref();
+        this.#isPausing = true;
+        setTimeout(() => this.#goOn(), PAUSE_MS).unref();
       });
+  }
+
+  #goOn(): void {
+    this.#isPausing = false;
+    if (!this.#again) return;
+    this.#again = false;
+    this.soon();
   }
 
   /** Reads again when the lists hold no longer; who asks meanwhile gets the old ones. */

@@ -50,7 +50,8 @@ export async function readOffer(peer: Peer, timeoutMs: number): Promise<Offer> {
   };
 }
 
-export function capabilitiesOf(peer: Peer): JsonObject | undefined {
+/** What a server, connected or known, said that it can do. */
+export function capabilitiesOf(peer: Pick<Peer, 'capabilities'>): JsonObject | undefined {
   return peer.capabilities?.[0] === 0x7b ? scanObject(peer.capabilities, 2) : undefined;
 }
 

@@ -122,6 +122,66 @@ describe('a question of a server', () => {
     ]);
   });
 
+  it('is refused at once when it may belong to a call of another client’s that was given up', async () => {
+    verifies('mcp:attribution');
+    const one = connected();
+    const [a, b] = [able('a'), able('b')];
+    await begin(one, a);
+    a.cancellation.cancel('no longer wanted');
+    await pass(0);
+    one.transport.say(ask(1));
+    expect(one.heard.ambiguous, 'with nobody calling there is nobody to take it for').toBe(0);
+    await begin(one, b);
+    one.transport.say(ask(2));
+    expect(answers(one).map(({ id }) => id)).toEqual([1, 2]);
+    expect([...a.questions, ...b.questions]).toEqual([]);
+    expect(one.heard.ambiguous).toBe(1);
+  });
+
+  it('that is held is put to nobody whose call began later, and to nobody once a call that it may belong to was given up', async () => {
+    verifies('mcp:attribution');
+    const one = connected();
+    const [askedA, askedB] = [await begin(one, able('a')), await begin(one, able('b'))];
+    one.transport.say(ask(1));
+    const c = able('c');
+    const askedC = await begin(one, c);
+    askedA.result({});
+    askedB.result({});
+    await pass(0);
+    expect(c.questions).toEqual([]);
+
+    const [d, e] = [able('d'), able('e')];
+    await begin(one, d);
+    const askedE = await begin(one, e);
+    one.transport.say(ask(2));
+    d.cancellation.cancel('no longer wanted');
+    await pass(0);
+    askedC.result({});
+    await pass(0);
+    expect(answers(one).at(-1)).toMatchObject({
+      id: 2,
+      error: { data: { lanport: 'question-unanswerable' } },
+    });
+    askedE.result({});
+    await pass(0);
+    expect([...c.questions, ...d.questions, ...e.questions]).toEqual([]);
+  });
+
+  it('that is asked twice is asked once; two calls may ask under the same id, each on its own stream', async () => {
+    const one = connected();
+    const a = able('a');
+    await begin(one, a);
+    one.transport.say(ask(1));
+    one.transport.say(ask(1));
+    expect(a.questions).toHaveLength(1);
+
+    const two = connected({ kind: 'http' });
+    const [b, c] = [able('b'), able('c')];
+    (await begin(two, b)).related(ask(1));
+    (await begin(two, c)).related(ask(1));
+    expect([b, c].map(({ questions }) => questions.length)).toEqual([1, 1]);
+  });
+
   it('of a kind that nobody knows is refused as such', async () => {
     const one = connected();
     await begin(one, able('a'));
@@ -143,8 +203,22 @@ describe('a question of a server', () => {
       one.transport.say(ask(1, method, params));
       expect(caller.questions).toEqual([]);
       expect(answers(one)).toMatchObject([
-        { id: 1, error: { code: -32021, data: { requiredCapabilities: lack } } },
+        { id: 1, error: { code: -32601, data: { requiredCapabilities: lack } } },
       ]);
+    },
+  );
+
+  it.each([
+    ['elicitation/create', { ...FORM, mode: 'url' }, { elicitation: {} }],
+    ['elicitation/create', FORM, { elicitation: { url: {} } }],
+    ['sampling/createMessage', { messages: [], tools: [] }, { sampling: {} }],
+  ])(
+    '%s %j is refused as invalid for a client that can do it in another way alone',
+    async (method, params, can) => {
+      const one = connected();
+      await begin(one, new FakeCaller('a', can));
+      one.transport.say(ask(1, method, params));
+      expect(answers(one)).toMatchObject([{ id: 1, error: { code: -32602 } }]);
     },
   );
 
@@ -214,6 +288,16 @@ describe('a question that is open', () => {
 });
 
 describe('the end of a visit to a web page', () => {
+  it('is told on the stream of the call while that is under way', async () => {
+    const one = connected();
+    const a = able('a');
+    await begin(one, a);
+    one.transport.say(ask(1, 'elicitation/create', { mode: 'url', url: 'https://x', elicitationId: 'e1' }));
+    const done = { method: 'notifications/elicitation/complete', params: { elicitationId: 'e1' } };
+    one.transport.say(done);
+    expect([a.told, a.heardLate]).toEqual([[{ jsonrpc: '2.0', ...done }], []]);
+  });
+
   it('is told once to who was sent there, even when the call is over', async () => {
     verifies('mcp:attribution');
     const one = connected();

@@ -6,34 +6,41 @@ import { errorMessage, errorObject, resultMessage } from '../wire/compose.ts';
 import type { RpcNotification, RpcRequest } from '../wire/message.ts';
 import type { ActiveCall } from './active-call.ts';
 import type { Attribution } from './attribution.ts';
+import { HeldQuestions } from './held-questions.ts';
+import { QuestionProgress } from './question-progress.ts';
 
-/** How long a question waits for the calls that it might belong to to become one, in milliseconds. */
-const HELD_MS = 5_000;
-const HELD_MAX = 100;
 const ELICITATIONS_MAX = 100;
+/**
+ * What a client answers to questions that it did not say it can be asked (2025-11-25, Roots, "Error Handling"), and to those that it can be
+ * asked in another way alone (Elicitation, "Error Handling").
+ */
+const METHOD_UNKNOWN = -32601;
+const PARAMS_INVALID = -32602;
 const NO_ROOTS = Buffer.from('{"roots":[]}');
 
 export interface ServerQuestionsDeps {
   readonly now: () => number;
-  readonly attribute: Attribution['attribute'];
-  /** Another call under way of the same client. */
-  readonly anotherOf: Attribution['anotherOf'];
+  readonly calls: Attribution;
   readonly onAmbiguous: () => void;
   /** Whether the server ends when it is refused roots. */
   readonly needsRoots: () => boolean;
-  readonly respond: (message: Buffer) => void;
+  /** Sends a message to the server. Never rejects. */
+  readonly respond: (message: Buffer) => Promise<void>;
 }
 
 interface Open {
+  /** Of the server's request, as JSON text; two calls may have the same. */
+  readonly id: string;
   /** The call that it belongs to or, when that was only a guess among several of one client, one of those that are still under way. */
   call: ActiveCall;
-  readonly isGuess: boolean;
+  /** On whose own stream it came; `undefined`: on a shared one, so that the call is a guess. */
+  readonly origin: ActiveCall | undefined;
   readonly cancellation: Cancellation;
 }
 
-interface Held {
-  readonly request: RpcRequest;
-  readonly timer: NodeJS.Timeout;
+interface Sent {
+  readonly afterwards: Caller['afterwards'];
+  readonly callId: number;
 }
 
 /**
@@ -43,71 +50,82 @@ interface Held {
  */
 export class ServerQuestions {
   readonly #deps: ServerQuestionsDeps;
-  readonly #open = new Map<string, Open>();
-  readonly #held = new Set<Held>();
+  readonly #open = new Set<Open>();
+  readonly #held: HeldQuestions;
   /** Whether roots were refused because nobody could be asked. */
   hasRefusedRoots = false;
   /** Who was sent to a web page by a server that will tell when the user is done there. */
-  readonly #elicitations = new Map<string, Caller['afterwards']>();
+  readonly #elicitations = new Map<string, Sent>();
 
   constructor(deps: ServerQuestionsDeps) {
     this.#deps = deps;
+    this.#held = new HeldQuestions(
+      (request, call) => void this.#ask(request, request.method as QuestionMethod, call, undefined),
+      (request) => this.#refuse(request, unclear()),
+    );
   }
 
   receive(request: RpcRequest, related: ActiveCall | undefined): void {
-    if (!isQuestion(request.method)) {
-      this.#refuse(request, new GatewayError('rpc-method', { method: request.method.slice(0, 100) }));
-      return;
+    if (this.#isRepeated(request, related)) return;
+    const call = related ?? this.#deps.calls.attribute();
+    if (call === 'none' || !isQuestion(request.method)) void this.#deps.respond(this.withoutCall(request));
+    else if (typeof call === 'object') void this.#ask(request, request.method, call, related);
+    else {
+      this.#deps.onAmbiguous();
+      if (call === 'haunted') this.#refuse(request, unclear());
+      else this.#held.hold(request, this.#deps.calls.calls());
     }
-    const call = related ?? this.#deps.attribute();
-    if (call === 'ambiguous') this.#hold(request);
-    else if (call === 'none') this.#withoutCall(request);
-    else void this.#ask(request, request.method, call, related === undefined);
   }
 
   /** A call is over: its questions are void, and what was held may have become clear. */
-  callEnded(call: ActiveCall): void {
+  callEnded(call: ActiveCall, answered: boolean): void {
     if (this.#open.size > 0)
-      for (const open of [...this.#open.values()])
-        if (open.call === call) this.#leave(open, 'the call is over');
-    if (this.#held.size === 0) return;
-    for (const held of [...this.#held]) {
-      if (this.#deps.attribute() === 'ambiguous') return;
-      this.#release(held);
-      this.receive(held.request, undefined);
-    }
+      for (const open of [...this.#open]) if (open.call === call) this.#leave(open, 'the call is over');
+    this.#held.callEnded(call, answered);
   }
 
   /** The call of a question is over: so is the question, unless it may be another call's. */
   #leave(open: Open, reason: string): void {
-    const another = open.isGuess ? this.#deps.anotherOf(open.call) : undefined;
+    const another = open.origin === undefined ? this.#deps.calls.anotherOf(open.call) : undefined;
     if (another === undefined) open.cancellation.cancel(reason);
     else open.call = another;
   }
 
   /** The server wants no answer to one of its questions any more. */
-  withdrawn(notification: RpcNotification): void {
+  withdrawn(notification: RpcNotification, related: ActiveCall | undefined): void {
     const id = notification.params?.slice('requestId')?.toString('utf8');
     if (id === undefined) return;
-    this.#open.get(id)?.cancellation.cancel('the server withdrew the question');
-    for (const held of [...this.#held]) if (held.request.idBytes.toString('utf8') === id) this.#release(held);
+    for (const open of [...this.#open])
+      if (open.id === id && (related === undefined || open.call === related))
+        open.cancellation.cancel('the server withdrew the question');
+    this.#held.withdraw(id);
   }
 
   /** The user is done with a web page that an earlier question led to. */
   completed(notification: RpcNotification): void {
     const id = notification.params?.string('elicitationId');
-    if (id === undefined) return;
+    const sent = id === undefined ? undefined : this.#elicitations.get(id);
+    if (sent === undefined) return;
+    this.#elicitations.delete(id!);
     const { object } = notification;
-    this.#elicitations.get(id)?.(object.bytes.subarray(object.start, object.end));
-    this.#elicitations.delete(id);
+    const message = object.bytes.subarray(object.start, object.end);
+    // While the call is under way it has a stream, which the client may have no other of.
+    const call = this.#deps.calls.get(sent.callId);
+    if (call === undefined) sent.afterwards?.(message);
+    else if (call.caller.era === 'legacy') call.caller.tell(message);
   }
 
   close(): void {
-    for (const held of [...this.#held]) this.#release(held);
-    for (const { cancellation } of [...this.#open.values()]) cancellation.cancel('the connection was closed');
+    this.#held.close();
+    for (const { cancellation } of [...this.#open]) cancellation.cancel('the connection was closed');
   }
 
-  async #ask(request: RpcRequest, method: QuestionMethod, call: ActiveCall, isGuess: boolean): Promise<void> {
+  async #ask(
+    request: RpcRequest,
+    method: QuestionMethod,
+    call: ActiveCall,
+    origin: ActiveCall | undefined,
+  ): Promise<void> {
     const { caller } = call;
     const missing = missingFor(method, request.params, caller.capabilities);
     if (missing !== undefined) {
@@ -116,23 +134,27 @@ export class ServerQuestions {
         { capability: Object.keys(missing).join(', ') },
         { data: { requiredCapabilities: missing } },
       );
-      this.#refuse(request, failure);
+      const { form, url, sampling } = caller.capabilities;
+      const isKnown = method === 'elicitation/create' ? form || url : sampling && method !== 'roots/list';
+      const code = isKnown ? PARAMS_INVALID : METHOD_UNKNOWN;
+      void this.#deps.respond(errorMessage(request.idBytes, errorObject(failure, code)));
       // The server may do without. When it fails for it, a modern client is told what to declare.
       call.refused(failure);
       return;
     }
-    const id = request.idBytes.toString('utf8');
     const cancellation = new Cancellation();
-    const open: Open = { call, isGuess, cancellation };
+    const open: Open = { id: request.idBytes.toString('utf8'), call, origin, cancellation };
     const onGivenUp = (reason: string): void => {
       if (open.call === call) this.#leave(open, reason);
     };
-    this.#open.set(id, open);
+    const token = request.params?.child('_meta')?.slice('progressToken');
+    const progress = token === undefined ? undefined : new QuestionProgress(token, this.#deps.respond);
+    this.#open.add(open);
     caller.cancellation.on(onGivenUp);
     call.questionAsked(this.#deps.now());
     try {
       const elicitationId = request.params?.string('elicitationId');
-      if (elicitationId !== undefined) this.#expectCompletion(elicitationId, caller);
+      if (elicitationId !== undefined) this.#expectCompletion(elicitationId, call);
       const { params } = request;
       const reply = await caller.ask({
         // Different for 1 and "1".
@@ -140,8 +162,10 @@ export class ServerQuestions {
         method,
         params: params?.bytes.subarray(params.start, params.end),
         cancellation,
+        onProgress: progress === undefined ? undefined : (report) => progress.report(report),
       });
-      this.#deps.respond(
+      progress?.end();
+      void this.#deps.respond(
         reply.kind === 'result'
           ? resultMessage(request.idBytes, reply.result.bytes.subarray(reply.result.start, reply.result.end))
           : errorMessage(request.idBytes, reply.error.bytes.subarray(reply.error.start, reply.error.end)),
@@ -149,25 +173,25 @@ export class ServerQuestions {
     } catch (error) {
       this.#refuse(request, asGatewayError(error));
     } finally {
+      progress?.end();
       caller.cancellation.off(onGivenUp);
       call.questionAnswered(this.#deps.now());
-      this.#open.delete(id);
+      this.#open.delete(open);
     }
   }
 
   /**
-   * A question needs a client behind a call. Roots are often asked for right after the handshake; an empty list would be taken for the roots
+   * The answer to a question that has no call: it needs a client behind one. Roots are often asked for right after the handshake; an empty list would be taken for the roots
    * of every client, so that is refused too: a server that wants them asks again in a call. One that ends over it gets the empty list.
    */
-  #withoutCall(request: RpcRequest): void {
+  withoutCall(request: RpcRequest): Buffer {
+    if (!isQuestion(request.method))
+      return refusal(request, new GatewayError('rpc-method', { method: request.method.slice(0, 100) }));
     if (request.method === 'roots/list') {
-      if (this.#deps.needsRoots()) {
-        this.#deps.respond(resultMessage(request.idBytes, NO_ROOTS));
-        return;
-      }
+      if (this.#deps.needsRoots()) return resultMessage(request.idBytes, NO_ROOTS);
       this.hasRefusedRoots = true;
     }
-    this.#refuse(
+    return refusal(
       request,
       new GatewayError('question-unanswerable', {
         reason: 'no call of a client is under way, so there is nobody to ask',
@@ -175,41 +199,34 @@ export class ServerQuestions {
     );
   }
 
-  #hold(request: RpcRequest): void {
-    this.#deps.onAmbiguous();
-    const unclear = new GatewayError('question-unanswerable', {
-      reason:
-        'calls of several clients are under way on this connection, and nothing says whose question it is',
-    });
-    if (this.#held.size >= HELD_MAX) {
-      this.#refuse(request, unclear);
-      return;
-    }
-    const held: Held = {
-      request,
-      timer: setTimeout(() => {
-        this.#held.delete(held);
-        this.#refuse(request, unclear);
-      }, HELD_MS),
-    };
-    held.timer.unref();
-    this.#held.add(held);
-  }
-
-  #release(held: Held): void {
-    clearTimeout(held.timer);
-    this.#held.delete(held);
+  /** Whether it is open already: the answer to the first is the answer to both. */
+  #isRepeated(request: RpcRequest, related: ActiveCall | undefined): boolean {
+    const id = request.idBytes.toString('utf8');
+    if (related === undefined && this.#held.has(id)) return true;
+    for (const open of this.#open) if (open.id === id && open.origin === related) return true;
+    return false;
   }
 
   #refuse(request: RpcRequest, error: GatewayError): void {
-    this.#deps.respond(errorMessage(request.idBytes, errorObject(error)));
+    void this.#deps.respond(refusal(request, error));
   }
 
-  #expectCompletion(id: string, caller: Caller): void {
+  #expectCompletion(id: string, { id: callId, caller }: ActiveCall): void {
     if (this.#elicitations.size >= ELICITATIONS_MAX)
       this.#elicitations.delete(this.#elicitations.keys().next().value!);
-    this.#elicitations.set(id, caller.afterwards);
+    this.#elicitations.set(id, { afterwards: caller.afterwards, callId });
   }
+}
+
+function refusal(request: RpcRequest, error: GatewayError): Buffer {
+  return errorMessage(request.idBytes, errorObject(error));
+}
+
+function unclear(): GatewayError {
+  return new GatewayError('question-unanswerable', {
+    reason:
+      'calls of several clients are under way on this connection, and nothing says whose question it is',
+  });
 }
 
 function asGatewayError(error: unknown): GatewayError {

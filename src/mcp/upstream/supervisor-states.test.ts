@@ -51,7 +51,7 @@ describe('a server', () => {
   });
 
   it('that cannot be started is tried again after 1, 2, 4 and 8 seconds, then parked with a try after 16 and one a minute', async () => {
-    verifies('mcp:supervision');
+    verifies('mcp:supervision', 'pain:09-retry-storms');
     const one = broken();
     await one.supervisor.start();
     const waits: number[] = [];
@@ -129,7 +129,7 @@ describe('a server', () => {
   });
 
   it('that refuses our credentials is parked and not tried again by itself', async () => {
-    verifies('mcp:supervision');
+    verifies('mcp:supervision', 'pain:09-retry-storms');
     const one = broken(new UpstreamFailure('auth', 'HTTP 401', { status: 401 }));
     await one.supervisor.start();
     expect(one.supervisor.status()).toMatchObject({ state: 'parked', starts: 1 });
@@ -177,7 +177,7 @@ describe('a server', () => {
 
 describe('a server that nobody uses', () => {
   it('is ended after its time and started by the next call', async () => {
-    verifies('mcp:supervision');
+    verifies('mcp:supervision', 'pain:06-idle-servers');
     const one = supervise({ idleShutdownMs: 30_000 });
     await one.supervisor.start();
     await pass(29_000);

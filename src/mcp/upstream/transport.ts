@@ -27,8 +27,11 @@ export interface TransportEvents {
   readonly signal: AbortSignal;
   /** A notification that came on no request's own stream. */
   onNotification(notification: RpcNotification): void;
-  /** A request of the server's that came on no request's own stream; `ping` is answered by the transport. */
-  onRequest(request: RpcRequest): void;
+  /**
+   * A request of the server's that came on no call's own stream; `ping` is answered by the transport. `answer` sends the response, also while
+   * the first contact is still under way. `isOurs`: it came on the stream of a request of our own, so that it is about no call.
+   */
+  onRequest(request: RpcRequest, answer: (message: Buffer) => void, isOurs?: boolean): void;
   /** A reply to a request that was given up, where that can be told. */
   onLateReply?(id: number): void;
   /** The transport is gone for good; called at most once, never after `close`. */

@@ -75,7 +75,7 @@ describe('watching resources of a legacy server', () => {
     const one = legacy();
     one.upstream.answers['resources/subscribe'] = () => new FakeError(-32602);
     watches.begin(one.connection);
-    await expect(watches.add('a')).rejects.toMatchObject({ kind: 'protocol' });
+    await expect(watches.add('a')).rejects.toMatchObject({ code: 'rpc-params' });
     expect(watches.size).toBe(0);
     expect(said(one)).toEqual(['subscribe a']);
   });
@@ -105,7 +105,11 @@ describe('watching resources of a legacy server', () => {
 describe('listening to a modern server', () => {
   const modern = (
     kind: 'stdio' | 'http' = 'http',
-    capabilities: Record<string, unknown> = { tools: { listChanged: true }, prompts: {}, resources: {} },
+    capabilities: Record<string, unknown> = {
+      tools: { listChanged: true },
+      prompts: {},
+      resources: { subscribe: true },
+    },
   ) => connected({ era: 'modern', kind, capabilities });
   const wanted = ({ params }: FakeRequest) => params['notifications'];
   const ack = (request: FakeRequest) =>
@@ -122,6 +126,16 @@ describe('listening to a modern server', () => {
       toolsListChanged: true,
       resourceSubscriptions: ['a'],
     });
+  });
+
+  it('asks for no resources where it tells of none, and says so', async () => {
+    const { watches } = watched();
+    const one = modern('http', { tools: { listChanged: true }, resources: {} });
+    watches.begin(one.connection);
+    await one.upstream.next(LISTEN);
+    await expect(watches.add('a')).rejects.toMatchObject({ code: 'rpc-params' });
+    expect(watches.size).toBe(0);
+    expect(one.upstream.count(LISTEN)).toBe(1);
   });
 
   it('over HTTP keeps the old stream until the new one has said its first word', async () => {
@@ -206,7 +220,7 @@ describe('listening to a modern server', () => {
 
   it('ends with the connection, and with the last thing that is watched', async () => {
     const { watches } = watched();
-    const one = modern('http', { resources: {} });
+    const one = modern('http', { resources: { subscribe: true } });
     watches.begin(one.connection);
     expect(one.upstream.count(LISTEN)).toBe(0);
     await watches.add('a');

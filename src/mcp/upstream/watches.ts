@@ -1,3 +1,4 @@
+import { GatewayError } from '../../core/errors.ts';
 import { objectText } from '../wire/compose.ts';
 import { outboundRequest } from '../wire/outbound.ts';
 import { Cancellation } from '../../core/cancellation.ts';
@@ -41,7 +42,7 @@ export class Watches {
     return this.#counts.size;
   }
 
-  /** Counts a watcher of `uri` in. Rejects with UpstreamFailure when the server refuses; then nothing was counted. */
+  /** Counts a watcher of `uri` in. Rejects with UpstreamFailure, or GatewayError when the server refuses; then nothing was counted. */
   async add(uri: string): Promise<void> {
     const isFirst = !this.#counts.has(uri);
     this.#counts.set(uri, (this.#counts.get(uri) ?? 0) + 1);
@@ -105,12 +106,12 @@ export class Watches {
 
   async #subscribe(connection: Connection, uri: string): Promise<void> {
     if (connection.peer.era === 'modern') {
+      if (!connection.offers('resources', 'subscribe')) throw refused('it tells of no changes of resources');
       this.#listen(connection);
       return;
     }
     const reply = await connection.ask('resources/subscribe', uriParams(uri), SUBSCRIBE_MS);
-    if (reply.kind === 'error')
-      throw new UpstreamFailure('protocol', `it refused "resources/subscribe": ${errorText(reply)}`);
+    if (reply.kind === 'error') throw refused(errorText(reply));
   }
 
   /** Opens the one stream of a modern server anew (2026-07-28, "Subscriptions"); the old one ends when the new one is open. */
@@ -201,6 +202,13 @@ export class Watches {
   #trouble(error: unknown): void {
     this.#onTrouble(error instanceof Error ? error.message : String(error));
   }
+}
+
+/** It is no trouble of the server's: the client asked for something that is not to be had. */
+function refused(reason: string): GatewayError {
+  return new GatewayError('rpc-params', {
+    reason: `its server refuses to have this resource watched: ${reason}`,
+  });
 }
 
 function uriParams(uri: string): Buffer {

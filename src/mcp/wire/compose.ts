@@ -15,6 +15,11 @@ export function resultMessage(idBytes: Buffer, result: Buffer): Buffer {
   return Buffer.concat([RESULT_HEAD, idBytes, RESULT_MIDDLE, result, CLOSE]);
 }
 
+/** The answer to a `ping`. */
+export function pong({ idBytes }: { readonly idBytes: Buffer }): Buffer {
+  return resultMessage(idBytes, NOTHING);
+}
+
 /** The same in parts, for results so large that copying them would cost more than all else. */
 export function resultParts(idBytes: Buffer, result: Buffer): readonly Buffer[] {
   return [RESULT_HEAD, idBytes, RESULT_MIDDLE, result, CLOSE];
@@ -26,6 +31,7 @@ export function errorMessage(idBytes: Buffer | undefined, error: Buffer): Buffer
 }
 
 const NULL = Buffer.from('null');
+const NOTHING = Buffer.from('{}');
 
 /** A request with our own numeric id. `params` is JSON text or absent. */
 export function requestMessage(id: number, method: string, params: Buffer | undefined): Buffer {
@@ -43,24 +49,35 @@ export function notificationMessage(method: string, params?: Buffer): Buffer {
 }
 
 /** The JSON text of an error object for a GatewayError. */
-export function errorObject(error: GatewayError): Buffer {
+export function errorObject(error: GatewayError, code: number = error.rpcCode): Buffer {
   return Buffer.from(
-    JSON.stringify({
-      code: error.rpcCode,
-      message: error.message,
-      data: { ...error.data, lanport: error.code, retryable: error.retryable },
-    }),
+    JSON.stringify(
+      {
+        code,
+        message: error.message,
+        data: { ...error.data, lanport: error.code, retryable: error.retryable },
+      },
+      wellFormed,
+    ),
   );
+}
+
+/** Texts are cut, and clients write what they like: half of a surrogate pair in an escape is JSON that strict readers refuse (RFC 8259, section 8.2). */
+function wellFormed(_key: string, value: unknown): unknown {
+  return typeof value === 'string' ? value.toWellFormed() : value;
 }
 
 /** The JSON text of a tool result that tells the model what went wrong. `code` goes into `_meta` for programs. */
 export function toolErrorResult(text: string, code: ErrorCode): Buffer {
   return Buffer.from(
-    JSON.stringify({
-      content: [{ type: 'text', text }],
-      isError: true,
-      _meta: { 'lanport/error': code, 'lanport/retryable': ERRORS[code].retryable },
-    }),
+    JSON.stringify(
+      {
+        content: [{ type: 'text', text }],
+        isError: true,
+        _meta: { 'lanport/error': code, 'lanport/retryable': ERRORS[code].retryable },
+      },
+      wellFormed,
+    ),
   );
 }
 
@@ -76,18 +93,26 @@ export function objectText(members: readonly (readonly [string, Buffer | undefin
   return Buffer.concat(parts);
 }
 
-/** The object's text without the members that `drop` names; the very same bytes when there are none of them. */
-export function withoutMembers(object: JsonObject, drop: (key: string) => boolean): Buffer {
+/**
+ * The object's text without the members that `drop` names, and with another value for the one that `changed` names: none when that is an
+ * empty object. The very same bytes when there is nothing to do.
+ */
+export function withoutMembers(
+  object: JsonObject,
+  drop: (key: string) => boolean,
+  changed?: readonly [name: string, value: Buffer],
+): Buffer {
   const whole = object.bytes.subarray(object.start, object.end);
-  if (!object.keys.some(drop)) return whole;
+  if (changed === undefined && !object.keys.some(drop)) return whole;
   const parts: Buffer[] = [OPEN];
   for (let at = 0; at < object.keys.length; at++) {
-    if (drop(object.keys[at]!) || object.isVoid(at)) continue;
+    const key = object.keys[at]!;
+    if (drop(key) || object.isVoid(at)) continue;
+    const value =
+      key === changed?.[0] ? changed[1] : object.bytes.subarray(object.starts[at], object.ends[at]);
+    if (value === changed?.[1] && value.length <= OPEN.length + CLOSE.length) continue;
     if (parts.length > 1) parts.push(COMMA);
-    parts.push(
-      Buffer.from(`${JSON.stringify(object.keys[at])}:`),
-      object.bytes.subarray(object.starts[at], object.ends[at]),
-    );
+    parts.push(Buffer.from(`${JSON.stringify(key)}:`), value);
   }
   parts.push(CLOSE);
   return Buffer.concat(parts);

@@ -4,6 +4,8 @@ import { firstByte, type JsonObject, JsonSyntaxError, scanArray, scanObject } fr
 
 /** Depth to which a message's objects are indexed: the message, its params or result, and their `_meta`. */
 const INDEX_DEPTH = 3;
+/** First byte of `null`. */
+const NULL = 0x6e;
 
 export type RpcId = string | number;
 
@@ -54,8 +56,24 @@ export function idIn(bytes: Buffer): Buffer | undefined {
   }
 }
 
-/** Reads one message, or the messages of a batch (2025-03-26 only; the caller decides whether it takes them). */
-export function readMessages(bytes: Buffer): {
+/** The id of the reply that `bytes` are meant to be, when they are none: a result that is no object, for instance. */
+export function brokenReplyId(bytes: Buffer): RpcId | undefined {
+  try {
+    const object = scanObject(bytes, 1);
+    return object.has('method') ? undefined : readId(object);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Messages that a batch of a client may have. */
+export const BATCH_MESSAGES_MAX = 100;
+
+/** Reads one message, or the messages of a batch (2025-03-26 only; the caller decides whether it takes them, and how many). */
+export function readMessages(
+  bytes: Buffer,
+  messagesMax = Infinity,
+): {
   readonly batch: boolean;
   readonly messages: readonly RpcMessage[];
 } {
@@ -68,6 +86,8 @@ export function readMessages(bytes: Buffer): {
     throw syntaxError(error);
   }
   if (elements.length === 0) throw new GatewayError('rpc-invalid', { reason: 'an empty batch' });
+  if (elements.length > messagesMax)
+    throw new GatewayError('rpc-invalid', { reason: `a batch of more than ${messagesMax} messages` });
   return { batch: true, messages: elements.map(readMessage) };
 }
 
@@ -87,7 +107,8 @@ function interpret(object: JsonObject): RpcMessage {
     return reply(object);
   }
   const params = object.child('params');
-  if (params === undefined && object.has('params'))
+  // Some write members that they leave out as null.
+  if (params === undefined && object.has('params') && object.slice('params')?.[0] !== NULL)
     throw new GatewayError('rpc-invalid', { reason: '"params" must be an object' });
   if (!object.has('id')) return { kind: 'notification', object, method, params };
   const id = readId(object);

@@ -1,8 +1,9 @@
 import type { JsonObject } from '../../core/json-scan.ts';
-import { withMember, withoutMembers } from './compose.ts';
+import { withoutMembers } from './compose.ts';
+import { META_SERVER } from './era.ts';
 import type { Era } from './revisions.ts';
 
-/** Members of a modern result that a legacy client does not know and that hold for the upstream hop only. */
+/** Members of results that mean something in the modern era alone. */
 const MODERN_ONLY: ReadonlySet<string> = new Set(['resultType', 'ttlMs', 'cacheScope']);
 
 /** Methods whose modern results say how long they may be kept (2026-07-28, "Caching"). */
@@ -14,20 +15,33 @@ const CACHED: ReadonlySet<string> = new Set([
   'resources/templates/list',
 ]);
 
-/** A server's result in the words of the client's era; the very same bytes where nothing must change. */
-export function resultFor(era: Era, method: string, result: JsonObject): Buffer {
-  if (era === 'legacy') return withoutMembers(result, (key) => MODERN_ONLY.has(key));
+/**
+ * A server's result in the words of the client's era; the very same bytes where nothing must change. What a modern server says of itself
+ * holds for the upstream hop: towards the client the gateway is the server (2026-07-28, `_meta`, "serverInfo").
+ */
+export function resultFor(era: Era, serverEra: Era, method: string, result: JsonObject): Buffer {
+  const meta = serverEra === 'modern' ? result.child('_meta') : undefined;
+  const named =
+    meta?.has(META_SERVER) === true ? withoutMembers(meta, (key) => key === META_SERVER) : undefined;
+  // Between the eras these members are somebody's own, or of no use.
+  const drops = (key: string): boolean => era !== serverEra && MODERN_ONLY.has(key);
+  const kept = withoutMembers(result, drops, named === undefined ? undefined : ['_meta', named]);
+  if (era === 'legacy') return kept;
   const missing: string[] = [];
-  if (!result.has('resultType')) missing.push('"resultType":"complete"');
+  const lacks = (key: string): boolean => !result.has(key) || drops(key);
+  if (lacks('resultType')) missing.push('"resultType":"complete"');
   // What a server says nothing of may change at any moment, and may be meant for this client alone.
-  if (CACHED.has(method) && result.string('resultType') !== 'input_required') {
-    if (!result.has('ttlMs')) missing.push('"ttlMs":0');
-    if (!result.has('cacheScope')) missing.push('"cacheScope":"private"');
+  if (CACHED.has(method) && (lacks('resultType') || result.string('resultType') !== 'input_required')) {
+    if (lacks('ttlMs')) missing.push('"ttlMs":0');
+    if (lacks('cacheScope')) missing.push('"cacheScope":"private"');
   }
-  return missing.length === 0
-    ? result.bytes.subarray(result.start, result.end)
-    : withMember(result, missing.join(','));
+  if (missing.length === 0) return kept;
+  const isEmpty = result.keys.length === 0 || kept.length === EMPTY_BYTES;
+  return Buffer.concat([Buffer.from(`{${missing.join(',')}${isEmpty ? '' : ','}`), kept.subarray(1)]);
 }
+
+/** Of an object that nothing was left of. */
+const EMPTY_BYTES = 2;
 
 /** Codes that an era does not have, each with what it says instead (2026-07-28, "Error codes"). */
 const TRANSLATED: Readonly<Record<Era, ReadonlyMap<unknown, number>>> = {

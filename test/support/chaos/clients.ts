@@ -70,7 +70,7 @@ function ofSdk(
   callTool: (params: CallParams, signal: AbortSignal) => Promise<unknown>,
 ): ChaosClient {
   // Without a handler the SDKs throw what their streams report into the process.
-  client.onerror = () => undefined;
+  Object.assign(client, { onerror: () => undefined });
   return {
     kind,
     list: async (signal) => (await client.listTools({}, { signal })).tools.map(({ name }) => name),

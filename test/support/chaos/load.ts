@@ -44,7 +44,8 @@ export class Worker {
   readonly #seen: Seen;
   readonly #misplaced: string[] = [];
   #client: ChaosClient | undefined;
-  #abort = new AbortController();
+  /** Of each request in flight, for itself alone: SDKs keep listening to the signal of a call that is over. */
+  readonly #aborts = new Set<AbortController>();
   #sent = 0;
 
   constructor(
@@ -72,8 +73,7 @@ export class Worker {
 
   /** Gives up what is in flight: after the gateway was killed, nobody answers it. SDK clients would wait for their own deadline. */
   giveUp(): void {
-    this.#abort.abort(new Error('aborted: the gateway was restarted'));
-    this.#abort = new AbortController();
+    for (const abort of this.#aborts) abort.abort(new Error('aborted: the gateway was restarted'));
   }
 
   /** Sends so many requests, with a pause before each. */
@@ -117,7 +117,9 @@ export class Worker {
     const { tool, args } = write ? { tool: 'write', args: { nonce } } : server.echo(nonce, this.#random);
     const from = performance.now();
     const meta = { traceparent: `00-${traceId}-00000000000000f1-01` };
-    const outcome = await client.call(`${server.name}-${tool}`, args, meta, this.#patience());
+    const outcome = await this.#patiently((signal) =>
+      client.call(`${server.name}-${tool}`, args, meta, signal),
+    );
     const to = performance.now();
     this.#seen.calls.push({
       nonce,
@@ -137,7 +139,7 @@ export class Worker {
     const from = performance.now();
     const seen = { client: this.kind, from };
     try {
-      const names = await client.list(this.#patience());
+      const names = await this.#patiently((signal) => client.list(signal));
       this.#seen.lists.push({ ...seen, to: performance.now(), names, failure: undefined });
     } catch (error) {
       const failure = failureOutcome(error);
@@ -163,7 +165,15 @@ export class Worker {
     return this.#client;
   }
 
-  #patience(): AbortSignal {
-    return AbortSignal.any([this.#abort.signal, AbortSignal.timeout(PATIENCE_MS)]);
+  async #patiently<T>(act: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const abort = new AbortController();
+    this.#aborts.add(abort);
+    const timer = setTimeout(() => abort.abort(new Error('aborted: timed out')), PATIENCE_MS);
+    try {
+      return await act(abort.signal);
+    } finally {
+      clearTimeout(timer);
+      this.#aborts.delete(abort);
+    }
   }
 }

@@ -28,7 +28,7 @@ export function resultOutcome(result: ToolResult): Outcome {
 }
 
 export function messageOutcome({ result, error }: RpcMessage): Outcome {
-  if (result !== undefined) return resultOutcome(result as ToolResult);
+  if (result !== undefined) return resultOutcome(result);
   const code = error?.data?.['lanport'];
   return {
     kind: 'error',

@@ -12,7 +12,7 @@ import { INSPECTOR_ENV } from './inspector.ts';
 import { type Seen, Worker } from './load.ts';
 import { descendantsOf, isRunning, type ProcessSeen } from './processes.ts';
 import { type ChaosServer, connectorServer, httpServer, stdioServer } from './servers.ts';
-import { calm, chaos, heal, load, sleep } from './stages.ts';
+import { calm, chaos, everyoneServed, load, sleep } from './stages.ts';
 import type { Outage } from './verdict.ts';
 
 /** What a run has shown. */
@@ -23,7 +23,7 @@ export interface Evidence extends Seen {
   /** Names of the tools before anything went wrong. */
   readonly tools: readonly string[];
   readonly misplaced: readonly string[];
-  /** Calls that failed when everything was whole again. */
+  /** Calls that failed to the last when everything was whole again. */
   readonly notHealed: readonly string[];
   readonly idle: { readonly before: Holdings; readonly after: Holdings };
   /** After each of two equal loads. */
@@ -132,7 +132,7 @@ async function runStages(
     });
     const tools = await stage('calm', () => calm(workers, servers, gateway));
     const broken = await stage('chaos', () => chaos(gateway, workers, servers, seededRandom(seed)));
-    const notHealed = await stage('heal', () => heal(workers, servers));
+    const notHealed = await stage('heal', () => everyoneServed(workers, servers));
     const loads: Holdings[] = [];
     for (const name of ['first load', 'second load']) {
       await stage(name, () => load(workers, servers));

@@ -99,7 +99,7 @@ export class FakeTransport implements Transport {
   say(message: Readonly<Record<string, unknown>>): void {
     const read = messageOf(message);
     if (read.kind === 'notification') this.events.onNotification(read);
-    else if (read.kind === 'request') this.events.onRequest(read);
+    else if (read.kind === 'request') this.events.onRequest(read, (answer) => void this.notify(answer));
   }
 
   /** The server dies; what was under way may have taken effect. */
@@ -210,16 +210,6 @@ const LEGACY: Readonly<Record<string, FakeAnswer>> = {
   'logging/setLevel': () => ({}),
   'resources/subscribe': () => ({}),
   'resources/unsubscribe': () => ({}),
-};
-
-/** What a modern server answers instead. */
-export const MODERN: Readonly<Record<string, FakeAnswer>> = {
-  'server/discover': () => ({
-    resultType: 'complete',
-    supportedVersions: ['2026-07-28'],
-    capabilities: { tools: { listChanged: true }, resources: {} },
-  }),
-  'tools/list': () => ({ resultType: 'complete', ...TOOLS }),
 };
 
 /** A message as the wire reader sees it. */

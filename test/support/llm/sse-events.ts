@@ -5,7 +5,7 @@ export interface SseEvent {
 
 /** The events in bytes of a stream, as a strict client splits them. Throws on anything that is not a whole event. */
 export function sseEvents(bytes: Buffer | string): readonly SseEvent[] {
-  const text = bytes.toString();
+  const text = bytes.toString().replaceAll('\r\n', '\n');
   if (text === '') return [];
   if (!text.endsWith('\n\n')) throw new Error('The bytes do not end with a whole event.');
   return text

@@ -1,5 +1,6 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Arrivals } from '../arrivals.ts';
 import { bodyOf } from '../upstreams/listen.ts';
 
 export type Json = Readonly<Record<string, unknown>>;
@@ -62,14 +63,12 @@ export const plainTool = (name: string, more: Json = {}): Json => ({
 export const textResult = (text: string): Json => ({ content: [{ type: 'text', text }] });
 
 export async function startScripted(script: Script = {}): Promise<ScriptedServer> {
-  const received: Received[] = [];
+  const received = new Arrivals<Received>();
   const given = new Set<Received>();
-  const waiting = new Set<() => void>();
   const listener = createServer(async (request, response) => {
     const text = await bodyOf(request);
     const one = receivedOf(request.method ?? '', request.headers, text, response);
-    received.push(one);
-    for (const look of waiting) look();
+    received.add(one);
     const answer = script.answers?.[one.method] ?? commonAnswers(script)[one.method];
     if (answer !== undefined) {
       const result = await answer(one);
@@ -83,19 +82,13 @@ export async function startScripted(script: Script = {}): Promise<ScriptedServer
   return {
     url: `http://127.0.0.1:${port}/mcp`,
     port,
-    received,
-    all: (method) => received.filter((one) => one.method === method),
+    received: received.all,
+    all: (method) => received.all.filter((one) => one.method === method),
     next: (method, fits = () => true) =>
-      new Promise((resolve) => {
-        const look = (): void => {
-          const found = received.find((one) => one.method === method && !given.has(one) && fits(one));
-          if (found === undefined) return;
-          waiting.delete(look);
-          given.add(found);
-          resolve(found);
-        };
-        waiting.add(look);
-        look();
+      received.first((one) => {
+        const isNext = one.method === method && !given.has(one) && fits(one);
+        if (isNext) given.add(one);
+        return isNext;
       }),
     [Symbol.asyncDispose]: () =>
       new Promise((resolve) => {

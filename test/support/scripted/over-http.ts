@@ -3,18 +3,31 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { bodyOf } from '../upstreams/listen.ts';
 import { Asked } from './asked.ts';
-import { type Inbox, isModern, type Json, type Link, type Message, type Said } from './scripted-server.ts';
+import {
+  type Inbox,
+  isModern,
+  type Json,
+  type Link,
+  type Message,
+  refuseNothing,
+  type Said,
+} from './scripted-server.ts';
 
 /** A session of streamable HTTP, a stream of HTTP+SSE or, on a stateless server, everything there is. */
 class Session implements Link {
   readonly id = randomUUID();
   readonly asked = new Asked();
+  readonly closed: Promise<void>;
+  #close: () => void = () => undefined;
   readonly #inbox: Inbox;
   readonly #early: unknown[] = [];
   #stream: ServerResponse | undefined;
 
   constructor(inbox: Inbox) {
     this.#inbox = inbox;
+    this.closed = new Promise((resolve) => {
+      this.#close = resolve;
+    });
     inbox.links.add(this);
   }
 
@@ -36,6 +49,7 @@ class Session implements Link {
   kill(): void {
     this.#inbox.links.delete(this);
     this.#stream?.destroy();
+    this.#close();
   }
 }
 
@@ -56,7 +70,7 @@ function onPost(
   const id = JSON.stringify(message.id);
   const opening = message.method === 'initialize' ? { 'mcp-session-id': session.id } : {};
   const say = (one: unknown): void => {
-    if (!response.headersSent) response.writeHead(200, STREAM);
+    if (!response.headersSent) response.writeHead(200, { ...STREAM, ...opening });
     response.write(event(one));
   };
   const answer = (body: string, status: number): void => {
@@ -81,6 +95,8 @@ function onPost(
         }),
         code === -32022 || code === -32601 ? 400 : 200,
       ),
+    refuse: (status, body) =>
+      void response.writeHead(status, { 'content-type': 'application/json' }).end(body),
     ask: (method, params, asId) => session.asked.put(say, method, params, asId),
     closed: new Promise((resolve) => {
       response.once('close', resolve);
@@ -101,6 +117,7 @@ function onStream(message: Message, text: string, request: IncomingMessage, sess
     replyText: (result) => session.say(`${head},"result":${result}}`),
     fail: (code, words, data) =>
       session.say(`${head},"error":${JSON.stringify({ code, message: words, ...(data && { data }) })}}`),
+    refuse: refuseNothing,
     ask: (method, params, id) => session.asked.put((one) => session.say(one), method, params, id),
     closed: new Promise(() => undefined),
   };
@@ -153,7 +170,7 @@ export async function serveHttp(inbox: Inbox): Promise<{ readonly entry: Json; c
     else if (request.method === 'POST') post(text, request, response);
     else {
       sessionOf(request)?.kill();
-      response.writeHead(200).end();
+      if (!inbox.isStubborn) response.writeHead(200).end();
     }
   });
   await new Promise<void>((resolve) => {

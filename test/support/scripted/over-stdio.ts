@@ -2,14 +2,15 @@ import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Asked } from './asked.ts';
-import type { Inbox, Json, Link, Message } from './scripted-server.ts';
+import { type Inbox, type Json, type Link, type Message, refuseNothing } from './scripted-server.ts';
 
 const NEVER = new Promise<void>(() => undefined);
 
 /** The gateway starts `pipe.ts`, whose standard input and output end here. */
 export async function serveStdio(inbox: Inbox): Promise<{ readonly entry: Json; close(): Promise<void> }> {
   const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
+  // What is said together arrives together, as it would through a pipe.
+  const server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
     const asked = new Asked();
     const write = (text: string): void => void socket.write(`${text}\n`);
@@ -19,6 +20,9 @@ export async function serveStdio(inbox: Inbox): Promise<{ readonly entry: Json; 
       say,
       ask: (method, params) => asked.put(say, method, params),
       kill: () => void socket.destroy(),
+      closed: new Promise((resolve) => {
+        socket.once('close', () => resolve());
+      }),
     };
     inbox.links.add(link);
     socket.on('error', () => undefined);
@@ -41,6 +45,7 @@ export async function serveStdio(inbox: Inbox): Promise<{ readonly entry: Json; 
         fail: (code, text_, data) =>
           write(`${head},"error":${JSON.stringify({ code, message: text_, ...(data && { data }) })}}`),
         say,
+        refuse: refuseNothing,
         ask: (method, params, id) => asked.put(say, method, params, id),
         closed: NEVER,
       });
@@ -51,7 +56,10 @@ export async function serveStdio(inbox: Inbox): Promise<{ readonly entry: Json; 
   });
   const { port } = server.address() as AddressInfo;
   return {
-    entry: { command: process.execPath, args: [join(import.meta.dirname, 'pipe.ts'), String(port)] },
+    entry: {
+      command: process.execPath,
+      args: [join(import.meta.dirname, 'pipe.ts'), String(port), ...(inbox.isStubborn ? ['stubborn'] : [])],
+    },
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

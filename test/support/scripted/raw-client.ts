@@ -134,7 +134,7 @@ export class LegacyRaw {
       url,
       'POST',
       headers,
-      body({ id: ++lastId, method: 'initialize', params }),
+      messageText({ id: ++lastId, method: 'initialize', params }),
     );
     const { result } = await answer.reply();
     const session = {
@@ -149,7 +149,7 @@ export class LegacyRaw {
 
   /** Sends a request; resolves with the head of its answer. */
   send(method: string, params?: Json, id: string | number = ++lastId): Promise<RawAnswer> {
-    return rawRequest(this.#url, 'POST', this.#headers, body({ id, method, params }));
+    return rawRequest(this.#url, 'POST', this.#headers, messageText({ id, method, params }));
   }
 
   /** Sends a request and waits for its reply. */
@@ -158,12 +158,12 @@ export class LegacyRaw {
   }
 
   async tell(method: string, params?: Json): Promise<void> {
-    await (await rawRequest(this.#url, 'POST', this.#headers, body({ method, params }))).ended;
+    await (await rawRequest(this.#url, 'POST', this.#headers, messageText({ method, params }))).ended;
   }
 
   /** Replies to a request of the gateway's. */
   async reply(id: string | number | undefined, outcome: Pick<Message, 'result' | 'error'>): Promise<void> {
-    await (await rawRequest(this.#url, 'POST', this.#headers, body({ id, ...outcome }))).ended;
+    await (await rawRequest(this.#url, 'POST', this.#headers, messageText({ id, ...outcome }))).ended;
   }
 
   listen(): Promise<RawAnswer> {
@@ -215,7 +215,7 @@ export class ModernRaw {
         'mcp-method': method,
         ...(typeof name === 'string' ? { 'mcp-name': name } : {}),
       },
-      body({
+      messageText({
         id,
         method,
         params: {
@@ -237,6 +237,6 @@ export class ModernRaw {
   }
 }
 
-function body(message: Json): string {
+function messageText(message: Json): string {
   return JSON.stringify({ jsonrpc: '2.0', ...message });
 }

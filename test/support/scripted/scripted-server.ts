@@ -27,6 +27,8 @@ export interface Link {
   ask(method: string, params?: Json): Promise<Message>;
   /** Ends it as if the server had died. */
   kill(): void;
+  /** Resolves when the other end is gone: of a program, when that has ended. */
+  readonly closed: Promise<void>;
 }
 
 /** One message that the server was sent. */
@@ -41,6 +43,8 @@ export interface Said {
   /** Answers it with a result that is written here. */
   replyText(result: string): void;
   fail(code: number, message: string, data?: Json): void;
+  /** Answers with an HTTP status and a body; over streamable HTTP only. */
+  refuse(status: number, body: string): void;
   /** Says something on the request's own stream, where it has one. */
   say(message: unknown): void;
   /** Asks the client on the request's own stream, where it has one. */
@@ -70,6 +74,8 @@ export interface ScriptedServer extends AsyncDisposable {
 export interface Inbox {
   readonly kind: ScriptedKind;
   readonly links: Set<Link>;
+  /** A program that goes on when its input ends and when it is told to stop; over HTTP, `DELETE` is never answered. */
+  readonly isStubborn: boolean;
   /** Streams of `subscriptions/listen`. */
   readonly listening: Map<Said, () => void>;
   received(said: Said): void;
@@ -79,11 +85,12 @@ export interface ScriptedOptions {
   readonly offer?: Offer;
   /** Methods that the test answers itself, although the server could. */
   readonly manual?: readonly string[];
+  readonly isStubborn?: boolean;
 }
 
 export async function startScripted(
   kind: ScriptedKind,
-  { offer = {}, manual = [] }: ScriptedOptions = {},
+  { offer = {}, manual = [], isStubborn = false }: ScriptedOptions = {},
 ): Promise<ScriptedServer> {
   const said: Said[] = [];
   const taken = new Set<Said>();
@@ -91,6 +98,7 @@ export async function startScripted(
   const catalogue = new Catalogue(kind, offer);
   const inbox: Inbox = {
     kind,
+    isStubborn,
     links: new Set(),
     listening: new Map(),
     received(one) {
@@ -129,6 +137,15 @@ export async function startScripted(
     },
     [Symbol.asyncDispose]: served.close,
   };
+}
+
+export function refuseNothing(): never {
+  throw new Error('only over streamable HTTP an answer has a status');
+}
+
+/** The progress token that a message was sent with. */
+export function progressTokenOf({ params }: Message): unknown {
+  return (params?.['_meta'] as Json | undefined)?.['progressToken'];
 }
 
 export const SUBSCRIPTION = 'io.modelcontextprotocol/subscriptionId';

@@ -1,9 +1,10 @@
 import type { AnswerEvent } from '../../conversation/answer.ts';
 import { isList, isObject, numberOf, textOf } from '../../conversation/json.ts';
-import type { Json, JsonObject, Seal } from '../../conversation/parts.ts';
+import type { Json, JsonObject, Part, Seal } from '../../conversation/parts.ts';
 import { CallReader } from './call-reader.ts';
 import { readErrorObject } from './errors.ts';
-import { audioMediaType, urlSource } from './media.ts';
+import { AudioReader } from './audio-reader.ts';
+import { urlSource } from './media.ts';
 import { readCitation, thoughtText } from './read-parts.ts';
 import { detailSeal, readBlock, readDetail, readSignature } from './sealed.ts';
 import { readStop } from './stop.ts';
@@ -23,7 +24,7 @@ export class CompletionReader {
   #textBefore = 0;
   #textLength = 0;
   #hasRefusal = false;
-  #audio: { members: Record<string, Json | undefined>; data: Buffer[]; transcript: string } | undefined;
+  readonly #audio = new AudioReader();
   #sources: readonly Json[] = [];
   #hasAnnotations = false;
   #finished: JsonObject | undefined;
@@ -56,7 +57,7 @@ export class CompletionReader {
     this.#citeSources(out);
     this.#close(out);
     this.#calls.closeAll(out);
-    this.#endAudio(out);
+    this.#whole(this.#audio.part(), out);
     const stop = readStop(this.#finished ?? {}, {
       hasCalls: this.#calls.hasAny,
       hasRefusal: this.#hasRefusal,
@@ -97,7 +98,7 @@ export class CompletionReader {
     if (isList(delta['images']))
       for (const image of delta['images']) if (isObject(image)) this.#takePart(image, out);
     if (isList(delta['annotations'])) this.#takeAnnotations(delta['annotations'], out);
-    if (isObject(delta['audio'])) this.#takeAudio(delta['audio']);
+    if (isObject(delta['audio'])) this.#audio.read(delta['audio']);
     // Beside the text: inside of a call it is that of the call.
     const seal = readSignature({ extra_content: delta['extra_content'] ?? null });
     if (seal !== undefined) this.#takeTextSeal(seal, out);
@@ -120,15 +121,7 @@ export class CompletionReader {
       const url = isObject(image) ? textOf(image['url']) : textOf(image);
       if (url === undefined) return;
       this.#close(out);
-      const at = this.#newAt();
-      out.push(
-        {
-          kind: 'part-start',
-          at,
-          part: { kind: 'whole', part: { kind: 'image', source: urlSource(url) } },
-        },
-        { kind: 'part-end', at },
-      );
+      this.#whole({ kind: 'image', source: urlSource(url) }, out);
     } else this.#say('text', textOf(part['text']) ?? '', out);
   }
 
@@ -201,43 +194,6 @@ export class CompletionReader {
     });
   }
 
-  #takeAudio(audio: JsonObject): void {
-    const { data, transcript, ...members } = audio;
-    this.#audio ??= { members: {}, data: [], transcript: '' };
-    Object.assign(this.#audio.members, members);
-    if (typeof data === 'string') this.#audio.data.push(Buffer.from(data, 'base64'));
-    if (typeof transcript === 'string') this.#audio.transcript += transcript;
-  }
-
-  #endAudio(out: AnswerEvent[]): void {
-    if (this.#audio === undefined) return;
-    const { members, data, transcript } = this.#audio;
-    const at = this.#newAt();
-    const bytes = Buffer.concat(data);
-    out.push(
-      {
-        kind: 'part-start',
-        at,
-        part: {
-          kind: 'whole',
-          part: {
-            kind: 'audio',
-            source: {
-              kind: 'base64',
-              mediaType: audioMediaType(bytes.subarray(0, 4).toString('latin1') === 'RIFF' ? 'wav' : 'pcm16'),
-              data: bytes.toString('base64'),
-            },
-            extras: {
-              format: 'chat',
-              members: { ...members, ...(transcript === '' ? {} : { transcript }) },
-            },
-          },
-        },
-      },
-      { kind: 'part-end', at },
-    );
-  }
-
   #takeLogprobs(logprobs: JsonObject, out: AnswerEvent[]): void {
     const tokens = [logprobs['content'], logprobs['refusal']].find(
       (list): list is readonly Json[] => isList(list) && list.length > 0,
@@ -281,6 +237,12 @@ export class CompletionReader {
     this.#detail = undefined;
     this.#open = undefined;
     out.push({ kind: 'part-end', at });
+  }
+
+  #whole(part: Part | undefined, out: AnswerEvent[]): void {
+    if (part === undefined) return;
+    const at = this.#newAt();
+    out.push({ kind: 'part-start', at, part: { kind: 'whole', part } }, { kind: 'part-end', at });
   }
 
   #newAt(): number {

@@ -2,7 +2,7 @@ import { extrasOf, isList, isObject, textOf } from '../../conversation/json.ts';
 import { invalid } from '../../conversation/llm-failure.ts';
 import type { Extras, JsonObject, Part, ToolCallPart, ToolResultPart } from '../../conversation/parts.ts';
 import type { Role, Turn } from '../../conversation/request.ts';
-import { Members } from './members.ts';
+import type { Members } from './members.ts';
 import { readCitation, readContent } from './read-parts.ts';
 import { readSignature, readThoughts } from './sealed.ts';
 

@@ -23,8 +23,8 @@ export class StreamReader implements AnswerReader {
     const chunk = parse(text);
     if (event === 'error') throw readErrorObject(chunk);
     this.#completion.take(chunk, out);
-    // Something came, be it only the time that goes by.
-    if (out.length === 0) out.push({ kind: 'ping' });
+    // The provider is at work, and the client shall hear of it.
+    if (out.length === 0 && !this.#completion.isFinished) out.push({ kind: 'ping' });
     return out;
   }
 

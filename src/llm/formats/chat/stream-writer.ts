@@ -30,6 +30,8 @@ interface OpenPart {
   output: readonly Part[] | undefined;
   /** Characters of the message before this text. */
   readonly before: number;
+  /** Stands before its first word. */
+  gap: string;
 }
 
 /** Writes an answer as chunks. */
@@ -125,8 +127,10 @@ export class StreamWriter implements AnswerWriter {
     const isFollowing = this.#isText;
     this.#isText = start.kind === 'text';
     const isCall = start.kind === 'tool-call';
-    const gap = start.kind === 'text' && !isFollowing && this.#length > 0 ? BETWEEN : '';
-    this.#length += gap.length;
+    const isApart =
+      start.kind === 'text'
+        ? !isFollowing && this.#length > 0
+        : start.kind === 'thinking' && this.#hasThoughts;
     this.#open.set(at, {
       start,
       index: isCall ? this.#calls : 0,
@@ -134,7 +138,8 @@ export class StreamWriter implements AnswerWriter {
       text: '',
       seal: undefined,
       output: undefined,
-      before: this.#length,
+      gap: isApart ? BETWEEN : '',
+      before: this.#length + (isApart && start.kind === 'text' ? BETWEEN.length : 0),
     });
     if (isCall) {
       this.#calls += 1;
@@ -142,8 +147,7 @@ export class StreamWriter implements AnswerWriter {
     }
     if (start.kind === 'refusal') this.#hasRefusal = true;
     if (start.kind === 'whole') return this.#whole(start.part);
-    if (start.kind === 'thinking' && this.#hasThoughts) return this.#chunk({ reasoning_content: BETWEEN });
-    return gap === '' ? NOTHING : this.#chunk({ content: gap });
+    return NOTHING;
   }
 
   #whole(part: Part): Buffer {
@@ -159,16 +163,18 @@ export class StreamWriter implements AnswerWriter {
   #text(at: number, text: string): Buffer {
     const part = this.#open.get(at);
     if (part === undefined || text === '') return NOTHING;
+    const { gap } = part;
+    part.gap = '';
     switch (part.start.kind) {
       case 'text':
-        this.#length += text.length;
-        return this.#chunk({ content: text });
+        this.#length += gap.length + text.length;
+        return this.#chunk({ content: gap + text });
       case 'refusal':
         return this.#chunk({ refusal: text });
       case 'thinking':
         part.text += text;
         this.#hasThoughts = true;
-        return this.#chunk({ reasoning_content: text });
+        return this.#chunk({ reasoning_content: gap + text });
       default:
         return NOTHING;
     }

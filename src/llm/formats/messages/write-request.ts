@@ -148,4 +148,6 @@ function reportForeign(request: ModelRequest, dropped: Dropped): void {
   if (request.verbosity !== undefined) dropped.add('verbosity');
   if (request.cacheKey !== undefined) dropped.add('prompt_cache_key');
   if (request.metadata !== undefined && Object.keys(request.metadata).length > 0) dropped.add('metadata');
+  if (request.namespaces?.some((one) => one.description !== undefined) === true)
+    dropped.add('tools.description');
 }

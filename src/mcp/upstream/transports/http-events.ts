@@ -1,7 +1,8 @@
 import { GatewayError } from '../../../core/errors.ts';
 import type { HttpRequest, RequestHandle, ResponseSink, Target } from '../../../net/http-client.ts';
 import { SseParser, SseTooLargeError } from '../../../net/sse-parser.ts';
-import { type RpcRequest, readMessages } from '../../wire/message.ts';
+import { pong } from '../../wire/compose.ts';
+import { readMessages } from '../../wire/message.ts';
 import type { HeaderLine, TransportEvents } from '../transport.ts';
 
 const REOPEN_MS = 1_000;
@@ -18,7 +19,8 @@ export interface HttpEventsDeps {
   /** With the session's, as they are now. */
   readonly headers: () => readonly HeaderLine[];
   readonly events: TransportEvents;
-  readonly pong: (request: RpcRequest) => void;
+  /** Sends a response to a request of the server's. */
+  readonly answer: (message: Buffer) => void;
   readonly eventBytesMax: number;
 }
 
@@ -128,13 +130,13 @@ export class HttpEvents {
   }
 
   #receive(data: Buffer): void {
-    const { events, pong } = this.#deps;
+    const { events, answer } = this.#deps;
     try {
       for (const message of readMessages(data).messages) {
         if (message.kind === 'notification') events.onNotification(message);
         else if (message.kind === 'request') {
-          if (message.method === 'ping') pong(message);
-          else events.onRequest(message);
+          if (message.method === 'ping') answer(pong(message));
+          else events.onRequest(message, answer);
         }
       }
     } catch (error) {

@@ -8,10 +8,18 @@ import type {
   Target,
 } from '../../../net/http-client.ts';
 import { SseParser, SseTooLargeError } from '../../../net/sse-parser.ts';
-import { type RpcMessage, type RpcReply, type RpcRequest, readMessage } from '../../wire/message.ts';
+import { pong } from '../../wire/compose.ts';
+import {
+  brokenReplyId,
+  type RpcId,
+  type RpcMessage,
+  type RpcReply,
+  readMessage,
+  readMessages,
+} from '../../wire/message.ts';
 import { type ExceededBound, tooLarge, UpstreamFailure } from '../failure.ts';
 import type { HeaderLine, OutboundRequest, TransportEvents } from '../transport.ts';
-import { fromHttpFailure, refusal } from './http-refusal.ts';
+import { fromHttpFailure, isModernRequest, isOutlived, refusal } from './http-refusal.ts';
 
 /** Bytes of a refusal's body that are looked at. */
 const EXCERPT_BYTES = 4_096;
@@ -38,8 +46,8 @@ export interface PostOwner {
   /** Nobody waits for the answer any more. */
   cancel(request: OutboundRequest): void;
   done(post: HttpPost): void;
-  /** Answers the server's `ping`. */
-  pong(request: RpcRequest): void;
+  /** Sends a response to a request of the server's. */
+  answer(message: Buffer): void;
 }
 
 /** One message on its way over streamable HTTP, up to its reply. A class, because one is made for every call. */
@@ -183,20 +191,38 @@ export class HttpPost implements ResponseSink {
   /** A status of 300 or more: a JSON-RPC error in the body is the reply, unless the status itself means something. */
   #refused(status: number, body: Buffer): void {
     const found = status === 401 || status === 403 ? undefined : errorReplyIn(body, this.#expected?.id);
-    const sessionLost = this.#hadSession && isSessionLoss(status, body, found);
-    const reply = sessionLost ? undefined : found;
-    if (reply === undefined) this.#fail(refusal(this.#head!, body, this.#owner.target, sessionLost));
+    const isStale = this.#isOutlived(status, body, found);
+    const reply = isStale ? undefined : found;
+    if (reply === undefined) this.#fail(refusal(this.#head!, body, this.#owner.target, isStale));
     else this.#settle(reply);
   }
 
-  /** Takes one message of the response; what is not the reply is for the transport's owner. */
+  /** Whether the refusal is of what was agreed when the connection began. A request that begins one can outlive nothing. */
+  #isOutlived(status: number, body: Buffer, reply: RpcReply | undefined): boolean {
+    const method = this.#expected?.method;
+    if (method === 'initialize' || method === 'server/discover') return false;
+    const isModern = this.#expected !== undefined && isModernRequest(this.#expected.headers);
+    const excerpt = body.toString('utf8', 0, EXCERPT_BYTES);
+    return isOutlived({ status, excerpt, reply }, { hadSession: this.#hadSession, isModern });
+  }
+
+  /** Takes one message of the response, or several (2025-03-26 has batches). */
   #deliver(bytes: Buffer): void {
     if (this.#settled) return;
-    let message: RpcMessage;
+    let messages: readonly RpcMessage[];
     try {
-      message = readMessage(bytes);
+      messages = readMessages(bytes).messages;
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
+      // Something odd on a stream need not be the answer.
+      if (
+        this.#sse !== undefined &&
+        error.code === 'rpc-invalid' &&
+        !this.#isExpected(brokenReplyId(bytes))
+      ) {
+        this.#owner.events.onOddity(bytes.toString('utf8', 0, 200));
+        return;
+      }
       this.#handle.abort();
       this.#fail(
         new UpstreamFailure(
@@ -206,10 +232,21 @@ export class HttpPost implements ResponseSink {
       );
       return;
     }
+    for (const message of messages) this.#take(message);
+  }
+
+  #isExpected(id: RpcId | undefined): boolean {
+    return id !== undefined && Number(id) === this.#expected?.id;
+  }
+
+  /** What is not the reply is for the transport's owner. */
+  #take(message: RpcMessage): void {
+    if (this.#settled) return;
     switch (message.kind) {
       case 'request':
-        if (message.method === 'ping') this.#owner.pong(message);
-        else if (this.#expected?.related === undefined) this.#owner.events.onRequest(message);
+        if (message.method === 'ping') this.#owner.answer(pong(message));
+        else if (this.#expected?.related === undefined)
+          this.#owner.events.onRequest(message, this.#owner.answer, true);
         else this.#expected.related(message);
         return;
       case 'notification':
@@ -270,17 +307,3 @@ function errorReplyIn(body: Buffer, id: number | undefined): RpcReply | undefine
     return undefined;
   }
 }
-
-/**
- * A session that the server no longer knows: 404, or 400 with words that say so (the servers differ). Words about sessions in the reply to
- * a request, that are not a refusal of the request as such, are the tool's own.
- */
-function isSessionLoss(status: number, body: Buffer, reply: RpcReply | undefined): boolean {
-  if (status !== 400) return status === 404;
-  const code = reply?.kind === 'error' && reply.id !== undefined ? reply.error.value('code') : undefined;
-  if (code !== undefined && !REFUSAL_CODES.has(code)) return false;
-  return /session/i.test(body.toString('utf8', 0, EXCERPT_BYTES));
-}
-
-/** "Invalid request", and what servers made of their own freedom: codes of a refusal before anything was done. */
-const REFUSAL_CODES: ReadonlySet<unknown> = new Set([-32600, -32000, -32001]);

@@ -1,10 +1,11 @@
 import { type HttpClient, type HttpRequest, parseTarget, type Target } from '../../../net/http-client.ts';
-import { notificationMessage, resultMessage } from '../../wire/compose.ts';
-import type { RpcReply, RpcRequest } from '../../wire/message.ts';
+import { notificationMessage } from '../../wire/compose.ts';
+import type { RpcReply } from '../../wire/message.ts';
 import { UpstreamFailure } from '../failure.ts';
 import type { HeaderLine, OutboundRequest, Transport, TransportEvents } from '../transport.ts';
 import { HttpEvents } from './http-events.ts';
 import { HttpPost, type PostOwner } from './http-post.ts';
+import { isModernRequest } from './http-refusal.ts';
 
 const CLOSE_MS = 2_000;
 const NOTIFY_MS = 30_000;
@@ -55,7 +56,7 @@ export class HttpTransport implements Transport {
       cancel: (request) => this.#cancel(request),
       done: (post) => this.#running.delete(post),
       resumption: (request, lastEventId) => this.#resumption(request, lastEventId),
-      pong: (request) => this.#pong(request),
+      answer: (message) => this.#answer(message),
     };
     this.#signal = events.signal;
     this.#signal.addEventListener('abort', this.#onAbort, { once: true });
@@ -118,7 +119,7 @@ export class HttpTransport implements Transport {
       target: this.#target,
       headers: () => merge(this.#getHeaders(), headers),
       events: this.#owner.events,
-      pong: (request) => this.#pong(request),
+      answer: this.#owner.answer,
       eventBytesMax: this.#options.messageBytesMax,
     });
     this.#listening.open();
@@ -131,7 +132,7 @@ export class HttpTransport implements Transport {
   }
 
   #resumption(request: OutboundRequest, lastEventId: string): HttpRequest | undefined {
-    if (isModern(request)) return undefined;
+    if (isModernRequest(request.headers)) return undefined;
     return {
       target: this.#target,
       method: 'GET',
@@ -145,9 +146,9 @@ export class HttpTransport implements Transport {
     };
   }
 
-  #pong(request: RpcRequest): void {
+  #answer(message: Buffer): void {
     const running = this.#running.values().next().value?.requestHeaders ?? [];
-    this.notify(resultMessage(request.idBytes, NOTHING), running).catch(() => undefined);
+    this.notify(message, running).catch(() => undefined);
   }
 
   #openSession(id: string): void {
@@ -158,7 +159,8 @@ export class HttpTransport implements Transport {
 
   /** Legacy servers are told; a modern one has seen the connection close. */
   #cancel(request: OutboundRequest): void {
-    if (this.#closing !== undefined || request.method === 'initialize' || isModern(request)) return;
+    if (this.#closing !== undefined || request.method === 'initialize' || isModernRequest(request.headers))
+      return;
     const params = Buffer.from(
       JSON.stringify({ requestId: request.id, reason: 'nobody waits for the answer' }),
     );
@@ -184,12 +186,6 @@ export class HttpTransport implements Transport {
       );
     });
   }
-}
-
-const NOTHING = Buffer.from('{}');
-
-function isModern(request: OutboundRequest): boolean {
-  return request.headers.some(([name]) => name === 'Mcp-Method');
 }
 
 /** Later lines replace earlier ones of the same name. */

@@ -92,7 +92,7 @@ export class LegacyPeer {
       });
       this.#send(reply(id, result), id);
     } catch (error) {
-      if (!running.signal.aborted) this.#send(refusal(id, -32000, String((error as Error).message)), id);
+      if (!running.signal.aborted) this.#send(refusal(id, -32000, (error as Error).message), id);
     } finally {
       this.#running.delete(id);
     }
@@ -103,10 +103,7 @@ export class LegacyPeer {
     return new Promise((resolve, reject) => {
       this.#asked.set(id, ({ result, error }) => {
         if (result !== undefined) resolve(result);
-        else
-          reject(
-            new Error(`the client refused ${method}: ${String((error as Fields | undefined)?.['message'])}`),
-          );
+        else reject(new Error(`the client refused ${method}: ${String(error?.['message'])}`));
       });
       this.#send({ jsonrpc: '2.0', id, method, params }, related);
     });
@@ -193,7 +190,7 @@ export class ModernPeer {
           reply(id, { resultType: 'input_required', inputRequests: error.requests, requestState: state }),
           id,
         );
-      else if (!running.signal.aborted) send(refusal(id, -32000, String((error as Error).message)), id);
+      else if (!running.signal.aborted) send(refusal(id, -32000, (error as Error).message), id);
     } finally {
       this.#running.delete(id);
     }
