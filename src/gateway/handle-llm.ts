@@ -67,7 +67,8 @@ async function answer(
   try {
     if (!verdict.allowed || !deps.llm.has(call.model)) throw unknownModel(call.model, principal, deps);
     const host = call.wantsTools ? deps.toolHost(exchange, principal) : undefined;
-    await deps.llm.generate(call, { id, keyId: principal.id, out: sink, outcome, host });
+    const mayUse = (model: string): boolean => deps.judge(principal, model).allowed;
+    await deps.llm.generate(call, { id, keyId: principal.id, out: sink, outcome, host, mayUse });
     failure = outcome.failure;
   } catch (error) {
     failure = error;

@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import type { Clock } from '../core/clock.ts';
 import type { HttpClient } from '../net/http-client.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -14,8 +13,9 @@ import type { LlmConfig } from './llm-config.ts';
 import type { AnswerSink, ToolHost } from './llm-ports.ts';
 import type { LlmOutcome } from './outcome.ts';
 import type { Deployment } from './providers/deployment.ts';
-import { isWorthRetrying, standInsFor, waitMs } from './router/retries.ts';
+import { type AskedRouting, readRouting } from './router/asked-routing.ts';
 import { Router } from './router/router.ts';
+import { type Try, tryModels, type TryResult } from './router/try-deployments.ts';
 import type { ResponseState } from './state/response-state.ts';
 import { ClientAnswer } from './turn/client-answer.ts';
 import { takeTurn, type TurnCall, understand } from './turn/converse.ts';
@@ -43,13 +43,19 @@ export interface LlmContext {
   readonly outcome: LlmOutcome;
   /** The servers behind the gateway, where the request may use them. */
   readonly host: ToolHost | undefined;
+  /** Whether who asks may use a model, for those that the request names as stand-ins. */
+  readonly mayUse: (model: string) => boolean;
 }
 
-/** `undefined`: the client was answered. A failure: nothing was written. */
-type Attempt = (deployment: Deployment) => Promise<LlmFailure | undefined>;
-
-const RETRIES = 2;
 const TOOL_BOUNDS = { roundsMax: 10, callMs: 120_000, resultCharactersMax: 200_000 } as const;
+
+/** One request and its way. */
+interface RoutedCall {
+  readonly call: LlmCall;
+  readonly routing: AskedRouting;
+  readonly out: AnswerSink;
+  readonly outcome: LlmOutcome;
+}
 
 /** The models behind the gateway. */
 export class Llm {
@@ -81,32 +87,60 @@ export class Llm {
    * Has a model answer, and writes the answer to `out`: deployment after deployment is tried as long as nothing was written. What goes wrong later is told
    * to the client in its format, and to `outcome`. Rejects with LlmFailure when nothing was written.
    */
-  async generate(asked: LlmCall, { id, keyId, out, outcome, host }: LlmContext): Promise<void> {
+  async generate(asked: LlmCall, context: LlmContext): Promise<void> {
+    const { id, keyId, out, outcome, host } = context;
     const deps = this.#attemptDeps(id, keyId);
     const call = await this.#deps.state.expand(asked, keyId);
-    if (call.wantsTools && host !== undefined && (await this.#withTools(call, out, outcome, deps, host)))
+    const routing = this.#routing(call, context);
+    if (call.wantsTools && host !== undefined && (await this.#withTools(call, routing, context, deps, host)))
       return;
     const isMocked = call.text.has('mock_response');
     const translate = this.#translator(call, out, outcome, deps);
-    await this.#answered(call.model, id, out, outcome, (deployment) =>
-      !deployment.isMock &&
-      !isMocked &&
-      !isArray(call) &&
-      formatFor(deployment, call.route.format) === call.route.format
-        ? forward(call, deployment, out, outcome, deps)
-        : translate(deployment),
-    );
+    await this.#tried({ call, routing, out, outcome }, deps, async (deployment, refused) => {
+      const isForwarded =
+        !deployment.isMock &&
+        !isMocked &&
+        !isArray(call) &&
+        formatFor(deployment, call.route.format) === call.route.format;
+      if (!isForwarded) return translate(deployment, refused);
+      const failure = await forward(call, deployment, out, outcome, deps, refused);
+      return { failure, broken: outcome.failure, usage: outcome.usage };
+    });
+  }
+
+  /** What the request says of its way. Throws LlmFailure for stand-ins that who asks may not use. */
+  #routing(call: LlmCall, { mayUse }: LlmContext): AskedRouting {
+    const routing = readRouting(call);
+    const { fallbacks, contextWindowFallbacks, contentPolicyFallbacks } = routing;
+    for (const name of [fallbacks, contextWindowFallbacks, contentPolicyFallbacks].flatMap(
+      (one) => one ?? [],
+    ))
+      if (!this.has(name) || !mayUse(name))
+        throw new LlmFailure(
+          'not-found',
+          `The request names a stand-in, and there is no model "${name.slice(0, 200)}" for this key.`,
+          { status: 404, param: 'fallbacks', code: 'model_not_found' },
+        );
+    return routing;
+  }
+
+  #tried({ call, routing, out, outcome }: RoutedCall, { id }: AttemptDeps, attempt: Try): Promise<void> {
+    return tryModels({ id, model: call.model, asked: routing, out, outcome }, attempt, {
+      ...this.#deps,
+      router: this.#router,
+      config: this.#config,
+    });
   }
 
   /** An attempt by way of no format: for providers that speak another one than the client, and for mocks. */
-  #translator(call: LlmCall, out: AnswerSink, outcome: LlmOutcome, deps: AttemptDeps): Attempt {
-    const dropped = new Dropped();
+  #translator(call: LlmCall, out: AnswerSink, outcome: LlmOutcome, deps: AttemptDeps): Try {
     const source = valueOf(call);
-    return async (deployment) => {
+    return async (deployment, refused): Promise<TryResult> => {
+      const dropped = new Dropped();
       const facts = understand(call, source, dropped, deps);
       const answer = this.#clientAnswer(call, facts, out, outcome, dropped, deps);
       const result = await takeTurn(
-        { call, request: facts.request, source, deployment, dropped },
+        { call, request: facts.request, source, deployment, refused, dropped },
         {
           onCommit: (head) => {
             outcome.firstContentMs = deps.clock.monotonicMs();
@@ -120,17 +154,20 @@ export class Llm {
         deps,
       );
       outcome.endedMs = deps.clock.monotonicMs();
-      outcome.usage = result.usage;
+      const { usage } = result;
+      outcome.usage = usage;
       if (result.kind === 'done') {
         outcome.stop = result.stop;
         answer.end();
-        return undefined;
+        return { failure: undefined, broken: undefined, usage };
       }
       answer.leave();
-      if (result.kind === 'failed' || !answer.hasBegun || out.isGone) return result.failure;
-      outcome.failure = result.failure;
-      answer.fail(result.failure);
-      return undefined;
+      const { failure } = result;
+      if (result.kind === 'failed' || !answer.hasBegun || out.isGone)
+        return { failure, broken: undefined, usage };
+      outcome.failure = failure;
+      answer.fail(failure);
+      return { failure: undefined, broken: failure, usage };
     };
   }
 
@@ -169,8 +206,8 @@ export class Llm {
   /** Has a model answer that may use our tools. `false`: none of ours are asked for. */
   async #withTools(
     call: LlmCall,
-    out: AnswerSink,
-    outcome: LlmOutcome,
+    routing: AskedRouting,
+    { out, outcome }: LlmContext,
     deps: AttemptDeps,
     host: ToolHost,
   ): Promise<boolean> {
@@ -191,7 +228,8 @@ export class Llm {
         bounds: TOOL_BOUNDS,
         signal: gone.signal,
         newId: facts.newId,
-        turn: (request, taker) => this.#turn({ call, request, source, dropped }, taker, out, outcome, deps),
+        turn: (request, taker) =>
+          this.#turn({ call, request, source, dropped }, taker, { call, routing, out, outcome }, deps),
         emit: (events) => answer.take(events),
         onDrain: (listener) => answer.onDrain(listener),
         onCommit: (head) => {
@@ -215,94 +253,27 @@ export class Llm {
 
   /** One turn of a model, whichever deployment takes it. */
   async #turn(
-    turn: Omit<TurnCall, 'deployment'>,
+    turn: Omit<TurnCall, 'deployment' | 'refused'>,
     taker: TurnTaker,
-    out: AnswerSink,
-    outcome: LlmOutcome,
+    routed: RoutedCall,
     deps: AttemptDeps,
   ): Promise<TurnResult> {
+    const { out, outcome } = routed;
     let result: TurnResult | undefined;
     try {
-      await this.#answered(turn.call.model, deps.id, out, outcome, async (deployment) => {
-        result = await takeTurn({ ...turn, deployment }, taker, out, outcome, deps);
-        return result.kind === 'failed' ? result.failure : undefined;
+      await this.#tried(routed, deps, async (deployment, refused) => {
+        result = await takeTurn({ ...turn, deployment, refused }, taker, out, outcome, deps);
+        const { usage } = result;
+        if (result.kind === 'done') return { failure: undefined, broken: undefined, usage };
+        return result.kind === 'failed'
+          ? { failure: result.failure, broken: undefined, usage }
+          : { failure: undefined, broken: result.failure, usage };
       });
     } catch (error) {
       if (!(error instanceof LlmFailure)) throw error;
       return { kind: 'failed', failure: error, usage: undefined };
     }
     return result!;
-  }
-
-  /** Tries a model and those that stand in for it, until one has answered. Rejects with the last failure. */
-  async #answered(
-    model: string,
-    id: string,
-    out: AnswerSink,
-    outcome: LlmOutcome,
-    attempt: Attempt,
-  ): Promise<void> {
-    const tried = new Set<string>();
-    for (let name: string | undefined = model; name !== undefined; ) {
-      tried.add(name);
-      const failure = await this.#tryGroup(name, id, out, outcome, attempt);
-      if (failure === undefined) return;
-      if (out.isGone) throw failure;
-      name = standInsFor(model, failure, this.#config).find((one) => !tried.has(one) && this.has(one));
-      if (name === undefined) throw failure;
-    }
-  }
-
-  async #tryGroup(
-    name: string,
-    id: string,
-    out: AnswerSink,
-    outcome: LlmOutcome,
-    attempt: Attempt,
-  ): Promise<LlmFailure | undefined> {
-    const router = this.#router;
-    const { clock, log } = this.#deps;
-    const tried = new Set<string>();
-    let failure: LlmFailure | undefined;
-    for (let retry = 0; ; retry++) {
-      const deployment = router.choose(name, tried);
-      if (deployment === undefined) return failure ?? resting(name, router.restMs(name));
-      tried.add(deployment.id);
-      const startedMs = clock.monotonicMs();
-      router.began(deployment);
-      try {
-        outcome.attempts++;
-        outcome.deployment = deployment;
-        failure = await attempt(deployment);
-      } finally {
-        router.ended(deployment);
-      }
-      if (failure === undefined) {
-        if (outcome.failure === undefined)
-          router.succeeded(deployment, (outcome.firstContentMs ?? clock.monotonicMs()) - startedMs);
-        else router.failed(deployment, undefined);
-        return undefined;
-      }
-      if (out.isGone) return failure;
-      log.warn('a model did not answer', {
-        request: id,
-        model: name,
-        deployment: deployment.id,
-        provider: deployment.provider,
-        kind: failure.kind,
-        status: failure.status,
-        reason: failure.message.slice(0, 500),
-      });
-      if (!isWorthRetrying(failure)) return failure;
-      router.failed(deployment, failure.retryAfterMs);
-      if (retry >= (deployment.config.retriesMax ?? this.#config.router.retriesMax ?? RETRIES))
-        return failure;
-      const others = router.members(name).some((one) => !tried.has(one.id));
-      const ms = others ? 0 : waitMs(retry, failure, this.#deps.random());
-      if (ms === undefined) return failure;
-      if (ms > 0) await wait(ms);
-      if (out.isGone) return failure;
-    }
   }
 
   #attemptDeps(id: string, keyId: string): AttemptDeps {
@@ -322,12 +293,4 @@ export class Llm {
 /** Whether the client wants a stream as one JSON list. */
 function isArray({ route, isStream }: LlmCall): boolean {
   return route.format === 'gemini' && isStream && route.framing === 'array';
-}
-
-function resting(name: string, restMs: number): LlmFailure {
-  return new LlmFailure(
-    'overloaded',
-    `No deployment of model "${name}" can be used now: all of them failed a moment ago. Try again in ${Math.ceil(restMs / 1_000)} s.`,
-    { status: 503, code: 'no_healthy_deployment', retryAfterMs: restMs },
-  );
 }

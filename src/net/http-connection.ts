@@ -113,7 +113,7 @@ export class Connection {
       this.destroy(head);
       return;
     }
-    this.#parser.expect(request.method === 'HEAD', request.bodyBytesMax);
+    this.#parser.expect(request.method === 'HEAD', request.bodyBytesMax, request.takesCodings);
     this.#write(head, request.body);
   }
 

@@ -30,6 +30,8 @@ export interface HttpRequest {
   readonly totalTimeoutMs: number | undefined;
   /** Bytes of the whole body; `undefined` for streams, whose reader bounds what it keeps. */
   readonly bodyBytesMax: number | undefined;
+  /** Whether the sink undoes codings of the body (Content-Encoding) itself: some servers compress although nobody asks. Else they are refused. */
+  readonly takesCodings?: boolean;
 }
 
 export interface ResponseHead {

@@ -10,6 +10,7 @@ import { readScript } from '../mock/script.ts';
 import type { LlmOutcome } from '../outcome.ts';
 import type { Deployment } from '../providers/deployment.ts';
 import { type AttemptDeps, formatFor, onGone, timeoutsFor } from '../upstream/attempt-deps.ts';
+import { withOwnMembers, withParams } from '../upstream/deployment-params.ts';
 import { requestHeaders } from '../upstream/headers.ts';
 import { providerTurn } from './provider-turn.ts';
 import { runTurn, type TurnResult, type TurnTaker } from './turn.ts';
@@ -21,12 +22,14 @@ export interface TurnCall {
   /** The client's own body, for what a mock is told. */
   readonly source: JsonObject;
   readonly deployment: Deployment;
+  /** Parameters of the provider's format to leave out. */
+  readonly refused: ReadonlySet<string>;
   readonly dropped: Dropped;
 }
 
 /** Asks a deployment for one turn, in the format that it speaks. Throws LlmFailure when the request cannot be said. */
 export function takeTurn(
-  { call, request, source, deployment, dropped }: TurnCall,
+  { call, request, source, deployment, refused, dropped }: TurnCall,
   taker: TurnTaker,
   out: AnswerSink,
   outcome: LlmOutcome,
@@ -40,9 +43,9 @@ export function takeTurn(
     return runTurn((listener) => mockTurn(request, script, listener, facts), taker, gone);
   }
   const format = FORMATS[formatFor(deployment, call.route.format)];
-  const body = Buffer.from(
-    JSON.stringify(format.writeRequest({ ...request, model: deployment.model }, dropped)),
-  );
+  const written = format.writeRequest(withParams(request, deployment), dropped);
+  for (const param of refused) dropped.add(param);
+  const body = Buffer.from(JSON.stringify(withOwnMembers(written, deployment, refused)));
   return runTurn(
     (listener, onHead) =>
       providerTurn(

@@ -16,7 +16,7 @@ import { WholeAnswer } from './whole-answer.ts';
 
 /**
  * Asks a deployment that speaks the client's format: bytes go both ways as they come. `undefined`: the client was answered, and `outcome` says
- * how that ended. A failure: nothing went to the client, so that another deployment may be asked.
+ * how that ended. A failure: nothing went to the client, so that another deployment may be asked. `refused`: parameters to leave out.
  */
 export function forward(
   call: LlmCall,
@@ -24,10 +24,12 @@ export function forward(
   out: AnswerSink,
   outcome: LlmOutcome,
   deps: AttemptDeps,
+  refused: ReadonlySet<string>,
 ): Promise<LlmFailure | undefined> {
   const format = FORMATS[call.route.format];
   const { monotonicMs } = deps.clock;
   const dropped = new Dropped();
+  for (const param of refused) dropped.add(param);
   const headers = (head: ResponseHead): Readonly<Record<string, string>> =>
     answerHeaders(head, { call, deployment, dropped, outcome, id: deps.id });
   outcome.sentMs = monotonicMs();
@@ -73,7 +75,7 @@ export function forward(
         format,
         operation: call.route.operation,
         isStream: call.isStream,
-        body: sameFormatBody(call, deployment),
+        body: sameFormatBody(call, deployment, refused),
         headers: requestHeaders(call, format.name),
         timeouts: timeoutsFor(call, deployment, deps),
       },

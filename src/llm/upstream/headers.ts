@@ -57,6 +57,7 @@ export function answerHeaders(
     'x-litellm-model-id': deployment.id,
     'x-litellm-model-group': call.model,
     'x-litellm-attempted-retries': String(Math.max(0, outcome.attempts - 1)),
+    'x-litellm-attempted-fallbacks': String(outcome.fallbacks),
   };
   for (const [name, value] of Object.entries(head?.headers ?? {})) {
     if (value === undefined || !PASSED_BACK.test(name)) continue;

@@ -72,6 +72,7 @@ export function sendToProvider(call: ProviderCall, sink: ProviderSink, http: Htt
         idleTimeoutMs: call.timeouts.idleMs,
         totalTimeoutMs: call.timeouts.totalMs,
         bodyBytesMax: undefined,
+        takesCodings: true,
       },
       response,
     );
@@ -265,7 +266,7 @@ class ProviderResponse implements ResponseSink, ProviderHandle {
 
 /** A refusal of our own credentials is the operator's business: never a 401 to the client. */
 function withWarning(failure: LlmFailure, call: ProviderCall): LlmFailure {
-  if (failure.kind !== 'auth') return failure;
+  if (failure.kind !== 'auth' && failure.status !== 401) return failure;
   return new LlmFailure(
     'upstream',
     `${name(call)} refused the gateway's own key (HTTP ${failure.status}). The operator must correct litellm_params.api_key of "${call.deployment.config.name}".`,

@@ -103,7 +103,10 @@ test.each([
   ['{"model":1,"x":2,"model":3}', { model: '"b"' }, '{"x":2,"model":"b"}'],
 ])('%s with %o is %s', (text, changes, expected) => {
   const map = new Map(
-    Object.entries(changes).map(([key, value]) => [key, value === undefined ? undefined : Buffer.from(value)]),
+    Object.entries(changes).map(([key, value]) => [
+      key,
+      value === undefined ? undefined : Buffer.from(value),
+    ]),
   );
   expect(splice(scanObject(Buffer.from(text), 1), map).toString('utf8')).toBe(expected);
 });

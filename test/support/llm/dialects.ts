@@ -78,7 +78,10 @@ const chat: Dialect = {
   errorBody: (message) => ({ error: { message, type: 'server_error', param: null, code: null } }),
   seen(answer, isStream) {
     if (!isStream) {
-      const body = answer.json<{ choices?: { message: { content: string } }[]; error?: { message: string } }>();
+      const body = answer.json<{
+        choices?: { message: { content: string } }[];
+        error?: { message: string };
+      }>();
       const text = body.choices?.[0]?.message.content ?? '';
       return { text, isComplete: body.choices !== undefined, error: body.error?.message };
     }
@@ -87,7 +90,10 @@ const chat: Dialect = {
     let error: string | undefined;
     for (const { data } of list) {
       if (data === '' || data === '[DONE]') continue;
-      const value = JSON.parse(data) as { choices?: { delta: { content?: string } }[]; error?: { message: string } };
+      const value = JSON.parse(data) as {
+        choices?: { delta: { content?: string } }[];
+        error?: { message: string };
+      };
       text += value.choices?.[0]?.delta.content ?? '';
       error ??= value.error?.message;
     }

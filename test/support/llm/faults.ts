@@ -33,7 +33,11 @@ const inWhole = (pieces: Pieces, more: Partial<Fault> = {}): Fault => ({
   ...more,
 });
 
-const inBoth = (reply: (dialect: Dialect) => ProviderReply, status = 502, more: Partial<Fault> = {}): Fault => ({
+const inBoth = (
+  reply: (dialect: Dialect) => ProviderReply,
+  status = 502,
+  more: Partial<Fault> = {},
+): Fault => ({
   reply,
   isAtStart: true,
   status,
@@ -136,10 +140,13 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     (dialect) => ({ body: [begun(dialect)], end: 'stall' }),
     isImpatient,
   ),
-  'silence in the middle of an answer': inWhole((dialect) => ({ body: [half(textOf(dialect))], end: 'stall' }), {
-    status: 504,
-    ...isImpatient,
-  }),
+  'silence in the middle of an answer': inWhole(
+    (dialect) => ({ body: [half(textOf(dialect))], end: 'stall' }),
+    {
+      status: 504,
+      ...isImpatient,
+    },
+  ),
   'a malformed first event': inStream(true, (dialect) => ({ body: [`data: {"id":\n\n${all(dialect)}`] })),
   'a malformed event': inStream(false, (dialect) => ({
     body: [begun(dialect), 30, `data: oops\n\n${dialect.stream.rest}`],
