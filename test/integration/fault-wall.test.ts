@@ -40,6 +40,8 @@ function cellsOf(fault: string): Cell[] {
         for (const hasOther of [false, true]) {
           if (EVERY_FAULT[fault] !== undefined && EVERY_FAULT[fault].reply(speaks, isStream) === undefined)
             continue;
+          // Once the same format on both sides, once another.
+          if (fault in LARGE_FAULTS && client !== speaks && client.name !== 'messages') continue;
           const model = [
             NAMES.indexOf(fault),
             client.name,
@@ -88,7 +90,11 @@ beforeAll(async () => {
         litellm_params: { model: target, api_key: 'sk-provider', api_base: address, order, ...more },
       });
       const address = addresses[fault] ?? `${provider.url}/${at}/${name}`;
-      const broken = entry(address, 1, { max_retries: 0, ...EVERY_FAULT[fault]?.settings });
+      const broken = entry(address, 1, {
+        max_retries: 0,
+        connect_timeout: 2,
+        ...EVERY_FAULT[fault]?.settings,
+      });
       return hasOther ? [broken, entry(`${provider.url}/good/${name}`, 2, {})] : [broken];
     }),
   );
@@ -128,7 +134,9 @@ function judge(cell: Cell, answer: Awaited<ReturnType<typeof ask>>, fault: Fault
   expect(seen.isComplete, shown).toBe(false);
   expect(seen.error, shown).toMatch(/\w/);
   if (fault?.isAtStart ?? true) {
-    expect(status, shown).toBe(fault?.status ?? 502);
+    const expected = fault === undefined ? 502 : fault.status;
+    if (expected === undefined) expect(status, shown).toBeGreaterThanOrEqual(500);
+    else expect(status, shown).toBe(expected);
     expect(headers['content-type'], shown).toMatch(/^application\/json/);
   } else {
     expect(status, shown).toBe(200);

@@ -76,12 +76,18 @@ export class Router {
     return this.#candidates(name, tries).some(({ id }) => !tries.has(id));
   }
 
+  /** Whether some deployment of a group has a try left, now or later. */
+  hasTriesLeft(name: string, tries: ReadonlyMap<string, number>): boolean {
+    return this.members(name).some((one) => hasTryLeft(one, tries));
+  }
+
   #candidates(name: string, tries: ReadonlyMap<string, number>): readonly Deployment[] {
     const nowMs = this.#deps.now();
-    const usable = this.members(name).filter(({ id, config }) => {
+    const usable = this.members(name).filter((one) => {
+      const { id, config } = one;
       const health = this.#of(id);
       return (
-        (tries.get(id) ?? 0) <= (config.retriesMax ?? Number.POSITIVE_INFINITY) &&
+        hasTryLeft(one, tries) &&
         health.restAt(nowMs) === undefined &&
         health.fullMs(nowMs, config.requestsPerMinute, config.tokensPerMinute) === 0
       );
@@ -153,4 +159,8 @@ export class Router {
     if (health === undefined) this.#health.set(id, (health = new Health()));
     return health;
   }
+}
+
+function hasTryLeft({ id, config }: Deployment, tries: ReadonlyMap<string, number>): boolean {
+  return (tries.get(id) ?? 0) <= (config.retriesMax ?? Number.POSITIVE_INFINITY);
 }

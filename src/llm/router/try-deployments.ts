@@ -98,7 +98,7 @@ async function tryGroup(
     const chance = chanceAfter(failure, deployment, retry, facts);
     if (chance === 'nowhere') return failure;
     if (router.hasFresh(name, tries)) continue;
-    if (chance === 'elsewhere') return failure;
+    if (chance === 'elsewhere' || !router.hasTriesLeft(name, tries)) return failure;
     const ms = waitMs(retry, failure, deps.random());
     if (ms === undefined) return failure;
     await pause(ms + TIMER_SLACK_MS, out);

@@ -326,7 +326,7 @@ const gemini: Dialect = {
       error?: { message: string };
     }
     const list = isStream
-      ? sseEvents(answer.text)
+      ? sseEvents(answer.text.replaceAll('\r\n', '\n').replaceAll(/^\n|(?<=\n\n)\n+/g, ''))
           .filter(({ data }) => data !== '')
           .map(({ data }) => JSON.parse(data) as Piece)
       : [answer.json<Piece>()];

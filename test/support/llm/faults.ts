@@ -8,8 +8,8 @@ export interface Fault {
   reply(dialect: Dialect, isStream: boolean): ProviderReply | undefined;
   /** Whether it happens before anything was said, so that another deployment can answer. */
   readonly isAtStart: boolean;
-  /** HTTP status of the client's answer, when nothing was said before. */
-  readonly status: number;
+  /** HTTP status of the client's answer, when nothing was said before; `undefined`: some 5xx, as the provider's dialect has it. */
+  readonly status: number | undefined;
   /** Settings of the deployment beside its address. */
   readonly settings?: Readonly<Record<string, unknown>>;
 }
@@ -152,7 +152,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     body: [begun(dialect), 30, `data: oops\n\n${dialect.stream.rest}`],
   })),
   'a truncated event': inStream(false, (dialect) => ({
-    body: [begun(dialect), 30, `${half(dialect.stream.content).trim()}\n\n${dialect.stream.rest}`],
+    body: [begun(dialect), 30, `${dialect.stream.content.trim().slice(0, -3)}\n\n${dialect.stream.rest}`],
   })),
   'a stream of the wrong type': inStream(true, (dialect) => ({
     headers: { 'content-type': 'text/plain' },
@@ -162,11 +162,13 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     headers: JSON_TYPE,
     body: [textOf(dialect)],
   })),
-  'an error in the first event': inStream(true, ({ stream }) => ({ body: [stream.error] })),
+  'an error in the first event': inStream(true, ({ stream }) => ({ body: [stream.error] }), {
+    status: undefined,
+  }),
   'an error in the middle of the stream': inStream(false, (dialect) => ({
     body: [begun(dialect), 30, dialect.stream.error],
   })),
-  'malformed JSON': inWhole((dialect) => ({ body: [`${textOf(dialect)}}`] })),
+  'no JSON': inWhole(() => ({ body: ['upstream connect error'] })),
   'JSON that is no answer': inWhole(() => ({ body: ['{"ok":true}'] })),
   'half an answer': inWhole((dialect) => ({ body: [half(textOf(dialect))], isUnframed: true })),
   'an answer that is cut': inWhole((dialect) => ({ body: [half(textOf(dialect))], end: 'reset' })),
