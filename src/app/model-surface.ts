@@ -1,3 +1,4 @@
+import type { Principal } from '../auth/authenticate.ts';
 import type { LanportConfig } from '../config/load.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Handlers } from '../edge/server.ts';
@@ -9,7 +10,7 @@ import { handleModels } from '../gateway/handle-models.ts';
 import { handleResponse } from '../gateway/handle-response.ts';
 import type { Ledger } from '../ledger/ledger-ports.ts';
 import { Llm } from '../llm/llm.ts';
-import { MemoryResponseStore, ResponseState } from '../llm/llm-wire.ts';
+import { type EntryTool, MemoryResponseStore, ResponseState } from '../llm/llm-wire.ts';
 import type { HttpClient } from '../net/http-client.ts';
 import { judgeModel, type PolicyModel } from '../policy/models.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -30,7 +31,6 @@ const STATE_BYTES_MAX = 64 * 1024 * 1024;
 interface Models {
   readonly llm: Llm;
   readonly known: readonly PolicyModel[];
-  readonly since: number;
 }
 
 /** The models behind the gateway as the edge serves them. A new configuration takes the place of the old one between two requests. */
@@ -68,11 +68,11 @@ export class ModelSurface {
         ),
       response: (exchange, route) =>
         handleResponse(exchange, route, { state: this.#state, authenticate: this.#llmDeps().authenticate }),
-      models: (exchange, { model }) => {
-        const { llm, since } = this.#models;
-        const { authenticate, judge } = this.#llmDeps();
-        handleModels(exchange, model, { llm, since, authenticate, judge });
-      },
+      models: (exchange, route) =>
+        handleModels(exchange, route, {
+          ...this.#llmDeps(),
+          tools: (one, principal) => this.#tools(one, principal),
+        }),
     };
   }
 
@@ -89,9 +89,24 @@ export class ModelSurface {
       authenticate: (exchange: Exchange, isGemini) =>
         access.authenticate(exchange, isGemini ? 'gemini' : 'llm'),
       addressOf: access.addressOf,
-      judge: (principal, model) => judgeModel(principal, model, known),
+      judge: (principal, model) => {
+        const verdict = judgeModel(principal, model, known);
+        const target = llm.canonical(model);
+        return verdict.allowed || target === model ? verdict : judgeModel(principal, target, known);
+      },
       toolHost: (exchange, principal) => createToolHost(exchange, principal, this.#deps.mcpDeps()),
     };
+  }
+
+  /** The tools that a principal may call, for the list of models. */
+  async #tools(exchange: Exchange, principal: Principal): Promise<EntryTool[]> {
+    const { mcp, policy } = this.#deps.mcpDeps();
+    const visibility = policy.visibility(principal, policy.narrowing(exchange));
+    return [...(await mcp.tools(visibility))].map(([name, { server, definition }]) => ({
+      name,
+      description: definition.string('description'),
+      server,
+    }));
   }
 
   #build(config: LanportConfig): Models {
@@ -108,6 +123,6 @@ export class ModelSurface {
       const groups = info['access_groups'];
       return { name, accessGroups: Array.isArray(groups) ? groups.map(String) : [] };
     });
-    return { llm, known, since: Math.floor(clock.now() / 1_000) };
+    return { llm, known };
   }
 }

@@ -52,6 +52,7 @@ const LLM: Rows<LlmConfig> = {
   router: ['router_settings', 'live'],
   requestTimeoutMs: ['litellm_settings.request_timeout', 'live'],
   dropParams: ['litellm_settings.drop_params', 'live'],
+  claudeDiscovery: ['litellm_settings.claude_code_discovery', 'live'],
   priorityReservation: ['litellm_settings.priority_reservation', 'live'],
 };
 

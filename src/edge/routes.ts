@@ -12,7 +12,7 @@ export type Route =
       readonly isStream: boolean | undefined;
     }
   | { readonly kind: 'response'; readonly id: string; readonly part: 'response' | 'input_items' }
-  | { readonly kind: 'models'; readonly model: string | undefined }
+  | { readonly kind: 'models'; readonly model: string | undefined; readonly api: 'v1' | 'gemini' | 'info' }
   | { readonly kind: 'health'; readonly probe: 'all' | 'liveness' | 'readiness' }
   | { readonly kind: 'admin'; readonly operation: string; readonly argument: string | undefined }
   | { readonly kind: 'status' }
@@ -51,9 +51,11 @@ const FIXED: ReadonlyMap<string, Route> = new Map<string, Route>([
   ['/v1/messages/count_tokens', llm('messages', 'count-tokens')],
   ['/anthropic/v1/messages', llm('messages', 'generate')],
   ['/anthropic/v1/messages/count_tokens', llm('messages', 'count-tokens')],
-  ['/v1/models', { kind: 'models', model: undefined }],
-  ['/models', { kind: 'models', model: undefined }],
-  ['/v1beta/models', { kind: 'models', model: undefined }],
+  ['/v1/models', { kind: 'models', model: undefined, api: 'v1' }],
+  ['/models', { kind: 'models', model: undefined, api: 'v1' }],
+  ['/v1beta/models', { kind: 'models', model: undefined, api: 'gemini' }],
+  ['/model/info', { kind: 'models', model: undefined, api: 'info' }],
+  ['/v1/model/info', { kind: 'models', model: undefined, api: 'info' }],
   ['/health', { kind: 'health', probe: 'all' }],
   ['/health/liveliness', { kind: 'health', probe: 'liveness' }],
   ['/health/liveness', { kind: 'health', probe: 'liveness' }],
@@ -87,7 +89,7 @@ export function routeOf(path: string): Route {
   if (trimmed.startsWith('/v1/mcp/server/') && parts.length === 5 && parts[4] === 'restart')
     return { kind: 'admin', operation: 'server-restart', argument: decode(parts[3]!) };
   if (parts.length >= 3 && (parts[0] === 'v1' || parts[0] === 'v1beta') && parts[1] === 'models')
-    return modelRoute(decode(parts.slice(2).join('/')));
+    return modelRoute(decode(parts.slice(2).join('/')), parts[0] === 'v1' ? 'v1' : 'gemini');
   const at = parts[0] === 'v1' ? 1 : 0;
   if (parts[at] === 'responses' && parts.length === at + 2)
     return { kind: 'response', id: decode(parts[at + 1]!), part: 'response' };
@@ -97,11 +99,11 @@ export function routeOf(path: string): Route {
 }
 
 /** A model's own address, or one of Gemini's verbs behind it. */
-function modelRoute(text: string): Route {
+function modelRoute(text: string, api: 'v1' | 'gemini'): Route {
   const colon = text.lastIndexOf(':');
   const verb = colon < 0 ? undefined : VERBS[text.slice(colon + 1)];
   return verb === undefined
-    ? { kind: 'models', model: text }
+    ? { kind: 'models', model: text, api }
     : { kind: 'llm', format: 'gemini', model: text.slice(0, colon), ...verb };
 }
 

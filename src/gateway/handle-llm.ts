@@ -9,15 +9,16 @@ import {
   LlmFailure,
   type LlmOutcome,
   type LlmRoute,
+  dollars,
   newOutcome,
   plainBody,
   readCall,
   type ToolHost,
-  writeFailure,
 } from '../llm/llm-wire.ts';
 import type { Verdict } from '../policy/rights.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { AnswerStream, Exchange } from './exchange.ts';
+import { refuse } from './llm-refusal.ts';
 
 /** What the way of a request to a model needs. */
 export interface HandleLlmDeps {
@@ -47,7 +48,7 @@ export async function handleLlm(exchange: Exchange, route: LlmRoute, deps: Handl
     await answer(call, body.length, principal, sink, exchange, deps);
   } catch (error) {
     if (sink.hasBegun) sink.cut();
-    else refuse(error, route, exchange, deps);
+    else refuse(error, route.format, exchange, deps.log);
   }
 }
 
@@ -87,48 +88,6 @@ function unknownModel(model: string, principal: Principal, { llm, judge }: Handl
     param: 'model',
     code: 'model_not_found',
   });
-}
-
-function refuse(error: unknown, route: LlmRoute, exchange: Exchange, deps: HandleLlmDeps): void {
-  const failure = asFailure(error, exchange, deps);
-  const { status, headers, body } = writeFailure(failure, route.format);
-  deps.log.info('refused', {
-    request: exchange.requestId,
-    path: exchange.path,
-    error: failure.code ?? failure.kind,
-    status,
-  });
-  exchange.send(status, headers, body);
-}
-
-const KINDS: Readonly<Record<number, ConstructorParameters<typeof LlmFailure>[0]>> = {
-  400: 'invalid',
-  401: 'auth',
-  403: 'forbidden',
-  404: 'not-found',
-  413: 'too-large',
-  415: 'invalid',
-  429: 'rate-limit',
-  503: 'overloaded',
-};
-
-function asFailure(error: unknown, exchange: Exchange, deps: HandleLlmDeps): LlmFailure {
-  if (error instanceof LlmFailure) return error;
-  if (error instanceof GatewayError)
-    return new LlmFailure(KINDS[error.status] ?? 'internal', error.message, {
-      status: error.status,
-      code: error.code,
-      retryAfterMs: error.status === 503 ? 2_000 : undefined,
-      cause: error,
-    });
-  deps.log.error('a request broke', {
-    request: exchange.requestId,
-    path: exchange.path,
-    error,
-    stack: error instanceof Error ? error.stack : undefined,
-  });
-  const internal = new GatewayError('internal', { request: exchange.requestId });
-  return new LlmFailure('internal', internal.message, { status: 500, code: 'internal' });
 }
 
 function record(
@@ -182,7 +141,7 @@ function finish(
         ? undefined
         : 'internal';
   const totalMs = nowMs - exchange.startedMs;
-  const upstreamMs = outcome.sentMs === undefined ? undefined : (outcome.endedMs ?? nowMs) - outcome.sentMs;
+  const upstreamMs = outcome.upstream.ms(nowMs);
   const { usage } = outcome;
   deps.ledger.end({
     id,
@@ -194,7 +153,7 @@ function finish(
     bytesOut: sink.bytesOut,
     promptTokens: usage?.input,
     completionTokens: usage?.output,
-    cost: undefined,
+    cost: outcome.cost === undefined ? undefined : dollars(outcome.cost),
   });
   deps.log.info('call', {
     call: id,
@@ -207,6 +166,7 @@ function finish(
     tokensIn: usage?.input,
     tokensOut: usage?.output,
     attempts: outcome.attempts,
+    cost: outcome.cost === undefined ? undefined : dollars(outcome.cost),
   });
 }
 
@@ -223,6 +183,7 @@ function statusOf(failure: unknown): CallStatus {
 class ExchangeSink implements AnswerSink {
   readonly #exchange: Exchange;
   #stream: AnswerStream | undefined;
+  #listeners: Set<() => void> | undefined;
   hasBegun = false;
   bytesOut = 0;
 
@@ -235,9 +196,15 @@ class ExchangeSink implements AnswerSink {
   }
 
   onGone(listener: () => void): () => void {
-    const { gone } = this.#exchange;
-    gone.addEventListener('abort', listener, { once: true });
-    return () => gone.removeEventListener('abort', listener);
+    if (this.#listeners === undefined) {
+      const listeners = new Set<() => void>();
+      this.#listeners = listeners;
+      this.#exchange.onGone(() => {
+        for (const one of [...listeners]) one();
+      });
+    }
+    this.#listeners.add(listener);
+    return () => this.#listeners?.delete(listener);
   }
 
   send(status: number, headers: Readonly<Record<string, string>>, body: Buffer): void {

@@ -1,33 +1,74 @@
 import type { Principal } from '../auth/authenticate.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Llm } from '../llm/llm.ts';
+import { type EntryTool, type ListShape, writeEntry, writeList } from '../llm/llm-wire.ts';
 import type { Verdict } from '../policy/rights.ts';
+import type { Log } from '../telemetry/log.ts';
 import type { Exchange } from './exchange.ts';
+import { refuse } from './llm-refusal.ts';
 
 export interface HandleModelsDeps {
   readonly llm: Llm;
+  readonly log: Log;
   readonly authenticate: (exchange: Exchange, isGemini: boolean) => Principal;
   readonly judge: (principal: Principal, model: string) => Verdict;
-  /** Seconds since the Unix epoch when the models were read. */
-  readonly since: number;
+  /** The tools of MCP servers that a principal may use. */
+  readonly tools: (exchange: Exchange, principal: Principal) => Promise<readonly EntryTool[]>;
 }
 
-/** `GET /v1/models` and the address of one model: what the key may use. */
-export function handleModels(exchange: Exchange, model: string | undefined, deps: HandleModelsDeps): void {
-  if (exchange.method !== 'GET' && exchange.method !== 'HEAD')
-    throw new GatewayError('method-not-allowed', { method: exchange.method, path: exchange.path });
-  const principal = deps.authenticate(exchange, exchange.path.startsWith('/v1beta/')); // 401, 403
-  const usable = deps.llm.names.filter((name) => deps.judge(principal, name).allowed);
-  const entries = usable.map((id) => ({ id, object: 'model', created: deps.since, owned_by: 'lanport' }));
-  if (model === undefined) {
-    send(exchange, { object: 'list', data: entries });
-    return;
+/** What is asked for: the list of a client's API or one model of it, or what is known of the deployments. */
+export interface ModelsRoute {
+  readonly model: string | undefined;
+  readonly api: 'v1' | 'gemini' | 'info';
+}
+
+const FORMATS = { openai: 'chat', codex: 'responses', anthropic: 'messages', gemini: 'gemini' } as const;
+
+/** `GET /v1/models`, which is three APIs, `GET /v1beta/models`, the address of one model, and `GET /model/info`: what the key may use. */
+export async function handleModels(
+  exchange: Exchange,
+  route: ModelsRoute,
+  deps: HandleModelsDeps,
+): Promise<void> {
+  const query = new URLSearchParams(exchange.query ?? '');
+  const shape = shapeOf(exchange, route, query);
+  try {
+    if (exchange.method !== 'GET' && exchange.method !== 'HEAD')
+      throw new GatewayError('method-not-allowed', { method: exchange.method, path: exchange.path });
+    const principal = deps.authenticate(exchange, shape === 'gemini'); // 401, 403
+    const answer = await read(route, shape, query, principal, exchange, deps); // 400, 404
+    exchange.send(200, undefined, Buffer.from(JSON.stringify(answer)));
+  } catch (error) {
+    refuse(error, FORMATS[shape], exchange, deps.log);
   }
-  const one = entries.find(({ id }) => id === model);
-  if (one === undefined) throw new GatewayError('model-unknown', { model: model.slice(0, 200) });
-  send(exchange, one);
 }
 
-function send(exchange: Exchange, value: unknown): void {
-  exchange.send(200, undefined, Buffer.from(JSON.stringify(value)));
+/** Anthropic's clients say their version, and Codex its own. */
+function shapeOf(exchange: Exchange, { api }: ModelsRoute, query: URLSearchParams): ListShape {
+  if (api === 'gemini') return 'gemini';
+  if (api === 'info') return 'openai';
+  if (exchange.headers['anthropic-version'] !== undefined) return 'anthropic';
+  return query.has('client_version') ? 'codex' : 'openai';
+}
+
+async function read(
+  { api, model }: ModelsRoute,
+  shape: ListShape,
+  query: URLSearchParams,
+  principal: Principal,
+  exchange: Exchange,
+  { llm, judge, tools }: HandleModelsDeps,
+): Promise<object> {
+  const { catalog } = llm;
+  const isAllowed = (name: string): boolean => judge(principal, name).allowed;
+  if (api === 'info')
+    return {
+      data: catalog.info(isAllowed, principal.kind !== 'virtual', query.get('litellm_model_id') ?? undefined),
+    };
+  const offered = shape === 'openai' ? await tools(exchange, principal) : [];
+  const shown = offered.length === 0 ? undefined : offered;
+  if (model === undefined) return writeList(catalog.entries(shape, isAllowed), shape, query, shown);
+  const entry = isAllowed(model) ? catalog.entry(model) : undefined;
+  if (entry === undefined) throw new GatewayError('model-unknown', { model: model.slice(0, 200) });
+  return writeEntry(entry, shape, shown);
 }

@@ -3,11 +3,14 @@ import type { FormatName } from './conversation/format-name.ts';
 import type { LlmFailure } from './conversation/llm-failure.ts';
 import { FORMATS } from './formats/formats.ts';
 
+export { type ListShape, writeEntry, writeList } from './listing/list-shapes.ts';
+export type { EntryTool } from './listing/model-entry.ts';
 export { LlmFailure } from './conversation/llm-failure.ts';
 export { type LlmCall, type LlmRoute, readCall } from './llm-call.ts';
 export type { AnswerSink, OfferedTool, ToolHost, ToolOutcome } from './llm-ports.ts';
 export type { Part as ToolPart } from './conversation/parts.ts';
 export { type LlmOutcome, newOutcome } from './outcome.ts';
+export { dollars } from './usage/money.ts';
 export { plainBody } from './request-body.ts';
 export { MemoryResponseStore } from './state/memory-store.ts';
 export { ResponseState } from './state/response-state.ts';

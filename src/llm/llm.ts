@@ -3,6 +3,7 @@ import type { HttpClient } from '../net/http-client.ts';
 import type { Log } from '../telemetry/log.ts';
 import { planTools } from './agent/plan.ts';
 import { runLoop } from './agent/loop.ts';
+import { timedHost } from './agent/timed-host.ts';
 import { Dropped } from './conversation/dropped.ts';
 import type { AnswerFacts } from './conversation/format.ts';
 import { LlmFailure } from './conversation/llm-failure.ts';
@@ -11,6 +12,7 @@ import { FORMATS } from './formats/formats.ts';
 import { type LlmCall, valueOf } from './llm-call.ts';
 import type { LlmConfig } from './llm-config.ts';
 import type { AnswerSink, ToolHost } from './llm-ports.ts';
+import { ModelCatalog } from './model-catalog.ts';
 import type { LlmOutcome } from './outcome.ts';
 import type { Deployment } from './providers/deployment.ts';
 import { type AskedRouting, readRouting } from './router/asked-routing.ts';
@@ -20,6 +22,7 @@ import type { ResponseState } from './state/response-state.ts';
 import { ClientAnswer } from './turn/client-answer.ts';
 import { takeTurn, type TurnCall, understand } from './turn/converse.ts';
 import type { TurnResult, TurnTaker } from './turn/turn.ts';
+import { PriceBook } from './usage/price-book.ts';
 import { type AttemptDeps, formatFor } from './upstream/attempt-deps.ts';
 import { forward } from './upstream/forward.ts';
 import { answerHeaders } from './upstream/headers.ts';
@@ -62,17 +65,35 @@ export class Llm {
   readonly #config: LlmConfig;
   readonly #deps: LlmDeps;
   readonly #router: Router;
+  readonly #prices = new PriceBook();
+  /** Seconds since the Unix epoch. */
+  readonly #since: number;
 
   /** Throws an Error for a model that cannot be used. */
   constructor(config: LlmConfig, deps: LlmDeps) {
     this.#config = config;
     this.#deps = deps;
-    this.#router = new Router(config, { now: () => deps.clock.monotonicMs(), random: deps.random });
+    this.#since = Math.floor(deps.clock.now() / 1_000);
+    this.#router = new Router(config, {
+      now: () => deps.clock.monotonicMs(),
+      random: deps.random,
+      prices: this.#prices,
+    });
   }
 
   /** Names that clients may ask for; wildcards as they are written. */
   get names(): readonly string[] {
     return this.#router.names;
+  }
+
+  /** What is known of the models. */
+  get catalog(): ModelCatalog {
+    return new ModelCatalog(this.#config, this.#router, this.#prices, this.#since);
+  }
+
+  /** The name of `model_list` that an alias stands for. */
+  canonical(model: string): string {
+    return this.#router.canonical(model);
   }
 
   has(model: string): boolean {
@@ -153,7 +174,6 @@ export class Llm {
         outcome,
         deps,
       );
-      outcome.endedMs = deps.clock.monotonicMs();
       const { usage } = result;
       outcome.usage = usage;
       if (result.kind === 'done') {
@@ -186,7 +206,14 @@ export class Llm {
       isArray: isArray(call),
       out,
       headers: (head) =>
-        answerHeaders(head, { call, deployment: outcome.deployment!, dropped, outcome, id: deps.id }),
+        answerHeaders(head, {
+          call,
+          deployment: outcome.deployment!,
+          dropped,
+          outcome,
+          id: deps.id,
+          nowMs: deps.clock.monotonicMs(),
+        }),
       pingMs: deps.bounds.keepAliveMs,
       onAnswer: call.route.format === 'responses' ? (answer) => this.#keep(call, answer, deps) : undefined,
       monotonicMs: () => deps.clock.monotonicMs(),
@@ -224,7 +251,7 @@ export class Llm {
     try {
       const result = await runLoop({
         plan,
-        host,
+        host: timedHost(host, outcome.upstream, () => deps.clock.monotonicMs()),
         bounds: TOOL_BOUNDS,
         signal: gone.signal,
         newId: facts.newId,
@@ -238,7 +265,6 @@ export class Llm {
         },
       });
       outcome.usage = result.usage;
-      outcome.endedMs = deps.clock.monotonicMs();
       if (result.kind === 'done') answer.end();
       else if (answer.hasBegun && !out.isGone) {
         outcome.failure = result.failure;
@@ -285,6 +311,7 @@ export class Llm {
       id,
       keyId,
       router: this.#config.router,
+      prices: this.#prices,
       requestTimeoutMs: this.#config.requestTimeoutMs,
     };
   }

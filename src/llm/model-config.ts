@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { nearest } from '../core/nearest.ts';
 import { Secret } from '../core/secret.ts';
+import { keyVariableOf, providerOf } from './providers/provider-of.ts';
+import { PROVIDERS } from './providers/provider-table.ts';
 import { type ConfigReport, duration, inert, secretScalar, secretText, setting } from '../core/setting.ts';
 
 /** One deployment of a model: an entry of `model_list`. */
@@ -45,9 +47,16 @@ const prices = Object.fromEntries(
   ]),
 ) as Record<(typeof priceNames)[number], z.ZodOptional<z.ZodNumber>>;
 
+const KEY_VARIABLES = Object.values(PROVIDERS)
+  .flatMap(({ keyVariable }) => keyVariable ?? [])
+  .join(', ');
+
 const litellmParams = z.looseObject({
   model: setting(z.string().min(1), 'Provider and model, for example openai/gpt-4o or ollama/llama3.'),
-  api_key: setting(secretText().optional(), "The provider's key."),
+  api_key: setting(
+    secretText().optional(),
+    `The provider's key. Without it the provider's own variable of the environment counts (${KEY_VARIABLES}), unless api_base names another host than the provider's.`,
+  ),
   api_base: setting(z.string().optional(), "The provider's address, when it is not the usual one."),
   base_url: setting(z.string().optional(), 'The same as api_base.'),
   api_version: setting(z.string().optional(), 'Version of an Azure API.'),
@@ -84,6 +93,16 @@ const modelInfo = z.looseObject({
   max_tokens: setting(z.int().min(1).optional(), 'Tokens of input and output together.'),
   max_input_tokens: setting(z.int().min(1).optional(), 'Tokens of input at most.'),
   max_output_tokens: setting(z.int().min(1).optional(), 'Tokens of output at most.'),
+  aliases: setting(
+    z.array(z.string().min(1)).optional(),
+    'Further names of this model, for example one that Claude Code lists: claude-fast.',
+  ),
+  display_name: setting(z.string().optional(), 'The name that people read in lists.'),
+  description: setting(z.string().optional(), 'What the model is good for, in lists.'),
+  codex: setting(
+    z.record(z.string(), z.unknown()).optional(),
+    'What Codex is told of the model besides: members of an entry of its list of models.',
+  ),
   access_groups: setting(z.array(z.string()).optional(), 'Groups under which keys may be given this model.'),
   ...prices,
 });
@@ -103,11 +122,12 @@ export const modelListSchema = setting(z.array(modelSchema).default([]), 'Models
   later: 'models are loaded; the model API is not served yet',
 });
 
-/** One entry, as the schema leaves it, as a deployment. */
+/** One entry, as the schema leaves it, as a deployment. `keyFrom`: the value of a variable of the environment. */
 export function toModel(
   entry: z.output<typeof modelSchema>,
   index: number,
   report: ConfigReport,
+  keyFrom: (variable: string) => string | undefined,
 ): ModelConfig {
   const { model, api_key, api_base, base_url, api_version, organization, mock_response, ...params } =
     entry.litellm_params;
@@ -125,12 +145,24 @@ export function toModel(
       );
     }
   }
+  const facts = {
+    name: entry.model_name,
+    model,
+    apiBase: api_base ?? base_url,
+    mockResponse: mock_response,
+    params: rest,
+  };
+  const choice = providerOf(facts);
+  if (choice.kind === 'unknown')
+    report.error(['model_list', index, 'litellm_params', choice.member], choice.what, choice.hint);
+  const variable = api_key === undefined ? keyVariableOf(facts, choice) : undefined;
+  const found = variable === undefined ? undefined : keyFrom(variable);
   return {
     index,
     name: entry.model_name,
     model,
-    apiKey: api_key,
-    apiBase: api_base ?? base_url,
+    apiKey: api_key ?? (found === undefined || found === '' ? undefined : new Secret(found)),
+    apiBase: facts.apiBase,
     apiVersion: api_version,
     organization,
     mockResponse: mock_response,

@@ -1,6 +1,8 @@
 import type { Stop, Usage } from './conversation/answer.ts';
 import type { LlmFailure } from './conversation/llm-failure.ts';
 import type { Deployment } from './providers/deployment.ts';
+import type { Pico } from './usage/money.ts';
+import { Stopwatch } from './usage/stopwatch.ts';
 
 /** What became of a request to a model, for the ledger. Filled while it is worked on. */
 export interface LlmOutcome {
@@ -13,10 +15,12 @@ export interface LlmOutcome {
   stop: Stop | undefined;
   /** What went wrong after the answer had begun. */
   failure: LlmFailure | undefined;
-  /** Monotonic milliseconds when the provider was asked last, when its answer's first content came, and its last. */
-  sentMs: number | undefined;
+  /** What providers ask for all of it; `undefined`: nobody said what it costs. */
+  cost: Pico | undefined;
+  /** The time in which providers and tools were waited for. */
+  readonly upstream: Stopwatch;
+  /** Monotonic milliseconds when the answer's first content came. */
   firstContentMs: number | undefined;
-  endedMs: number | undefined;
   bytesOut: number;
 }
 
@@ -29,9 +33,9 @@ export function newOutcome(startedMs: number): LlmOutcome {
     usage: undefined,
     stop: undefined,
     failure: undefined,
-    sentMs: undefined,
+    cost: undefined,
+    upstream: new Stopwatch(),
     firstContentMs: undefined,
-    endedMs: undefined,
     bytesOut: 0,
   };
 }

@@ -19,13 +19,20 @@ export function judgeModel(principal: Principal, model: string, known: readonly 
   const { grants } = principal;
   if (grants === undefined) return { allowed: true, rule: principal.kind };
   if (grants.models.length === 0) return { ...NONE, rule: `${grants.source}.models (empty)` };
-  const groups = known.find(({ name }) => name === model)?.accessGroups ?? [];
+  const groups = groupsOf(model, known);
   const at = grants.models.findIndex(
     (entry) => EVERY.has(entry) || fits(entry, model) || groups.includes(entry),
   );
   return at < 0
     ? { allowed: false, rule: `${grants.source}.models` }
     : { allowed: true, rule: `${grants.source}.models[${at}]` };
+}
+
+/** An entry with a star stands for the models that have none of their own. */
+function groupsOf(model: string, known: readonly PolicyModel[]): readonly string[] {
+  const exact = known.filter(({ name }) => name === model);
+  const entries = exact.length > 0 ? exact : known.filter(({ name }) => fits(name, model));
+  return entries.flatMap(({ accessGroups }) => accessGroups);
 }
 
 function fits(entry: string, model: string): boolean {

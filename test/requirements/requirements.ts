@@ -24,6 +24,11 @@ export const REQUIREMENTS = {
     source: 'docs/guide/operate.md',
     promise: 'Told to stop, the gateway ends everything that it started.',
   },
+  'run:connections-let-go': {
+    source: 'docs/guide/operate.md',
+    promise:
+      'However a client ends its connection, and in the middle of what, the gateway holds nothing of it afterwards.',
+  },
   'run:one-owner': {
     source: 'docs/guide/operate.md',
     promise: 'A data folder has one owner; a second start is refused and names the process.',
@@ -361,6 +366,55 @@ export const REQUIREMENTS = {
   'store:migrations': {
     source: 'ARCHITECTURE.md',
     promise: 'Migrations run forward only, once, whole or not at all, from every earlier version.',
+  },
+  'llm:cost': {
+    source: 'docs/guide/models.md',
+    promise:
+      'What a request to a model cost is in the ledger and, for whole answers, in x-litellm-response-cost: exact, with the price of each kind of token.',
+  },
+  'llm:own-prices': {
+    source: 'docs/guide/models.md',
+    promise: 'Prices of an entry of model_list, and its base_model, take the place of the bundled ones.',
+  },
+  'llm:overhead': {
+    source: 'docs/guide/models.md',
+    promise:
+      'x-litellm-overhead-duration-ms says how long a whole answer took beyond the wait for providers and tools.',
+  },
+  'llm:models': {
+    source: 'docs/guide/models.md',
+    promise:
+      'GET /v1/models lists the models that the key may use: by name, alias, wildcard and access group.',
+  },
+  'llm:models-tools': {
+    source: 'docs/guide/models.md',
+    promise: 'For keys with access to MCP servers, each entry of the list of models tells the tools.',
+  },
+  'llm:models-anthropic': {
+    source: 'docs/guide/models.md',
+    promise: "With anthropic-version, GET /v1/models answers in Anthropic's shape, page by page.",
+  },
+  'llm:models-claude': {
+    source: 'docs/guide/models.md',
+    promise:
+      "Models have names that Claude Code's discovery keeps, where an entry or claude_code_discovery asks for it.",
+  },
+  'llm:models-codex': {
+    source: 'docs/guide/models.md',
+    promise: 'With client_version, GET /v1/models answers with what Codex reads.',
+  },
+  'llm:models-gemini': {
+    source: 'docs/guide/models.md',
+    promise: "GET /v1beta/models answers in Gemini's shape, page by page.",
+  },
+  'llm:models-errors': {
+    source: 'docs/guide/models.md',
+    promise: 'Trouble with the list of models is told in the words of the shape that was asked for.',
+  },
+  'llm:model-info': {
+    source: 'docs/guide/models.md',
+    promise:
+      "GET /model/info has LiteLLM's shape: all for the operator, for other keys their own models, and never a secret.",
   },
   'store:litellm-views': {
     source: 'docs/guide/migrate-from-litellm.md',

@@ -74,4 +74,16 @@ describe('names of tools', () => {
     ]);
     expect(restoreTools(new ToolNames(requestOf(tool('echo')), LIMITS))).toBeUndefined();
   });
+
+  test('the text of a freeform tool of the provider’s own goes on piece by piece, whatever it looks like', () => {
+    const restore = restoreTools(names);
+    const part = { kind: 'tool-call', id: '0', name: 'apply_patch', isFreeform: true } as const;
+    const events: AnswerEvent[] = [
+      { kind: 'part-start', at: 0, part },
+      { kind: 'input', at: 0, text: '{"input":' },
+      { kind: 'input', at: 0, text: '"x"}' },
+      { kind: 'part-end', at: 0 },
+    ];
+    expect(events.flatMap((event) => restore?.(event) ?? [])).toMatchObject(events);
+  });
 });

@@ -122,7 +122,8 @@ export function restoreTools(names: ToolNames): ((event: AnswerEvent) => readonl
     if (event.kind === 'part-start' && event.part.kind === 'tool-call') {
       const tool = names.tool(event.part.name);
       if (tool === undefined) return [event];
-      if (tool.isFreeform) held.set(event.at, '');
+      // A provider that has such tools gives the text itself.
+      if (tool.isFreeform && event.part.isFreeform !== true) held.set(event.at, '');
       const { name, namespace } = tool;
       return [
         { ...event, part: { ...event.part, name, namespace, isFreeform: tool.isFreeform || undefined } },

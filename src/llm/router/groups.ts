@@ -1,10 +1,11 @@
 import type { LlmConfig } from '../llm-config.ts';
 import type { ModelConfig } from '../model-config.ts';
 import { type Deployment, mockDeployment, toDeployment } from '../providers/deployment.ts';
+import { providerOf } from '../providers/provider-of.ts';
 
+/** Before a model's name makes a name that Claude Code's discovery keeps: it looks for the word. */
+export const CLAUDE_VIA = 'claude-via-';
 const MOCK = mockDeployment('mock-response');
-/** In `litellm_params.model`: the whole name that the client asks for, provider included. */
-const ANY = '*';
 
 interface Wildcard {
   readonly name: string;
@@ -20,12 +21,18 @@ type Member = (part: string) => Deployment | undefined;
 export class Groups {
   readonly #groups = new Map<string, Deployment[]>();
   readonly #wildcards: Wildcard[] = [];
-  readonly #aliases: Readonly<Record<string, string>>;
+  readonly #aliases = new Map<string, string>();
+  readonly #claudeDiscovery: boolean;
 
   /** Throws an Error for an entry that cannot be used. */
-  constructor({ models, router }: LlmConfig) {
-    this.#aliases = router.groupAliases;
+  constructor({ models, router, claudeDiscovery }: LlmConfig) {
+    this.#claudeDiscovery = claudeDiscovery;
+    for (const [alias, name] of Object.entries(router.groupAliases)) this.#aliases.set(alias, name);
     for (const model of models) {
+      const { aliases } = model.info;
+      if (Array.isArray(aliases))
+        for (const alias of aliases.map(String))
+          if (!this.#aliases.has(alias)) this.#aliases.set(alias, model.name);
       if (model.name.includes('*')) this.#addWildcard(model);
       else {
         const group = this.#groups.get(model.name);
@@ -39,21 +46,20 @@ export class Groups {
 
   /** In configuration order; wildcards as they are written. */
   get names(): readonly string[] {
-    return [
-      ...this.#groups.keys(),
-      ...Object.keys(this.#aliases),
-      ...this.#wildcards.map(({ name }) => name),
-    ];
+    return [...this.#groups.keys(), ...this.#aliases.keys(), ...this.#wildcards.map(({ name }) => name)];
   }
 
-  /** The group that an alias means, else the name itself. */
-  resolved(name: string): string {
-    return this.#groups.has(name) || !Object.hasOwn(this.#aliases, name) ? name : this.#aliases[name]!;
+  /** The name of `model_list` that an alias stands for; any other name is its own. */
+  canonical(name: string): string {
+    if (this.#groups.has(name)) return name;
+    const alias = this.#aliases.get(name);
+    if (alias !== undefined) return alias;
+    return this.#claudeDiscovery && name.startsWith(CLAUDE_VIA) ? name.slice(CLAUDE_VIA.length) : name;
   }
 
   /** `mock-response` is always there: it answers itself. */
   members(asked: string): readonly Deployment[] {
-    const name = this.resolved(asked);
+    const name = this.canonical(asked);
     const group = this.#groups.get(name);
     if (group !== undefined) return group;
     for (const { prefix, suffix, members } of this.#wildcards) {
@@ -81,11 +87,7 @@ export class Groups {
 }
 
 function memberOf(model: ModelConfig): Member {
-  if (
-    model.model === ANY &&
-    model.apiBase === undefined &&
-    model.params['custom_llm_provider'] === undefined
-  ) {
+  if (providerOf(model).kind === 'by-request') {
     const id = typeof model.info['id'] === 'string' ? model.info['id'] : `any-${model.index}`;
     return (part) => {
       try {

@@ -1,20 +1,12 @@
 import type { Deployment } from '../providers/deployment.ts';
+import type { PriceBook } from '../usage/price-book.ts';
 import type { Health } from './health.ts';
-
-/** Ways to choose among the deployments of a name, by LiteLLM's names (`routing_strategy`). */
-export const STRATEGIES = [
-  'simple-shuffle',
-  'least-busy',
-  'latency-based-routing',
-  'usage-based-routing',
-  'usage-based-routing-v2',
-  'cost-based-routing',
-] as const;
 
 export interface PickFacts {
   readonly strategy: string;
   readonly nowMs: number;
   readonly random: () => number;
+  readonly prices: Pick<PriceBook, 'priceOf'>;
   readonly healthOf: (deployment: Deployment) => Health;
 }
 
@@ -30,7 +22,7 @@ export function pick(candidates: readonly Deployment[], facts: PickFacts): Deplo
     case 'usage-based-routing-v2':
       return least(candidates, (one) => healthOf(one).tokensAt(nowMs), facts);
     case 'cost-based-routing':
-      return least(candidates, (one) => priceOf(one) ?? Number.POSITIVE_INFINITY, facts);
+      return least(candidates, (one) => priceOf(one, facts), facts);
     default:
       return shuffled(candidates, facts.random);
   }
@@ -66,9 +58,10 @@ function shuffled(candidates: readonly Deployment[], random: () => number): Depl
   return candidates[weights.findLastIndex((weight) => weight > 0)]!;
 }
 
-/** US dollars for a token of input and one of output, as far as the configuration says them. */
-function priceOf({ config }: Deployment): number | undefined {
-  const input = config.params['input_cost_per_token'] ?? config.info['input_cost_per_token'];
-  const output = config.params['output_cost_per_token'] ?? config.info['output_cost_per_token'];
-  return typeof input === 'number' && typeof output === 'number' ? input + output : undefined;
+/** For a token of input and one of output; what nobody prices is used last. */
+function priceOf(deployment: Deployment, { prices }: PickFacts): number {
+  const rates = prices.priceOf(deployment)?.standard;
+  return rates === undefined
+    ? Number.POSITIVE_INFINITY
+    : Number(rates.input ?? 0n) + Number(rates.output ?? 0n);
 }

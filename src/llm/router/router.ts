@@ -1,6 +1,7 @@
 import { LlmFailure } from '../conversation/llm-failure.ts';
 import type { LlmConfig } from '../llm-config.ts';
 import type { Deployment } from '../providers/deployment.ts';
+import type { PriceBook } from '../usage/price-book.ts';
 import { Groups } from './groups.ts';
 import { Health } from './health.ts';
 import { pick } from './pick.ts';
@@ -13,6 +14,7 @@ export interface RouterDeps {
   readonly now: () => number;
   /** A number from 0 to 1. */
   readonly random: () => number;
+  readonly prices: Pick<PriceBook, 'priceOf'>;
 }
 
 /** What one request says of the deployment that it went to. */
@@ -42,9 +44,9 @@ export class Router {
     return this.#groups.names;
   }
 
-  /** The group that an alias means, else the name itself. */
-  resolved(name: string): string {
-    return this.#groups.resolved(name);
+  /** The name of `model_list` that an alias stands for; any other name is its own. */
+  canonical(name: string): string {
+    return this.#groups.canonical(name);
   }
 
   members(name: string): readonly Deployment[] {
@@ -67,6 +69,7 @@ export class Router {
         nowMs: this.#deps.now(),
         random: this.#deps.random,
         healthOf: (one) => this.#of(one.id),
+        prices: this.#deps.prices,
       },
     );
   }

@@ -51,7 +51,7 @@ const REFUSED_MAX = 8;
 export async function tryModels(request: TriedRequest, attempt: Try, deps: TryDeps): Promise<void> {
   const { model, asked, out, outcome } = request;
   const { router, config } = deps;
-  const names = [model, router.resolved(model)];
+  const names = [model, router.canonical(model)];
   const tried = new Set<string>();
   for (let name: string | undefined = model; name !== undefined; ) {
     tried.add(name);

@@ -9,6 +9,7 @@ import { mockTurn } from '../mock/mock-turn.ts';
 import { readScript } from '../mock/script.ts';
 import type { LlmOutcome } from '../outcome.ts';
 import type { Deployment } from '../providers/deployment.ts';
+import { charge } from '../usage/charge.ts';
 import { type AttemptDeps, formatFor, onGone, timeoutsFor } from '../upstream/attempt-deps.ts';
 import { withOwnMembers, withParams } from '../upstream/deployment-params.ts';
 import { requestHeaders } from '../upstream/headers.ts';
@@ -28,14 +29,33 @@ export interface TurnCall {
 }
 
 /** Asks a deployment for one turn, in the format that it speaks. Throws LlmFailure when the request cannot be said. */
-export function takeTurn(
-  { call, request, source, deployment, refused, dropped }: TurnCall,
+export async function takeTurn(
+  turn: TurnCall,
   taker: TurnTaker,
   out: AnswerSink,
   outcome: LlmOutcome,
   deps: AttemptDeps,
 ): Promise<TurnResult> {
-  outcome.sentMs = deps.clock.monotonicMs();
+  const startedMs = deps.clock.monotonicMs();
+  outcome.upstream.start(startedMs);
+  let result: TurnResult | undefined;
+  try {
+    result = await ask(turn, taker, out, deps);
+  } finally {
+    const nowMs = deps.clock.monotonicMs();
+    outcome.upstream.stop(nowMs);
+    if (result !== undefined)
+      charge(outcome, turn.call, turn.deployment, result.usage, nowMs - startedMs, deps.prices);
+  }
+  return result;
+}
+
+async function ask(
+  { call, request, source, deployment, refused, dropped }: TurnCall,
+  taker: TurnTaker,
+  out: AnswerSink,
+  deps: AttemptDeps,
+): Promise<TurnResult> {
   const gone = (listener: Parameters<typeof onGone>[1]): (() => void) => onGone(out, listener);
   if (deployment.isMock || source['mock_response'] !== undefined) {
     const script = readScript(source['mock_response'] ?? deployment.config.mockResponse);

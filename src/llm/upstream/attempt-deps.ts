@@ -6,6 +6,7 @@ import type { LlmCall } from '../llm-call.ts';
 import type { RouterConfig } from '../llm-config.ts';
 import type { AnswerSink } from '../llm-ports.ts';
 import type { Deployment } from '../providers/deployment.ts';
+import type { PriceBook } from '../usage/price-book.ts';
 import type { ProviderTimeouts } from './provider-request.ts';
 
 export interface AttemptDeps {
@@ -17,6 +18,7 @@ export interface AttemptDeps {
   /** Of who asks. */
   readonly keyId: string;
   readonly router: RouterConfig;
+  readonly prices: PriceBook;
   readonly requestTimeoutMs: number | undefined;
 }
 

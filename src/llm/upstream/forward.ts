@@ -6,6 +6,7 @@ import type { LlmCall } from '../llm-call.ts';
 import type { AnswerSink } from '../llm-ports.ts';
 import type { LlmOutcome } from '../outcome.ts';
 import type { Deployment } from '../providers/deployment.ts';
+import { charge } from '../usage/charge.ts';
 import { type AttemptDeps, onGone, timeoutsFor } from './attempt-deps.ts';
 import { answerHeaders, requestHeaders } from './headers.ts';
 import { ObservingPipe } from './observing-pipe.ts';
@@ -27,16 +28,19 @@ export function forward(
   refused: ReadonlySet<string>,
 ): Promise<LlmFailure | undefined> {
   const format = FORMATS[call.route.format];
-  const { monotonicMs } = deps.clock;
+  const monotonicMs = (): number => deps.clock.monotonicMs();
   const dropped = new Dropped();
   for (const param of refused) dropped.add(param);
   const headers = (head: ResponseHead): Readonly<Record<string, string>> =>
-    answerHeaders(head, { call, deployment, dropped, outcome, id: deps.id });
-  outcome.sentMs = monotonicMs();
+    answerHeaders(head, { call, deployment, dropped, outcome, id: deps.id, nowMs: monotonicMs() });
+  const startedMs = monotonicMs();
+  outcome.upstream.start(startedMs);
   return new Promise((resolve) => {
     let handle: ProviderHandle | undefined;
     const finish = (failure: LlmFailure | undefined): void => {
-      outcome.endedMs = monotonicMs();
+      const nowMs = monotonicMs();
+      outcome.upstream.stop(nowMs);
+      if (call.isStream) charge(outcome, call, deployment, pipe.usage, nowMs - startedMs, deps.prices);
       forget();
       resolve(failure);
     };
@@ -46,10 +50,11 @@ export function forward(
     };
     const common = { out, headers, onDone, onFailed: finish };
     const hidesUsage = call.route.format === 'chat' && !wantsUsage(call.text.slice('stream_options'));
+    const pipe = new ObservingPipe(format, outcome, hidesUsage);
     const sink = call.isStream
       ? new StreamedAnswer({
           ...common,
-          pipe: new ObservingPipe(format, outcome, hidesUsage),
+          pipe,
           onCommit: () => {
             outcome.firstContentMs = monotonicMs();
           },
@@ -62,11 +67,17 @@ export function forward(
           isAnswer: call.route.operation === 'generate',
           outcome,
           bytesMax: deps.bounds.upstreamResponseBytesMax,
+          onUsage: () => {
+            const nowMs = monotonicMs();
+            outcome.firstContentMs = nowMs;
+            charge(outcome, call, deployment, outcome.usage, nowMs - startedMs, deps.prices);
+          },
         });
     const forget = onGone(out, (failure) => {
       sink.leave();
       handle?.abort();
       outcome.failure = failure;
+      outcome.usage = pipe.usage;
       finish(failure);
     });
     handle = sendToProvider(

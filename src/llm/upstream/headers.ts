@@ -4,6 +4,7 @@ import type { FormatName } from '../conversation/format-name.ts';
 import type { LlmCall } from '../llm-call.ts';
 import type { LlmOutcome } from '../outcome.ts';
 import type { Deployment } from '../providers/deployment.ts';
+import { dollarsText } from '../usage/money.ts';
 
 /** Headers of the client's that a provider of the same format gets; those of its own family always. */
 const PASSED_ON: Readonly<Record<FormatName, RegExp>> = {
@@ -36,12 +37,14 @@ export interface AnswerHeaderFacts {
   readonly dropped: Dropped;
   readonly outcome: LlmOutcome;
   readonly id: string;
+  /** Monotonic milliseconds. */
+  readonly nowMs: number;
 }
 
 /** The headers of the client's answer: LiteLLM's names for what the gateway knows, and what the provider said of limits and itself. */
 export function answerHeaders(
   head: ResponseHead | undefined,
-  { call, deployment, dropped, outcome, id }: AnswerHeaderFacts,
+  { call, deployment, dropped, outcome, id, nowMs }: AnswerHeaderFacts,
 ): Readonly<Record<string, string>> {
   const headers: Record<string, string> = {
     ...(call.isStream && call.route.framing === 'array' && call.route.format === 'gemini'
@@ -59,10 +62,21 @@ export function answerHeaders(
     'x-litellm-attempted-retries': String(Math.max(0, outcome.attempts - 1)),
     'x-litellm-attempted-fallbacks': String(outcome.fallbacks),
   };
+  // What a stream costs and how long it takes is not known when it begins.
+  if (!call.isStream) {
+    if (outcome.cost !== undefined) headers['x-litellm-response-cost'] = dollarsText(outcome.cost);
+    const totalMs = nowMs - outcome.startedMs;
+    headers['x-litellm-response-duration-ms'] = milliseconds(totalMs);
+    headers['x-litellm-overhead-duration-ms'] = milliseconds(totalMs - (outcome.upstream.ms(nowMs) ?? 0));
+  }
   for (const [name, value] of Object.entries(head?.headers ?? {})) {
     if (value === undefined || !PASSED_BACK.test(name)) continue;
     headers[name === 'x-request-id' ? 'x-upstream-request-id' : name] = value;
   }
   if (dropped.size > 0) headers['x-lanport-dropped'] = dropped.names.join(',');
   return headers;
+}
+
+function milliseconds(ms: number): string {
+  return String(Math.max(0, Math.round(ms * 1_000) / 1_000));
 }

@@ -1,3 +1,4 @@
+import type { Usage } from '../conversation/answer.ts';
 import type { Format } from '../conversation/format.ts';
 import { LlmFailure } from '../conversation/llm-failure.ts';
 import type { AnswerObserver, Seen } from '../conversation/observer.ts';
@@ -18,6 +19,11 @@ export class ObservingPipe implements Pipe {
     this.#observer = format.observer();
     this.#outcome = outcome;
     this.#hidesUsage = hidesUsage;
+  }
+
+  /** As far as it was told. */
+  get usage(): Usage | undefined {
+    return this.#seen?.usage;
   }
 
   get hasContent(): boolean {
@@ -67,10 +73,12 @@ export class ObservingPipe implements Pipe {
   }
 
   ping(): Buffer {
-    return PING;
+    return this.#format.name === 'gemini' ? GEMINI_PING : PING;
   }
 }
 
+/** Google's own readers never get past a comment; an empty line is nothing to them. */
+const GEMINI_PING = Buffer.from('\r\n');
 /** A comment, which every reader of events leaves out. */
 const PING = Buffer.from(': ping\n\n');
 

@@ -14,6 +14,8 @@ export interface WholeAnswerDeps {
   readonly outcome: LlmOutcome;
   readonly headers: (head: ResponseHead) => Readonly<Record<string, string>>;
   readonly bytesMax: number;
+  /** Called when the usage is known, before the client's answer begins. */
+  readonly onUsage: () => void;
   readonly onDone: (failure: LlmFailure | undefined) => void;
   readonly onFailed: (failure: LlmFailure) => void;
 }
@@ -46,7 +48,7 @@ export class WholeAnswer implements ProviderSink {
 
   onEnd(): void {
     if (this.#isOver) return;
-    const { out, headers, outcome, observer, onDone } = this.#deps;
+    const { out, headers, outcome, observer, onUsage, onDone } = this.#deps;
     const body = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks);
     const seen = observer.whole(body);
     // What the observer makes nothing of may be no JSON at all.
@@ -58,7 +60,7 @@ export class WholeAnswer implements ProviderSink {
     this.#isOver = true;
     outcome.usage = seen.usage;
     outcome.stop = seen.stop;
-    outcome.firstContentMs = outcome.endedMs;
+    onUsage();
     out.send(200, { 'content-type': 'application/json', ...headers(this.#head!) }, body);
     onDone(undefined);
   }

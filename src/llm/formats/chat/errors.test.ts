@@ -115,7 +115,7 @@ describe('error answers of Chat Completions', () => {
     [{}, 'Please try again in 1.2s.', 1200],
     [{}, 'x', undefined],
   ])('say when to try again: %j %s', (headers, message, ms) => {
-    const failure = read(429, { error: { message } }, headers as unknown as Record<string, string>);
+    const failure = read(429, { error: { message } }, headers);
     expect(failure.retryAfterMs).toBe(ms);
   });
 

@@ -97,6 +97,23 @@ describe('an observer of Chat Completions', () => {
     });
   });
 
+  it('finds them behind members and words that only look like them', () => {
+    const body =
+      '{"choices":[{"index":0,"usage":null,"old_usage":{"prompt_tokens":9},"old_finish_reason":"length","message":{"content":"x"},"logprobs":{"content":[{"token":"usage"},{"token":"error"}]},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":2}}';
+    expect(new ChatObserver().whole(Buffer.from(body))).toMatchObject({
+      stop: { kind: 'end' },
+      usage: { input: 1, output: 2 },
+      failure: undefined,
+    });
+  });
+
+  it('reads no event that holds nothing of it', () => {
+    const unreadable = '{"choices":[{"index":0,"delta":{"content":"y"},"finish_reason":null}],"usage":null';
+    const seen = seenOf(['{"choices":[{"index":0,"delta":{"content":"x"}}]}', unreadable]);
+    expect(seen[1]).toMatchObject({ hasContent: true, failure: undefined });
+    expect(seenOf([unreadable])[0]).toMatchObject({ failure: { kind: 'upstream' } });
+  });
+
   it.each([
     ['an error', '{"error":{"message":"no","code":429}}', 'rate-limit'],
     ['something else', '{"hello":1}', 'upstream'],

@@ -193,8 +193,18 @@ export class StreamWriter implements AnswerWriter {
     return Buffer.concat([begin, this.#callInput(part, text)]);
   }
 
+  /** The beginning of a call, and of those before it: clients know them by their order. */
   #callBegin(part: OpenPart, seal: Seal | undefined): Buffer {
-    if (!part.held || part.start.kind !== 'tool-call') return NOTHING;
+    if (!part.held) return NOTHING;
+    const begun: Buffer[] = [];
+    for (const other of this.#open.values())
+      if (other.held && other.index < part.index) begun.push(this.#beginOne(other, undefined));
+    begun.push(this.#beginOne(part, seal));
+    return begun.length === 1 ? begun[0]! : Buffer.concat(begun);
+  }
+
+  #beginOne(part: OpenPart, seal: Seal | undefined): Buffer {
+    if (part.start.kind !== 'tool-call') return NOTHING;
     part.held = false;
     const { id, name, isFreeform } = part.start;
     if (this.#manner?.isLegacy === true)

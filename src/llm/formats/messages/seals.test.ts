@@ -5,6 +5,7 @@ import type { Answer, AnswerEvent } from '../../conversation/answer.ts';
 import { buildAnswer } from '../../conversation/answer-builder.ts';
 import { Dropped } from '../../conversation/dropped.ts';
 import type { Citation, JsonObject, Part, Seal } from '../../conversation/parts.ts';
+import { packSeal } from '../../conversation/seal-code.ts';
 import { MESSAGES } from './format.ts';
 
 const GEMINI: Seal = { format: 'gemini', kind: 'signature', value: 'CiQB+/9v==', id: undefined };
@@ -48,7 +49,7 @@ const PARTS: readonly (readonly [string, readonly Part[]])[] = [
       {
         kind: 'thinking',
         text: 'Hm.',
-        seal: { format: 'messages', kind: 'signature', value: 'bGFucG9ydDE6e30=' },
+        seal: { format: 'messages', kind: 'signature', value: packSeal({ seal: GEMINI, place: 'self' }) },
       },
     ],
   ],

@@ -1,0 +1,52 @@
+import { GatewayError } from '../core/errors.ts';
+import { LlmFailure, writeFailure } from '../llm/llm-wire.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Exchange } from './exchange.ts';
+
+const KINDS: Readonly<Record<number, ConstructorParameters<typeof LlmFailure>[0]>> = {
+  400: 'invalid',
+  401: 'auth',
+  403: 'forbidden',
+  404: 'not-found',
+  413: 'too-large',
+  415: 'invalid',
+  429: 'rate-limit',
+  503: 'overloaded',
+};
+
+/** Answers a request to a model that failed before its answer began, in the words of the client's format. */
+export function refuse(
+  error: unknown,
+  format: Parameters<typeof writeFailure>[1],
+  exchange: Exchange,
+  log: Log,
+): void {
+  const failure = asFailure(error, exchange, log);
+  const { status, headers, body } = writeFailure(failure, format);
+  log.info('refused', {
+    request: exchange.requestId,
+    path: exchange.path,
+    error: failure.code ?? failure.kind,
+    status,
+  });
+  exchange.send(status, headers, body);
+}
+
+function asFailure(error: unknown, exchange: Exchange, log: Log): LlmFailure {
+  if (error instanceof LlmFailure) return error;
+  if (error instanceof GatewayError)
+    return new LlmFailure(KINDS[error.status] ?? 'internal', error.message, {
+      status: error.status,
+      code: error.code,
+      retryAfterMs: error.status === 503 ? 2_000 : undefined,
+      cause: error,
+    });
+  log.error('a request broke', {
+    request: exchange.requestId,
+    path: exchange.path,
+    error,
+    stack: error instanceof Error ? error.stack : undefined,
+  });
+  const internal = new GatewayError('internal', { request: exchange.requestId });
+  return new LlmFailure('internal', internal.message, { status: 500, code: 'internal' });
+}

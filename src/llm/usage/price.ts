@@ -1,0 +1,70 @@
+import type { Usage } from '../conversation/answer.ts';
+import type { Pico } from './money.ts';
+
+/** What one token costs. */
+export interface Rates {
+  readonly input?: Pico | undefined;
+  readonly output?: Pico | undefined;
+  readonly cacheRead?: Pico | undefined;
+  readonly cacheWrite?: Pico | undefined;
+  readonly cacheWrite1h?: Pico | undefined;
+  readonly audioInput?: Pico | undefined;
+  readonly audioOutput?: Pico | undefined;
+  readonly reasoning?: Pico | undefined;
+}
+
+/** What a model costs. Where a kind of token has no price of its own, it costs as much as what it is a kind of. */
+export interface Price {
+  readonly standard: Rates;
+  /** Of service tiers; what they do not say is as in `standard`. */
+  readonly batch: Rates;
+  readonly priority: Rates;
+  /** For requests whose input has more tokens than `above`: what it says counts for all of their tokens. */
+  readonly long: { readonly above: number; readonly rates: Rates } | undefined;
+  /** For each second that the provider took. */
+  readonly second: Pico | undefined;
+}
+
+/** Service tiers of a request that have prices of their own (OpenAI, `service_tier`). */
+function tierRates(price: Price, tier: string | undefined): Rates | undefined {
+  if (tier === 'flex' || tier === 'batch') return price.batch;
+  return tier === 'priority' ? price.priority : undefined;
+}
+
+/** What an answer costs. `tier`: the service tier that the request asked for. */
+export function costOf(usage: Usage, price: Price, tier: string | undefined, ms: number): Pico {
+  const { long } = price;
+  const rates = merged(
+    price.standard,
+    tierRates(price, tier),
+    long !== undefined && usage.input > long.above ? long.rates : undefined,
+  );
+  const { input = 0n, output = 0n } = rates;
+  const cacheWrite = rates.cacheWrite ?? input;
+  const cached = usage.cacheRead + usage.cacheWrite + usage.cacheWrite1h;
+  const plainInput = Math.max(0, usage.input - cached - usage.audioInput);
+  const plainOutput = Math.max(0, usage.output - usage.audioOutput - usage.reasoning);
+  return (
+    times(plainInput, input) +
+    times(usage.cacheRead, rates.cacheRead ?? input) +
+    times(usage.cacheWrite, cacheWrite) +
+    times(usage.cacheWrite1h, rates.cacheWrite1h ?? cacheWrite) +
+    times(usage.audioInput, rates.audioInput ?? input) +
+    times(plainOutput, output) +
+    times(usage.reasoning, rates.reasoning ?? output) +
+    times(usage.audioOutput, rates.audioOutput ?? output) +
+    (times(ms, price.second ?? 0n) + 500n) / 1_000n
+  );
+}
+
+function times(count: number, rate: Pico): Pico {
+  return rate === 0n ? 0n : BigInt(Math.round(count)) * rate;
+}
+
+/** Later ones win where they say something. */
+function merged(...list: readonly (Rates | undefined)[]): Rates {
+  const result: Record<string, Pico> = {};
+  for (const rates of list)
+    for (const [name, rate] of Object.entries(rates ?? {})) if (rate !== undefined) result[name] = rate;
+  return result;
+}
