@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Clock } from '../../core/clock.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { Usage } from '../conversation/answer.ts';
-import { LlmFailure } from '../conversation/llm-failure.ts';
+import { clientGone, LlmFailure } from '../conversation/llm-failure.ts';
 import type { LlmConfig } from '../llm-config.ts';
 import type { AnswerSink } from '../llm-ports.ts';
 import type { LlmOutcome } from '../outcome.ts';
@@ -61,7 +61,8 @@ export async function tryModels(request: TriedRequest, attempt: Try, deps: TryDe
         ? mock.failure
         : await tryGroup(name, request, attempt, deps);
     if (failure === undefined) return;
-    if (out.isGone) throw failure;
+    // Whatever else went wrong: nobody waits for it.
+    if (out.isGone) throw clientGone();
     name = standInsFor(names, failure, config.router, asked).find(
       (one) => !tried.has(one) && router.members(one).length > 0,
     );

@@ -65,7 +65,7 @@ async function ask(
   const format = FORMATS[formatFor(deployment, call.route.format)];
   const written = format.writeRequest(withParams(request, deployment), dropped);
   for (const param of refused) dropped.add(param);
-  const body = Buffer.from(JSON.stringify(withOwnMembers(written, deployment, refused)));
+  const body = Buffer.from(JSON.stringify(withOwnMembers(written, deployment, format.name, refused)));
   return runTurn(
     (listener, onHead) =>
       providerTurn(

@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import type { HttpClient } from '../../net/http-client.ts';
 import type { FormatName } from '../conversation/format-name.ts';
-import { LlmFailure } from '../conversation/llm-failure.ts';
+import { clientGone, type LlmFailure } from '../conversation/llm-failure.ts';
 import type { LlmCall } from '../llm-call.ts';
 import type { RouterConfig } from '../llm-config.ts';
 import type { AnswerSink } from '../llm-ports.ts';
@@ -46,7 +46,5 @@ export function timeoutsFor(call: LlmCall, { config }: Deployment, deps: Attempt
 
 /** Calls `listener` when the client goes away; returns the way to forget it. */
 export function onGone(out: AnswerSink, listener: (failure: LlmFailure) => void): () => void {
-  return out.onGone(() =>
-    listener(new LlmFailure('internal', 'The client went away.', { status: 499, code: 'client_gone' })),
-  );
+  return out.onGone(() => listener(clientGone()));
 }

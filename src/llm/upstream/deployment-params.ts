@@ -100,9 +100,13 @@ export function withParams(request: ModelRequest, deployment: Deployment): Model
 export function withOwnMembers(
   body: JsonObject,
   deployment: Deployment,
+  format: FormatName,
   refused: ReadonlySet<string>,
 ): JsonObject {
-  const rest = paramsOf(deployment).filter(([name]) => !Object.hasOwn(SAMPLING, name) && !OTHERS.has(name));
+  // Chat Completions has no place for top_k, but many who speak it do.
+  const isRest = (name: string): boolean =>
+    (format === 'chat' && name === 'top_k') || (!Object.hasOwn(SAMPLING, name) && !OTHERS.has(name));
+  const rest = paramsOf(deployment).filter(([name]) => isRest(name));
   const whole: Record<string, Json | undefined> = {
     ...Object.fromEntries(rest),
     ...extraBody(deployment),
