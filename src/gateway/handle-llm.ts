@@ -68,7 +68,8 @@ async function answer(
   try {
     if (!verdict.allowed || !deps.llm.has(call.model)) throw unknownModel(call.model, principal, deps);
     const host = call.wantsTools ? deps.toolHost(exchange, principal) : undefined;
-    const context = { id, keyId: principal.id, out: sink, outcome, host };
+    const mayUse = (model: string): boolean => deps.judge(principal, model).allowed;
+    const context = { id, keyId: principal.id, out: sink, outcome, host, mayUse };
     switch (call.route.operation) {
       case 'generate':
         await deps.llm.generate(call, context);

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Secret } from '../core/secret.ts';
 import { type ConfigReport, duration, inertShape, secretText, setting } from '../core/setting.ts';
 import { type ModelConfig, type modelListSchema, toModel } from './model-config.ts';
+import { RETRY_KINDS, STRATEGIES } from './router/words.ts';
 
 /** How deployments are chosen, retried and replaced. */
 export interface RouterConfig {
@@ -178,13 +179,20 @@ export interface LlmInput {
   readonly models: z.output<typeof modelListSchema>;
   readonly router: z.output<typeof routerSchema>;
   readonly settings: z.output<z.ZodObject<typeof llmLitellmShape>>;
+  /** The value of a variable of the environment. */
+  readonly keyFrom: (variable: string) => string | undefined;
 }
 
 /** The model API's slice. */
-export function resolveLlm({ models, router, settings }: LlmInput, report: ConfigReport): LlmConfig {
+export function resolveLlm(
+  { models: entries, router, settings, keyFrom }: LlmInput,
+  report: ConfigReport,
+): LlmConfig {
+  const models = entries.map((entry, index) => toModel(entry, index, report, keyFrom));
+  checkRouting(router, report);
   const fallbacks = router.fallbacks.length > 0 ? router.fallbacks : (settings.fallbacks ?? []);
   return {
-    models: models.map((entry, index) => toModel(entry, index, report)),
+    models,
     router: {
       strategy: router.routing_strategy,
       retriesMax: router.num_retries ?? settings.num_retries,
@@ -220,6 +228,25 @@ export function resolveLlm({ models, router, settings }: LlmInput, report: Confi
     claudeDiscovery: settings.claude_code_discovery,
     priorityReservation: settings.priority_reservation,
   };
+}
+
+function checkRouting(
+  { routing_strategy: strategy, retry_policy: policy }: LlmInput['router'],
+  report: ConfigReport,
+): void {
+  if (!(STRATEGIES as readonly string[]).includes(strategy))
+    report.warning(
+      ['router_settings', 'routing_strategy'],
+      `"${strategy}" is not known, and simple-shuffle is used`,
+      `Known: ${STRATEGIES.join(', ')}.`,
+    );
+  for (const name of Object.keys(policy))
+    if (!RETRY_KINDS.includes(name))
+      report.warning(
+        ['router_settings', 'retry_policy', name],
+        'is not known and has no effect',
+        `Known: ${RETRY_KINDS.join(', ')}.`,
+      );
 }
 
 function merged(list: Fallbacks): Readonly<Record<string, readonly string[]>> {

@@ -61,6 +61,7 @@ export function answerHeaders(
     'x-litellm-model-id': deployment.id,
     'x-litellm-model-group': call.model,
     'x-litellm-attempted-retries': String(Math.max(0, outcome.attempts - 1)),
+    'x-litellm-attempted-fallbacks': String(outcome.fallbacks),
   };
   // What a stream costs and how long it takes is not known when it begins.
   if (!call.isStream) {
