@@ -129,6 +129,7 @@ it('the documented defaults are those of the code', async () => {
     ledgerDiskBytesMax: 1_024 * MIB,
     shutdownDrainMs: 10_000,
     bodyReadMs: 60_000,
+    responseStateBytesMax: 256 * MIB,
   });
 });
 
