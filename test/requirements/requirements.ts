@@ -310,6 +310,11 @@ export const REQUIREMENTS = {
     promise:
       'Nobody works on an answer that nobody waits for: a client that leaves ends the request to the provider.',
   },
+  'llm:sdks': {
+    source: 'docs/guide/models.md',
+    promise:
+      "The official SDKs get text, thoughts, parallel calls and usage from a provider of any format, and bring its seals and its calls' results back to it.",
+  },
   'llm:tools': {
     source: 'https://platform.openai.com/docs/guides/tools-connectors-mcp',
     promise:
