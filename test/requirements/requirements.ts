@@ -315,6 +315,11 @@ export const REQUIREMENTS = {
     promise:
       "The official SDKs get text, thoughts, parallel calls and usage from a provider of any format, and bring its seals and its calls' results back to it.",
   },
+  'llm:bad-input': {
+    source: 'docs/guide/models.md',
+    promise:
+      'A request that is wrong is refused before a provider sees it, with the error body of its dialect and the name of the member that is wrong.',
+  },
   'llm:tools': {
     source: 'https://platform.openai.com/docs/guides/tools-connectors-mcp',
     promise:

@@ -130,7 +130,8 @@ function responses(url: string, key: string, model: string, isStream: boolean): 
       ? await client.responses.stream(body).finalResponse()
       : await client.responses.create(body);
     input.push(...(response.output as OpenAI.Responses.ResponseInputItem[]));
-    const { output, usage } = response;
+    const { usage } = response;
+    const output: readonly OpenAI.Responses.ResponseOutputItem[] = response.output;
     return {
       text: response.output_text,
       thinking: output
@@ -138,7 +139,7 @@ function responses(url: string, key: string, model: string, isStream: boolean): 
         .map(({ text }) => text)
         .join(''),
       calls: output
-        .filter((item): item is OpenAI.Responses.ResponseFunctionToolCall => item.type === 'function_call')
+        .filter((item) => item.type === 'function_call')
         .map((item) => ({ id: item.call_id, name: item.name, input: JSON.parse(item.arguments) as unknown })),
       stop: response.status ?? '',
       usage: {
