@@ -320,6 +320,11 @@ export const REQUIREMENTS = {
     promise:
       'A request that is wrong is refused before a provider sees it, with the error body of its dialect and the name of the member that is wrong.',
   },
+  'llm:round-trip': {
+    source: 'docs/guide/models.md',
+    promise:
+      'A conversation that goes from one format to another and back keeps what both can say, in order; what one cannot say is named in x-lanport-dropped.',
+  },
   'llm:tools': {
     source: 'https://platform.openai.com/docs/guides/tools-connectors-mcp',
     promise:
