@@ -310,6 +310,11 @@ export const REQUIREMENTS = {
     promise:
       'Nobody works on an answer that nobody waits for: a client that leaves ends the request to the provider.',
   },
+  'llm:real-clients': {
+    source: 'docs/guide/models.md',
+    promise:
+      'Claude Code, Codex CLI, Gemini CLI, the OpenAI Agents SDK and the Vercel AI SDK complete plain turns and turns with tools, their own and the gateway’s.',
+  },
   'llm:tools': {
     source: 'https://platform.openai.com/docs/guides/tools-connectors-mcp',
     promise:
