@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { openHome } from '../support/real-clients/run-client.ts';
 import { testClient } from '../support/real-clients/suite.ts';
@@ -25,7 +26,7 @@ await testClient({
       }),
     );
     const { stdout } = await home.run(
-      process.execPath,
+      nodeIn(modules),
       [join(modules, '@google/gemini-cli/bundle/gemini.js'), '-p', prompt, '-m', model, '--output-format', 'json'],
       {
         GOOGLE_GEMINI_BASE_URL: gateway.url,
@@ -39,3 +40,16 @@ await testClient({
     return (JSON.parse(stdout) as { response: string }).response;
   },
 });
+
+/**
+ * The Node.js that is installed with it: from Node 26 on, its own undici as the dispatcher of Node's `fetch` loses the headers of every
+ * answer, and it reaches no MCP server at all.
+ */
+function nodeIn(modules: string): string {
+  const names = ['node', 'node-bin'].map((name) =>
+    join(modules, `${name}-${process.platform}-${process.arch}`, 'bin/node'),
+  );
+  const found = names.find((name) => existsSync(name));
+  if (found === undefined) throw new Error(`none of ${names.join(', ')} is there`);
+  return found;
+}
