@@ -27,7 +27,15 @@ await testClient({
     );
     const { stdout } = await home.run(
       nodeIn(modules),
-      [join(modules, '@google/gemini-cli/bundle/gemini.js'), '-p', prompt, '-m', model, '--output-format', 'json'],
+      [
+        join(modules, '@google/gemini-cli/bundle/gemini.js'),
+        '-p',
+        prompt,
+        '-m',
+        model,
+        '--output-format',
+        'json',
+      ],
       {
         GOOGLE_GEMINI_BASE_URL: gateway.url,
         GEMINI_API_KEY: gateway.key,

@@ -15,7 +15,9 @@ interface Streamed extends AsyncIterable<unknown> {
 interface AgentsSdk {
   readonly Agent: new (options: object) => object;
   readonly OpenAIProvider: new (options: object) => object;
-  readonly Runner: new (options: object) => {
+  readonly Runner: new (
+    options: object,
+  ) => {
     run(agent: object, prompt: string, options: { readonly stream: true }): Promise<Streamed>;
   };
   readonly MCPServerStreamableHttp: new (options: object) => McpServer;

@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import { load } from '../support/real-clients/load.ts';
 import { testClient, type Turn } from '../support/real-clients/suite.ts';
 
@@ -19,11 +20,10 @@ interface AiMcp {
   createMCPClient(options: object): Promise<{ tools(): Promise<object>; close(): Promise<void> }>;
 }
 
-/** One turn of the SDK through one of its models of OpenAI, whole or streamed. */
+/** One turn of the SDK through one of its models of OpenAI, whole and then streamed. */
 async function ask(
   { modules, stage: { gateway }, model, prompt, usesMcp, headers }: Turn,
   format: 'chat' | 'responses',
-  isStream: boolean,
 ): Promise<string> {
   const ai = await load<Ai>(modules, 'ai');
   const { createOpenAI } = await load<AiOpenai>(modules, '@ai-sdk/openai');
@@ -46,7 +46,9 @@ async function ask(
       stopWhen: ai.stepCountIs(4),
       maxRetries: 0,
     };
-    return isStream ? await ai.streamText(options).text : (await ai.generateText(options)).text;
+    const { text } = await ai.generateText(options);
+    expect(await ai.streamText(options).text).toBe(text);
+    return text;
   } finally {
     await mcp?.close();
   }
@@ -57,7 +59,7 @@ await testClient({
   list: 'sdks',
   model: 'chat-through-lanport',
   provider: 'messages',
-  ask: (turn) => ask(turn, 'chat', true),
+  ask: (turn) => ask(turn, 'chat'),
 });
 
 await testClient({
@@ -65,5 +67,5 @@ await testClient({
   list: 'sdks',
   model: 'responses-through-lanport',
   provider: 'chat',
-  ask: (turn) => ask(turn, 'responses', false),
+  ask: (turn) => ask(turn, 'responses'),
 });

@@ -8,7 +8,8 @@ export type Packages =
   | { readonly modules?: undefined; readonly missing: string };
 
 /** What npm says of a registry that it cannot reach. */
-const UNREACHABLE = /E(?:NOTFOUND|AI_AGAIN|CONNREFUSED|CONNRESET|TIMEDOUT|NETUNREACH|HOSTUNREACH)|ERR_SOCKET_TIMEOUT/;
+const UNREACHABLE =
+  /E(?:NOTFOUND|AI_AGAIN|CONNREFUSED|CONNRESET|TIMEDOUT|NETUNREACH|HOSTUNREACH)|ERR_SOCKET_TIMEOUT/;
 
 /** Installs the clients of a list. A registry that cannot be reached is told; anything else that keeps them from being installed rejects. */
 export async function installClients(list: string): Promise<Packages> {

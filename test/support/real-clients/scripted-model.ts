@@ -14,7 +14,8 @@ export interface Asked {
 
 /** What a model does: it says something, or calls a tool. */
 export type Doing =
-  { readonly text: string } | { readonly name: string; readonly input: Readonly<Record<string, unknown>> };
+  | { readonly text: string }
+  | { readonly name: string; readonly input: Readonly<Record<string, unknown>> };
 
 type Loose = any; // oxlint-disable-line typescript/no-explicit-any
 
@@ -51,7 +52,9 @@ const CHAT: Script = {
   whole: (doing, call) => ({
     ...CHAT_COMMON,
     object: 'chat.completion',
-    choices: [{ index: 0, message: { role: 'assistant', ...chatPart(doing, call) }, finish_reason: finish(doing) }],
+    choices: [
+      { index: 0, message: { role: 'assistant', ...chatPart(doing, call) }, finish_reason: finish(doing) },
+    ],
     usage: CHAT_USAGE,
   }),
   stream: (doing, call) => {
@@ -88,11 +91,16 @@ const MESSAGES: Script = {
   }),
   whole: (doing, call) => ({
     ...MESSAGE,
-    content: ['text' in doing ? { type: 'text', text: doing.text } : { ...toolUse(doing.name, call), input: doing.input }],
+    content: [
+      'text' in doing
+        ? { type: 'text', text: doing.text }
+        : { ...toolUse(doing.name, call), input: doing.input },
+    ],
     stop_reason: stop(doing),
   }),
   stream: (doing, call) => {
-    const named = (event: { readonly type: string } & Record<string, unknown>) => [event.type, event] as const;
+    const named = (event: { readonly type: string } & Record<string, unknown>) =>
+      [event.type, event] as const;
     return events(
       named({ type: 'message_start', message: MESSAGE }),
       named({
@@ -134,27 +142,44 @@ const toolUse = (name: string, id: string) => ({ type: 'tool_use', id, name, inp
 const RESPONSES: Script = {
   read: ({ input, instructions, tools }) => ({
     tools: list(tools).map(({ name }) => name),
-    results: list(input).flatMap(({ type, output }) => (type === 'function_call_output' ? [text(output)] : [])),
+    results: list(input).flatMap(({ type, output }) =>
+      type === 'function_call_output' ? [text(output)] : [],
+    ),
     said: text([instructions, input]),
   }),
   whole: (doing, call) => response(responseItem(doing, call)),
   stream: (doing, call) => {
     const item = responseItem(doing, call);
     let sequence_number = 0;
-    const named = (type: string, more: object) => [type, { type, sequence_number: sequence_number++, ...more }] as const;
+    const named = (type: string, more: object) =>
+      [type, { type, sequence_number: sequence_number++, ...more }] as const;
     const at = { output_index: 0, item_id: item.id };
     const started = { ...response(), status: 'in_progress' };
     const middle =
       'text' in doing
         ? [
-            named('response.output_item.added', { output_index: 0, item: { ...item, status: 'in_progress', content: [] } }),
-            named('response.content_part.added', { ...at, content_index: 0, part: { type: 'output_text', text: '', annotations: [] } }),
+            named('response.output_item.added', {
+              output_index: 0,
+              item: { ...item, status: 'in_progress', content: [] },
+            }),
+            named('response.content_part.added', {
+              ...at,
+              content_index: 0,
+              part: { type: 'output_text', text: '', annotations: [] },
+            }),
             named('response.output_text.delta', { ...at, content_index: 0, delta: doing.text }),
             named('response.output_text.done', { ...at, content_index: 0, text: doing.text }),
-            named('response.content_part.done', { ...at, content_index: 0, part: { type: 'output_text', text: doing.text, annotations: [] } }),
+            named('response.content_part.done', {
+              ...at,
+              content_index: 0,
+              part: { type: 'output_text', text: doing.text, annotations: [] },
+            }),
           ]
         : [
-            named('response.output_item.added', { output_index: 0, item: { ...item, status: 'in_progress', arguments: '' } }),
+            named('response.output_item.added', {
+              output_index: 0,
+              item: { ...item, status: 'in_progress', arguments: '' },
+            }),
             named('response.function_call_arguments.delta', { ...at, delta: JSON.stringify(doing.input) }),
             named('response.function_call_arguments.done', { ...at, arguments: JSON.stringify(doing.input) }),
           ];
