@@ -182,6 +182,7 @@ function statusOf(failure: unknown): CallStatus {
 class ExchangeSink implements AnswerSink {
   readonly #exchange: Exchange;
   #stream: AnswerStream | undefined;
+  #listeners: Set<() => void> | undefined;
   hasBegun = false;
   bytesOut = 0;
 
@@ -194,9 +195,15 @@ class ExchangeSink implements AnswerSink {
   }
 
   onGone(listener: () => void): () => void {
-    const { gone } = this.#exchange;
-    gone.addEventListener('abort', listener, { once: true });
-    return () => gone.removeEventListener('abort', listener);
+    if (this.#listeners === undefined) {
+      const listeners = new Set<() => void>();
+      this.#listeners = listeners;
+      this.#exchange.onGone(() => {
+        for (const one of [...listeners]) one();
+      });
+    }
+    this.#listeners.add(listener);
+    return () => this.#listeners?.delete(listener);
   }
 
   send(status: number, headers: Readonly<Record<string, string>>, body: Buffer): void {

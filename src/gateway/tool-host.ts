@@ -146,7 +146,7 @@ function partOf(block: Record<string, unknown>): ToolPart | undefined {
 /** The request to the model in the eyes of one call: over when the call is to be over. */
 class ToolExchange implements Exchange {
   readonly #exchange: Exchange;
-  readonly gone: AbortSignal;
+  readonly #signal: AbortSignal;
   readonly startedMs: number;
   readonly method = 'POST';
   readonly names = undefined;
@@ -156,7 +156,7 @@ class ToolExchange implements Exchange {
 
   constructor(exchange: Exchange, signal: AbortSignal, startedMs: number) {
     this.#exchange = exchange;
-    this.gone = signal;
+    this.#signal = signal;
     this.startedMs = startedMs;
   }
 
@@ -173,7 +173,12 @@ class ToolExchange implements Exchange {
   }
 
   get isGone(): boolean {
-    return this.gone.aborted;
+    return this.#signal.aborted;
+  }
+
+  onGone(listener: () => void): void {
+    if (this.isGone) listener();
+    else this.#signal.addEventListener('abort', listener, { once: true });
   }
 
   body(): Promise<Buffer> {

@@ -50,7 +50,7 @@ const STREAMS: Readonly<Record<Coding, () => Transform>> = {
 
 /** The bytes without their coding. Rejects with a RangeError when they become more than `bytesMax`, and with what zlib says otherwise. */
 export async function decompress(bytes: Buffer, coding: Coding, bytesMax: number): Promise<Buffer> {
-  return (await WHOLE[coding](bytes, { maxOutputLength: bytesMax })) as Buffer;
+  return await WHOLE[coding](bytes, { maxOutputLength: bytesMax });
 }
 
 /** Undoes a coding piece by piece. */

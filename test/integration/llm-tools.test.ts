@@ -169,7 +169,7 @@ describe.each(['whole', 'streamed'] as const)('a model in Responses that uses ou
     const response = await ask({
       model: 'mock',
       input: 'Please echo this text',
-      tools: [{ ...OURS, server_url: 'litellm_proxy/mcp/tools' } as never],
+      tools: [{ ...OURS, server_url: 'litellm_proxy/mcp/tools' }],
     });
     expect(outputOf(response)).toEqual(['mcp_list_tools', 'mcp_call', 'message']);
     expect(textOf(response)).toContain('Please echo this text');
@@ -195,7 +195,7 @@ describe.each(['whole', 'streamed'] as const)('a model in Responses that uses ou
       turn('All done.'),
     );
     const before = provider.requests.length;
-    const response = await ask({ model: 'chatty', input: 'go', tools: [OURS as never] });
+    const response = await ask({ model: 'chatty', input: 'go', tools: [OURS] });
     expect(outputOf(response)).toEqual([
       'mcp_list_tools',
       'message',
@@ -223,7 +223,7 @@ describe.each(['whole', 'streamed'] as const)('a model in Responses that uses ou
       turn('One failed.'),
     );
     const before = provider.requests.length;
-    const response = await ask({ model: 'chatty', input: 'go', tools: [OURS as never] });
+    const response = await ask({ model: 'chatty', input: 'go', tools: [OURS] });
     expect(outputOf(response)).toEqual(['mcp_list_tools', 'mcp_call', 'mcp_call', 'message']);
     const [, first, second] = response.output as OpenAI.Responses.ResponseOutputItem.McpCall[];
     expect(first).toMatchObject({ error: null });
@@ -244,10 +244,7 @@ describe.each(['whole', 'streamed'] as const)('a model in Responses that uses ou
     const response = await ask({
       model: 'chatty',
       input: 'go',
-      tools: [
-        OURS as never,
-        { type: 'function', name: 'theirs', parameters: { type: 'object' }, strict: false },
-      ],
+      tools: [OURS, { type: 'function', name: 'theirs', parameters: { type: 'object' }, strict: false }],
     });
     expect(outputOf(response)).toEqual(['mcp_list_tools', 'mcp_call', 'function_call']);
     expect(response.output[2]).toMatchObject({ name: 'theirs', call_id: 'c2', arguments: '{"a":1}' });
@@ -255,19 +252,19 @@ describe.each(['whole', 'streamed'] as const)('a model in Responses that uses ou
 
   it('waits for the client’s consent where it wants to be asked, and goes on with it', async () => {
     verifies('llm:tools');
-    const careful = { ...OURS, require_approval: 'always' };
+    const careful = { ...OURS, require_approval: 'always' as const };
     provider.answer(
       turn(undefined, [{ id: 'c1', name: 'tools-echo', input: { text: 'careful' } }]),
       turn('Done.'),
     );
-    const asked = await ask({ model: 'chatty', input: 'go', tools: [careful as never] });
+    const asked = await ask({ model: 'chatty', input: 'go', tools: [careful] });
     expect(outputOf(asked)).toEqual(['mcp_list_tools', 'mcp_approval_request']);
     const request = asked.output[1] as OpenAI.Responses.ResponseOutputItem.McpApprovalRequest;
     const answered = await ask({
       model: 'chatty',
       previous_response_id: asked.id,
       input: [{ type: 'mcp_approval_response', approval_request_id: request.id, approve: true }],
-      tools: [careful as never],
+      tools: [careful],
     });
     expect(outputOf(answered)).toEqual(['mcp_list_tools', 'mcp_call', 'message']);
     expect(textOf(answered)).toBe('Done.');
@@ -284,7 +281,7 @@ describe.each(['whole', 'streamed'] as const)('a model in Responses that uses ou
       await ask({
         model: 'chatty',
         input: 'go',
-        tools: [{ ...OURS, allowed_tools: ['tools-pid', 'tools-echo'] } as never],
+        tools: [{ ...OURS, allowed_tools: ['tools-pid', 'tools-echo'] }],
       });
       const { tools } = provider.requests.at(-1)!.body as { tools: { function: { name: string } }[] };
       lists.push(tools.map((tool) => tool.function.name));
@@ -343,7 +340,7 @@ describe('a model that uses our tools', () => {
     verifies('llm:tools');
     const known = new Set((await ledgerRows(gateway)).map(({ id }) => id));
     provider.answer(turn(undefined, [{ id: 'c1', name: 'tools-echo', input: { text: 'row' } }]), turn('ok'));
-    await openai.responses.create({ model: 'chatty', input: 'go', tools: [OURS as never] });
+    await openai.responses.create({ model: 'chatty', input: 'go', tools: [OURS] });
     const rows = (await ledgerRows(gateway)).filter(({ id }) => !known.has(id));
     expect(rows.map(({ server, status }) => [server, status])).toEqual([
       ['tools', 'ok'],
@@ -358,7 +355,7 @@ describe('a model that uses our tools', () => {
       { ...OURS, allowed_tools: ['no-such-tool'] },
     ])
       await expect(
-        openai.responses.create({ model: 'chatty', input: 'go', tools: [tool as never] }),
+        openai.responses.create({ model: 'chatty', input: 'go', tools: [tool] }),
       ).rejects.toMatchObject({ status: 400, param: 'tools' });
   });
 });

@@ -175,5 +175,5 @@ describe('clients that start a command', () => {
     expect(descendantsOf(orphan.child.pid!)).toEqual([]);
     expect(await orphan.end()).toBe(0);
     expect(pidsBelow(gateway)).toEqual([facts[0]!.pid]);
-  });
+  }, 90_000);
 });

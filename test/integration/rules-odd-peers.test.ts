@@ -22,17 +22,50 @@ import { verifies } from '../support/verifies.ts';
 
 const INFO = 'io.modelcontextprotocol/serverInfo';
 const TASKS = { tasks: { requests: { tools: { call: {} } } } };
+const LOGGED = {
+  jsonrpc: '2.0',
+  method: 'notifications/message',
+  params: { level: 'error', data: 'in a batch' },
+};
+
 let gateway: TestGateway;
 let old: ScriptedServer;
 let second: ScriptedServer;
 let fresh: ScriptedServer;
 let url: string;
 
+/** Answers with JSON text in place of a message. */
+function text(one: Received, body: string, type = 'application/json'): undefined {
+  one.response.writeHead(200, { 'content-type': type }).end(body);
+  return undefined;
+}
+
 const ANSWERS: Readonly<Record<string, (one: Received) => Json | string | undefined>> = {
+  batch: (one) => text(one, JSON.stringify([LOGGED, one.result(textResult('batched'))])),
+  stream: (one) =>
+    text(
+      one,
+      `data: ${JSON.stringify([LOGGED, one.result(textResult('batched'))])}\n\n`,
+      'text/event-stream',
+    ),
   members: () => '{"content":[],"ttlMs":5,"cacheScope":"mine","resultType":"odd","z":1.0}',
   empty: () => '{ }',
   hop: () => '{"ttlMs":5}',
   task: () => ({ task: { taskId: 'same', status: 'working' } }),
+  ask: (one) => {
+    const write = one.stream();
+    const id = `q${one.id}`;
+    write({
+      jsonrpc: '2.0',
+      id,
+      method: 'sampling/createMessage',
+      params: { messages: [], maxTokens: 1.0, _meta: { progressToken: 7, kept: true } },
+    });
+    void old
+      .next('response', (reply) => reply.message['id'] === id)
+      .then(() => write(one.result(textResult('asked'))));
+    return undefined;
+  },
 };
 
 beforeAll(async () => {
@@ -108,6 +141,14 @@ afterAll(async () => {
 });
 
 describe('a server', () => {
+  it.each(['batch', 'stream'])('may answer in a batch: as a %s', async (name) => {
+    verifies('rule:06-batches');
+    const session = await openSession(url);
+    using stream = await session.open(toolCall(`old-${name}`));
+    await stream.ended;
+    expect(stream.messages).toEqual([LOGGED, { jsonrpc: '2.0', id: 1, result: textResult('batched') }]);
+  });
+
   it('of the handshake era may have members of its own that are called like those of the other', async () => {
     verifies('rule:10-unknown-members', 'rule:25-between-the-eras');
     const legacy = await rpc(url, MASTER_KEY, toolCall('old-members'));
@@ -150,6 +191,50 @@ describe('a server', () => {
         result: { resultType: 'complete', content: [], ...meta },
       });
     }
+  });
+
+  it('hears of the progress of what it asked, under its own token', async () => {
+    verifies('rule:08-progress-tokens');
+    const able = { capabilities: { sampling: {} } };
+    const [a, b] = [await openSession(url, able), await openSession(url, able)];
+    using mine = await a.open(toolCall('old-ask', {}, 'a'));
+    using theirs = await b.open(toolCall('old-ask', {}, 'b'));
+    const questions = [];
+    for (const stream of [mine, theirs])
+      questions.push(
+        JSON.parse((await stream.saw('sampling/createMessage')).data) as { id: string; params: Json },
+      );
+    const tokens = questions.map(({ params }) => (params['_meta'] as Json)['progressToken']);
+    expect(new Set(tokens).size).toBe(2);
+    expect(questions[0]!.params).toEqual({
+      messages: [],
+      maxTokens: 1,
+      _meta: { progressToken: tokens[0], kept: true },
+    });
+    const progress = (progressToken: unknown, value: number): Json => ({
+      jsonrpc: '2.0',
+      method: 'notifications/progress',
+      params: { progressToken, progress: value, total: 2 },
+    });
+    // The server's own token is nobody's here.
+    for (const [token, value] of [
+      [7, 99],
+      [tokens[0], 1],
+      [tokens[0], 2],
+    ] as const) {
+      expect((await a.send(progress(token, value))).status).toBe(202);
+      if (token !== 7) await old.next('notifications/progress');
+    }
+    const answer = { role: 'assistant', content: { type: 'text', text: 'x' }, model: 'm' };
+    await a.send({ jsonrpc: '2.0', id: questions[0]!.id, result: answer });
+    await mine.saw('asked');
+    expect((await a.send(progress(tokens[0], 3))).status).toBe(202);
+    await b.send({ jsonrpc: '2.0', id: questions[1]!.id, result: answer });
+    await theirs.saw('asked');
+    expect(old.all('notifications/progress').map((one) => one.params)).toEqual([
+      { progressToken: 7, progress: 1, total: 2 },
+      { progressToken: 7, progress: 2, total: 2 },
+    ]);
   });
 
   it('that tells of no changes of its resources is not said to, and refuses to be watched by itself', async () => {

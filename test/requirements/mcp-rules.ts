@@ -34,7 +34,7 @@ export const MCP_RULES = {
   'rule:06-batches': {
     source: `${SPEC}/2025-03-26/basic`,
     promise:
-      'Batches of legacy clients are answered in one array, modern ones are refused with -32600, and servers are never sent one.',
+      'Batches of legacy clients are answered in one array, modern ones are refused with -32600; servers are never sent one, and may answer in one.',
   },
   'rule:07-ids-both-directions': {
     source: `${LEGACY}/basic`,
@@ -44,7 +44,7 @@ export const MCP_RULES = {
   'rule:08-progress-tokens': {
     source: `${LEGACY}/basic/utilities/progress`,
     promise:
-      'Progress reaches the request that asked for it under its own token, in order and all of it before the answer; a server is sent a token only where the client gave one.',
+      'Progress reaches the request that asked for it under its own token, in order and all of it before the answer; a server is sent a token only where the client gave one. Progress of a client with what a server asks goes back in the same way.',
   },
   'rule:09-opaque-handles': {
     source: `${MODERN}/basic/utilities`,

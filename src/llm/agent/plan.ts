@@ -30,8 +30,8 @@ function namesIn(url: string | undefined, host: string | undefined): readonly st
   const own = OURS.exec(url);
   if (own !== null) return split(own[1] ?? '');
   if (host === undefined || !URL.canParse(url)) return undefined;
-  const { host: named, pathname } = new URL(url);
-  if (named !== host) return undefined;
+  const { host: addressed, pathname } = new URL(url);
+  if (addressed !== host) return undefined;
   const scoped = /^\/(?:mcp\/([^/]+)|([^/]+)\/mcp)\/?$/.exec(pathname);
   return split(decodeURIComponent(scoped?.[1] ?? scoped?.[2] ?? ''));
 }
@@ -71,7 +71,7 @@ export async function planTools(
   const lists: { label: string; tools: OfferedTool[] }[] = [];
   for (const { label, names, servers } of groups) {
     const listed = await host.list(names.length === 0 ? undefined : names); // LlmFailure
-    const tools = listed.filter((tool) => isAllowed(tool, servers?.allowed));
+    const tools = listed.filter((tool) => isAllowed(tool, servers));
     if (tools.length === 0)
       throw invalid(
         `No tool is left for "${label}": the servers named have none, or "allowed_tools" names none of theirs.`,
@@ -95,8 +95,9 @@ export async function planTools(
   };
 }
 
-function isAllowed(tool: OfferedTool, allowed: readonly string[] | undefined): boolean {
-  return allowed === undefined || named(tool, allowed);
+function isAllowed(tool: OfferedTool, servers: ServerTools | undefined): boolean {
+  const { allowed, denied } = servers ?? {};
+  return (allowed === undefined || named(tool, allowed)) && (denied === undefined || !named(tool, denied));
 }
 
 function isApproved(tool: OfferedTool, servers: ServerTools | undefined): boolean {

@@ -1,6 +1,6 @@
 import type { FormatName } from './format-name.ts';
-import { isObject } from './json.ts';
-import type { Json, Seal } from './parts.ts';
+import { isList, isObject } from './json.ts';
+import type { Json, Seal, ThinkingPart } from './parts.ts';
 
 /**
  * A seal of one format as an opaque token of another: a client keeps it without understanding it and brings it back in its next request. The
@@ -61,9 +61,34 @@ export function packSeal(packed: PackedSeal): string {
   });
 }
 
+/** Whole thoughts as the token of the call that follows them, for clients that bring back calls but no thoughts. */
+export function packThoughts(thoughts: readonly ThinkingPart[]): string {
+  return packJson({
+    thoughts: thoughts.map(({ text, seal, isSummary }) => ({
+      text,
+      ...seal,
+      ...(isSummary === true ? { summary: true } : {}),
+    })),
+  });
+}
+
+/** `undefined`: not thoughts that we packed. */
+export function unpackThoughts(token: string): readonly ThinkingPart[] | undefined {
+  const read = unpackJson(token);
+  if (!isObject(read) || !isList(read['thoughts'])) return undefined;
+  return read['thoughts'].flatMap((thought): readonly ThinkingPart[] => {
+    const packed = sealOf(thought);
+    if (packed === undefined || !isObject(thought) || typeof thought['text'] !== 'string') return [];
+    return [{ kind: 'thinking', text: thought['text'], isSummary: packed.isSummary, seal: packed.seal }];
+  });
+}
+
 /** `undefined`: not a seal that we packed. */
 export function unpackSeal(token: string): PackedSeal | undefined {
-  const read = unpackJson(token);
+  return sealOf(unpackJson(token));
+}
+
+function sealOf(read: Json | undefined): PackedSeal | undefined {
   if (!isObject(read) || !FORMATS.has(read['format']) || !KINDS.has(read['kind'])) return undefined;
   const { value, id, place = 'self', summary } = read;
   if (typeof value !== 'string' || !PLACES.has(place)) return undefined;

@@ -11,9 +11,9 @@ export function entryOf(
 ): ModelEntry {
   const { info } = config;
   const text = (name: string): string | undefined =>
-    typeof info[name] === 'string' ? (info[name] as string) : undefined;
+    typeof info[name] === 'string' ? info[name] : undefined;
   const count = (name: string): number | undefined =>
-    typeof info[name] === 'number' ? (info[name] as number) : undefined;
+    typeof info[name] === 'number' ? info[name] : undefined;
   const { codex } = info;
   return {
     id,

@@ -142,7 +142,7 @@ function textOf(parts: readonly Part[]): string {
 
 function usageOf(request: ModelRequest, { usage }: MockScript, output: number): Usage {
   const counted = [...request.system, ...request.turns.flatMap(({ parts }) => parts)];
-  const input = counted.reduce((sum, part) => sum + words(textOf([part])), 0);
+  const input = counted.reduce((sum, part) => sum + countWords(textOf([part])), 0);
   return {
     input: usage?.input ?? input,
     output: usage?.output ?? output,
@@ -155,7 +155,7 @@ function usageOf(request: ModelRequest, { usage }: MockScript, output: number): 
   };
 }
 
-function words(text: string): number {
+function countWords(text: string): number {
   return text.match(/\S+/g)?.length ?? 0;
 }
 

@@ -64,9 +64,11 @@ export class ObservingPipe implements Pipe {
   }
 
   ping(): Buffer {
-    return PING;
+    return this.#format.name === 'gemini' ? GEMINI_PING : PING;
   }
 }
 
+/** Google's own readers never get past a comment; an empty line is nothing to them. */
+const GEMINI_PING = Buffer.from('\r\n');
 /** A comment, which every reader of events leaves out. */
 const PING = Buffer.from(': ping\n\n');

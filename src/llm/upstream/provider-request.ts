@@ -1,7 +1,7 @@
 import { codingOf, createDecompressor, type Decompressor } from '../../net/decompress.ts';
 import {
   type HttpClient,
-  HttpFailure,
+  type HttpFailure,
   parseTarget,
   type RequestHandle,
   type ResponseHead,

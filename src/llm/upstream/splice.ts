@@ -15,9 +15,9 @@ export function splice(object: JsonObject, changes: ReadonlyMap<string, Buffer |
     }
     const value = changes.get(key);
     if (value !== undefined && !object.isVoid(at)) {
-      push(object.starts[at]!);
+      push(object.startOf(at));
       parts.push(value);
-      copiedTo = object.ends[at]!;
+      copiedTo = object.endOf(at);
       done.add(key);
       members++;
       continue;
@@ -26,7 +26,7 @@ export function splice(object: JsonObject, changes: ReadonlyMap<string, Buffer |
     const keyStart = memberStart(object, at);
     const next = at + 1 < object.keys.length ? memberStart(object, at + 1) : undefined;
     push(members === 0 ? keyStart : commaBefore(object.bytes, keyStart));
-    copiedTo = members === 0 && next !== undefined ? next : object.ends[at]!;
+    copiedTo = members === 0 && next !== undefined ? next : object.endOf(at);
   }
   const close = object.end - 1;
   push(close);
@@ -39,7 +39,7 @@ export function splice(object: JsonObject, changes: ReadonlyMap<string, Buffer |
 
 /** Where the key of the member at `at` begins: after the value before it, its comma and white space. */
 function memberStart(object: JsonObject, at: number): number {
-  const from = at === 0 ? object.start + 1 : object.ends[at - 1]!;
+  const from = at === 0 ? object.start + 1 : object.endOf(at - 1);
   return object.bytes.indexOf(0x22, from);
 }
 

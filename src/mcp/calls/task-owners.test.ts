@@ -18,3 +18,16 @@ it('10,000 tasks are remembered, each for its owner alone; the oldest makes room
   learn(10_000);
   expect([owned(0), owned(1), owned(2)]).toEqual(['one', undefined, 'one']);
 });
+
+it('a task is looked for at every server that is named, since two may have chosen one id', () => {
+  const owners = new TaskOwners();
+  const task = scanObject(Buffer.from('{"resultType":"task","taskId":"t"}'), 1);
+  for (const [server, who] of [
+    ['one', 'anna'],
+    ['two', 'anna'],
+    ['three', 'bert'],
+  ] as const)
+    owners.learn(server, new FakeCaller(who), task);
+  expect(owners.serversOf('t', 'anna', ['three', 'two', 'one'])).toEqual(['two', 'one']);
+  expect(owners.serversOf('t', 'anna', ['two'])).toEqual(['two']);
+});

@@ -7,39 +7,49 @@ import { readErrorEvent } from './errors.ts';
 import { readBlock, readStop } from './stop.ts';
 import { UsageReader } from './usage.ts';
 
-/** What an event must hold to say anything but content. */
-const SIGNS = ['"finishReason"', '"usageMetadata"', '"promptFeedback"', '"error"'].map((sign) =>
-  Buffer.from(sign),
-);
+/** What an event must hold to say more than content and usage. */
+const SIGNS = /"(?:finishReason|promptFeedback|error)"/;
 
-/** Watches an answer that goes on unchanged. Chunks are parsed when they hold more than content; most providers put usage into each of them. */
+/** Watches an answer that goes on unchanged. Nearly every chunk has the usage so far, so the latest one is kept and read when it is asked for. */
 export class ResponseObserver implements AnswerObserver, Seen {
   readonly #usage = new UsageReader();
+  /** Bytes as characters: what is read of it are numbers. */
+  #latest: string | undefined;
   #hasCalls = false;
+  #hasUsage = false;
   hasContent = false;
   isComplete = false;
   readonly isUsageAlone = false;
-  usage: Usage | undefined;
   stop: Stop | undefined;
   failure: LlmFailure | undefined;
 
+  get usage(): Usage | undefined {
+    const latest = this.#latest;
+    this.#latest = undefined;
+    if (latest !== undefined) this.#readUsage(parse(latest));
+    return this.#hasUsage ? this.#usage.usage : undefined;
+  }
+
   event(_event: string | undefined, data: Buffer): Seen {
-    if (!SIGNS.some((sign) => data.includes(sign))) {
-      this.hasContent ||= data.includes('"parts"');
-      this.#hasCalls ||= data.includes('"functionCall"');
-      return this;
-    }
-    return this.whole(data);
+    const text = data.toString('latin1');
+    if (SIGNS.test(text)) return this.whole(data);
+    this.hasContent ||= text.includes('"parts"');
+    this.#hasCalls ||= text.includes('"functionCall"');
+    if (text.includes('"usageMetadata"')) this.#latest = text;
+    return this;
   }
 
   whole(body: Buffer): Seen {
-    const value = parse(body);
+    const value = parse(body.toString('utf8'));
     if (value === undefined) return this;
     if (value['error'] !== undefined && value['error'] !== null) {
       this.failure = readErrorEvent(value);
       return this;
     }
-    if (this.#usage.read(value['usageMetadata'])) this.usage = this.#usage.usage;
+    if (isObject(value['usageMetadata'])) {
+      this.#latest = undefined;
+      this.#readUsage(value);
+    }
     const candidate = isList(value['candidates']) ? value['candidates'].find(isFirst) : undefined;
     if (isObject(candidate)) this.#candidate(candidate);
     const feedback = value['promptFeedback'];
@@ -49,6 +59,10 @@ export class ResponseObserver implements AnswerObserver, Seen {
       this.isComplete = true;
     }
     return this;
+  }
+
+  #readUsage(chunk: JsonObject | undefined): void {
+    if (this.#usage.read(chunk?.['usageMetadata'])) this.#hasUsage = true;
   }
 
   #candidate(candidate: JsonObject): void {
@@ -67,9 +81,9 @@ function isFirst(candidate: Json): boolean {
   return isObject(candidate) && (candidate['index'] ?? 0) === 0;
 }
 
-function parse(data: Buffer): JsonObject | undefined {
+function parse(data: string): JsonObject | undefined {
   try {
-    const value = JSON.parse(data.toString('utf8')) as Json;
+    const value = JSON.parse(data) as Json;
     // An answer without framing by events is a list.
     const first = isList(value) ? value[0] : value;
     return isObject(first) ? first : undefined;

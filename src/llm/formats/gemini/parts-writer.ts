@@ -2,8 +2,16 @@ import type { PartStart } from '../../conversation/answer.ts';
 import type { Dropped } from '../../conversation/dropped.ts';
 import type { PartEvent } from '../../conversation/in-order.ts';
 import { inputObject } from '../../conversation/json.ts';
-import type { Citation, Extras, Json, JsonObject, Part, Seal } from '../../conversation/parts.ts';
-import { isPacked, packSeal } from '../../conversation/seal-code.ts';
+import type {
+  Citation,
+  Extras,
+  Json,
+  JsonObject,
+  Part,
+  Seal,
+  ThinkingPart,
+} from '../../conversation/parts.ts';
+import { isPacked, packSeal, packThoughts } from '../../conversation/seal-code.ts';
 import { writeGrounding } from './citations.ts';
 
 interface Current {
@@ -21,6 +29,7 @@ export class PartsWriter {
   readonly #send: (part: JsonObject) => void;
   readonly #cited: { citation: Citation; text: string; partIndex: number }[] = [];
   readonly #tokens: Json[] = [];
+  readonly #thoughts = new ForeignThoughts();
   #current: Current | undefined;
 
   constructor(dropped: Dropped, send: (part: JsonObject) => void) {
@@ -76,10 +85,10 @@ export class PartsWriter {
 
   #seal(current: Current, seal: Seal): void {
     const { start } = current;
+    current.seal = seal;
     if (start.kind === 'thinking')
       this.#send({ text: '', thought: true, thoughtSignature: tokenOf(seal, start.isSummary) });
     else if (start.kind === 'text') this.#send({ text: '', thoughtSignature: tokenOf(seal, undefined) });
-    else current.seal = seal;
   }
 
   #end({ start, extras, text, seal, citations }: Current): void {
@@ -87,6 +96,8 @@ export class PartsWriter {
       if (citation.url === undefined) this.#dropped.add('citations');
       this.#cited.push({ citation, text, partIndex: 0 });
     }
+    if (start.kind === 'thinking')
+      this.#thoughts.add({ kind: 'thinking', text, seal, isSummary: start.isSummary });
     if (start.kind !== 'tool-call') return;
     const { id, name, namespace } = start;
     this.#send({
@@ -95,15 +106,37 @@ export class PartsWriter {
         name: namespace === undefined ? name : `${namespace}__${name}`,
         args: inputObject(text),
       },
-      ...(seal === undefined ? {} : { thoughtSignature: tokenOf(seal, undefined) }),
+      ...this.#thoughts.sealOf(seal),
       ...(extras?.format === 'gemini' ? extras.members : {}),
     });
   }
 
   #whole(part: Part): void {
     const written = wholePart(part);
-    if (written === undefined) this.#dropped.add(`content.${part.kind}`);
-    else this.#send(written);
+    if (written !== undefined) this.#send(written);
+    // Which tools there were is said by the request.
+    else if (part.kind !== 'server-tools') this.#dropped.add(`content.${part.kind}`);
+  }
+}
+
+/**
+ * Sealed thoughts of another provider, for the first call that follows them: clients such as Gemini CLI bring back the signatures of calls, but
+ * no thoughts.
+ */
+export class ForeignThoughts {
+  #thoughts: ThinkingPart[] = [];
+
+  add(thought: ThinkingPart): void {
+    if (thought.seal !== undefined && thought.seal.format !== 'gemini') this.#thoughts.push(thought);
+  }
+
+  /** The signature of a call. */
+  sealOf(seal: Seal | undefined): JsonObject {
+    if (seal !== undefined) return { thoughtSignature: tokenOf(seal, undefined) };
+    if (this.#thoughts.length === 0) return {};
+    const thoughts = this.#thoughts;
+    this.#thoughts = [];
+    return { thoughtSignature: packThoughts(thoughts) };
   }
 }
 

@@ -1,7 +1,7 @@
 import { extrasOf, isList, isObject, textOf } from '../../conversation/json.ts';
 import { invalid } from '../../conversation/llm-failure.ts';
 import type { Extras, Json, JsonObject, Part, Seal, Source } from '../../conversation/parts.ts';
-import { unpackSeal } from '../../conversation/seal-code.ts';
+import { unpackSeal, unpackThoughts } from '../../conversation/seal-code.ts';
 import { callIdAt } from './call-ids.ts';
 import { camelMembers } from './members.ts';
 
@@ -45,6 +45,8 @@ export function readSeal(
   value: Json | undefined,
 ): { readonly seal: Seal; readonly isSummary?: boolean | undefined } | undefined {
   if (typeof value !== 'string' || value === '' || value === NO_SIGNATURE) return undefined;
+  // Thoughts that travel with a call are parts of their own.
+  if (unpackThoughts(value) !== undefined) return undefined;
   const packed = unpackSeal(value);
   return packed ?? { seal: { format: 'gemini', kind: 'signature', value } };
 }
@@ -101,8 +103,13 @@ export function readPart(raw: JsonObject, at: string, calls: Calls): Part {
   return { kind: 'foreign', format: 'gemini', value: raw };
 }
 
-/** The parts of one content. A signature that comes behind the thought that it seals, as streams bring it, goes to it. */
-export function readParts(content: JsonObject, at: string, calls: Calls): readonly Part[] {
+/** The parts of one content; `before` are those of the same turn in contents before it. A signature that comes behind the thought that it seals, as streams bring it, goes to it. */
+export function readParts(
+  content: JsonObject,
+  at: string,
+  calls: Calls,
+  before: readonly Part[] = [],
+): readonly Part[] {
   const list = content['parts'] ?? [];
   const raws = isObject(list) ? [list] : list;
   if (!isList(raws)) throw invalid(`${at}.parts must be a list.`, `${at}.parts`);
@@ -110,14 +117,29 @@ export function readParts(content: JsonObject, at: string, calls: Calls): readon
   for (const [index, raw] of raws.entries()) {
     const path = `${at}.parts[${index}]`;
     if (!isObject(raw)) throw invalid(`${path} must be an object.`, path);
+    addThoughts(parts, before, raw);
     addPart(parts, readPart(raw, path, calls));
   }
   return parts;
 }
 
-/** Adds a part to those before it in the same turn. */
+/** Adds the thoughts of another provider that a call brings back (`packThoughts`), unless the client brought them itself. */
+function addThoughts(parts: Part[], before: readonly Part[], raw: JsonObject): void {
+  if (raw['functionCall'] === undefined && raw['function_call'] === undefined) return;
+  const signature = raw['thoughtSignature'] ?? raw['thought_signature'];
+  if (typeof signature !== 'string') return;
+  for (const thought of unpackThoughts(signature) ?? []) {
+    const isThere = (one: Part): boolean =>
+      one.kind === 'thinking' && one.seal?.value === thought.seal?.value;
+    if (!parts.some(isThere) && !before.some(isThere)) parts.push(thought);
+  }
+}
+
+/** Adds a part to those before it in the same turn. The end of a stream may be a text that says nothing. */
 export function addPart(parts: Part[], part: Part): void {
   const before = parts.at(-1);
+  if (part.kind === 'text' && part.text === '' && part.seal === undefined && part.extras === undefined)
+    return;
   if (
     part.kind === 'thinking' &&
     part.text === '' &&

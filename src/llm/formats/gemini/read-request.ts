@@ -90,9 +90,9 @@ function readTurns(value: Json | undefined): readonly Turn[] {
     if (!isObject(raw)) throw invalid(`${at} must be an object.`, at);
     const content = camelMembers(raw);
     const role = roleOf(content['role'], at);
-    const parts = readParts(content, at, calls);
     const extras = extrasOf('gemini', content, CONTENT);
     const before = turns.at(-1);
+    const parts = readParts(content, at, calls, before?.role === role ? before.parts : []);
     if (role === 'assistant' && before?.role === 'assistant' && extras === undefined) {
       for (const [place, part] of parts.entries()) {
         if (place === 0) joinPart(before.parts, part);
@@ -115,8 +115,7 @@ function joinPart(parts: Part[], part: Part): void {
     before.seal === undefined
   )
     parts[parts.length - 1] = { ...before, text: before.text + part.text };
-  // A chunk that says nothing, as the last one of a stream.
-  else if (part.kind !== 'text' || part.text !== '' || part.seal !== undefined) addPart(parts, part);
+  else addPart(parts, part);
 }
 
 function roleOf(role: Json | undefined, at: string): 'user' | 'assistant' | 'system' {

@@ -25,7 +25,7 @@ const PARTS: readonly (readonly [string, readonly Part[]])[] = [
     'of two thoughts',
     [
       { kind: 'thinking', text: 'A', seal: CLAUDE },
-      { kind: 'thinking', text: 'B', seal: CLAUDE },
+      { kind: 'thinking', text: 'B', seal: { ...CLAUDE, value: 'EsED' } },
     ],
   ],
   [
@@ -55,6 +55,25 @@ const PARTS: readonly (readonly [string, readonly Part[]])[] = [
     ],
   ],
 ];
+
+test('thoughts of another provider come back with the call behind them, when a client brings no thoughts', () => {
+  const parts: readonly Part[] = [
+    { kind: 'thinking', text: 'Hm.', seal: CLAUDE },
+    { kind: 'thinking', text: '', seal: OPENAI },
+    { kind: 'text', text: 'I look.' },
+    { kind: 'tool-call', id: 'a', name: 'f', input: '{}' },
+    { kind: 'tool-call', id: 'b', name: 'f', input: '{}' },
+  ];
+  const writer = GEMINI.answerWriter(answerFacts());
+  const stream = readGeminiStream(Buffer.concat(eventsOf(parts).map((event) => writer.write(event))));
+  const kept = stream.parts.filter(({ thought }) => thought !== true);
+  const [look, hm, silent, ...calls] = returned([
+    { role: 'model', parts: kept } as unknown as JsonObject,
+  ]) as Part[];
+  expect([hm, silent, look, ...calls]).toEqual(said(parts));
+  // With the thoughts, they are not there twice.
+  expect(returned([{ role: 'model', parts: stream.parts } as unknown as JsonObject])).toHaveLength(5);
+});
 
 function eventsOf(parts: readonly Part[]): readonly AnswerEvent[] {
   const events: AnswerEvent[] = [{ kind: 'start', id: 'x', model: 'm', createdAt: 0 }];

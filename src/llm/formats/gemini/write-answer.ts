@@ -3,20 +3,22 @@ import type { AnswerFacts } from '../../conversation/format.ts';
 import { inputObject } from '../../conversation/json.ts';
 import type { Citation, JsonObject, Part, Seal } from '../../conversation/parts.ts';
 import { writeGrounding } from './citations.ts';
-import { tokenOf, wholePart } from './parts-writer.ts';
+import { ForeignThoughts, tokenOf, wholePart } from './parts-writer.ts';
 import { responseOf } from './response.ts';
 
 /** A whole answer. */
 export function writeAnswer(answer: Answer, facts: AnswerFacts): JsonObject {
   const parts: JsonObject[] = [];
   const cited: { citation: Citation; text: string; partIndex: number }[] = [];
+  const thoughts = new ForeignThoughts();
   for (const part of answer.parts) {
+    if (part.kind === 'thinking') thoughts.add(part);
     if (part.kind === 'text')
       for (const citation of part.citations ?? []) {
         if (citation.url === undefined) facts.dropped.add('citations');
         cited.push({ citation, text: part.text, partIndex: parts.length });
       }
-    parts.push(...partsOf(part, facts));
+    parts.push(...partsOf(part, thoughts, facts));
   }
   const { stop, usage, logprobs } = answer;
   return responseOf(
@@ -26,7 +28,7 @@ export function writeAnswer(answer: Answer, facts: AnswerFacts): JsonObject {
   );
 }
 
-function partsOf(part: Part, facts: AnswerFacts): readonly JsonObject[] {
+function partsOf(part: Part, thoughts: ForeignThoughts, facts: AnswerFacts): readonly JsonObject[] {
   switch (part.kind) {
     case 'text':
       return part.text === '' && part.seal === undefined ? [] : [{ text: part.text, ...sealed(part.seal) }];
@@ -45,7 +47,7 @@ function partsOf(part: Part, facts: AnswerFacts): readonly JsonObject[] {
             name: namespace === undefined ? name : `${namespace}__${name}`,
             args: inputObject(part.input),
           },
-          ...sealed(part.seal),
+          ...thoughts.sealOf(part.seal),
           ...(extras?.format === 'gemini' ? extras.members : {}),
         },
       ];
@@ -53,6 +55,8 @@ function partsOf(part: Part, facts: AnswerFacts): readonly JsonObject[] {
     default: {
       const whole = wholePart(part);
       if (whole !== undefined) return [whole];
+      // Which tools there were is said by the request.
+      if (part.kind === 'server-tools') return [];
       facts.dropped.add(`content.${part.kind}`);
       return [];
     }

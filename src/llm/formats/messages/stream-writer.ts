@@ -151,7 +151,8 @@ export class StreamWriter implements AnswerWriter {
     if (start.kind === 'server-call') this.#open(this.#current);
     if (start.kind !== 'whole') return;
     if (start.part.kind === 'foreign' && start.part.format === 'messages') this.#whole(start.part.value);
-    else this.#facts.dropped.add(`content.${start.part.kind}`);
+    // Which tools there were is said by the request.
+    else if (start.part.kind !== 'server-tools') this.#facts.dropped.add(`content.${start.part.kind}`);
   }
 
   #seal(current: Current, { seal }: Extract<PartEvent, { kind: 'seal' }>): void {

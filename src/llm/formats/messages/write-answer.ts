@@ -35,12 +35,14 @@ function blocksOf(part: Part, facts: AnswerFacts): readonly JsonObject[] {
       if (part.format === 'messages') return [part.value];
       facts.dropped.add('content.foreign');
       return [];
+    case 'server-tools':
+      // Which tools there were is said by the request.
+      return [];
     case 'image':
     case 'document':
     case 'audio':
     case 'video':
     case 'tool-result':
-    case 'server-tools':
     case 'approval-request':
     case 'approval':
       facts.dropped.add(`content.${part.kind}`);
