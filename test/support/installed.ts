@@ -9,7 +9,9 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 /** How long packages may take to install. Milliseconds. */
 export const INSTALL_MS = 280_000;
-const NPM = ['ci', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund'];
+// Without a network it is not waited for minutes until that is sure.
+const RETRIES = ['--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=4000'];
+const NPM = ['ci', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', ...RETRIES];
 
 /** Fills a folder under the temporary folder, named after the content of the list, at most once; the folder. */
 export async function installed(

@@ -26,12 +26,15 @@ export interface ClientUnderTest {
   readonly provider: ModelFormat;
   /** Makes one turn; the client's last words. */
   readonly ask: (turn: Turn) => Promise<string>;
+  /** Declares further tests of this client alone; `plain` is what a plain turn gets. */
+  readonly more?: (plain: () => Turn) => void;
 }
 
-const CLIENT_MS = 90_000;
+/** A client and what it starts, on a machine that does other things, too. Milliseconds. */
+export const CLIENT_MS = 90_000;
 
 /** Tests of one client from npm: a plain turn, a tool through `/mcp`, a tool that the gateway calls. */
-export async function testClient({ name, list, model, provider, ask }: ClientUnderTest): Promise<void> {
+export async function testClient({ name, list, model, provider, ask, more }: ClientUnderTest): Promise<void> {
   const { modules, missing } = await installClients(list);
   if (missing !== undefined) {
     it(`${name} is not tested, because the npm registry cannot be reached: ${missing}`, () => {
@@ -41,8 +44,14 @@ export async function testClient({ name, list, model, provider, ask }: ClientUnd
   }
   describe(`${name}, with a model whose provider speaks ${provider}`, () => {
     let stage: Stage;
-    const turn = (prompt: string, more: { usesMcp?: boolean; headers?: Turn['headers'] } = {}) =>
-      ask({ modules, stage, model, prompt, usesMcp: false, headers: {}, ...more });
+    const plain = (): Turn => ({
+      modules,
+      stage,
+      model,
+      prompt: 'Say good morning.',
+      usesMcp: false,
+      headers: {},
+    });
 
     beforeAll(async () => {
       stage = await openStage(model, provider);
@@ -61,17 +70,20 @@ export async function testClient({ name, list, model, provider, ask }: ClientUnd
 
     it('completes a plain turn', { timeout: CLIENT_MS }, async () => {
       verifies('llm:real-clients');
-      expect(await turn('Say good morning.')).toBe(PLAIN);
+      expect(await ask(plain())).toBe(PLAIN);
     });
 
     it('uses a tool through its own connection to /mcp', { timeout: CLIENT_MS }, async () => {
       verifies('llm:real-clients');
-      expect(await turn(QUESTION, { usesMcp: true })).toBe(`It is ${SECRET}.`);
+      expect(await ask({ ...plain(), prompt: QUESTION, usesMcp: true })).toBe(`It is ${SECRET}.`);
     });
 
     it('has its model use a tool of the gateway', { timeout: CLIENT_MS }, async () => {
       verifies('llm:real-clients');
-      expect(await turn(QUESTION, { headers: { 'x-mcp-servers': 'db' } })).toBe(`It is ${SECRET}.`);
+      const headers = { 'x-mcp-servers': 'db' };
+      expect(await ask({ ...plain(), prompt: QUESTION, headers })).toBe(`It is ${SECRET}.`);
     });
+
+    more?.(plain);
   });
 }
