@@ -330,6 +330,11 @@ export const REQUIREMENTS = {
     promise:
       'A conversation that goes from one format to another and back keeps what both can say, in order; what one cannot say is named in x-lanport-dropped.',
   },
+  'llm:real-clients': {
+    source: 'docs/guide/models.md',
+    promise:
+      'Claude Code, Codex CLI, Gemini CLI, the OpenAI Agents SDK and the Vercel AI SDK complete plain turns and turns with tools, their own and the gateway’s.',
+  },
   'llm:tools': {
     source: 'https://platform.openai.com/docs/guides/tools-connectors-mcp',
     promise:
