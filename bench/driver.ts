@@ -15,14 +15,20 @@ interface Job {
 }
 
 const job = JSON.parse(process.argv[2]!) as Job;
-const head = Object.entries({
-  ...job.headers,
-  host: `127.0.0.1:${job.port}`,
-  ...(job.body === '' ? {} : { 'content-length': String(Buffer.byteLength(job.body)) }),
-});
-const request = Buffer.from(
-  `${job.method} ${job.path} HTTP/1.1\r\n${head.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n${job.body}`,
-);
+const FIRST_ID = 1_001;
+
+/** The request as a connection sends it: within a session, no two requests under way may have the same id. */
+function requestOf(connection: number): Buffer {
+  const body = job.body.replace('"id":1,', `"id":${FIRST_ID + connection},`);
+  const head = Object.entries({
+    ...job.headers,
+    host: `127.0.0.1:${job.port}`,
+    ...(body === '' ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
+  });
+  const fields = head.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  return Buffer.from(`${job.method} ${job.path} HTTP/1.1\r\n${fields}\r\n${body}`);
+}
+
 const wanted = Buffer.from(job.expect);
 const latencies: number[] = [];
 let failures = 0;
@@ -42,7 +48,8 @@ function responseEnd(bytes: Buffer): number {
   return last < 0 ? 0 : last + 7;
 }
 
-function run(): Promise<void> {
+function run(_value: unknown, connection: number): Promise<void> {
+  const request = requestOf(connection);
   return new Promise((resolve, reject) => {
     let pending: Buffer[] = [];
     let bytes = 0;
@@ -78,6 +85,7 @@ function run(): Promise<void> {
       next();
     });
     socket.on('error', reject);
+    socket.on('close', () => reject(new Error('the connection was closed before the answer was whole')));
   });
 }
 

@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
+import { mkdir, readFile } from 'node:fs/promises';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { HEADERS } from './gateway.ts';
 import { LOAD, pinned, type Started, startProcess, UNDER_TEST } from './processes.ts';
@@ -17,6 +18,8 @@ export interface Peer {
 const [COMMAND, ARGUMENTS] = pinned(LOAD, [join(import.meta.dirname, 'echo-stdio.ts')]);
 const SERVER: readonly string[] = [COMMAND, ...ARGUMENTS];
 const INSTALL_MS = 180_000;
+const LISTEN_ATTEMPTS = 200;
+const LISTEN_PAUSE_MS = 100;
 /** What npm says when it does not reach its registry. */
 const UNREACHABLE =
   /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT/;
@@ -55,14 +58,16 @@ const PEERS: readonly {
   },
 ];
 
+/** Where they are installed; no version is pinned, a folder that is there is brought up to date. */
+const FOLDER = join(import.meta.dirname, '.cache', 'peers');
+
 /**
- * Installs the peers into `folder` with npm and starts them. Returns why not, in one line, when npm cannot reach its registry; rejects
- * with anything else that goes wrong.
+ * Installs the peers with npm and starts them. Returns why not, in one line, when npm cannot reach its registry; rejects with anything
+ * else that goes wrong.
  */
-export async function startPeers(
-  folder: string,
-  track: (started: Started) => void,
-): Promise<readonly Peer[] | string> {
+export async function startPeers(track: (started: Started) => void): Promise<readonly Peer[] | string> {
+  const folder = FOLDER;
+  await mkdir(folder, { recursive: true });
   try {
     await promisify(execFile)(
       'npm',
@@ -97,6 +102,7 @@ export async function startPeers(
       peer.ready.test(line) ? port : undefined,
     );
     track(started);
+    await listening(port);
     peers.push({
       name: `${peer.name} ${version}`,
       process: started,
@@ -113,6 +119,22 @@ async function freePort(): Promise<number> {
   server.close();
   await once(server, 'close');
   return port;
+}
+
+/** Resolves when something takes connections there: a peer may say that it is ready before it is. */
+async function listening(port: number): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    const socket = connect({ port, host: '127.0.0.1' });
+    try {
+      await once(socket, 'connect');
+      return;
+    } catch (error) {
+      if (attempt === LISTEN_ATTEMPTS) throw error;
+      await pause(LISTEN_PAUSE_MS);
+    } finally {
+      socket.destroy();
+    }
+  }
 }
 
 async function openSession(port: number): Promise<Record<string, string>> {

@@ -24,6 +24,9 @@ export function pinned(processor: string, args: readonly string[]): [string, str
   return canPin ? ['taskset', ['-c', processor, process.execPath, ...args]] : [process.execPath, [...args]];
 }
 
+/** How long a process may take to end before it is killed. */
+const STOP_MS = 20_000;
+
 export interface Started extends AsyncDisposable {
   readonly pid: number;
   readonly port: number;
@@ -58,9 +61,12 @@ export async function startProcess(
     pid: child.pid!,
     port,
     [Symbol.asyncDispose]: async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
       const exited = once(child, 'exit');
       child.kill('SIGTERM');
+      const force = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
       await exited;
+      clearTimeout(force);
     },
   };
 }

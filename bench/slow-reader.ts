@@ -7,7 +7,6 @@ const { port, headers, body } = JSON.parse(process.argv[2]!) as {
   headers: Record<string, string>;
   body: string;
 };
-const READ_BYTES = 256 * 1024;
 const PAUSE_MS = 5;
 
 const fields = Object.entries({

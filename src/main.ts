@@ -1,7 +1,12 @@
+import { setFlagsFromString } from 'node:v8';
 import { CommanderError } from 'commander';
 import { EXIT, StartupError } from './app/startup-error.ts';
 import { buildProgram } from './cli/program.ts';
 import { errorChain } from './telemetry/log.ts';
+
+// What a start leaves alive is much, what a call leaves is nothing; V8 would conclude from the start that calls' objects, too, live long,
+// and put them where only a full collection finds them, together with all that they refer to (a fifth of the processor time of a call).
+setFlagsFromString('--no-allocation-site-pretenuring');
 
 // A reader that goes away (`lanport … | head`) is no failure of ours.
 for (const stream of [process.stdout, process.stderr]) {

@@ -182,6 +182,27 @@ describe('whom a key stands for', () => {
     expect(refusal({ 'x-api-key': 'sk-blocked' })).toBe('auth-blocked');
     expect(() => login({ 'x-api-key': 'sk-old' })).toThrow('This key expired at 2027-01-15T08:00:00.000Z.');
   });
+
+  it('ends with its time, also for headers that are the same object as before', () => {
+    let now = NOW;
+    const { login: enter, refusal: refused } = build(standardRing, {
+      clock: { now: () => now, monotonicMs: () => 0 },
+    });
+    const headers = Object.freeze({ 'x-api-key': 'sk-soon' });
+    const other = Object.freeze({ 'x-api-key': 'sk-anna' });
+    expect(enter(headers)).toBe(enter(headers));
+    expect(enter(other).alias).toBe('anna-laptop');
+    now = NOW + 1;
+    expect(refused(headers)).toBe('auth-expired');
+    expect(enter(other).alias).toBe('anna-laptop');
+  });
+
+  it('is read anew from headers that can change', () => {
+    const headers: IncomingHttpHeaders = { 'x-api-key': 'sk-anna' };
+    expect(login(headers).alias).toBe('anna-laptop');
+    headers['x-api-key'] = 'sk-nobody';
+    expect(refusal(headers)).toBe('auth-invalid');
+  });
 });
 
 describe('addresses', () => {

@@ -87,6 +87,18 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     if (found === undefined) known.set(entry, (found = know(entry)));
     return found;
   };
+  /** By headers that never change, which a connection hands in again with each request that has the same: a digest costs more. */
+  const entries = new WeakMap<IncomingHttpHeaders, RingEntry>();
+  const entryOf = (headers: IncomingHttpHeaders, query: string | undefined): RingEntry => {
+    const same = entries.get(headers);
+    if (same !== undefined) return same;
+    const presented = keys.read(headers, query);
+    if (presented === undefined) throw new GatewayError('auth-missing');
+    const entry = ring.lookup(presented);
+    if (entry === undefined) throw new GatewayError('auth-invalid');
+    if (query === undefined && Object.isFrozen(headers)) entries.set(headers, entry);
+    return entry;
+  };
   const addressOf: Authenticator['addressOf'] = ({ headers, remoteAddress }) => {
     const forwarded = options.useXForwardedFor ? headers['x-forwarded-for'] : undefined;
     return (
@@ -103,10 +115,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
         requireOwnMachine(credentials, options.trustLoopbackWithoutKeys);
         return anonymous;
       }
-      const presented = keys.read(headers, routeKind === 'gemini' ? (query ?? undefined) : undefined);
-      if (presented === undefined) throw new GatewayError('auth-missing');
-      const entry = ring.lookup(presented);
-      if (entry === undefined) throw new GatewayError('auth-invalid');
+      const entry = entryOf(headers, routeKind === 'gemini' ? (query ?? undefined) : undefined);
       const { principal, key, allows } = knownOf(entry);
       if (key === undefined) return principal;
       if (key.blocked) throw new GatewayError('auth-blocked');

@@ -43,7 +43,7 @@ describe('a cancellation', () => {
     const cancellation = new Cancellation();
     const waited = cancellation.wait();
     cancellation.cancel('gone');
-    await waited;
-    await cancellation.wait();
+    await expect(waited).resolves.toBeUndefined();
+    await expect(cancellation.wait()).resolves.toBeUndefined();
   });
 });

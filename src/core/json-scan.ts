@@ -19,19 +19,36 @@ export class JsonSyntaxError extends Error {
   }
 }
 
-/** The members of one object. With equal keys the last one counts, as with JSON.parse. Spans are [start, end) byte offsets. */
+/** The members of one object. With equal keys the last one counts, as with JSON.parse. */
 export class JsonObject {
   readonly bytes: Buffer;
+  /** Byte offsets of the object, as all here: `end` is that of the first byte after it. */
   readonly start: number;
   end = 0;
   readonly keys: string[] = [];
-  readonly starts: number[] = [];
-  readonly ends: number[] = [];
-  readonly children: (JsonObject | undefined)[] = [];
+  /** Start and end of each member's value, one after the other. */
+  readonly #spans: number[] = [];
+  /** As many as there are members up to the last that was scanned; `undefined` when there is none. */
+  #children: (JsonObject | undefined)[] | undefined;
 
   constructor(bytes: Buffer, start: number) {
     this.bytes = bytes;
     this.start = start;
+  }
+
+  /** Takes the next member as it was read. */
+  add(key: string, start: number, end: number, child: JsonObject | undefined): void {
+    if (child !== undefined) (this.#children ??= [])[this.keys.length] = child;
+    this.keys.push(key);
+    this.#spans.push(start, end);
+  }
+
+  startOf(at: number): number {
+    return this.#spans[2 * at]!;
+  }
+
+  endOf(at: number): number {
+    return this.#spans[2 * at + 1]!;
   }
 
   indexOf(key: string): number {
@@ -45,13 +62,18 @@ export class JsonObject {
   /** The member's value as it stands in the text, or `undefined`. */
   slice(key: string): Buffer | undefined {
     const at = this.indexOf(key);
-    return at < 0 ? undefined : this.bytes.subarray(this.starts[at], this.ends[at]);
+    return at < 0 ? undefined : this.sliceAt(at);
+  }
+
+  /** The value of the member at a place among the keys, as it stands in the text. */
+  sliceAt(at: number): Buffer {
+    return this.bytes.subarray(this.startOf(at), this.endOf(at));
   }
 
   /** The member's members, when it is an object that was scanned (see `depth`). */
   child(key: string): JsonObject | undefined {
-    const at = this.indexOf(key);
-    return at < 0 ? undefined : this.children[at];
+    const at = this.#children === undefined ? -1 : this.indexOf(key);
+    return at < 0 ? undefined : this.#children![at];
   }
 
   /** The member's value, parsed. Only for small members. */
@@ -63,8 +85,8 @@ export class JsonObject {
   /** The member's value when it is a string. */
   string(key: string): string | undefined {
     const at = this.indexOf(key);
-    return at >= 0 && this.bytes[this.starts[at]!] === QUOTE
-      ? stringAt(this.bytes, this.starts[at]!, this.ends[at]!)
+    return at >= 0 && this.bytes[this.startOf(at)] === QUOTE
+      ? stringAt(this.bytes, this.startOf(at), this.endOf(at))
       : undefined;
   }
 
@@ -169,10 +191,7 @@ class Scanner {
         const child =
           scanDepth > 1 && bytes[start] === OPEN_OBJECT ? this.object(scanDepth - 1, depth + 1) : undefined;
         if (child === undefined) this.value(depth + 1);
-        object.keys.push(key);
-        object.starts.push(start);
-        object.ends.push(this.at);
-        object.children.push(child);
+        object.add(key, start, this.at, child);
         if (this.next(CLOSE_OBJECT)) break;
       }
     }

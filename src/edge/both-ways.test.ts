@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type EdgeServer, gate, post, startEdge, type Way } from '../../test/support/edge-server.ts';
 import { verifies } from '../../test/support/verifies.ts';
@@ -117,7 +116,7 @@ describe.each<Way>(['lane', 'general'])('the way of the %s:', (way) => {
         async (exchange) => {
           exchange.mayStream();
           if (exchange.headers['accept'] === undefined) await go.opened;
-          else await once(exchange.gone, 'abort');
+          else await new Promise<void>((resolve) => exchange.onGone(resolve));
           exchange.send(200, undefined, ANSWER);
         },
         { keepAliveMs: 40 },
@@ -276,7 +275,7 @@ describe.each<Way>(['lane', 'general'])('the way of the %s:', (way) => {
           exchange.mayStream();
           await exchange.body();
           said.push(exchange.isGone, exchange.event(json({ a: 1 })));
-          await once(exchange.gone, 'abort');
+          await new Promise<void>((resolve) => exchange.onGone(resolve));
           said.push(exchange.isGone, exchange.event(json({ b: 2 })));
           exchange.send(200, undefined, ANSWER);
           noticed.open();
@@ -299,7 +298,7 @@ describe.each<Way>(['lane', 'general'])('the way of the %s:', (way) => {
       const server = await start(async (exchange) => {
         await exchange.body();
         read.open();
-        await once(exchange.gone, 'abort');
+        await new Promise<void>((resolve) => exchange.onGone(resolve));
         noticed.open();
       });
       const client = server.connect();
@@ -311,7 +310,13 @@ describe.each<Way>(['lane', 'general'])('the way of the %s:', (way) => {
     });
 
     it('after its answer is no client that has gone', async () => {
-      const server = await start((exchange) => exchange.send(200, undefined, ANSWER));
+      let isLeft = false;
+      const server = await start((exchange) => {
+        exchange.onGone(() => {
+          isLeft = true;
+        });
+        exchange.send(200, undefined, ANSWER);
+      });
       const client = server.connect();
       client.send(post(way));
       await client.answer();
@@ -319,7 +324,7 @@ describe.each<Way>(['lane', 'general'])('the way of the %s:', (way) => {
       await client.rest();
       const exchange = await server.exchange(0);
       for (let turns = 0; turns < 20; turns++) await turn();
-      expect([exchange.isGone, exchange.gone.aborted]).toEqual([false, false]);
+      expect([exchange.isGone, isLeft]).toEqual([false, false]);
     });
   });
 

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type EdgeServer, gate, post, startEdge, type Way } from '../../test/support/edge-server.ts';
 import { verifies } from '../../test/support/verifies.ts';
@@ -83,7 +82,7 @@ describe.each<Way>(['lane', 'general'])('a gateway that stops, on the way of the
         exchange.send(200, undefined, Buffer.alloc(24 * MIB, 0x61));
         return;
       }
-      await once(exchange.gone, 'abort');
+      await new Promise<void>((resolve) => exchange.onGone(resolve));
       gone.open();
     });
     const [waiting, reading] = [server.connect(), server.connect()];

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { GatewayError } from '../core/errors.ts';
-import { type Body, type EventStream, whole } from '../gateway/exchange.ts';
-import { bytesOf, isJsonType } from './body-facts.ts';
+import { type Body, bytesOf, type EventStream, whole } from '../gateway/exchange.ts';
+import { isJsonType } from './body-facts.ts';
 import type { EdgeExchange, SlowAnswers } from './edge-exchange.ts';
 import {
   BUFFERED_BYTES_MAX,
@@ -37,7 +37,6 @@ export class HttpExchange implements EdgeExchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #deps: ExchangeDeps;
-  #gone: AbortController | undefined;
   #streaming = false;
   #answered = false;
   /** Monotonic milliseconds when something was last written before the answer. */
@@ -80,18 +79,12 @@ export class HttpExchange implements EdgeExchange {
     return this.#response.destroyed && !this.#answered;
   }
 
-  get gone(): AbortSignal {
-    if (this.#gone === undefined) {
-      const controller = new AbortController();
-      this.#gone = controller;
-      if (this.isGone) controller.abort();
-      else {
-        this.#response.once('close', () => {
-          if (!this.#answered) controller.abort();
-        });
-      }
-    }
-    return this.#gone.signal;
+  onGone(listener: () => void): void {
+    if (this.isGone) listener();
+    else
+      this.#response.once('close', () => {
+        if (!this.#answered) listener();
+      });
   }
 
   body(): Promise<Buffer> {

@@ -12,6 +12,7 @@ import {
 } from '../mcp/mcp-wire.ts';
 import type { HandleMcpDeps } from './mcp-deps.ts';
 import { asGatewayError, isToolTrouble, type McpContext, type Reply } from './mcp-context.ts';
+import { bytesOf } from './exchange.ts';
 import { resolveTarget } from './resolve-target.ts';
 
 const WENT_AWAY = 'the client went away';
@@ -49,7 +50,7 @@ export async function callUpstream(
   const outcome: Outcome = { status: 'unknown', errorCode: undefined, upstreamMs: undefined, bytesOut: 0 };
   try {
     const answer = await sendUpstream(target, request, inbound, context, stream, outcome, deps);
-    outcome.bytesOut = answer.message.length;
+    outcome.bytesOut = bytesOf(answer.message);
     return answer;
   } catch (error) {
     const failure = asGatewayError(error, exchange, deps);
@@ -76,7 +77,7 @@ async function sendUpstream(
   stream: ReplyStream,
   outcome: Outcome,
   deps: HandleMcpDeps,
-): Promise<{ readonly status: number; readonly message: Buffer }> {
+): Promise<Reply> {
   const { exchange, principal, visibility } = context;
   const { mcp } = deps;
   const { session } = inbound;
@@ -95,9 +96,7 @@ async function sendUpstream(
         session?.calls.set(requestId, cancellation);
         // A legacy client that goes away has not cancelled (2025-11-25, Transports, "Sending Messages"); a modern one has.
         if (inbound.era === 'legacy') return;
-        const { gone } = exchange;
-        if (gone.aborted) cancellation.cancel(WENT_AWAY);
-        else gone.addEventListener('abort', () => cancellation.cancel(WENT_AWAY), { once: true });
+        exchange.onGone(() => cancellation.cancel(WENT_AWAY));
       },
     });
     if (step.kind === 'input') {

@@ -3,6 +3,11 @@ import type { IncomingHttpHeaders } from 'node:http';
 /** Bytes in one piece or in several that follow each other. */
 export type Body = Buffer | readonly Buffer[];
 
+export function bytesOf(body: Body | undefined): number {
+  if (body === undefined) return 0;
+  return Buffer.isBuffer(body) ? body.length : body.reduce((sum, part) => sum + part.length, 0);
+}
+
 /** The body in one piece. */
 export function whole(body: Body): Buffer {
   return Buffer.isBuffer(body) ? body : Buffer.concat(body);
@@ -59,8 +64,8 @@ export interface Exchange {
    * the stream's too; `onBegin` is called before the first comment on it.
    */
   mayStream(headers?: Readonly<Record<string, string>>, onBegin?: () => void): void;
-  /** Ends when the client has gone before it was answered. Made on first use. */
-  readonly gone: AbortSignal;
+  /** Calls `listener` once when the client has gone before it was answered; at once when it has already. */
+  onGone(listener: () => void): void;
   readonly isGone: boolean;
   /** Bytes of the answer's body so far. */
   readonly bytesOut: number;

@@ -15,8 +15,8 @@ import type { HandleMcpDeps } from './mcp-deps.ts';
 import { asGatewayError, type McpContext, type Reply } from './mcp-context.ts';
 import { sendStatusPage } from './status-page.ts';
 
-/** The way of a request to `/mcp`: a step per line, each of which may end it with an error. */
-export async function handleMcp(exchange: Exchange, deps: HandleMcpDeps): Promise<void> {
+/** The way of a request to `/mcp`: a step per line, each of which may end it with an error, thrown or as a rejection. */
+export function handleMcp(exchange: Exchange, deps: HandleMcpDeps): Promise<void> | void {
   if (exchange.method === 'GET' && exchange.headers.accept?.includes('text/html') === true)
     return sendStatusPage(exchange, deps.version);
   const principal = deps.authenticate(exchange); // 401, 403

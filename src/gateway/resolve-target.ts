@@ -24,13 +24,16 @@ const REMOVED: ReadonlySet<string> = new Set([
   'tasks/result',
 ]);
 
-/** What a request stands for: the server and its own name of what is asked for. Throws the documented error when it is nothing here. */
-export async function resolveTarget(
+/**
+ * What a request stands for: the server and its own name of what is asked for. Throws the documented error, or rejects with it, when it
+ * is nothing here.
+ */
+export function resolveTarget(
   request: RpcRequest,
   inbound: Inbound,
   context: McpContext,
   mcp: Mcp,
-): Promise<CallTarget> {
+): CallTarget | Promise<CallTarget> {
   switch (request.method) {
     case 'tools/call':
       return toolOf(text(request, 'name'), context, mcp);
@@ -58,12 +61,20 @@ export function text(request: RpcRequest, member: string): string {
   return value;
 }
 
-async function toolOf(name: string, { visibility }: McpContext, mcp: Mcp): Promise<CallTarget> {
-  let resolved = mcp.view(visibility).tool(name);
-  if (resolved.kind === 'unknown') {
-    const view = await mcp.viewWith(visibility, (one) => one.tool(name).kind === 'unknown');
-    resolved = view.tool(name);
-  }
+/** Nearly always it is there: then nothing is waited for. */
+function toolOf(name: string, { visibility }: McpContext, mcp: Mcp): CallTarget | Promise<CallTarget> {
+  const resolved = mcp.view(visibility).tool(name);
+  if (resolved.kind === 'found') return mcp.toolTargets.of(resolved.item);
+  return toolSeenLate(name, visibility, mcp);
+}
+
+async function toolSeenLate(
+  name: string,
+  visibility: McpContext['visibility'],
+  mcp: Mcp,
+): Promise<CallTarget> {
+  const view = await mcp.viewWith(visibility, (one) => one.tool(name).kind === 'unknown');
+  const resolved = view.tool(name);
   if (resolved.kind === 'found') return mcp.toolTargets.of(resolved.item);
   const shown = name.slice(0, NAME_CHARACTERS_SHOWN);
   throw resolved.kind === 'ambiguous'

@@ -25,7 +25,7 @@ export interface Question {
 export interface Caller {
   readonly era: Era;
   readonly principalId: string;
-  /** The same object for calls whose questions may be put to the same client in any of them. */
+  /** The same object for calls whose questions may be put to the same client in any of them; the caller itself when there are no others. */
   readonly conversation: object;
   /** Name of the conversation, for servers that have a connection for each of them. */
   readonly conversationId: string;

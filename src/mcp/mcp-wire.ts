@@ -1,6 +1,11 @@
 import type { ErrorCode } from '../core/errors.ts';
 import { readCapabilities } from './wire/capabilities.ts';
-import { errorMessage, resultMessage, toolErrorResult as legacyToolError } from './wire/compose.ts';
+import {
+  errorMessage,
+  resultMessage,
+  resultParts,
+  toolErrorResult as legacyToolError,
+} from './wire/compose.ts';
 import { errorFor, resultFor } from './wire/result.ts';
 import type { ClientFacts } from './downstream/sessions.ts';
 import type { ServerReply } from './upstream/connection.ts';
@@ -52,14 +57,20 @@ export function batchMessage(messages: readonly Buffer[]): Buffer {
 const MISSING_CAPABILITY = -32021;
 const METHOD_UNKNOWN = -32601;
 
-/** A server's reply as the client's own: its id, its era, every other byte as the server sent it or as `expose` writes it. */
+/** Results of more bytes are not copied into their message. */
+const COPIED_BYTES_MAX = 64 * 1024;
+
+/**
+ * A server's reply as the client's own: its id, its era, every other byte as the server sent it or as `expose` writes it. A large one comes
+ * in parts.
+ */
 export function replyMessage(
   idBytes: Buffer,
   { reply, era: serverEra }: ServerReply,
   era: Era,
   method: string,
   expose: (result: Buffer) => Buffer,
-): { readonly status: number; readonly message: Buffer; readonly isError: boolean } {
+): { readonly status: number; readonly message: Buffer | readonly Buffer[]; readonly isError: boolean } {
   if (reply.kind === 'error') {
     return {
       status: era === 'modern' ? modernStatus(reply.error.value('code')) : 200,
@@ -69,11 +80,9 @@ export function replyMessage(
   }
   const { result } = reply;
   const isError = result.slice('isError')?.[0] === 0x74;
-  return {
-    status: 200,
-    message: resultMessage(idBytes, expose(resultFor(era, serverEra, method, result))),
-    isError,
-  };
+  const text = expose(resultFor(era, serverEra, method, result));
+  const message = text.length > COPIED_BYTES_MAX ? resultParts(idBytes, text) : resultMessage(idBytes, text);
+  return { status: 200, message, isError };
 }
 
 /** HTTP status of an error reply (2026-07-28, "Error codes"). */

@@ -45,24 +45,19 @@ export class SseParser {
   }
 
   push(chunk: Buffer): void {
-    let start = 0;
-    for (let at = 0; at < chunk.length; at++) {
-      const byte = chunk[at]!;
-      if (this.#skipLf) {
-        this.#skipLf = false;
-        if (byte === LF) {
-          start = at + 1;
-          continue;
-        }
-      }
-      if (byte !== LF && byte !== CR) {
-        const next = nextBreak(chunk, at);
-        at = next - 1;
-        continue;
-      }
+    let start = this.#skipLf && chunk[0] === LF ? 1 : 0;
+    if (chunk.length > 0) this.#skipLf = false;
+    let lf = next(chunk, LF, start);
+    let cr = next(chunk, CR, start);
+    for (let at = Math.min(lf, cr); at < chunk.length; at = Math.min(lf, cr)) {
       this.#line(this.#complete(chunk.subarray(start, at)));
       start = at + 1;
-      this.#skipLf = byte === CR;
+      if (at === cr) {
+        if (start === chunk.length) this.#skipLf = true;
+        else if (chunk[start] === LF) start++;
+        cr = next(chunk, CR, start);
+      }
+      if (lf < start) lf = next(chunk, LF, start);
     }
     if (start < chunk.length) this.#keep(chunk.subarray(start));
   }
@@ -131,8 +126,8 @@ export class SseParser {
   }
 }
 
-function nextBreak(chunk: Buffer, from: number): number {
-  let at = from;
-  while (at < chunk.length && chunk[at] !== LF && chunk[at] !== CR) at++;
-  return at;
+/** Where `byte` comes next; the chunk's length when it does not. */
+function next(chunk: Buffer, byte: number, from: number): number {
+  const at = chunk.indexOf(byte, from);
+  return at < 0 ? chunk.length : at;
 }

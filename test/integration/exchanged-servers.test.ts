@@ -20,7 +20,9 @@ const TRAIL: readonly Kind[] = [
   ...NAMES.flatMap((one, at) => NAMES.slice(at + 1).flatMap((other) => [one, other])),
   NAMES[0]!,
 ];
-const TRAIL_MS = 60_000;
+/** A few seconds, on a machine that has nothing else to do. */
+const TRAIL_MS = 180_000;
+const SAID = '"text":"hello"';
 
 it('a server that was exchanged for one of another kind answers the next call, and each after it', {
   timeout: TRAIL_MS,
@@ -43,18 +45,18 @@ it('a server that was exchanged for one of another kind answers the next call, a
       nonce: 'hello',
       steps: 0,
     });
-    return error?.message ?? (result?.['content'] as { text: string }[])[0]!.text;
+    return error?.message ?? JSON.stringify(result?.['content']);
   };
   const failed: string[] = [];
   try {
-    expect(await echo()).toBe('hello');
+    expect(await echo()).toContain(SAID);
     for (const [at, kind] of TRAIL.entries()) {
       if (at === 0) continue;
       await running[Symbol.asyncDispose]();
       running = await start(kind);
       for (const call of ['first', 'second']) {
         const answer = await echo();
-        if (answer !== 'hello') failed.push(`${TRAIL[at - 1]!}, then ${kind}, ${call} call: ${answer}`);
+        if (!answer.includes(SAID)) failed.push(`${TRAIL[at - 1]!}, then ${kind}, ${call} call: ${answer}`);
       }
     }
   } finally {

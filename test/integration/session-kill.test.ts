@@ -83,6 +83,7 @@ async function goesOn(session: RawSession, own: RawStream, server: ScriptedServe
   expect(messagesOf(again).map(({ method }) => method)).toEqual([...ALL_CHANGED, LIST_CHANGED]);
 }
 
+/** How each call ended, the latest first. */
 const told = (rows: readonly LedgerEntry[]): unknown[] =>
   rows.map(({ status, errorCode }) => `${status} ${errorCode ?? ''}`.trim());
 
@@ -102,7 +103,7 @@ describe('a gateway that ends while a client listens and waits for a call', () =
     expect(messagesOf(again)).toMatchObject([{ id: 'call', error: { data: { lanport: 'answer-lost' } } }]);
     expect((await session.listen(lastIdOf(again))).status, 'it was said').toBe(405);
     await goesOn(session, own, server);
-    expect(told(await ledgerRows(gateway)).toSorted()).toEqual(['ok', 'unknown gateway-died']);
+    expect(told(await ledgerRows(gateway))).toEqual(['ok', 'unknown gateway-died']);
   });
 
   it('with SIGTERM: the call is answered first, when it is answered in time', async () => {
@@ -142,7 +143,7 @@ describe('a gateway that ends while a client listens and waits for a call', () =
     expect((await session.listen(lastIdOf(stream))).status, 'it has the answer').toBe(405);
     expect(await works(session, server, 'the next call')).toEqual(result('the next call'));
     await goesOn(session, own, server);
-    expect(told(await ledgerRows(gateway)).toSorted()).toEqual(['error call-lost', 'ok']);
+    expect(told(await ledgerRows(gateway))).toEqual(['ok', 'error call-lost']);
   });
 });
 

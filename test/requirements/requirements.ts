@@ -24,6 +24,11 @@ export const REQUIREMENTS = {
     source: 'docs/guide/operate.md',
     promise: 'Told to stop, the gateway ends everything that it started.',
   },
+  'run:connections-let-go': {
+    source: 'docs/guide/operate.md',
+    promise:
+      'However a client ends its connection, and in the middle of what, the gateway holds nothing of it afterwards.',
+  },
   'run:one-owner': {
     source: 'docs/guide/operate.md',
     promise: 'A data folder has one owner; a second start is refused and names the process.',

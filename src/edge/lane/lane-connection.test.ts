@@ -154,7 +154,7 @@ describe('a connection of the lane', () => {
         seen.push(exchange);
         try {
           await exchange.body();
-          await once(exchange.gone, 'abort');
+          await new Promise<void>((resolve) => exchange.onGone(resolve));
         } catch (error) {
           cut.push((error as GatewayError).message);
         }
@@ -165,11 +165,12 @@ describe('a connection of the lane', () => {
       await one.write(request);
       while (seen.length === 0) await turn();
       expect(seen[0]!.isGone).toBe(false);
-      const { gone } = seen[0]!;
-      const aborted = once(gone, 'abort');
+      const exchange = seen.shift()!;
+      const left = new Promise<void>((resolve) => exchange.onGone(resolve));
       one.socket.destroy();
-      await aborted;
-      expect(seen.shift()!.isGone).toBe(true);
+      await left;
+      expect(exchange.isGone).toBe(true);
+      await new Promise<void>((resolve) => exchange.onGone(resolve));
     }
     while (cut.length === 0) await turn();
     expect(cut).toEqual(['The body ended after 1 of 2 bytes.']);

@@ -92,9 +92,12 @@ export class LaneConnection implements Carrier {
     return this.#ended || this.socket.destroyed;
   }
 
+  takeBody(): Buffer | undefined {
+    return this.#received === this.#expected ? this.#joinChunks() : undefined;
+  }
+
   readBody(reader: BodyReader): void {
-    if (this.#received === this.#expected) reader.resolve(this.#takeBody());
-    else if (this.isGone) reader.reject(this.#received);
+    if (this.isGone) reader.reject(this.#received);
     else this.#waiting = reader;
   }
 
@@ -211,10 +214,10 @@ export class LaneConnection implements Carrier {
     if (this.#received < this.#expected || this.#waiting === undefined) return;
     const reader = this.#waiting;
     this.#waiting = undefined;
-    reader.resolve(this.#takeBody());
+    reader.resolve(this.#joinChunks());
   }
 
-  #takeBody(): Buffer {
+  #joinChunks(): Buffer {
     const chunks = this.#chunks;
     this.#chunks = [];
     return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
@@ -293,7 +296,7 @@ export class LaneConnection implements Carrier {
     const reader = this.#waiting;
     this.#waiting = undefined;
     reader?.reject(this.#received);
-    this.#exchange?.onGone();
+    this.#exchange?.leave();
     this.#exchange = undefined;
   }
 

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { GatewayError } from '../../core/errors.ts';
-import { type Body, type EventStream, whole } from '../../gateway/exchange.ts';
+import { type Body, bytesOf, type EventStream, whole } from '../../gateway/exchange.ts';
 import type { EdgeExchange } from '../edge-exchange.ts';
-import { bytesOf, isJsonType } from '../body-facts.ts';
+import { isJsonType } from '../body-facts.ts';
 import { BUFFERED_BYTES_MAX, eventText, STREAM_HEADERS, takesStream } from '../event-stream.ts';
 import { LaneEvents } from './lane-events.ts';
 import type { Carrier, ExchangeShared } from './lane-ports.ts';
@@ -19,7 +19,7 @@ export class LaneExchange implements EdgeExchange {
   readonly #carrier: Carrier;
   readonly #head: RequestHead;
   readonly #shared: ExchangeShared;
-  #gone: AbortController | undefined;
+  #goneListeners: (() => void)[] | undefined;
   #events: LaneEvents | undefined;
   #answered = false;
   /** Monotonic milliseconds when something was last written before the answer. */
@@ -57,18 +57,17 @@ export class LaneExchange implements EdgeExchange {
     return this.#isGone;
   }
 
-  get gone(): AbortSignal {
-    if (this.#gone === undefined) {
-      this.#gone = new AbortController();
-      if (this.#isGone) this.#gone.abort();
-    }
-    return this.#gone.signal;
+  onGone(listener: () => void): void {
+    if (this.#isGone) listener();
+    else (this.#goneListeners ??= []).push(listener);
   }
 
   body(): Promise<Buffer> {
     const type = this.headers['content-type'];
     if (type !== undefined && !isJsonType(type))
       return Promise.reject(new GatewayError('body-type', { type: type.slice(0, 80) }));
+    const body = this.#carrier.takeBody();
+    if (body !== undefined) return Promise.resolve(body);
     return new Promise((resolve, reject) => {
       this.#carrier.readBody({
         resolve,
@@ -140,10 +139,12 @@ export class LaneExchange implements EdgeExchange {
   }
 
   /** Called by the connection when the client has gone before the end of the answer. */
-  onGone(): void {
+  leave(): void {
     this.#isGone = !this.#answered;
     this.#shared.slow.delete(this);
-    if (this.#isGone) this.#gone?.abort();
+    const listeners = this.#goneListeners;
+    this.#goneListeners = undefined;
+    if (this.#isGone) for (const listener of listeners ?? []) listener();
     this.#events?.onClose();
   }
 

@@ -22,6 +22,8 @@ export interface Carrier {
   readonly remoteAddress: string;
   /** Bytes that wait for a slow reader. */
   readonly writableLength: number;
+  /** The body when all of it has come; `undefined`: it is to be waited for. */
+  takeBody(): Buffer | undefined;
   readBody(reader: BodyReader): void;
   /** Writes a whole answer. Throws on a header that cannot be sent, before anything is. */
   answer(

@@ -1,3 +1,4 @@
+import { IdTable } from '../../core/id-table.ts';
 import type { ActiveCall } from './active-call.ts';
 
 /** How long a call that was given up may still be worked on, in milliseconds, as far as we fear. */
@@ -5,6 +6,9 @@ const GHOST_MS = 2 * 60_000;
 const GHOSTS_MAX = 1_000;
 /** Over HTTP, what is said on the common stream may come this much later than the answer to the call that it is about, in milliseconds. */
 const LATE_MS = 1_000;
+
+/** Whose a call is: a session, a principal's id, or the id of a call that is nobody's but its own. */
+type Owner = object | string | number;
 
 interface Ghost {
   readonly principalId: string;
@@ -16,10 +20,12 @@ interface Ghost {
  * minutes: the server may still be working on it, and what it says then must not reach another principal.
  */
 export class Attribution {
-  readonly #active = new Map<number, ActiveCall>();
+  readonly #active = new IdTable<ActiveCall>();
   readonly #ghosts = new Map<number, Ghost>();
   /** Until when something may still come about calls that were answered, by owner. */
-  readonly #late = new Map<object | string, number>();
+  readonly #late = new Map<Owner, number>();
+  /** The same for calls that are nobody's but their own: no call that is under way is of the same owner. */
+  #loneLateUntilMs = 0;
   readonly #now: () => number;
 
   constructor(now: () => number) {
@@ -35,11 +41,11 @@ export class Attribution {
   }
 
   calls(): Iterable<ActiveCall> {
-    return this.#active.values();
+    return this.#active;
   }
 
   begin(call: ActiveCall): void {
-    this.#active.set(call.id, call);
+    this.#active.add(call);
   }
 
   /** A call is over; `answered`: by the server's reply; `isLoose`: answers and the common stream come over connections of their own. */
@@ -64,10 +70,10 @@ export class Attribution {
    */
   attribute(): ActiveCall | 'none' | 'ambiguous' | 'haunted' {
     this.#forgetOld();
-    const call = onlyOne(this.#active.values());
+    const call = onlyOne(this.#active);
     if (call === 'none' || this.#ghosts.size === 0) return call;
     const principals = new Set<string>();
-    for (const { caller } of this.#active.values()) principals.add(caller.principalId);
+    for (const { caller } of this.#active) principals.add(caller.principalId);
     for (const { principalId } of this.#ghosts.values()) principals.add(principalId);
     return principals.size > 1 ? 'haunted' : call;
   }
@@ -76,7 +82,9 @@ export class Attribution {
   anotherOf(call: ActiveCall): ActiveCall | undefined {
     const owner = ownerOf(call);
     let another: ActiveCall | undefined;
-    for (const one of this.#active.values()) if (one !== call && ownerOf(one) === owner) another = one;
+    for (const one of this.#active)
+      if (one !== call && ownerOf(one) === owner && (another === undefined || one.id > another.id))
+        another = one;
     return another;
   }
 
@@ -86,6 +94,7 @@ export class Attribution {
     if (typeof call !== 'object') return call;
     const owner = ownerOf(call);
     const nowMs = this.#now();
+    if (nowMs < this.#loneLateUntilMs) return 'ambiguous';
     for (const [other, untilMs] of this.#late)
       if (untilMs <= nowMs) this.#late.delete(other);
       else if (other !== owner) return 'ambiguous';
@@ -93,8 +102,12 @@ export class Attribution {
   }
 
   /** Renewed at the end, so that the oldest come first. */
-  #tookLate(owner: object | string): void {
+  #tookLate(owner: Owner): void {
     const nowMs = this.#now();
+    if (typeof owner === 'number') {
+      this.#loneLateUntilMs = nowMs + LATE_MS;
+      return;
+    }
     this.#late.delete(owner);
     this.#late.set(owner, nowMs + LATE_MS);
     for (const [other, untilMs] of this.#late) {
@@ -112,7 +125,7 @@ export class Attribution {
 
 /** Which of these calls something belongs to that belongs to one of them. */
 export function onlyOne(calls: Iterable<ActiveCall>): ActiveCall | 'none' | 'ambiguous' {
-  let owner: object | string | undefined;
+  let owner: Owner | undefined;
   let latest: ActiveCall | undefined;
   let quiet: ActiveCall | undefined;
   let quietCalls = 0;
@@ -120,9 +133,9 @@ export function onlyOne(calls: Iterable<ActiveCall>): ActiveCall | 'none' | 'amb
     const own = ownerOf(call);
     if (owner !== undefined && own !== owner) return 'ambiguous';
     owner = own;
-    latest = call;
+    if (latest === undefined || call.id > latest.id) latest = call;
     if (!call.isAsking) {
-      quiet = call;
+      if (quiet === undefined || call.id > quiet.id) quiet = call;
       quietCalls++;
     }
   }
@@ -133,7 +146,11 @@ export function onlyOne(calls: Iterable<ActiveCall>): ActiveCall | 'none' | 'amb
   return quiet ?? latest;
 }
 
-/** Calls with the same owner are of one client, as far as that can be known: its session, or for a stateless client its principal. */
-export function ownerOf({ caller }: ActiveCall): object | string {
-  return caller.era === 'modern' ? caller.principalId : caller.conversation;
+/**
+ * Calls with the same owner are of one client, as far as that can be known: its session, for a stateless client its principal. It holds
+ * nothing of the call, whose end it outlives.
+ */
+export function ownerOf({ id, caller }: ActiveCall): Owner {
+  if (caller.era === 'modern') return caller.principalId;
+  return caller.conversation === caller ? id : caller.conversation;
 }

@@ -89,6 +89,8 @@ export async function connectServer(
 const LEGACY_VERDICT_MS = 7 * 24 * 60 * 60_000;
 /** How long a local server may take to answer `server/discover` before it is sent `initialize` too. */
 const DISCOVER_MS = 3_000;
+/** How long the answer to `server/discover` may come after that to `initialize`, in milliseconds, and still count. */
+const GRACE_MS = 500;
 
 async function connectLocal(
   config: ServerConfig,
@@ -202,11 +204,18 @@ async function greet(transport: Transport, introduction: Introduction, timeoutMs
     clearTimeout(timer);
   }
   const initialized = initializePeer(transport, introduction, timeoutMs, nextId);
+  let peer: Peer;
   try {
-    return await Promise.any([discovered, initialized]);
+    peer = await Promise.any([discovered, initialized]);
   } catch {
     return await initialized;
   }
+  if (peer.era === 'modern') return peer;
+  // It was only slow to start, and may be about to answer the first question, too.
+  const late = new Promise<Peer>((resolve) => {
+    setTimeout(() => resolve(peer), GRACE_MS).unref();
+  });
+  return await Promise.race([discovered.catch(() => peer), late]);
 }
 
 async function probe(

@@ -129,6 +129,27 @@ describe('log messages', () => {
     expect([a, b].map(({ told, heardLate }) => told.length + heardLate.length)).toEqual([1, 0]);
   });
 
+  it.each([
+    ['in a session', false],
+    ['without one', true],
+  ])('over HTTP may be about a call %s that was answered a moment ago', async (_text, isLone) => {
+    verifies('mcp:attribution');
+    const one = connected({ kind: 'http' });
+    const [a, b] = [new FakeCaller('a'), new FakeCaller('b')];
+    b.logLevel = 'debug';
+    if (isLone) a.conversation = a;
+    const { asked, outcome } = await begin(one, a);
+    await begin(one, b);
+    asked.result({});
+    await outcome;
+    one.clock.now = 999;
+    one.transport.say(log('info', 'for whom?'));
+    expect(b.told).toEqual([]);
+    one.clock.now = 1_000;
+    one.transport.say(log('info', 'for b'));
+    expect(b.told).toHaveLength(1);
+  });
+
   it('are told to nobody who wants none', async () => {
     const one = connected();
     const caller = new FakeCaller();

@@ -73,6 +73,8 @@ export class Connection implements AsyncDisposable {
   #only: ActiveCall | undefined;
   #shared = false;
   #onIdle: (() => void) | undefined;
+  /** Headers of calls to a modern server, by target. */
+  readonly #named = new WeakMap<CallTarget, readonly HeaderLine[]>();
 
   constructor(hooks: ConnectionHooks, signal: AbortSignal, now: () => number) {
     this.#hooks = hooks;
@@ -249,16 +251,29 @@ export class Connection implements AsyncDisposable {
     params: JsonObject | undefined,
     extra: readonly HeaderLine[],
   ): readonly HeaderLine[] {
-    const standard = standardHeaders(this.peer, target.method);
     const traced = this.peer.transport.kind === 'stdio' ? NONE : traceHeaders(params, extra);
-    if (this.peer.era === 'legacy')
+    if (this.peer.era === 'legacy') {
+      const standard = standardHeaders(this.peer, target.method);
       return extra.length + traced.length === 0 ? standard : [...standard, ...traced, ...extra];
-    const headers = [...standard];
-    if (target.isNamed && target.originalName !== undefined)
-      headers.push(['Mcp-Name', encodeHeaderValue(target.originalName)]);
+    }
+    const named = this.#namedHeaders(target);
     const annotated = (target.tool?.override?.base ?? target.tool)?.paramHeaders ?? [];
-    if (annotated.length > 0) headers.push(...paramHeaders(annotated, params?.value('arguments')));
-    headers.push(...traced, ...extra);
+    if (annotated.length + traced.length + extra.length === 0) return named;
+    return [...named, ...paramHeaders(annotated, params?.value('arguments')), ...traced, ...extra];
+  }
+
+  /** The same list for each call of a target. */
+  #namedHeaders(target: CallTarget): readonly HeaderLine[] {
+    let headers = this.#named.get(target);
+    if (headers === undefined) {
+      const { isNamed, originalName, method } = target;
+      const standard = standardHeaders(this.peer, method);
+      headers =
+        isNamed && originalName !== undefined
+          ? [...standard, ['Mcp-Name', encodeHeaderValue(originalName)]]
+          : standard;
+      this.#named.set(target, headers);
+    }
     return headers;
   }
 

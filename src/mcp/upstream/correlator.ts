@@ -1,5 +1,6 @@
 import type { Cancellation } from '../../core/cancellation.ts';
 import { GatewayError } from '../../core/errors.ts';
+import { IdTable } from '../../core/id-table.ts';
 import { pong } from '../wire/compose.ts';
 import { brokenReplyId, type RpcMessage, type RpcReply, readMessages } from '../wire/message.ts';
 import { UpstreamFailure } from './failure.ts';
@@ -8,6 +9,7 @@ import type { OutboundRequest, TransportEvents } from './transport.ts';
 const SWEEP_MS = 250;
 
 interface Pending {
+  readonly id: number;
   readonly resolve: (reply: RpcReply) => void;
   readonly reject: (failure: UpstreamFailure) => void;
   readonly deadline: number;
@@ -21,7 +23,7 @@ interface Pending {
  * here; other requests of the server's are for the owner.
  */
 export class Correlator {
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new IdTable<Pending>();
   readonly #events: TransportEvents;
   readonly #answer: (message: Buffer) => void;
   readonly #cancel: (id: number, reason: string) => void;
@@ -50,7 +52,8 @@ export class Correlator {
         cancellation === undefined
           ? undefined
           : (reason: string) => this.#giveUp(request.id, 'cancelled', reason);
-      this.#pending.set(request.id, {
+      this.#pending.add({
+        id: request.id,
         resolve,
         reject,
         deadline: performance.now() + request.timeoutMs,
@@ -85,7 +88,7 @@ export class Correlator {
 
   /** Fails everything that is waiting. */
   failAll(make: () => UpstreamFailure): void {
-    for (const id of [...this.#pending.keys()]) this.#take(id)?.reject(make());
+    for (const { id } of this.#pending) this.#take(id)?.reject(make());
   }
 
   #dispatch(message: RpcMessage): void {
@@ -107,9 +110,8 @@ export class Correlator {
   }
 
   #take(id: number): Pending | undefined {
-    const pending = this.#pending.get(id);
+    const pending = this.#pending.delete(id);
     if (pending === undefined) return undefined;
-    this.#pending.delete(id);
     if (pending.onCancel !== undefined) pending.cancellation!.off(pending.onCancel);
     if (this.#pending.size === 0) {
       clearInterval(this.#sweep);
@@ -120,9 +122,8 @@ export class Correlator {
 
   #expire(): void {
     const now = performance.now();
-    for (const [id, pending] of this.#pending) {
-      if (pending.deadline <= now)
-        this.#giveUp(id, 'timeout', `no answer within ${pending.timeoutMs / 1000} s`);
+    for (const { id, deadline, timeoutMs } of this.#pending) {
+      if (deadline <= now) this.#giveUp(id, 'timeout', `no answer within ${timeoutMs / 1000} s`);
     }
   }
 

@@ -26,6 +26,29 @@ export class Findings {
     });
   }
 
+  /** The server writes something where messages belong. */
+  noise(text: string): void {
+    this.add({
+      code: 'stdout-noise',
+      text: `Server "${this.#server}" writes text that is no message where messages belong: ${JSON.stringify(text)}`,
+      fix: undefined,
+    });
+  }
+
+  /** The server cannot be shared; `line`: where its configuration begins. */
+  isolated(line: string): void {
+    this.add({
+      code: 'isolation-learned',
+      text: `Server "${this.#server}" asks its client questions while calls of several clients are under way, and does not say which call they belong to. From now on each client session has a connection of its own.`,
+      fix: `${line}: isolation: session`,
+    });
+  }
+
+  /** A tool that the server lists is not offered. */
+  refusedTool(reason: string): void {
+    this.add({ code: 'tool-refused', text: `Server "${this.#server}" lists ${reason}.`, fix: undefined });
+  }
+
   list(): readonly Finding[] {
     return [...this.#found.values()];
   }

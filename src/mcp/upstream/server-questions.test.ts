@@ -61,7 +61,7 @@ describe('a question of a server', () => {
   it('goes to the only client whose calls are under way: over the latest of them that is not asking yet', async () => {
     const one = connected();
     const [first, second, third] = [able('a'), able('a'), able('a')];
-    second.conversation = third.conversation = first;
+    second.conversation = third.conversation = first.conversation;
     for (const caller of [first, second, third]) await begin(one, caller);
     one.transport.say(ask(1));
     one.transport.say(ask(2));
@@ -322,7 +322,7 @@ describe('a question that nothing ties to a call', () => {
   it('stays open when the call that was guessed ends, as long as its client has another one under way', async () => {
     const one = connected();
     const [first, second] = [able('a'), able('a')];
-    second.conversation = first;
+    second.conversation = first.conversation;
     const askedFirst = await begin(one, first);
     const askedSecond = await begin(one, second);
     one.transport.say(ask(1));

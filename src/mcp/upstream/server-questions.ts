@@ -137,7 +137,7 @@ export class ServerQuestions {
       const { form, url, sampling } = caller.capabilities;
       const isKnown = method === 'elicitation/create' ? form || url : sampling && method !== 'roots/list';
       const code = isKnown ? PARAMS_INVALID : METHOD_UNKNOWN;
-      this.#deps.respond(errorMessage(request.idBytes, errorObject(failure, code)));
+      void this.#deps.respond(errorMessage(request.idBytes, errorObject(failure, code)));
       // The server may do without. When it fails for it, a modern client is told what to declare.
       call.refused(failure);
       return;

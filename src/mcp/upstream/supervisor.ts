@@ -337,12 +337,7 @@ export class Supervisor implements AsyncDisposable {
         if (this.#isolated?.lost(connection) !== true)
           this.#lose(connection, new UpstreamFailure('closed', reason));
       },
-      onOddity: (text) =>
-        this.#findings.add({
-          code: 'stdout-noise',
-          text: `Server "${name}" writes text that is no message where messages belong: ${JSON.stringify(text)}`,
-          fix: undefined,
-        }),
+      onOddity: (text) => this.#findings.noise(text),
       needsRoots: () => this.#needsRoots,
       onAmbiguous: () => this.#learnIsolation(),
     };
@@ -362,11 +357,7 @@ export class Supervisor implements AsyncDisposable {
   #learnIsolation(): void {
     if (this.#isIsolated) return;
     this.#deps.catalog.isolate(this.config);
-    this.#findings.add({
-      code: 'isolation-learned',
-      text: `Server "${this.config.name}" asks its client questions while calls of several clients are under way, and does not say which call they belong to. From now on each client session has a connection of its own.`,
-      fix: `${this.config.source.file}:${this.config.source.line}: isolation: session`,
-    });
+    this.#findings.isolated(`${this.config.source.file}:${this.config.source.line}`);
   }
 
   /** Reads what a fresh connection offers into the catalogue. */
@@ -382,11 +373,7 @@ export class Supervisor implements AsyncDisposable {
       isolated: this.#deps.catalog.get(this.config.name)?.isolated === true,
       offer,
     })) {
-      this.#findings.add({
-        code: 'tool-refused',
-        text: `Server "${this.config.name}" lists ${reason}.`,
-        fix: undefined,
-      });
+      this.#findings.refusedTool(reason);
     }
   }
 

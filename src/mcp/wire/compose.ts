@@ -108,8 +108,7 @@ export function withoutMembers(
   for (let at = 0; at < object.keys.length; at++) {
     const key = object.keys[at]!;
     if (drop(key) || object.isVoid(at)) continue;
-    const value =
-      key === changed?.[0] ? changed[1] : object.bytes.subarray(object.starts[at], object.ends[at]);
+    const value = key === changed?.[0] ? changed[1] : object.sliceAt(at);
     if (value === changed?.[1] && value.length <= OPEN.length + CLOSE.length) continue;
     if (parts.length > 1) parts.push(COMMA);
     parts.push(Buffer.from(`${JSON.stringify(key)}:`), value);
@@ -129,8 +128,8 @@ export function withValue(object: JsonObject, key: string, value: Buffer): Buffe
   const at = object.indexOf(key);
   if (at < 0) throw new Error(`no member ${key} to replace`);
   return Buffer.concat([
-    object.bytes.subarray(object.start, object.starts[at]),
+    object.bytes.subarray(object.start, object.startOf(at)),
     value,
-    object.bytes.subarray(object.ends[at], object.end),
+    object.bytes.subarray(object.endOf(at), object.end),
   ]);
 }

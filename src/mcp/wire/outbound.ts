@@ -66,7 +66,7 @@ export function outboundRequest(
     for (let at = 0; at < params.keys.length; at++) {
       const key = params.keys[at]!;
       if (key === '_meta' || wording.replace.has(key) || params.isVoid(at)) continue;
-      member(key, params.bytes.subarray(params.starts[at], params.ends[at]));
+      member(key, params.sliceAt(at));
     }
   }
   if (meta !== '' || kept !== undefined) {
@@ -97,8 +97,9 @@ function keptMeta(params: JsonObject | undefined): Buffer | undefined {
 
 /** Joins text and bytes with one copy at the end. */
 class Writer {
-  readonly #parts: Buffer[] = [];
+  readonly #parts: (string | Buffer)[] = [];
   #text: string;
+  #bytesMax = 0;
 
   constructor(text: string) {
     this.#text = text;
@@ -109,12 +110,26 @@ class Writer {
   }
 
   bytes(bytes: Buffer): void {
-    this.#parts.push(Buffer.from(this.#text), bytes);
+    this.#take(this.#text);
     this.#text = '';
+    this.#parts.push(bytes);
+    this.#bytesMax += bytes.length;
   }
 
   end(text: string): Buffer {
-    this.#parts.push(Buffer.from(this.#text + text));
-    return this.#parts.length === 1 ? this.#parts[0]! : Buffer.concat(this.#parts);
+    this.#take(this.#text + text);
+    const message = Buffer.allocUnsafe(this.#bytesMax);
+    let at = 0;
+    for (const part of this.#parts)
+      at += typeof part === 'string' ? message.write(part, at) : part.copy(message, at);
+    return message.subarray(0, at);
+  }
+
+  #take(text: string): void {
+    this.#parts.push(text);
+    this.#bytesMax += text.length * UTF8_BYTES_MAX;
   }
 }
+
+/** Of one UTF-16 code unit. */
+const UTF8_BYTES_MAX = 3;

@@ -67,8 +67,8 @@ export function errorFor(era: Era, serverEra: Era, error: JsonObject): Buffer {
   if (code === undefined) return whole;
   const at = error.indexOf('code');
   return Buffer.concat([
-    error.bytes.subarray(error.start, error.starts[at]),
+    error.bytes.subarray(error.start, error.startOf(at)),
     Buffer.from(String(code)),
-    error.bytes.subarray(error.ends[at], error.end),
+    error.bytes.subarray(error.endOf(at), error.end),
   ]);
 }

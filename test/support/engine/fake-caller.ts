@@ -14,7 +14,8 @@ import { messageOf } from './fake-upstream.ts';
 export class FakeCaller implements Caller {
   readonly principalId: string;
   era: Era = 'legacy';
-  conversation: object = this;
+  /** Its session, whichever calls it makes. */
+  conversation: object = {};
   conversationId: string;
   capabilities: ClientCapabilities = NO_CAPABILITIES;
   progressToken: Buffer | undefined;

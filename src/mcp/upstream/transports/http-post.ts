@@ -1,4 +1,5 @@
 import { GatewayError } from '../../../core/errors.ts';
+import type { Seated } from '../../../core/roster.ts';
 import type {
   HttpFailure,
   HttpRequest,
@@ -51,7 +52,8 @@ export interface PostOwner {
 }
 
 /** One message on its way over streamable HTTP, up to its reply. A class, because one is made for every call. */
-export class HttpPost implements ResponseSink {
+export class HttpPost implements ResponseSink, Seated {
+  seat = -1;
   readonly promise: Promise<RpcReply | undefined>;
   readonly #owner: PostOwner;
   /** `undefined` for a notification, which wants no reply. */
@@ -64,6 +66,8 @@ export class HttpPost implements ResponseSink {
   #settled = false;
   #head: ResponseHead | undefined;
   #chunks: Buffer[] = [];
+  /** Of a body in several chunks whose length is known: what they are copied into, so that it is held once. */
+  #body: Buffer | undefined;
   #bytes = 0;
   #sse: SseParser | undefined;
   #lastEventId: string | undefined;
@@ -128,10 +132,9 @@ export class HttpPost implements ResponseSink {
   onData(chunk: Buffer): void {
     if (this.#sse === undefined) {
       if (this.#head!.status >= 300 && this.#bytes > EXCERPT_BYTES) return;
-      this.#bytes += chunk.length;
-      if (this.#bytes > this.#owner.responseBytesMax)
+      if (this.#bytes + chunk.length > this.#owner.responseBytesMax)
         this.#tooLarge('limits.upstream_response_bytes_max', this.#owner.responseBytesMax);
-      else this.#chunks.push(chunk);
+      else this.#collect(chunk);
       return;
     }
     try {
@@ -142,12 +145,33 @@ export class HttpPost implements ResponseSink {
     }
   }
 
+  #collect(chunk: Buffer): void {
+    const { status, headers } = this.#head!;
+    // Of a refusal not all is kept.
+    if (this.#bytes === 0 && status < 300) {
+      const length = Number(headers['content-length']);
+      if (length > chunk.length && length <= this.#owner.responseBytesMax)
+        this.#body = Buffer.allocUnsafe(length);
+    }
+    if (this.#body === undefined) this.#chunks.push(chunk);
+    else chunk.copy(this.#body, this.#bytes);
+    this.#bytes += chunk.length;
+  }
+
+  #takeBody(): Buffer {
+    const chunks = this.#chunks;
+    const body = this.#body;
+    this.#chunks = [];
+    this.#body = undefined;
+    if (body !== undefined) return body.subarray(0, this.#bytes);
+    return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+  }
+
   onEnd(): void {
     clearTimeout(this.#lingering);
     if (this.#settled) return;
     const { status } = this.#head!;
-    const body = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks);
-    this.#chunks = [];
+    const body = this.#takeBody();
     if (status >= 300) this.#refused(status, body);
     else if (this.#expected === undefined) this.#settle(undefined);
     else if (this.#sse !== undefined) {
@@ -191,9 +215,9 @@ export class HttpPost implements ResponseSink {
   /** A status of 300 or more: a JSON-RPC error in the body is the reply, unless the status itself means something. */
   #refused(status: number, body: Buffer): void {
     const found = status === 401 || status === 403 ? undefined : errorReplyIn(body, this.#expected?.id);
-    const isOutlived = this.#isOutlived(status, body, found);
-    const reply = isOutlived ? undefined : found;
-    if (reply === undefined) this.#fail(refusal(this.#head!, body, this.#owner.target, isOutlived));
+    const isStale = this.#isOutlived(status, body, found);
+    const reply = isStale ? undefined : found;
+    if (reply === undefined) this.#fail(refusal(this.#head!, body, this.#owner.target, isStale));
     else this.#settle(reply);
   }
 
@@ -261,6 +285,7 @@ export class HttpPost implements ResponseSink {
   #tooLarge(limit: ExceededBound['limit'], max: number): void {
     this.#handle.abort();
     this.#chunks = [];
+    this.#body = undefined;
     this.#fail(tooLarge({ limit, max }));
   }
 

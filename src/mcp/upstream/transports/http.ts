@@ -1,3 +1,4 @@
+import { Roster } from '../../../core/roster.ts';
 import { type HttpClient, type HttpRequest, parseTarget, type Target } from '../../../net/http-client.ts';
 import { notificationMessage } from '../../wire/compose.ts';
 import type { RpcReply } from '../../wire/message.ts';
@@ -32,10 +33,18 @@ export class HttpTransport implements Transport {
   readonly #options: HttpTransportOptions;
   readonly #target: Target;
   readonly #owner: PostOwner;
-  readonly #running = new Set<HttpPost>();
+  readonly #running = new Roster<HttpPost>();
   #listening: HttpEvents | undefined;
   #sessionId: string | undefined;
   #headers: readonly HeaderLine[];
+  /** What the last message was sent with: most carry the very same lines as the one before. */
+  #joined:
+    | {
+        readonly own: readonly HeaderLine[];
+        readonly extra: readonly HeaderLine[];
+        readonly all: readonly HeaderLine[];
+      }
+    | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: HttpTransportOptions, events: TransportEvents) {
@@ -83,7 +92,7 @@ export class HttpTransport implements Transport {
   async #close(): Promise<void> {
     this.#signal.removeEventListener('abort', this.#onAbort);
     this.#listening?.close();
-    for (const post of [...this.#running]) post.close();
+    for (const post of this.#running) post.close();
     if (this.#sessionId !== undefined) await this.#endSession();
   }
 
@@ -98,7 +107,7 @@ export class HttpTransport implements Transport {
     const request: HttpRequest = {
       target: this.#target,
       method: 'POST',
-      headers: headers.length === 0 ? this.#headers : merge(this.#headers, headers),
+      headers: this.#join(headers),
       body,
       headTimeoutMs: timeoutMs,
       idleTimeoutMs: undefined,
@@ -109,6 +118,15 @@ export class HttpTransport implements Transport {
     const post = new HttpPost(this.#owner, request, expected, this.#sessionId !== undefined);
     this.#running.add(post);
     return post.promise;
+  }
+
+  /** The same list for the same lines, so that the connection need not write its head anew. */
+  #join(extra: readonly HeaderLine[]): readonly HeaderLine[] {
+    const own = this.#headers;
+    if (extra.length === 0) return own;
+    if (this.#joined?.own !== own || this.#joined.extra !== extra)
+      this.#joined = { own, extra, all: merge(own, extra) };
+    return this.#joined.all;
   }
 
   /** The stream on which a legacy server may speak first (2025-11-25, Transports, "Listening for Messages from the Server"). */
@@ -147,8 +165,8 @@ export class HttpTransport implements Transport {
   }
 
   #answer(message: Buffer): void {
-    const running = this.#running.values().next().value?.requestHeaders ?? [];
-    this.notify(message, running).catch(() => undefined);
+    const [running] = this.#running;
+    this.notify(message, running?.requestHeaders ?? []).catch(() => undefined);
   }
 
   #openSession(id: string): void {

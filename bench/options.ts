@@ -1,0 +1,39 @@
+/** What a run measures, and how long. The environment sets it: `BENCH_REPEATS=1 BENCH_SECONDS=1 BENCH_PARTS=calls npm run bench`. */
+export interface BenchOptions {
+  readonly repeats: number;
+  /** Of each case in each repeat. */
+  readonly seconds: number;
+  readonly warmUpSeconds: number;
+  readonly parts: readonly Part[];
+  /** Whether the report is kept in bench/results. */
+  readonly isWhole: boolean;
+}
+
+const PARTS = ['calls', 'lists', 'peers', 'memory'] as const;
+export type Part = (typeof PARTS)[number];
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Throws on a value that means nothing. */
+export function readOptions(env: Environment): BenchOptions {
+  const named = env['BENCH_PARTS']?.split(',') ?? PARTS;
+  const parts = PARTS.filter((part) => named.includes(part));
+  const unknown = named.find((name) => !parts.some((part) => part === name));
+  if (unknown !== undefined)
+    throw new Error(`BENCH_PARTS: there is no part "${unknown}"; there are ${PARTS.join(', ')}`);
+  return {
+    repeats: number(env, 'BENCH_REPEATS', 5),
+    seconds: number(env, 'BENCH_SECONDS', 3),
+    warmUpSeconds: number(env, 'BENCH_WARM_UP_SECONDS', 2),
+    parts,
+    isWhole: parts.length === PARTS.length,
+  };
+}
+
+function number(env: Environment, name: string, otherwise: number): number {
+  const text = env[name];
+  if (text === undefined) return otherwise;
+  const value = Number(text);
+  if (!(value > 0)) throw new Error(`${name}: "${text}" is no number above 0`);
+  return value;
+}
