@@ -59,7 +59,7 @@ export function listen(context: McpContext, deps: HandleMcpDeps): void {
     wants: ALL,
     changed: (kind: ChangeKind) => session.say(CHANGED[kind]),
   };
-  session.listen(stream, place?.missed ?? [], (known) => mcp.listeners.add(listener, known));
+  session.listen(stream, place, (known) => mcp.listeners.add(listener, known));
   stream.onClose(() => session.stopListening(stream));
 }
 
