@@ -11,8 +11,6 @@ import { type AttemptDeps, timeoutsFor } from './attempt-deps.ts';
 import { answerHeaders, requestHeaders } from './headers.ts';
 import { sameFormatBody } from './same-format.ts';
 
-const NONE: ReadonlySet<string> = new Set();
-
 /**
  * Asks a deployment for something that is no answer of a model (a count, vectors): bytes go both ways as they come. `usageOf`: what the provider says
  * that it used. `undefined`: the client was answered. A failure: nothing went to the client.
@@ -32,7 +30,7 @@ export async function passThrough(
       format,
       operation: call.route.operation,
       isStream: false,
-      body: sameFormatBody(call, deployment, NONE),
+      body: sameFormatBody(call, deployment, new Set()),
       headers: requestHeaders(call, format.name),
       timeouts: timeoutsFor(call, deployment, deps),
     },
