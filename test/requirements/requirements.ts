@@ -315,6 +315,26 @@ export const REQUIREMENTS = {
     promise:
       'Nobody works on an answer that nobody waits for: a client that leaves ends the request to the provider.',
   },
+  'llm:sdks': {
+    source: 'docs/guide/models.md',
+    promise:
+      "The official SDKs get text, thoughts, parallel calls and usage from a provider of any format, and bring its seals and its calls' results back to it.",
+  },
+  'llm:bad-input': {
+    source: 'docs/guide/models.md',
+    promise:
+      'A request that is wrong is refused before a provider sees it, with the error body of its dialect and the name of the member that is wrong.',
+  },
+  'llm:round-trip': {
+    source: 'docs/guide/models.md',
+    promise:
+      'A conversation that goes from one format to another and back keeps what both can say, in order; what one cannot say is named in x-lanport-dropped.',
+  },
+  'llm:real-clients': {
+    source: 'docs/guide/models.md',
+    promise:
+      'Claude Code, Codex CLI, Gemini CLI, the OpenAI Agents SDK and the Vercel AI SDK complete plain turns and turns with tools, their own and the gateway’s.',
+  },
   'llm:tools': {
     source: 'https://platform.openai.com/docs/guides/tools-connectors-mcp',
     promise:
