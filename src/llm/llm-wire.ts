@@ -12,7 +12,6 @@ export type { Part as ToolPart } from './conversation/parts.ts';
 export { type LlmOutcome, newOutcome } from './outcome.ts';
 export { dollars } from './usage/money.ts';
 export { plainBody } from './request-body.ts';
-export { MemoryResponseStore } from './state/memory-store.ts';
 export { ResponseState } from './state/response-state.ts';
 
 /** An error answer in the words of a format; a provider's own in that format as it came. */

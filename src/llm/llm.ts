@@ -8,6 +8,8 @@ import { Dropped } from './conversation/dropped.ts';
 import type { AnswerFacts } from './conversation/format.ts';
 import { LlmFailure } from './conversation/llm-failure.ts';
 import type { JsonObject } from './conversation/parts.ts';
+import { countTokens } from './counting/count-tokens.ts';
+import { embed } from './embedding/embed.ts';
 import { FORMATS } from './formats/formats.ts';
 import { type LlmCall, valueOf } from './llm-call.ts';
 import type { LlmConfig } from './llm-config.ts';
@@ -23,7 +25,7 @@ import { ClientAnswer } from './turn/client-answer.ts';
 import { takeTurn, type TurnCall, understand } from './turn/converse.ts';
 import type { TurnResult, TurnTaker } from './turn/turn.ts';
 import { PriceBook } from './usage/price-book.ts';
-import { type AttemptDeps, formatFor } from './upstream/attempt-deps.ts';
+import { type Attempt, type AttemptDeps, formatFor } from './upstream/attempt-deps.ts';
 import { forward } from './upstream/forward.ts';
 import { answerHeaders } from './upstream/headers.ts';
 
@@ -151,6 +153,31 @@ export class Llm {
       router: this.#router,
       config: this.#config,
     });
+  }
+
+  /** Counts the tokens of a request. Rejects with LlmFailure when nothing was written. */
+  countTokens(call: LlmCall, context: LlmContext): Promise<void> {
+    const { id, keyId, out, outcome } = context;
+    const deps = this.#attemptDeps(id, keyId);
+    return this.#answered(call, context, countTokens(call, out, outcome, deps));
+  }
+
+  /** Turns texts into vectors. Rejects with LlmFailure when nothing was written. */
+  embed(call: LlmCall, context: LlmContext): Promise<void> {
+    const { id, keyId, out, outcome } = context;
+    const deps = this.#attemptDeps(id, keyId);
+    return this.#answered(call, context, embed(call, out, outcome, deps));
+  }
+
+  /** Has one deployment after the other asked for something whole. */
+  #answered(call: LlmCall, context: LlmContext, attempt: Attempt): Promise<void> {
+    const { id, keyId, out, outcome } = context;
+    const routing = this.#routing(call, context);
+    return this.#tried({ call, routing, out, outcome }, this.#attemptDeps(id, keyId), async (deployment) => ({
+      failure: await attempt(deployment),
+      broken: outcome.failure,
+      usage: outcome.usage,
+    }));
   }
 
   /** An attempt by way of no format: for providers that speak another one than the client, and for mocks. */

@@ -39,6 +39,12 @@ const priceNames = [
   'output_cost_per_token',
   'input_cost_per_second',
   'output_cost_per_second',
+  'cache_read_input_token_cost',
+  'cache_creation_input_token_cost',
+  'cache_creation_input_token_cost_above_1hr',
+  'input_cost_per_audio_token',
+  'output_cost_per_audio_token',
+  'output_cost_per_reasoning_token',
 ] as const;
 const prices = Object.fromEntries(
   priceNames.map((name) => [
@@ -63,8 +69,14 @@ const litellmParams = z.looseObject({
   organization: setting(z.string().optional(), 'Organization to bill at the provider.'),
   custom_llm_provider: setting(z.string().optional(), 'Provider, when the model name does not say it.'),
   mock_response: setting(z.unknown().optional(), 'Answer with this text instead of calling a provider.'),
-  rpm: setting(z.int().min(0).optional(), 'Requests per minute that this deployment takes.'),
-  tpm: setting(z.int().min(0).optional(), 'Tokens per minute that this deployment takes.'),
+  rpm: setting(
+    z.int().min(0).optional(),
+    'Requests per minute that this deployment takes: its weight, where none is given.',
+  ),
+  tpm: setting(
+    z.int().min(0).optional(),
+    'Tokens per minute that this deployment takes: its weight, where neither weight nor rpm is given.',
+  ),
   timeout: setting(duration('s').optional(), 'Time for a whole answer; a bare number counts seconds.'),
   stream_timeout: setting(
     duration('s').optional(),
@@ -81,6 +93,7 @@ const litellmParams = z.looseObject({
   max_retries: setting(z.int().min(0).optional(), 'Retries on this deployment.'),
   weight: setting(z.number().min(0).optional(), 'Share of the requests among the deployments of a name.'),
   order: setting(z.int().optional(), 'Deployments of the lowest order are used first.'),
+  base_model: setting(z.string().optional(), 'The same as model_info.base_model.'),
   headers: setting(z.record(z.string(), secretScalar()).optional(), 'Headers sent to the provider.'),
   extra_headers: setting(z.record(z.string(), secretScalar()).optional(), 'The same as headers.'),
   ...prices,
@@ -118,9 +131,7 @@ export const modelSchema = z.strictObject({
   model_group_alias: inert(),
 });
 
-export const modelListSchema = setting(z.array(modelSchema).default([]), 'Models and where they are.', {
-  later: 'models are loaded; the model API is not served yet',
-});
+export const modelListSchema = setting(z.array(modelSchema).default([]), 'Models and where they are.');
 
 /** One entry, as the schema leaves it, as a deployment. `keyFrom`: the value of a variable of the environment. */
 export function toModel(

@@ -99,16 +99,21 @@ export function urlOf(
       return `${root}/messages${operation === 'count-tokens' ? '/count_tokens' : ''}`;
     }
     case 'gemini': {
-      const verb =
-        operation === 'embed'
-          ? 'embedContent'
-          : operation === 'count-tokens'
-            ? 'countTokens'
-            : isStream
-              ? 'streamGenerateContent?alt=sse'
-              : 'generateContent';
-      return `${base}/models/${encodeURIComponent(model)}:${verb}`;
+      return `${base}/models/${encodeURIComponent(model)}:${geminiVerb(operation, isStream)}`;
     }
+  }
+}
+
+function geminiVerb(operation: Operation, isStream: boolean): string {
+  switch (operation) {
+    case 'embed':
+      return 'embedContent';
+    case 'embed-batch':
+      return 'batchEmbedContents';
+    case 'count-tokens':
+      return 'countTokens';
+    case 'generate':
+      return isStream ? 'streamGenerateContent?alt=sse' : 'generateContent';
   }
 }
 

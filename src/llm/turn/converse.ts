@@ -1,5 +1,6 @@
 import type { Dropped } from '../conversation/dropped.ts';
 import type { AnswerFacts } from '../conversation/format.ts';
+import { LlmFailure } from '../conversation/llm-failure.ts';
 import type { JsonObject } from '../conversation/parts.ts';
 import type { ModelRequest } from '../conversation/request.ts';
 import { FORMATS } from '../formats/formats.ts';
@@ -57,12 +58,15 @@ async function ask(
   deps: AttemptDeps,
 ): Promise<TurnResult> {
   const gone = (listener: Parameters<typeof onGone>[1]): (() => void) => onGone(out, listener);
-  if (deployment.isMock || source['mock_response'] !== undefined) {
+  const isMock = deployment.isMock || source['mock_response'] !== undefined;
+  const provided = formatFor(deployment, call.route.format);
+  if (call.route.format === 'responses' && (isMock || provided !== 'responses')) refuseReference(source);
+  if (isMock) {
     const script = readScript(source['mock_response'] ?? deployment.config.mockResponse);
     const facts = { id: `mock-${deps.id}`, createdAt: Math.floor(deps.clock.now() / 1_000) };
     return runTurn((listener) => mockTurn(request, script, listener, facts), taker, gone);
   }
-  const format = FORMATS[formatFor(deployment, call.route.format)];
+  const format = FORMATS[provided];
   const written = format.writeRequest(withParams(request, deployment), dropped);
   for (const param of refused) dropped.add(param);
   const body = Buffer.from(JSON.stringify(withOwnMembers(written, deployment, format.name, refused)));
@@ -87,6 +91,16 @@ async function ask(
     taker,
     gone,
   );
+}
+
+/** A reference that is still there is not ours. Without the conversation that it means, the answer would be to another question. */
+function refuseReference({ previous_response_id: id }: JsonObject): void {
+  if (typeof id !== 'string') return;
+  throw new LlmFailure('invalid', `Previous response with id '${id.slice(0, 100)}' not found.`, {
+    status: 400,
+    param: 'previous_response_id',
+    code: 'previous_response_not_found',
+  });
 }
 
 /** What the client asks, in no format, and what a writer of its answer has to know. Throws LlmFailure. */

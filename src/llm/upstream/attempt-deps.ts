@@ -23,6 +23,9 @@ export interface AttemptDeps {
 }
 
 const CONNECT_MS = 10_000;
+/** Asks one deployment for something whole. `undefined`: the client was answered. A failure: nothing was written. */
+export type Attempt = (deployment: Deployment) => Promise<LlmFailure | undefined>;
+
 const TOTAL_MS = 600_000;
 const IDLE_MS = 300_000;
 

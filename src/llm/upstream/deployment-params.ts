@@ -145,7 +145,7 @@ export function missingMembers(
     }
     const before = missing.get(outer) ?? text.value(outer) ?? {};
     if (!isObject(before) || before[inner] !== undefined) continue;
-    missing.set(outer, { ...before, [inner]: inner === 'stopSequences' ? listOf(value) : value } as Json);
+    missing.set(outer, { ...before, [inner]: inner === 'stopSequences' ? listOf(value) : value });
   }
   return missing;
 }

@@ -1,3 +1,4 @@
+import type { JsonObject as JsonText } from '../../core/json-scan.ts';
 import type { Json } from '../conversation/parts.ts';
 import type { LlmCall } from '../llm-call.ts';
 import type { Deployment } from '../providers/deployment.ts';
@@ -24,7 +25,8 @@ export function sameFormatBody(
   refused: ReadonlySet<string>,
 ): Buffer {
   const changes = new Map<string, Buffer | undefined>();
-  if (route.operation === 'generate')
+  // A count takes nothing that only matters to an answer.
+  if (route.operation !== 'count-tokens')
     for (const [name, value] of missingMembers(text, deployment, route.format))
       changes.set(name, json(value));
   if (route.format !== 'gemini') changes.set('model', json(deployment.model));
@@ -45,7 +47,22 @@ export function sameFormatBody(
       changes.set(outer, json(value));
     }
   }
+  if (route.format === 'gemini' && route.operation !== 'generate') renameInside(text, deployment, changes);
   return splice(text, changes);
+}
+
+/** Gemini's requests that hold requests name the model in them, too. */
+function renameInside(text: JsonText, { model }: Deployment, changes: Map<string, Buffer | undefined>): void {
+  const name = `models/${model}`;
+  const whole = text.value('generateContentRequest');
+  if (isNamed(whole)) changes.set('generateContentRequest', json({ ...whole, model: name }));
+  const list = text.value('requests');
+  if (Array.isArray(list))
+    changes.set('requests', json(list.map((one: unknown) => (isNamed(one) ? { ...one, model: name } : one))));
+}
+
+function isNamed(value: unknown): value is { readonly model: unknown } {
+  return typeof value === 'object' && value !== null && 'model' in value;
 }
 
 /** Whether the client asked for the chunk that tells the usage; where it did not, the gateway asks, and keeps the chunk to itself. */
