@@ -322,13 +322,13 @@ test('a client that leaves while the next try is waited for, has none made', asy
     method: 'POST',
     signal: gone.signal,
     headers: { authorization: `Bearer ${gateway.key}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ ...CHAT.request('spare', true), fallbacks: [] }),
+    body: JSON.stringify({ ...CHAT.request('mild', true), fallbacks: [] }),
   }).catch((error: unknown) => error);
   await expect.poll(() => provider.requests.length).toBe(before + 1);
   gone.abort();
   await left;
   await gateway.logged(
-    ({ message, model, status }) => message === 'call' && model === 'spare' && status === 'cancelled',
+    ({ message, model, status }) => message === 'call' && model === 'mild' && status === 'cancelled',
   );
   expect(provider.requests).toHaveLength(before + 1);
 });
