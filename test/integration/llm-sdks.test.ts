@@ -106,3 +106,10 @@ describe('an official SDK over each format of a provider', () => {
     expect(results.map((result, at) => result?.includes(RESULTS[at]!) ?? result)).toEqual([true, true]);
   });
 });
+
+it.each(PYTHON === undefined ? ['3.11'] : [])(
+  'the SDKs of Python are not tested, because no Python from %s with venv is here',
+  async () => {
+    expect(await findPython(11)).toBeUndefined();
+  },
+);

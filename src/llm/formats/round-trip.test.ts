@@ -70,8 +70,7 @@ describe('random conversations over everything that can be said', () => {
 
       expect(order(returned, asked), `${where}, in order`).toEqual(order(asked, returned));
       // Only one format knows them, and they are reported by their name.
-      if (asked.extras?.members['novel'] !== undefined)
-        expect(lost.names, where).toContain('novel');
+      if (asked.extras?.members['novel'] !== undefined) expect(lost.names, where).toContain('novel');
     }
   });
 });
