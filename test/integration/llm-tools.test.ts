@@ -178,6 +178,12 @@ describe.each(['whole', 'streamed'] as const)('a model in Responses that uses ou
       server_label: 'demo',
       error: null,
     });
+    const { tools } = response.output[0] as OpenAI.Responses.ResponseOutputItem.McpListTools;
+    // Clients that check what they get take no null for what a tool has not.
+    expect(tools.flatMap((tool) => Object.values(tool))).not.toContain(null);
+    expect(tools.find(({ name }) => name.endsWith('echo'))).toMatchObject({
+      input_schema: { type: 'object' },
+    });
   });
 
   it('goes round after round until it has words', async () => {

@@ -1,35 +1,25 @@
 import { execFile, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { cp, glob, mkdir, readFile, rename, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { glob } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
+import { INSTALL_MS, installed, installNpm } from './installed.ts';
 import { lastingPort } from './ports.ts';
 import { ROOT } from './process.ts';
 
 const run = promisify(execFile);
 const LISTS = join(ROOT, 'test', 'real-servers');
-const INSTALL_MS = 280_000;
 const START_MS = 30_000;
 
 /** Installs the MCP servers of test/real-servers/package-lock.json, once for each version of that file; their `node_modules`. */
-export async function installNpmServers(): Promise<string> {
-  const folder = await installed('npm', 'package-lock.json', async (target) => {
-    for (const file of ['package.json', 'package-lock.json']) await cp(join(LISTS, file), join(target, file));
-    await run('npm', ['ci', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund'], {
-      cwd: target,
-      timeout: INSTALL_MS,
-    });
-  });
-  return join(folder, 'node_modules');
+export function installNpmServers(): Promise<string> {
+  return installNpm(LISTS, 'lanport-real-npm');
 }
 
 /** Installs the packages of a list in test/real-servers with this Python, once for each version of the list; the environment's Python. */
 export async function installPythonServers(python: string, list: string): Promise<string> {
-  const folder = await installed('python', list, async (target) => {
+  const folder = await installed('lanport-real-python', join(LISTS, list), async (target) => {
     await run(python, ['-m', 'venv', target], { timeout: INSTALL_MS });
     // The list is complete. One of its packages asks for a version of another that is in no registry any more, so pip must not resolve.
     const pip = ['-m', 'pip', 'install', '--quiet', '--no-deps', '-r', join(LISTS, list)];
@@ -55,31 +45,6 @@ export async function findPython(minor: number): Promise<string | undefined> {
     }
   }
   return undefined;
-}
-
-/** Fills a folder under the temporary folder, named after the content of the list, at most once; the folder. */
-async function installed(
-  kind: string,
-  list: string,
-  fill: (target: string) => Promise<void>,
-): Promise<string> {
-  const hash = createHash('sha256')
-    .update(await readFile(join(LISTS, list)))
-    .digest('hex')
-    .slice(0, 16);
-  const folder = join(tmpdir(), `lanport-real-${kind}-${hash}`);
-  if (existsSync(folder)) return folder;
-  const partial = `${folder}.${process.pid}`;
-  await mkdir(partial, { recursive: true });
-  try {
-    await fill(partial);
-    await rename(partial, folder);
-  } catch (error) {
-    await rm(partial, { recursive: true, force: true });
-    // Another run has finished the same install meanwhile.
-    if (!existsSync(folder)) throw error;
-  }
-  return folder;
 }
 
 /** Starts a real server that listens on the port that it is given, and waits until it accepts connections there. */

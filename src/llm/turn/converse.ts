@@ -12,6 +12,7 @@ import type { LlmOutcome } from '../outcome.ts';
 import type { Deployment } from '../providers/deployment.ts';
 import { charge } from '../usage/charge.ts';
 import { type AttemptDeps, formatFor, onGone, timeoutsFor } from '../upstream/attempt-deps.ts';
+import { withOwnMembers, withParams } from '../upstream/deployment-params.ts';
 import { requestHeaders } from '../upstream/headers.ts';
 import { providerTurn } from './provider-turn.ts';
 import { runTurn, type TurnResult, type TurnTaker } from './turn.ts';
@@ -23,6 +24,8 @@ export interface TurnCall {
   /** The client's own body, for what a mock is told. */
   readonly source: JsonObject;
   readonly deployment: Deployment;
+  /** Parameters of the provider's format to leave out. */
+  readonly refused: ReadonlySet<string>;
   readonly dropped: Dropped;
 }
 
@@ -49,7 +52,7 @@ export async function takeTurn(
 }
 
 async function ask(
-  { call, request, source, deployment, dropped }: TurnCall,
+  { call, request, source, deployment, refused, dropped }: TurnCall,
   taker: TurnTaker,
   out: AnswerSink,
   deps: AttemptDeps,
@@ -64,9 +67,9 @@ async function ask(
     return runTurn((listener) => mockTurn(request, script, listener, facts), taker, gone);
   }
   const format = FORMATS[provided];
-  const body = Buffer.from(
-    JSON.stringify(format.writeRequest({ ...request, model: deployment.model }, dropped)),
-  );
+  const written = format.writeRequest(withParams(request, deployment), dropped);
+  for (const param of refused) dropped.add(param);
+  const body = Buffer.from(JSON.stringify(withOwnMembers(written, deployment, format.name, refused)));
   return runTurn(
     (listener, onHead) =>
       providerTurn(

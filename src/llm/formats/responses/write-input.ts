@@ -238,9 +238,9 @@ export function serverToolsItem(part: Extract<Part, { kind: 'server-tools' }>): 
     id: part.id,
     type: 'mcp_list_tools',
     server_label: part.server,
+    // What there is not is left out: the Vercel AI SDK takes no null here, and OpenAI's clients take both.
     tools: part.tools.map(({ name, description, schema }) => ({
-      annotations: null,
-      description: description ?? null,
+      ...(description === undefined ? {} : { description }),
       input_schema: schema,
       name,
     })),

@@ -1,0 +1,94 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { type ClientHome, openHome } from '../support/real-clients/run-client.ts';
+import { QUESTION, SECRET } from '../support/real-clients/stage.ts';
+import { CLIENT_MS, testClient, type Turn } from '../support/real-clients/suite.ts';
+import { verifies } from '../support/verifies.ts';
+
+type Variables = Readonly<Record<string, string>>;
+
+await testClient({
+  name: 'Claude Code',
+  list: 'claude-code',
+  model: 'claude-through-lanport',
+  provider: 'chat',
+  ask: async (turn) => {
+    await using home = await openHome();
+    return await ask(home, turn, { CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1' });
+  },
+  more: (plain) => {
+    it('uses a tool without its search for tools, and without its betas', {
+      timeout: CLIENT_MS,
+    }, async () => {
+      verifies('llm:real-clients');
+      await using home = await openHome();
+      const turn = { ...plain(), prompt: QUESTION, usesMcp: true };
+      for (const env of [{ ENABLE_TOOL_SEARCH: 'false' }, { CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS: '1' }])
+        expect(await ask(home, turn, env)).toBe(`It is ${SECRET}.`);
+    });
+
+    it('finds the models of the gateway', { timeout: CLIENT_MS }, async () => {
+      verifies('llm:models-claude');
+      await using home = await openHome();
+      await ask(home, plain(), { CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY: '1' });
+      const found = await readFile(join(home.folder, '.claude/cache/gateway-models.json'), 'utf8');
+      expect(found).toContain(plain().model);
+    });
+
+    it('connects to a server that was added with a command', { timeout: CLIENT_MS }, async () => {
+      verifies('llm:real-clients');
+      await using home = await openHome();
+      const { modules, stage } = plain();
+      const header = `Authorization: Bearer ${stage.gateway.key}`;
+      const add = [
+        'mcp',
+        'add',
+        '--transport',
+        'http',
+        'lanport',
+        `${stage.gateway.url}/mcp`,
+        '--header',
+        header,
+      ];
+      await home.run(claudeIn(modules), add, {});
+      const { stdout } = await home.run(claudeIn(modules), ['mcp', 'list'], {});
+      expect(stdout).toMatch(/lanport: .*Connected/);
+    });
+  },
+});
+
+function claudeIn(modules: string): string {
+  return join(modules, `@anthropic-ai/claude-code-${process.platform}-${process.arch}/claude`);
+}
+
+async function ask(home: ClientHome, turn: Turn, env: Variables): Promise<string> {
+  const { modules, stage, model, prompt, usesMcp, headers } = turn;
+  const { gateway } = stage;
+  const server = {
+    type: 'http',
+    url: `${gateway.url}/mcp`,
+    headers: { Authorization: `Bearer ${gateway.key}` },
+  };
+  const servers = await home.write(
+    'mcp.json',
+    JSON.stringify({ mcpServers: usesMcp ? { lanport: server } : {} }),
+  );
+  const { stdout } = await home.run(
+    claudeIn(modules),
+    [
+      ...['-p', prompt, '--model', model, '--output-format', 'json'],
+      ...['--mcp-config', servers, '--strict-mcp-config', '--allowedTools', 'mcp__lanport'],
+    ],
+    {
+      ANTHROPIC_BASE_URL: gateway.url,
+      ANTHROPIC_AUTH_TOKEN: gateway.key,
+      ANTHROPIC_CUSTOM_HEADERS: Object.entries(headers)
+        .map(([name, value]) => `${name}: ${value}`)
+        .join('\n'),
+      CLAUDE_CODE_MAX_RETRIES: '0',
+      ...env,
+    },
+  );
+  return (JSON.parse(stdout) as { result: string }).result;
+}

@@ -1,0 +1,77 @@
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { type ClientHome, openHome } from '../support/real-clients/run-client.ts';
+import { PLAIN, QUESTION, SECRET } from '../support/real-clients/stage.ts';
+import { CLIENT_MS, testClient, type Turn } from '../support/real-clients/suite.ts';
+import { verifies } from '../support/verifies.ts';
+
+await testClient({
+  name: 'Codex CLI',
+  list: 'codex',
+  model: 'codex-through-lanport',
+  provider: 'messages',
+  ask: async (turn) => {
+    await using home = await openHome();
+    const { stage, headers } = turn;
+    return await ask(home, turn, [
+      'model_provider = "lanport"',
+      '[model_providers.lanport]',
+      'name = "Lanport"',
+      `base_url = "${stage.gateway.url}/v1"`,
+      'env_key = "LANPORT_KEY"',
+      'wire_api = "responses"',
+      'request_max_retries = 0',
+      'stream_max_retries = 0',
+      `http_headers = { ${Object.entries(headers)
+        .map(([name, value]) => `"${name}" = "${value}"`)
+        .join(', ')} }`,
+    ]);
+  },
+  more: (plain) => {
+    it('works with its built-in provider, which tries a WebSocket first', {
+      timeout: CLIENT_MS,
+    }, async () => {
+      verifies('llm:real-clients');
+      await using home = await openHome();
+      const { provider, gateway } = plain().stage;
+      const before = provider.requests.length;
+      expect(await ask(home, plain(), [`openai_base_url = "${gateway.url}/v1"`])).toBe(PLAIN);
+      expect(provider.requests).toHaveLength(before + 1);
+    });
+
+    it('uses a tool when it speaks the revision of MCP without sessions', {
+      timeout: CLIENT_MS,
+    }, async () => {
+      verifies('llm:real-clients');
+      await using home = await openHome();
+      const { gateway } = plain().stage;
+      const config = [`openai_base_url = "${gateway.url}/v1"`, '[features]', 'mcp_2026_07_28 = true'];
+      const turn = { ...plain(), prompt: QUESTION, usesMcp: true };
+      expect(await ask(home, turn, config)).toBe(`It is ${SECRET}.`);
+    });
+  },
+});
+
+/** One turn with these lines in its configuration, tables last. */
+async function ask(home: ClientHome, turn: Turn, config: readonly string[]): Promise<string> {
+  const { modules, stage, model, prompt, usesMcp } = turn;
+  const { gateway } = stage;
+  const server = [
+    '[mcp_servers.lanport]',
+    `url = "${gateway.url}/mcp"`,
+    'bearer_token_env_var = "LANPORT_KEY"',
+  ];
+  const lines = [`model = "${model}"`, 'approval_policy = "never"', ...config, ...(usesMcp ? server : [])];
+  await home.write('.codex/config.toml', lines.join('\n'));
+  const { stdout } = await home.run(
+    process.execPath,
+    [join(modules, '@openai/codex/bin/codex.js'), 'exec', '--skip-git-repo-check', '--json', prompt],
+    { LANPORT_KEY: gateway.key, CODEX_API_KEY: gateway.key },
+  );
+  return stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { item?: { type: string; text?: string } })
+    .flatMap(({ item }) => (item?.type === 'agent_message' ? [item.text] : []))
+    .join('\n');
+}
