@@ -315,6 +315,11 @@ export const REQUIREMENTS = {
     promise:
       'Nobody works on an answer that nobody waits for: a client that leaves ends the request to the provider.',
   },
+  'llm:coded-bodies': {
+    source: 'https://www.rfc-editor.org/rfc/rfc9110#section-8.4',
+    promise:
+      'A request to a model may come in gzip, deflate, br or zstd; what is damaged, too large without its coding, or in another one is refused.',
+  },
   'llm:real-clients': {
     source: 'docs/guide/models.md',
     promise:
