@@ -227,7 +227,7 @@ describe('the stream of a session', () => {
     session.tell(Buffer.from('news'));
     session.say(Buffer.from('no news'));
     let knew: unknown;
-    session.listen(second, session.replay.find(start)!, (what) => {
+    session.listen(second, session.replay.find(start), (what) => {
       knew = what;
       return () => new Map();
     });
