@@ -57,12 +57,15 @@ export function mockAnswer(
     );
     step(0, { kind: 'part-end', at: at++ });
   }
+  const end: MockEnd = script.cut_after === undefined ? 'stall' : 'cut';
+  let said = 0;
   if (words.length > 0) {
     step(0, { kind: 'part-start', at, part: { kind: 'text' } });
-    for (const [index, word] of words.entries()) {
-      if (index >= stopAfter) return { steps, end: script.cut_after === undefined ? 'stall' : 'cut' };
+    for (const word of words) {
+      if (said++ >= stopAfter) return { steps, end };
       step(wordMs, { kind: 'text', at, text: word });
     }
+    if (calls.length === 0 && said >= stopAfter) return { steps, end };
     step(0, { kind: 'part-end', at: at++ });
   }
   for (const [index, call] of calls.entries()) {
@@ -76,14 +79,13 @@ export function mockAnswer(
         namespace: call.namespace,
       },
     });
+    if (said++ >= stopAfter) {
+      // In the midst of its arguments.
+      step(wordMs, { kind: 'input', at, text: call.input.slice(0, call.input.length >> 1) });
+      return { steps, end };
+    }
     step(wordMs, { kind: 'input', at, text: call.input }, { kind: 'part-end', at: at++ });
   }
-  if (
-    words.length + calls.length <= stopAfter &&
-    stopAfter !== Number.POSITIVE_INFINITY &&
-    words.length >= stopAfter
-  )
-    return { steps, end: script.cut_after === undefined ? 'stall' : 'cut' };
   step(
     0,
     { kind: 'stop', stop: { kind: calls.length > 0 ? 'tool-calls' : 'end' } },

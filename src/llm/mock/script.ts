@@ -26,7 +26,7 @@ const scriptSchema = z.strictObject({
       retry_after_s: z.number().min(0).optional(),
     })
     .optional(),
-  /** Breaks off after so many words. */
+  /** Breaks off after so many words, or in the midst of the next call after so many. */
   cut_after: z.int().min(0).optional(),
   /** Says nothing more after so many words, and does not end. */
   stall_after: z.int().min(0).optional(),

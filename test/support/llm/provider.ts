@@ -19,7 +19,7 @@ export interface ProviderReply {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   /** Written one after the other; a number is a pause in milliseconds, a promise is waited for. */
-  readonly body?: readonly (string | Buffer | number | Promise<unknown>)[];
+  readonly body?: Iterable<string | Buffer | number | Promise<unknown>>;
   /** How it ends: in order, with the connection broken or closed too early, or never. */
   readonly end?: 'whole' | 'reset' | 'close' | 'stall';
   /** Without a length: the end of the connection is the end of the answer. */
