@@ -184,10 +184,10 @@ describe('settings of LiteLLM without effect', () => {
   it('warns of what of models has no effect, and of nothing else', async () => {
     const model = '{model_name: m, litellm_params: {model: openai/m}}';
     const lines = await problemsOf(
-      `model_list: [${model}, ${model}]\nrouter_settings: {num_retries: 2}\nlitellm_settings: {drop_params: true}\n`,
+      `model_list: [${model}, ${model}]\nrouter_settings: {num_retries: 2}\nlitellm_settings: {priority_reservation: {a: 1}}\n`,
     );
     expect(lines).toEqual([
-      'c.yaml:3:20: warning: litellm_settings.drop_params: is loaded, but without effect: what a provider cannot be told is always left out, and named in the header x-lanport-dropped.',
+      'c.yaml:3:20: warning: litellm_settings.priority_reservation: is loaded, but without effect: requests are not queued by priority yet.',
     ]);
   });
 });

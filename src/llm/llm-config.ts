@@ -46,9 +46,10 @@ export const llmLitellmShape = {
     duration('s').optional(),
     'Time for a whole answer of a model; a bare number counts seconds.',
   ),
-  drop_params: setting(z.boolean().default(false), 'Leave out parameters that a provider does not know.', {
-    later: 'what a provider cannot be told is always left out, and named in the header x-lanport-dropped',
-  }),
+  drop_params: setting(
+    z.boolean().default(false),
+    'When a provider refuses a parameter, ask again without it; it is named in the header x-lanport-dropped, as is all that a provider cannot be told.',
+  ),
   default_fallbacks: setting(z.array(z.string()).default([]), 'Models to use when any other fails.'),
   context_window_fallbacks: setting(
     fallbackList.default([]),
@@ -89,12 +90,13 @@ export const llmLitellmShape = {
 export const routerSchema = z.strictObject({
   routing_strategy: setting(
     z.string().default('simple-shuffle'),
-    'How a deployment is chosen among those of one name: simple-shuffle (by weight), least-busy or latency-based-routing; anything else counts as simple-shuffle.',
+    'How a deployment is chosen among those of one name: simple-shuffle (by weight, else by rpm or tpm), least-busy, latency-based-routing, usage-based-routing (fewest tokens of the last minute) or cost-based-routing.',
   ),
   num_retries: setting(z.int().min(0).optional(), 'Retries of a failed request.'),
-  retry_policy: setting(z.record(z.string(), z.int().min(0)).default({}), 'Retries by kind of failure.', {
-    later: 'every kind of failure is retried num_retries times',
-  }),
+  retry_policy: setting(
+    z.record(z.string(), z.int().min(0)).default({}),
+    `Retries by kind of failure, in place of num_retries: ${RETRY_KINDS.join(', ')}.`,
+  ),
   timeout: setting(duration('s').optional(), 'Time for a whole answer; a bare number counts seconds.'),
   stream_timeout: setting(duration('s').optional(), 'Time for the first event of a streamed answer.'),
   allowed_fails: setting(z.int().min(0).optional(), 'Failures a minute before a deployment rests.'),
