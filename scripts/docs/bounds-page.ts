@@ -8,6 +8,8 @@ const MEANING: Readonly<Record<keyof typeof BOUNDS, string>> = {
   messageBytesMax:
     'One message on an event stream of a server; the call that it answers fails (`response-too-large`). On the one stream of an HTTP+SSE server it ends the connection, and the next call has another. The stream may be as long as it likes.',
   stdioLineBytesMax: 'One line of a stdio server. A longer one ends its process, which is started anew.',
+  responseStateBytesMax:
+    'answers of `POST /v1/responses` that one key may keep to refer to; its oldest go first',
   upstreamResponseBytesMax:
     'One answer of a server that is not a stream; a larger one fails its call (`response-too-large`).',
   sessionsMax:

@@ -51,6 +51,8 @@ export function demoModel(): ModelConfig {
     tokensPerMinute: undefined,
     timeoutMs: undefined,
     streamTimeoutMs: undefined,
+    connectTimeoutMs: undefined,
+    idleTimeoutMs: undefined,
     retriesMax: undefined,
     weight: undefined,
     order: undefined,

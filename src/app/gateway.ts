@@ -28,6 +28,7 @@ import { postgresConnector } from './connectors.ts';
 import { demoModel, demoServer, prepareDemo } from './demo.ts';
 import { LiveConfig } from './live-config.ts';
 import { ModelSurface } from './model-surface.ts';
+import { purgeResponses } from './purge-responses.ts';
 import { Reload, type ReloadDeps } from './reload.ts';
 import { openSealSecrets } from './seal-secrets.ts';
 import { VERSION } from './version.ts';
@@ -86,7 +87,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
 
   const { masterKey, masterKeyPath } = keyOf(options);
   requireKey(options.config, masterKey, options.config.edge.host);
-  const opened = await openStore(storeMode(options), log);
+  const opened = await openStore(storeMode(options), log, options.config.limits);
   scope.add('store', () => opened.store[Symbol.asyncDispose](), 30_000);
   const config = await withServers(options, opened);
   const live = new LiveConfig(config, masterKey, clock);
@@ -158,7 +159,15 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     return known.deps;
   };
   const startedAt = clock.now();
-  const models = new ModelSurface(config, { live, http, ledger, log, clock, mcpDeps });
+  const models = new ModelSurface(config, {
+    live,
+    http,
+    ledger,
+    responses: opened.store.responses,
+    log,
+    clock,
+    mcpDeps,
+  });
   const edge = new Edge({
     bounds: live.bounds,
     browser: live.browser,
@@ -214,6 +223,8 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     clock,
     log,
   });
+  const stopPurging = purgeResponses(opened.store.responses, log);
+  scope.add('deletion of expired answers', async () => stopPurging());
   await mcp.start();
   const { port } = await edge.listen(config.edge.host, config.edge.port);
   scope.add(

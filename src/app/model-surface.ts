@@ -10,7 +10,8 @@ import { handleModels } from '../gateway/handle-models.ts';
 import { handleResponse } from '../gateway/handle-response.ts';
 import type { Ledger } from '../ledger/ledger-ports.ts';
 import { Llm } from '../llm/llm.ts';
-import { type EntryTool, MemoryResponseStore, ResponseState } from '../llm/llm-wire.ts';
+import { type EntryTool, ResponseState } from '../llm/llm-wire.ts';
+import type { ResponseTable } from '../store/store-ports.ts';
 import type { HttpClient } from '../net/http-client.ts';
 import { judgeModel, type PolicyModel } from '../policy/models.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -20,13 +21,12 @@ export interface ModelSurfaceDeps {
   readonly live: LiveConfig;
   readonly http: HttpClient;
   readonly ledger: Ledger;
+  readonly responses: ResponseTable;
   readonly log: Log;
   readonly clock: Clock;
   /** What calls of tools need, by the configuration that is in force. */
   readonly mcpDeps: () => HandleMcpDeps;
 }
-
-const STATE_BYTES_MAX = 64 * 1024 * 1024;
 
 interface Models {
   readonly llm: Llm;
@@ -42,9 +42,7 @@ export class ModelSurface {
   /** Throws an Error for a model that cannot be used. */
   constructor(config: LanportConfig, deps: ModelSurfaceDeps) {
     this.#deps = deps;
-    this.#state = new ResponseState(new MemoryResponseStore(STATE_BYTES_MAX, () => deps.clock.now()), () =>
-      deps.clock.now(),
-    );
+    this.#state = new ResponseState(deps.responses, () => deps.clock.now());
     this.#models = this.#build(config);
   }
 

@@ -9,6 +9,9 @@ interface Row {
   readonly keyId: string;
   readonly server?: string;
   readonly toolName?: string;
+  readonly model?: string;
+  readonly parentId?: string;
+  readonly cost?: number;
   readonly status?: string;
   readonly totalMs?: number;
   readonly errorCode?: string;
@@ -31,7 +34,12 @@ export function registerLedgerCommands(program: Command, io: ProgramIo): void {
       ].reverse();
       if (options.json === true) for (const row of rows) io.stdout.write(`${JSON.stringify(row)}\n`);
       else
-        io.stdout.write(table(['TIME', 'KEY', 'SERVER', 'TOOL', 'STATUS', 'MS', 'ERROR'], rows.map(cells)));
+        io.stdout.write(
+          table(
+            ['TIME', 'KEY', 'SERVER', 'TOOL OR MODEL', 'STATUS', 'MS', 'USD', 'CAUSE', 'ERROR'],
+            rows.map(cells),
+          ),
+        );
     });
 }
 
@@ -40,9 +48,11 @@ function cells(row: Row): string[] {
     row.startedAt,
     row.keyAlias ?? row.keyId,
     row.server ?? '-',
-    row.toolName ?? '-',
+    row.toolName ?? row.model ?? '-',
     row.status ?? 'received',
     row.totalMs?.toFixed(1) ?? '-',
+    row.cost?.toFixed(6) ?? '-',
+    row.parentId ?? '-',
     row.errorCode ?? '',
   ];
 }

@@ -80,7 +80,6 @@ it('every problem of a deliberately awful file is reported at once, with its pla
     awful.yaml:29:33: error: virtual_keys[0].mcp_servers[0]: there is no MCP server, alias or access group "dbb". Did you mean "db"?
     awful.yaml:29:42: error: virtual_keys[0].expires: must be a date such as 2030-12-31 or a time such as 2030-12-31T18:00:00Z.
     awful.yaml:30:6: error: virtual_keys[1].api_key: is the same key as virtual_keys[0]. Give every entry a key of its own.
-    awful.yaml:30:19: warning: virtual_keys[1].models: is loaded, but without effect: models are loaded; the model API is not served yet.
     awful.yaml:30:19: error: virtual_keys[1].models: must be a list, not text. Write it as a list: [ … ], or one "- …" a line.
     awful.yaml:31:5: error: virtual_keys[2].api_key: is missing.
     awful.yaml:32:6: error: virtual_keys[3].api_key: has a \${…} that does not name a variable. Write \${NAME} or \${NAME:-default}, and $\${ for a literal \${.

@@ -123,6 +123,7 @@ export async function inspectConfig(options: LoadOptions): Promise<InspectedConf
           declared,
           [...paths, ...(options.envFile === undefined ? [] : [options.envFile])],
           options.now?.() ?? Date.now(),
+          lookup,
           collector,
         );
   return {
@@ -179,6 +180,7 @@ function resolve(
   declared: readonly string[],
   files: readonly string[],
   now: number,
+  lookup: Lookup,
   collector: Collector,
 ): LanportConfig {
   const general = settings.general_settings;
@@ -223,7 +225,12 @@ function resolve(
     keys,
     mcp,
     llm: resolveLlm(
-      { models: settings.model_list, router: settings.router_settings, settings: settings.litellm_settings },
+      {
+        models: settings.model_list,
+        router: settings.router_settings,
+        settings: settings.litellm_settings,
+        keyFrom: lookup,
+      },
       collector,
     ),
     store: resolveStore(general, collector),

@@ -181,13 +181,13 @@ describe('settings of LiteLLM without effect', () => {
     );
   });
 
-  it('warns once of models, however many there are', async () => {
+  it('warns of what of models has no effect, and of nothing else', async () => {
     const model = '{model_name: m, litellm_params: {model: openai/m}}';
     const lines = await problemsOf(
       `model_list: [${model}, ${model}]\nrouter_settings: {num_retries: 2}\nlitellm_settings: {drop_params: true}\n`,
     );
     expect(lines).toEqual([
-      'c.yaml:1:1: warning: model_list: is loaded, but without effect: models are loaded; the model API is not served yet.',
+      'c.yaml:3:20: warning: litellm_settings.drop_params: is loaded, but without effect: what a provider cannot be told is always left out, and named in the header x-lanport-dropped.',
     ]);
   });
 });

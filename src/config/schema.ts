@@ -90,6 +90,8 @@ const LIMIT_MEANINGS: Readonly<Record<LimitName, string>> = {
   bodyBytesMax: 'Largest request body.',
   messageBytesMax: 'Largest MCP message on an event stream of a server.',
   stdioLineBytesMax: 'Longest line that a stdio server may write.',
+  responseStateBytesMax:
+    'Answers of POST /v1/responses that one key may keep to refer to (previous_response_id); its oldest go first. Takes effect with a restart.',
   upstreamResponseBytesMax: 'Largest answer of a server or provider; streams may be longer.',
   sessionsMax: 'Client sessions at the same time.',
   inFlightPerSessionMax: 'Requests that one session may have in flight.',

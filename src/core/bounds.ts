@@ -15,6 +15,7 @@ export const BOUNDS = {
   ledgerDiskBytesMax: 1024 * 1024 * 1024,
   shutdownDrainMs: 10_000,
   bodyReadMs: 60_000,
+  responseStateBytesMax: 256 * 1024 * 1024,
 } as const;
 
 export type Bounds = { readonly [name in keyof typeof BOUNDS]: number };

@@ -6,7 +6,7 @@ export type Route =
   | {
       readonly kind: 'llm';
       readonly format: 'chat' | 'responses' | 'messages' | 'gemini';
-      readonly operation: 'generate' | 'count-tokens' | 'embed';
+      readonly operation: 'generate' | 'count-tokens' | 'embed' | 'embed-batch';
       /** In addresses that name it. */
       readonly model: string | undefined;
       readonly isStream: boolean | undefined;
@@ -34,6 +34,7 @@ const VERBS: Readonly<Record<string, Pick<LlmKind, 'operation' | 'isStream'>>> =
   streamGenerateContent: { operation: 'generate', isStream: true },
   countTokens: { operation: 'count-tokens', isStream: false },
   embedContent: { operation: 'embed', isStream: false },
+  batchEmbedContents: { operation: 'embed-batch', isStream: false },
 };
 
 const FIXED: ReadonlyMap<string, Route> = new Map<string, Route>([

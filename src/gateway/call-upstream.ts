@@ -156,6 +156,7 @@ function record(
     rule: denied ?? deps.policy.rule(principal, target?.server),
     bytesIn: request.object.bytes.length,
     traceId: traceIdOf(request),
+    parentId: context.parentId,
   });
 }
 

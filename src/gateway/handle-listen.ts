@@ -39,10 +39,7 @@ function visibilityNow(context: McpContext, deps: HandleMcpDeps): McpContext['vi
   }
 }
 
-/**
- * GET: the stream on which a legacy server may speak first, or an earlier stream taken up again. One of another process goes on with the news
- * that all lists may have changed. Without a session: exactly 405.
- */
+/** GET: the stream on which a legacy server may speak first, or an earlier stream taken up again. Without a session: exactly 405. */
 export function listen(context: McpContext, deps: HandleMcpDeps): void {
   const { exchange, principal } = context;
   const { mcp } = deps;
@@ -62,9 +59,7 @@ export function listen(context: McpContext, deps: HandleMcpDeps): void {
     wants: ALL,
     changed: (kind: ChangeKind) => session.say(CHANGED[kind]),
   };
-  session.listen(stream, place?.missed ?? [], (known) => mcp.listeners.add(listener, known));
-  // What came since is not known here, so that every list may be another one.
-  if (place?.isOurs === false) for (const kind of ALL) listener.changed(kind);
+  session.listen(stream, place, (known) => mcp.listeners.add(listener, known));
   stream.onClose(() => session.stopListening(stream));
 }
 

@@ -68,7 +68,20 @@ async function answer(
   try {
     if (!verdict.allowed || !deps.llm.has(call.model)) throw unknownModel(call.model, principal, deps);
     const host = call.wantsTools ? deps.toolHost(exchange, principal) : undefined;
-    await deps.llm.generate(call, { id, keyId: principal.id, out: sink, outcome, host });
+    const mayUse = (model: string): boolean => deps.judge(principal, model).allowed;
+    const context = { id, keyId: principal.id, out: sink, outcome, host, mayUse };
+    switch (call.route.operation) {
+      case 'generate':
+        await deps.llm.generate(call, context);
+        break;
+      case 'count-tokens':
+        await deps.llm.countTokens(call, context);
+        break;
+      case 'embed':
+      case 'embed-batch':
+        await deps.llm.embed(call, context);
+        break;
+    }
     failure = outcome.failure;
   } catch (error) {
     failure = error;
@@ -153,6 +166,8 @@ function finish(
     promptTokens: usage?.input,
     completionTokens: usage?.output,
     cost: outcome.cost === undefined ? undefined : dollars(outcome.cost),
+    deployment: outcome.deployment?.id,
+    attempts: outcome.attempts,
   });
   deps.log.info('call', {
     call: id,
@@ -202,7 +217,8 @@ class ExchangeSink implements AnswerSink {
         for (const one of [...listeners]) one();
       });
     }
-    this.#listeners.add(listener);
+    if (this.isGone) listener();
+    else this.#listeners.add(listener);
     return () => this.#listeners?.delete(listener);
   }
 

@@ -24,7 +24,7 @@ export interface ModelsRoute {
 
 const FORMATS = { openai: 'chat', codex: 'responses', anthropic: 'messages', gemini: 'gemini' } as const;
 
-/** `GET /v1/models`, which is three APIs, `GET /v1beta/models`, the address of one model, and `GET /model/info`: what the key may use. */
+/** `GET /v1/models`, which is several APIs, `GET /v1beta/models`, the address of one model, and `GET /model/info`: what the key may use. */
 export async function handleModels(
   exchange: Exchange,
   route: ModelsRoute,
@@ -43,11 +43,13 @@ export async function handleModels(
   }
 }
 
-/** Anthropic's clients say their version, and Codex its own. */
+/** Anthropic's clients say their version, Google's their key or themselves (since 3.0 they ask under `/v1`, too), and Codex its own version. */
 function shapeOf(exchange: Exchange, { api }: ModelsRoute, query: URLSearchParams): ListShape {
   if (api === 'gemini') return 'gemini';
   if (api === 'info') return 'openai';
-  if (exchange.headers['anthropic-version'] !== undefined) return 'anthropic';
+  const { headers } = exchange;
+  if (headers['anthropic-version'] !== undefined) return 'anthropic';
+  if (headers['x-goog-api-key'] !== undefined || headers['x-goog-api-client'] !== undefined) return 'gemini';
   return query.has('client_version') ? 'codex' : 'openai';
 }
 

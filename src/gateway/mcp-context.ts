@@ -11,6 +11,8 @@ export interface McpContext {
   readonly visibility: Visibility;
   /** Distinguishes this address from others in `serverInfo.name`. */
   readonly scopeName: string | undefined;
+  /** The request to the model that causes these calls. */
+  readonly parentId?: string | undefined;
 }
 
 /** The answer to one message: HTTP status and JSON-RPC message. */

@@ -58,6 +58,7 @@ export function createToolHost(exchange: Exchange, principal: Principal, deps: H
         principal,
         visibility: visibilityOf([tool.server]),
         scopeName: undefined,
+        parentId: exchange.requestId,
       };
       try {
         const reply = await callUpstream(request, inbound, context, new ReplyStream(SILENT, undefined), deps);

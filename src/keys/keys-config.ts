@@ -55,7 +55,6 @@ export interface KeysConfig {
 }
 
 const NO_LIMITS = 'limits per key are not enforced yet';
-const NO_MODELS = 'models are loaded; the model API is not served yet';
 
 /** Keys of `general_settings` that belong to keys. */
 export const keysGeneralShape = {
@@ -86,8 +85,7 @@ export const virtualKeySchema = z.strictObject({
   team_id: setting(nameText.optional(), 'The same as team (LiteLLM spelling).'),
   models: setting(
     z.array(z.string()).default([]),
-    'Names of the models that this key may use; none when empty.',
-    { later: NO_MODELS },
+    'Models that this key may use: names, names with a star, access groups of models, or "*" for all; none when empty.',
   ),
   mcp_servers: setting(
     z.array(z.string()).default([]),

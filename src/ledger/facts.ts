@@ -10,6 +10,7 @@ export function callFields(start: CallStart, end: CallEnd): LogFields {
   const { totalMs, upstreamMs } = end;
   return {
     call: start.id,
+    cause: start.parentId,
     kind: start.kind,
     operation: cleanText(start.operation),
     keyId: start.keyId,
@@ -34,6 +35,8 @@ export function callFields(start: CallStart, end: CallEnd): LogFields {
     promptTokens: end.promptTokens,
     completionTokens: end.completionTokens,
     cost: end.cost,
+    deployment: cleanText(end.deployment),
+    attempts: end.attempts,
     trace: cleanText(start.traceId),
   };
 }

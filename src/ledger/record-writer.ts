@@ -41,15 +41,15 @@ export class RecordWriter {
 
   /** The record of a call's start; what the caller wrote is cleaned. */
   start(seq: number, start: CallStart): DraftRecord {
-    const { id, startedAt, bytesIn, traceId } = start;
-    const line = `${this.#startHead}${seq},"start":{"id":${JSON.stringify(id)},"startedAt":${number(startedAt)},${this.#kindOf(start).json}"bytesIn":${number(bytesIn)}${textField('traceId', cleanText(traceId))}}}`;
+    const { id, startedAt, bytesIn, traceId, parentId } = start;
+    const line = `${this.#startHead}${seq},"start":{"id":${JSON.stringify(id)},"startedAt":${number(startedAt)},${this.#kindOf(start).json}"bytesIn":${number(bytesIn)}${textField('traceId', cleanText(traceId))}${textField('parentId', parentId)}}}`;
     return { phase: 'received', writer: this.#writer, seq, id, line };
   }
 
   /** The record of a call's end. */
   end(seq: number, end: CallEnd): DraftRecord {
     const { id, endedAt, upstreamMs } = end;
-    const line = `${this.#endHead}${seq},"end":{"id":${JSON.stringify(id)},"endedAt":${number(endedAt)},"status":"${end.status}"${textField('errorCode', end.errorCode)},"totalMs":${micros(end.totalMs)}${upstreamMs === undefined ? '' : `,"upstreamMs":${micros(upstreamMs)}`},"bytesOut":${number(end.bytesOut)}${numberField('promptTokens', end.promptTokens)}${numberField('completionTokens', end.completionTokens)}${numberField('cost', end.cost)}}}`;
+    const line = `${this.#endHead}${seq},"end":{"id":${JSON.stringify(id)},"endedAt":${number(endedAt)},"status":"${end.status}"${textField('errorCode', end.errorCode)},"totalMs":${micros(end.totalMs)}${upstreamMs === undefined ? '' : `,"upstreamMs":${micros(upstreamMs)}`},"bytesOut":${number(end.bytesOut)}${numberField('promptTokens', end.promptTokens)}${numberField('completionTokens', end.completionTokens)}${numberField('cost', end.cost)}${textField('deployment', cleanText(end.deployment))}${numberField('attempts', end.attempts)}}}`;
     return { phase: 'ended', writer: this.#writer, seq, id, line };
   }
 
@@ -84,7 +84,7 @@ function kindOf(given: CallStart): Kind {
   return { given, json: `${JSON.stringify(fields).slice(1, -1)},` };
 }
 
-/** Whether two starts differ in nothing but their id, times, size and trace. */
+/** Whether two starts differ in nothing but their id, times, size, trace and cause. */
 function isSameKind(a: CallStart, b: CallStart): boolean {
   return (
     a.toolName === b.toolName &&

@@ -50,7 +50,7 @@ export function readCall(route: LlmRoute, body: Buffer, headers: IncomingHttpHea
   return {
     route,
     model,
-    isStream: route.isStream ?? stream === 'true',
+    isStream: route.operation === 'generate' && (route.isStream ?? stream === 'true'),
     text,
     headers,
     wantsTools: headers['x-mcp-servers'] !== undefined || mentionsServers(text),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Secret } from '../core/secret.ts';
 import { type ConfigReport, duration, inertShape, secretText, setting } from '../core/setting.ts';
 import { type ModelConfig, type modelListSchema, toModel } from './model-config.ts';
+import { RETRY_KINDS, STRATEGIES } from './router/words.ts';
 
 /** How deployments are chosen, retried and replaced. */
 export interface RouterConfig {
@@ -36,8 +37,7 @@ export interface LlmConfig {
   readonly priorityReservation: Readonly<Record<string, number>>;
 }
 
-const LATER = 'models are loaded; the model API is not served yet';
-const later = { later: LATER };
+const NO_SHARING = { later: 'gateways do not share counters yet' };
 
 const fallbackList = z.array(z.record(z.string(), z.array(z.string())));
 /** Keys of `litellm_settings` that belong to the model API. */
@@ -45,43 +45,34 @@ export const llmLitellmShape = {
   request_timeout: setting(
     duration('s').optional(),
     'Time for a whole answer of a model; a bare number counts seconds.',
-    later,
   ),
-  drop_params: setting(
-    z.boolean().default(false),
-    'Leave out parameters that a provider does not know.',
-    later,
-  ),
-  default_fallbacks: setting(z.array(z.string()).default([]), 'Models to use when any other fails.', later),
+  drop_params: setting(z.boolean().default(false), 'Leave out parameters that a provider does not know.', {
+    later: 'what a provider cannot be told is always left out, and named in the header x-lanport-dropped',
+  }),
+  default_fallbacks: setting(z.array(z.string()).default([]), 'Models to use when any other fails.'),
   context_window_fallbacks: setting(
     fallbackList.default([]),
     'Models to use when a request is too long for one.',
-    later,
   ),
   content_policy_fallbacks: setting(
     fallbackList.default([]),
     'Models to use when a provider refuses the content.',
-    later,
   ),
   fallbacks: setting(
     fallbackList.optional(),
     'Models to use when one fails. Also accepted under router_settings.',
-    later,
   ),
   num_retries: setting(
     z.int().min(0).optional(),
     'Retries of a failed request. Also accepted under router_settings.',
-    later,
   ),
   allowed_fails: setting(
     z.int().min(0).optional(),
     'Failures a minute before a deployment rests. Also accepted under router_settings.',
-    later,
   ),
   cooldown_time: setting(
     duration('s').optional(),
     'How long a failing deployment rests. Also accepted under router_settings.',
-    later,
   ),
   claude_code_discovery: setting(
     z.boolean().default(false),
@@ -90,7 +81,7 @@ export const llmLitellmShape = {
   priority_reservation: setting(
     z.record(z.string(), z.number().min(0).max(1)).default({}),
     'Share of each priority class, from 0 to 1.',
-    later,
+    { later: 'requests are not queued by priority yet' },
   ),
 };
 
@@ -98,37 +89,30 @@ export const llmLitellmShape = {
 export const routerSchema = z.strictObject({
   routing_strategy: setting(
     z.string().default('simple-shuffle'),
-    'How a deployment is chosen among those of one name.',
-    later,
+    'How a deployment is chosen among those of one name: simple-shuffle (by weight), least-busy or latency-based-routing; anything else counts as simple-shuffle.',
   ),
-  num_retries: setting(z.int().min(0).optional(), 'Retries of a failed request.', later),
-  retry_policy: setting(
-    z.record(z.string(), z.int().min(0)).default({}),
-    'Retries by kind of failure.',
-    later,
-  ),
-  timeout: setting(duration('s').optional(), 'Time for a whole answer; a bare number counts seconds.', later),
-  stream_timeout: setting(duration('s').optional(), 'Time for the first event of a streamed answer.', later),
-  allowed_fails: setting(z.int().min(0).optional(), 'Failures a minute before a deployment rests.', later),
+  num_retries: setting(z.int().min(0).optional(), 'Retries of a failed request.'),
+  retry_policy: setting(z.record(z.string(), z.int().min(0)).default({}), 'Retries by kind of failure.', {
+    later: 'every kind of failure is retried num_retries times',
+  }),
+  timeout: setting(duration('s').optional(), 'Time for a whole answer; a bare number counts seconds.'),
+  stream_timeout: setting(duration('s').optional(), 'Time for the first event of a streamed answer.'),
+  allowed_fails: setting(z.int().min(0).optional(), 'Failures a minute before a deployment rests.'),
   cooldown_time: setting(
     duration('s').optional(),
     'How long a failing deployment rests; a bare number counts seconds.',
-    later,
   ),
   fallbacks: setting(
     fallbackList.default([]),
     'Models to use when one fails: a list of {name: [other names]}.',
-    later,
   ),
   context_window_fallbacks: setting(
     fallbackList.default([]),
     'Models to use when a request is too long for one.',
-    later,
   ),
   content_policy_fallbacks: setting(
     fallbackList.default([]),
     'Models to use when a provider refuses the content.',
-    later,
   ),
   model_group_alias: setting(
     z
@@ -138,19 +122,18 @@ export const routerSchema = z.strictObject({
       )
       .default({}),
     'Further names of models.',
-    later,
   ),
   redis_host: setting(
     z.string().optional(),
     'Redis or Valkey that several gateways share counters through.',
-    later,
+    NO_SHARING,
   ),
   redis_port: setting(
     z.union([z.int(), z.string().regex(/^\d+$/)], { error: 'must be a port number' }).optional(),
     'Its port.',
-    later,
+    NO_SHARING,
   ),
-  redis_password: setting(secretText().optional(), 'Its password.', later),
+  redis_password: setting(secretText().optional(), 'Its password.', NO_SHARING),
   ...inertShape([
     'redis_url',
     'redis_db',
@@ -196,13 +179,20 @@ export interface LlmInput {
   readonly models: z.output<typeof modelListSchema>;
   readonly router: z.output<typeof routerSchema>;
   readonly settings: z.output<z.ZodObject<typeof llmLitellmShape>>;
+  /** The value of a variable of the environment. */
+  readonly keyFrom: (variable: string) => string | undefined;
 }
 
 /** The model API's slice. */
-export function resolveLlm({ models, router, settings }: LlmInput, report: ConfigReport): LlmConfig {
+export function resolveLlm(
+  { models: entries, router, settings, keyFrom }: LlmInput,
+  report: ConfigReport,
+): LlmConfig {
+  const models = entries.map((entry, index) => toModel(entry, index, report, keyFrom));
+  checkRouting(router, report);
   const fallbacks = router.fallbacks.length > 0 ? router.fallbacks : (settings.fallbacks ?? []);
   return {
-    models: models.map((entry, index) => toModel(entry, index, report)),
+    models,
     router: {
       strategy: router.routing_strategy,
       retriesMax: router.num_retries ?? settings.num_retries,
@@ -238,6 +228,25 @@ export function resolveLlm({ models, router, settings }: LlmInput, report: Confi
     claudeDiscovery: settings.claude_code_discovery,
     priorityReservation: settings.priority_reservation,
   };
+}
+
+function checkRouting(
+  { routing_strategy: strategy, retry_policy: policy }: LlmInput['router'],
+  report: ConfigReport,
+): void {
+  if (!(STRATEGIES as readonly string[]).includes(strategy))
+    report.warning(
+      ['router_settings', 'routing_strategy'],
+      `"${strategy}" is not known, and simple-shuffle is used`,
+      `Known: ${STRATEGIES.join(', ')}.`,
+    );
+  for (const name of Object.keys(policy))
+    if (!RETRY_KINDS.includes(name))
+      report.warning(
+        ['router_settings', 'retry_policy', name],
+        'is not known and has no effect',
+        `Known: ${RETRY_KINDS.join(', ')}.`,
+      );
 }
 
 function merged(list: Fallbacks): Readonly<Record<string, readonly string[]>> {

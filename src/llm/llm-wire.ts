@@ -12,7 +12,6 @@ export type { Part as ToolPart } from './conversation/parts.ts';
 export { type LlmOutcome, newOutcome } from './outcome.ts';
 export { dollars } from './usage/money.ts';
 export { plainBody } from './request-body.ts';
-export { MemoryResponseStore } from './state/memory-store.ts';
 export { ResponseState } from './state/response-state.ts';
 
 /** An error answer in the words of a format; a provider's own in that format as it came. */
@@ -23,7 +22,7 @@ export function writeFailure(
   const { raw, retryAfterMs } = failure;
   const retryAfter: Record<string, string> =
     retryAfterMs === undefined ? {} : { 'retry-after': String(Math.max(1, Math.ceil(retryAfterMs / 1_000))) };
-  if (raw !== undefined && raw.format === format)
+  if (raw !== undefined && raw.format === format && isJsonObject(raw.body))
     return {
       status: raw.status,
       headers: { 'content-type': 'application/json', ...retryAfter },
@@ -31,4 +30,14 @@ export function writeFailure(
     };
   const body = Buffer.from(JSON.stringify(FORMATS[format].writeError(failure)));
   return { status: failure.status, headers: { 'content-type': 'application/json', ...retryAfter }, body };
+}
+
+/** A page of HTML or nothing at all would be no error in any format. */
+function isJsonObject(body: Buffer): boolean {
+  try {
+    const value: unknown = JSON.parse(body.toString('utf8'));
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
+  } catch {
+    return false;
+  }
 }

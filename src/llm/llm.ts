@@ -8,6 +8,8 @@ import { Dropped } from './conversation/dropped.ts';
 import type { AnswerFacts } from './conversation/format.ts';
 import { LlmFailure } from './conversation/llm-failure.ts';
 import type { JsonObject } from './conversation/parts.ts';
+import { countTokens } from './counting/count-tokens.ts';
+import { embed } from './embedding/embed.ts';
 import { FORMATS } from './formats/formats.ts';
 import { type LlmCall, valueOf } from './llm-call.ts';
 import type { LlmConfig } from './llm-config.ts';
@@ -15,14 +17,15 @@ import type { AnswerSink, ToolHost } from './llm-ports.ts';
 import { ModelCatalog } from './model-catalog.ts';
 import type { LlmOutcome } from './outcome.ts';
 import type { Deployment } from './providers/deployment.ts';
-import { type Attempt, Attempts } from './router/attempts.ts';
+import { type AskedRouting, readRouting } from './router/asked-routing.ts';
 import { Router } from './router/router.ts';
+import { type Try, tryModels, type TryResult } from './router/try-deployments.ts';
 import type { ResponseState } from './state/response-state.ts';
 import { ClientAnswer } from './turn/client-answer.ts';
 import { takeTurn, type TurnCall, understand } from './turn/converse.ts';
 import type { TurnResult, TurnTaker } from './turn/turn.ts';
 import { PriceBook } from './usage/price-book.ts';
-import { type AttemptDeps, formatFor } from './upstream/attempt-deps.ts';
+import { type Attempt, type AttemptDeps, formatFor } from './upstream/attempt-deps.ts';
 import { forward } from './upstream/forward.ts';
 import { answerHeaders } from './upstream/headers.ts';
 
@@ -45,16 +48,25 @@ export interface LlmContext {
   readonly outcome: LlmOutcome;
   /** The servers behind the gateway, where the request may use them. */
   readonly host: ToolHost | undefined;
+  /** Whether who asks may use a model, for those that the request names as stand-ins. */
+  readonly mayUse: (model: string) => boolean;
 }
 
 const TOOL_BOUNDS = { roundsMax: 10, callMs: 120_000, resultCharactersMax: 200_000 } as const;
+
+/** One request and its way. */
+interface RoutedCall {
+  readonly call: LlmCall;
+  readonly routing: AskedRouting;
+  readonly out: AnswerSink;
+  readonly outcome: LlmOutcome;
+}
 
 /** The models behind the gateway. */
 export class Llm {
   readonly #config: LlmConfig;
   readonly #deps: LlmDeps;
   readonly #router: Router;
-  readonly #attempts: Attempts;
   readonly #prices = new PriceBook();
   /** Seconds since the Unix epoch. */
   readonly #since: number;
@@ -64,8 +76,11 @@ export class Llm {
     this.#config = config;
     this.#deps = deps;
     this.#since = Math.floor(deps.clock.now() / 1_000);
-    this.#router = new Router(config, { now: () => deps.clock.monotonicMs(), random: deps.random });
-    this.#attempts = new Attempts(config, this.#router, deps);
+    this.#router = new Router(config, {
+      now: () => deps.clock.monotonicMs(),
+      random: deps.random,
+      prices: this.#prices,
+    });
   }
 
   /** Names that clients may ask for; wildcards as they are written. */
@@ -95,32 +110,85 @@ export class Llm {
    * Has a model answer, and writes the answer to `out`: deployment after deployment is tried as long as nothing was written. What goes wrong later is told
    * to the client in its format, and to `outcome`. Rejects with LlmFailure when nothing was written.
    */
-  async generate(asked: LlmCall, { id, keyId, out, outcome, host }: LlmContext): Promise<void> {
+  async generate(asked: LlmCall, context: LlmContext): Promise<void> {
+    const { id, keyId, out, outcome, host } = context;
     const deps = this.#attemptDeps(id, keyId);
     const call = await this.#deps.state.expand(asked, keyId);
-    if (call.wantsTools && host !== undefined && (await this.#withTools(call, out, outcome, deps, host)))
+    const routing = this.#routing(call, context);
+    if (call.wantsTools && host !== undefined && (await this.#withTools(call, routing, context, deps, host)))
       return;
     const isMocked = call.text.has('mock_response');
     const translate = this.#translator(call, out, outcome, deps);
-    await this.#attempts.answered(call.model, id, out, outcome, (deployment) =>
-      !deployment.isMock &&
-      !isMocked &&
-      !isArray(call) &&
-      formatFor(deployment, call.route.format) === call.route.format
-        ? forward(call, deployment, out, outcome, deps)
-        : translate(deployment),
-    );
+    await this.#tried({ call, routing, out, outcome }, deps, async (deployment, refused) => {
+      const isForwarded =
+        !deployment.isMock &&
+        !isMocked &&
+        !isArray(call) &&
+        formatFor(deployment, call.route.format) === call.route.format;
+      if (!isForwarded) return translate(deployment, refused);
+      const failure = await forward(call, deployment, out, outcome, deps, refused);
+      return { failure, broken: outcome.failure, usage: outcome.usage };
+    });
+  }
+
+  /** What the request says of its way. Throws LlmFailure for stand-ins that who asks may not use. */
+  #routing(call: LlmCall, { mayUse }: LlmContext): AskedRouting {
+    const routing = readRouting(call);
+    const { fallbacks, contextWindowFallbacks, contentPolicyFallbacks } = routing;
+    for (const name of [fallbacks, contextWindowFallbacks, contentPolicyFallbacks].flatMap(
+      (one) => one ?? [],
+    ))
+      if (!this.has(name) || !mayUse(name))
+        throw new LlmFailure(
+          'not-found',
+          `The request names a stand-in, and there is no model "${name.slice(0, 200)}" for this key.`,
+          { status: 404, param: 'fallbacks', code: 'model_not_found' },
+        );
+    return routing;
+  }
+
+  #tried({ call, routing, out, outcome }: RoutedCall, { id }: AttemptDeps, attempt: Try): Promise<void> {
+    return tryModels({ id, model: call.model, asked: routing, out, outcome }, attempt, {
+      ...this.#deps,
+      router: this.#router,
+      config: this.#config,
+    });
+  }
+
+  /** Counts the tokens of a request. Rejects with LlmFailure when nothing was written. */
+  countTokens(call: LlmCall, context: LlmContext): Promise<void> {
+    const { id, keyId, out, outcome } = context;
+    const deps = this.#attemptDeps(id, keyId);
+    return this.#answered(call, context, countTokens(call, out, outcome, deps));
+  }
+
+  /** Turns texts into vectors. Rejects with LlmFailure when nothing was written. */
+  embed(call: LlmCall, context: LlmContext): Promise<void> {
+    const { id, keyId, out, outcome } = context;
+    const deps = this.#attemptDeps(id, keyId);
+    return this.#answered(call, context, embed(call, out, outcome, deps));
+  }
+
+  /** Has one deployment after the other asked for something whole. */
+  #answered(call: LlmCall, context: LlmContext, attempt: Attempt): Promise<void> {
+    const { id, keyId, out, outcome } = context;
+    const routing = this.#routing(call, context);
+    return this.#tried({ call, routing, out, outcome }, this.#attemptDeps(id, keyId), async (deployment) => ({
+      failure: await attempt(deployment),
+      broken: outcome.failure,
+      usage: outcome.usage,
+    }));
   }
 
   /** An attempt by way of no format: for providers that speak another one than the client, and for mocks. */
-  #translator(call: LlmCall, out: AnswerSink, outcome: LlmOutcome, deps: AttemptDeps): Attempt {
-    const dropped = new Dropped();
+  #translator(call: LlmCall, out: AnswerSink, outcome: LlmOutcome, deps: AttemptDeps): Try {
     const source = valueOf(call);
-    return async (deployment) => {
+    return async (deployment, refused): Promise<TryResult> => {
+      const dropped = new Dropped();
       const facts = understand(call, source, dropped, deps);
       const answer = this.#clientAnswer(call, facts, out, outcome, dropped, deps);
       const result = await takeTurn(
-        { call, request: facts.request, source, deployment, dropped },
+        { call, request: facts.request, source, deployment, refused, dropped },
         {
           onCommit: (head) => {
             outcome.firstContentMs = deps.clock.monotonicMs();
@@ -133,17 +201,20 @@ export class Llm {
         outcome,
         deps,
       );
-      outcome.usage = result.usage;
+      const { usage } = result;
+      outcome.usage = usage;
       if (result.kind === 'done') {
         outcome.stop = result.stop;
         answer.end();
-        return undefined;
+        return { failure: undefined, broken: undefined, usage };
       }
       answer.leave();
-      if (result.kind === 'failed' || !answer.hasBegun || out.isGone) return result.failure;
-      outcome.failure = result.failure;
-      answer.fail(result.failure);
-      return undefined;
+      const { failure } = result;
+      if (result.kind === 'failed' || !answer.hasBegun || out.isGone)
+        return { failure, broken: undefined, usage };
+      outcome.failure = failure;
+      answer.fail(failure);
+      return { failure: undefined, broken: failure, usage };
     };
   }
 
@@ -189,8 +260,8 @@ export class Llm {
   /** Has a model answer that may use our tools. `false`: none of ours are asked for. */
   async #withTools(
     call: LlmCall,
-    out: AnswerSink,
-    outcome: LlmOutcome,
+    routing: AskedRouting,
+    { out, outcome }: LlmContext,
     deps: AttemptDeps,
     host: ToolHost,
   ): Promise<boolean> {
@@ -211,7 +282,8 @@ export class Llm {
         bounds: TOOL_BOUNDS,
         signal: gone.signal,
         newId: facts.newId,
-        turn: (request, taker) => this.#turn({ call, request, source, dropped }, taker, out, outcome, deps),
+        turn: (request, taker) =>
+          this.#turn({ call, request, source, dropped }, taker, { call, routing, out, outcome }, deps),
         emit: (events) => answer.take(events),
         onDrain: (listener) => answer.onDrain(listener),
         onCommit: (head) => {
@@ -234,17 +306,21 @@ export class Llm {
 
   /** One turn of a model, whichever deployment takes it. */
   async #turn(
-    turn: Omit<TurnCall, 'deployment'>,
+    turn: Omit<TurnCall, 'deployment' | 'refused'>,
     taker: TurnTaker,
-    out: AnswerSink,
-    outcome: LlmOutcome,
+    routed: RoutedCall,
     deps: AttemptDeps,
   ): Promise<TurnResult> {
+    const { out, outcome } = routed;
     let result: TurnResult | undefined;
     try {
-      await this.#attempts.answered(turn.call.model, deps.id, out, outcome, async (deployment) => {
-        result = await takeTurn({ ...turn, deployment }, taker, out, outcome, deps);
-        return result.kind === 'failed' ? result.failure : undefined;
+      await this.#tried(routed, deps, async (deployment, refused) => {
+        result = await takeTurn({ ...turn, deployment, refused }, taker, out, outcome, deps);
+        const { usage } = result;
+        if (result.kind === 'done') return { failure: undefined, broken: undefined, usage };
+        return result.kind === 'failed'
+          ? { failure: result.failure, broken: undefined, usage }
+          : { failure: undefined, broken: result.failure, usage };
       });
     } catch (error) {
       if (!(error instanceof LlmFailure)) throw error;

@@ -4,7 +4,8 @@ import type { ListShape } from './listing/list-shapes.ts';
 import type { ModelEntry } from './listing/model-entry.ts';
 import { modelInfo } from './listing/model-info.ts';
 import type { LlmConfig } from './llm-config.ts';
-import { CLAUDE_VIA, type Router } from './router/router.ts';
+import { CLAUDE_VIA } from './router/groups.ts';
+import type { Router } from './router/router.ts';
 import type { PriceBook } from './usage/price-book.ts';
 
 /** What Claude Code's discovery keeps of a list. */

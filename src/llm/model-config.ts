@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { nearest } from '../core/nearest.ts';
 import { Secret } from '../core/secret.ts';
+import { keyVariableOf, providerOf } from './providers/provider-of.ts';
+import { PROVIDERS } from './providers/provider-table.ts';
 import { type ConfigReport, duration, inert, secretScalar, secretText, setting } from '../core/setting.ts';
 
 /** One deployment of a model: an entry of `model_list`. */
@@ -20,6 +22,8 @@ export interface ModelConfig {
   readonly tokensPerMinute: number | undefined;
   readonly timeoutMs: number | undefined;
   readonly streamTimeoutMs: number | undefined;
+  readonly connectTimeoutMs: number | undefined;
+  readonly idleTimeoutMs: number | undefined;
   readonly retriesMax: number | undefined;
   readonly weight: number | undefined;
   readonly order: number | undefined;
@@ -35,6 +39,12 @@ const priceNames = [
   'output_cost_per_token',
   'input_cost_per_second',
   'output_cost_per_second',
+  'cache_read_input_token_cost',
+  'cache_creation_input_token_cost',
+  'cache_creation_input_token_cost_above_1hr',
+  'input_cost_per_audio_token',
+  'output_cost_per_audio_token',
+  'output_cost_per_reasoning_token',
 ] as const;
 const prices = Object.fromEntries(
   priceNames.map((name) => [
@@ -43,25 +53,47 @@ const prices = Object.fromEntries(
   ]),
 ) as Record<(typeof priceNames)[number], z.ZodOptional<z.ZodNumber>>;
 
+const KEY_VARIABLES = Object.values(PROVIDERS)
+  .flatMap(({ keyVariable }) => keyVariable ?? [])
+  .join(', ');
+
 const litellmParams = z.looseObject({
   model: setting(z.string().min(1), 'Provider and model, for example openai/gpt-4o or ollama/llama3.'),
-  api_key: setting(secretText().optional(), "The provider's key."),
+  api_key: setting(
+    secretText().optional(),
+    `The provider's key. Without it the provider's own variable of the environment counts (${KEY_VARIABLES}), unless api_base names another host than the provider's.`,
+  ),
   api_base: setting(z.string().optional(), "The provider's address, when it is not the usual one."),
   base_url: setting(z.string().optional(), 'The same as api_base.'),
   api_version: setting(z.string().optional(), 'Version of an Azure API.'),
   organization: setting(z.string().optional(), 'Organization to bill at the provider.'),
   custom_llm_provider: setting(z.string().optional(), 'Provider, when the model name does not say it.'),
   mock_response: setting(z.unknown().optional(), 'Answer with this text instead of calling a provider.'),
-  rpm: setting(z.int().min(0).optional(), 'Requests per minute that this deployment takes.'),
-  tpm: setting(z.int().min(0).optional(), 'Tokens per minute that this deployment takes.'),
+  rpm: setting(
+    z.int().min(0).optional(),
+    'Requests per minute that this deployment takes: its weight, where none is given.',
+  ),
+  tpm: setting(
+    z.int().min(0).optional(),
+    'Tokens per minute that this deployment takes: its weight, where neither weight nor rpm is given.',
+  ),
   timeout: setting(duration('s').optional(), 'Time for a whole answer; a bare number counts seconds.'),
   stream_timeout: setting(
     duration('s').optional(),
     'Time for the first event of a streamed answer; a bare number counts seconds.',
   ),
+  connect_timeout: setting(
+    duration('s').optional(),
+    'Time for the connection to the provider (10 s); a bare number counts seconds.',
+  ),
+  idle_timeout: setting(
+    duration('s').optional(),
+    'Longest silence in the middle of an answer (300 s); a bare number counts seconds.',
+  ),
   max_retries: setting(z.int().min(0).optional(), 'Retries on this deployment.'),
   weight: setting(z.number().min(0).optional(), 'Share of the requests among the deployments of a name.'),
   order: setting(z.int().optional(), 'Deployments of the lowest order are used first.'),
+  base_model: setting(z.string().optional(), 'The same as model_info.base_model.'),
   headers: setting(z.record(z.string(), secretScalar()).optional(), 'Headers sent to the provider.'),
   extra_headers: setting(z.record(z.string(), secretScalar()).optional(), 'The same as headers.'),
   ...prices,
@@ -99,20 +131,19 @@ export const modelSchema = z.strictObject({
   model_group_alias: inert(),
 });
 
-export const modelListSchema = setting(z.array(modelSchema).default([]), 'Models and where they are.', {
-  later: 'models are loaded; the model API is not served yet',
-});
+export const modelListSchema = setting(z.array(modelSchema).default([]), 'Models and where they are.');
 
-/** One entry, as the schema leaves it, as a deployment. */
+/** One entry, as the schema leaves it, as a deployment. `keyFrom`: the value of a variable of the environment. */
 export function toModel(
   entry: z.output<typeof modelSchema>,
   index: number,
   report: ConfigReport,
+  keyFrom: (variable: string) => string | undefined,
 ): ModelConfig {
   const { model, api_key, api_base, base_url, api_version, organization, mock_response, ...params } =
     entry.litellm_params;
-  const { rpm, tpm, timeout, stream_timeout, max_retries, weight, order, headers, extra_headers, ...rest } =
-    params;
+  const { rpm, tpm, timeout, stream_timeout, connect_timeout, idle_timeout, max_retries, ...others } = params;
+  const { weight, order, headers, extra_headers, ...rest } = others;
   for (const key of Object.keys(rest)) {
     const near = Object.hasOwn(litellmParams.shape, key)
       ? undefined
@@ -125,12 +156,24 @@ export function toModel(
       );
     }
   }
+  const facts = {
+    name: entry.model_name,
+    model,
+    apiBase: api_base ?? base_url,
+    mockResponse: mock_response,
+    params: rest,
+  };
+  const choice = providerOf(facts);
+  if (choice.kind === 'unknown')
+    report.error(['model_list', index, 'litellm_params', choice.member], choice.what, choice.hint);
+  const variable = api_key === undefined ? keyVariableOf(facts, choice) : undefined;
+  const found = variable === undefined ? undefined : keyFrom(variable);
   return {
     index,
     name: entry.model_name,
     model,
-    apiKey: api_key,
-    apiBase: api_base ?? base_url,
+    apiKey: api_key ?? (found === undefined || found === '' ? undefined : new Secret(found)),
+    apiBase: facts.apiBase,
     apiVersion: api_version,
     organization,
     mockResponse: mock_response,
@@ -138,6 +181,8 @@ export function toModel(
     tokensPerMinute: tpm,
     timeoutMs: timeout,
     streamTimeoutMs: stream_timeout,
+    connectTimeoutMs: connect_timeout,
+    idleTimeoutMs: idle_timeout,
     retriesMax: max_retries,
     weight,
     order,

@@ -8,6 +8,8 @@ import { Stopwatch } from './usage/stopwatch.ts';
 export interface LlmOutcome {
   readonly startedMs: number;
   attempts: number;
+  /** How many models stood in. */
+  fallbacks: number;
   deployment: Deployment | undefined;
   usage: Usage | undefined;
   stop: Stop | undefined;
@@ -26,6 +28,7 @@ export function newOutcome(startedMs: number): LlmOutcome {
   return {
     startedMs,
     attempts: 0,
+    fallbacks: 0,
     deployment: undefined,
     usage: undefined,
     stop: undefined,

@@ -55,22 +55,36 @@ export async function decompress(bytes: Buffer, coding: Coding, bytesMax: number
 
 /** Undoes a coding piece by piece. */
 export interface Decompressor {
-  write(chunk: Buffer): void;
+  /** `false`: more should wait until the sink hears `onDrain`. */
+  write(chunk: Buffer): boolean;
   end(): void;
+  /** From now on the sink hears nothing until `resume`, except an error. */
+  pause(): void;
+  resume(): void;
+  /** The sink hears nothing any more. */
   destroy(): void;
 }
 
-export function createDecompressor(
-  coding: Coding,
-  sink: { onData(chunk: Buffer): void; onEnd(): void; onError(error: Error): void },
-): Decompressor {
+export interface DecompressorSink {
+  onData(chunk: Buffer): void;
+  /** Takes more after a `write` that answered `false`. */
+  onDrain(): void;
+  onEnd(): void;
+  /** The bytes are no whole and undamaged text in the coding. */
+  onError(error: Error): void;
+}
+
+export function createDecompressor(coding: Coding, sink: DecompressorSink): Decompressor {
   const stream = STREAMS[coding]();
   stream.on('data', (chunk: Buffer) => sink.onData(chunk));
+  stream.on('drain', () => sink.onDrain());
   stream.on('end', () => sink.onEnd());
   stream.on('error', (error: Error) => sink.onError(error));
   return {
-    write: (chunk) => void stream.write(chunk),
+    write: (chunk) => stream.write(chunk),
     end: () => void stream.end(),
+    pause: () => void stream.pause(),
+    resume: () => void stream.resume(),
     destroy: () => void stream.destroy(),
   };
 }

@@ -35,7 +35,8 @@ export class Connection {
   readonly #socket: Socket;
   readonly #parser: ResponseParser;
   readonly #writer = new RequestWriter();
-  readonly #connectDeadline: number;
+  readonly #openedMs = performance.now();
+  #connectMs: number;
   #connected = false;
   #current: Current | undefined;
   #idleUntil = 0;
@@ -47,7 +48,7 @@ export class Connection {
     this.#options = options;
     this.#owner = owner;
     this.#keepAliveMs = options.idleSocketMs;
-    this.#connectDeadline = performance.now() + options.connectTimeoutMs;
+    this.#connectMs = options.connectTimeoutMs;
     this.#parser = new ResponseParser({
       onHead: (head) => {
         const current = this.#current!;
@@ -103,6 +104,7 @@ export class Connection {
       totalDeadline,
       headSeen: false,
     };
+    this.#connectMs = Math.min(this.#connectMs, request.connectTimeoutMs ?? this.#connectMs);
     this.#socket.ref();
     const head = this.#writer.head(request);
     if (head instanceof HttpFailure) {
@@ -111,7 +113,7 @@ export class Connection {
       this.destroy(head);
       return;
     }
-    this.#parser.expect(request.method === 'HEAD', request.bodyBytesMax);
+    this.#parser.expect(request.method === 'HEAD', request.bodyBytesMax, request.takesCodings);
     this.#write(head, request.body);
   }
 
@@ -139,7 +141,11 @@ export class Connection {
   }
 
   resume(sink: ResponseSink): void {
-    if (this.#current?.sink === sink) this.#socket.resume();
+    const current = this.#current;
+    if (current?.sink !== sink || !this.#socket.isPaused()) return;
+    // The silence was the reader's.
+    if (current.headSeen) this.#extend(current);
+    this.#socket.resume();
   }
 
   destroy(failure: HttpFailure): void {
@@ -152,10 +158,10 @@ export class Connection {
   /** Enforces deadlines; called a few times a second. */
   check(now: number): void {
     const current = this.#current;
-    if (!this.#connected && now > this.#connectDeadline)
+    if (!this.#connected && now > this.#openedMs + this.#connectMs)
       this.#fail(
         'connect',
-        `${this.#target.authority} did not accept a connection within ${this.#options.connectTimeoutMs / 1000} s`,
+        `${this.#target.authority} did not accept a connection within ${this.#connectMs / 1000} s`,
       );
     else if (current !== undefined && now > current.deadline) {
       if (this.#socket.isPaused()) return;
@@ -180,13 +186,15 @@ export class Connection {
     }
     const problem = this.#parser.push(chunk);
     if (problem !== undefined) this.#fail(problem.kind, `${this.#target.authority}: ${problem.reason}`);
-    else if (this.#current === current && current.headSeen) {
-      const { idleTimeoutMs } = current.request;
-      current.deadline =
-        idleTimeoutMs === undefined
-          ? current.totalDeadline
-          : Math.min(current.totalDeadline, performance.now() + idleTimeoutMs);
-    }
+    else if (this.#current === current && current.headSeen) this.#extend(current);
+  }
+
+  #extend(current: Current): void {
+    const { idleTimeoutMs } = current.request;
+    current.deadline =
+      idleTimeoutMs === undefined
+        ? current.totalDeadline
+        : Math.min(current.totalDeadline, performance.now() + idleTimeoutMs);
   }
 
   #onEnd(): void {

@@ -20,6 +20,8 @@ export interface HttpRequest {
   /** Beyond Host and Content-Length, which are made here. */
   readonly headers: readonly HeaderLine[];
   readonly body: Buffer | undefined;
+  /** Milliseconds for a connection to be made, where the client's own bound is longer. */
+  readonly connectTimeoutMs?: number;
   /** Milliseconds until the response's head. */
   readonly headTimeoutMs: number;
   /** Milliseconds between two reads of the body; `undefined`: no bound. */
@@ -28,6 +30,8 @@ export interface HttpRequest {
   readonly totalTimeoutMs: number | undefined;
   /** Bytes of the whole body; `undefined` for streams, whose reader bounds what it keeps. */
   readonly bodyBytesMax: number | undefined;
+  /** Whether the sink undoes codings of the body (Content-Encoding) itself: some servers compress although nobody asks. Else they are refused. */
+  readonly takesCodings?: boolean;
 }
 
 export interface ResponseHead {

@@ -30,6 +30,7 @@ export class ResponseParser {
   #state: State = 'idle';
   #rest: Buffer = EMPTY;
   #noBody = false;
+  #takesCodings = false;
   #left = 0;
   #bytes = 0;
   #bytesMax: number | undefined;
@@ -41,8 +42,9 @@ export class ResponseParser {
     this.#events = events;
   }
 
-  /** Prepares for the response to a request. */
-  expect(noBody: boolean, bodyBytesMax: number | undefined): void {
+  /** Prepares for the response to a request. `takesCodings`: whoever reads the body undoes its coding. */
+  expect(noBody: boolean, bodyBytesMax: number | undefined, takesCodings = false): void {
+    this.#takesCodings = takesCodings;
     this.#state = 'head';
     this.#rest = EMPTY;
     this.#noBody = noBody;
@@ -148,7 +150,7 @@ export class ResponseParser {
     const length = headers['content-length'];
     const transfer = headers['transfer-encoding'];
     const coding = headers['content-encoding'];
-    if (coding !== undefined && coding.toLowerCase() !== 'identity')
+    if (coding !== undefined && coding.toLowerCase() !== 'identity' && !this.#takesCodings)
       return malformed(`it compresses (${coding.slice(0, 40)}) although nobody asked`);
     if (length !== undefined && transfer !== undefined)
       return malformed('it says both Content-Length and Transfer-Encoding');

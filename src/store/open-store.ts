@@ -1,3 +1,4 @@
+import { BOUNDS, type Bounds } from '../core/bounds.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Log } from '../telemetry/log.ts';
 import { openNoneStore } from './none/none-store.ts';
@@ -17,10 +18,14 @@ export interface OpenedStore {
 }
 
 /** Opens the store that the mode asks for, migrated and ready. Rejects with one sentence that says what to do. */
-export async function openStore(mode: StoreMode, log: Log): Promise<OpenedStore> {
+export async function openStore(
+  mode: StoreMode,
+  log: Log,
+  { responseStateBytesMax: responseBytesPerKeyMax }: Pick<Bounds, 'responseStateBytesMax'> = BOUNDS,
+): Promise<OpenedStore> {
   switch (mode.kind) {
     case 'none':
-      return { store: openNoneStore(mode.dataFolder), embedded: undefined };
+      return { store: openNoneStore(mode.dataFolder, responseBytesPerKeyMax), embedded: undefined };
     case 'external': {
       const url = mode.url.reveal();
       const { host, pathname } = new URL(url);
@@ -29,6 +34,7 @@ export async function openStore(mode: StoreMode, log: Log): Promise<OpenedStore>
         describe: `PostgreSQL at ${host}${pathname}`,
         connection: { connectionString: url },
         log,
+        responseBytesPerKeyMax,
       });
       return { store, embedded: undefined };
     }
@@ -39,6 +45,7 @@ export async function openStore(mode: StoreMode, log: Log): Promise<OpenedStore>
         describe: 'embedded PostgreSQL',
         connection: embedded.connection('postgres'),
         log,
+        responseBytesPerKeyMax,
         owner: embedded,
       });
       return { store, embedded };

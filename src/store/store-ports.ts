@@ -36,6 +36,27 @@ export interface ToolHistoryTable {
   remove(server: string, tools: readonly string[]): Promise<void>;
 }
 
+/** An answer of a model that its client may refer to. */
+export interface ResponseRow {
+  readonly id: string;
+  readonly keyId: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly expiresAt: number;
+  /** JSON text, kept byte for byte. */
+  readonly payload: string;
+}
+
+/** What llm-ports.ts declares as ResponseStore. Of a key that keeps too much, the oldest rows go. */
+export interface ResponseTable {
+  save(row: ResponseRow): Promise<void>;
+  /** `undefined`: unknown, expired, or of another key. */
+  load(id: string, keyId: string): Promise<ResponseRow | undefined>;
+  /** Whether there was one. */
+  remove(id: string, keyId: string): Promise<boolean>;
+  /** Deletes what has expired; returns how many. */
+  purge(): Promise<number>;
+}
+
 /** Random values that belong to this installation, made on first use and then kept (for example the key that seals session ids). */
 export interface InstanceSecrets {
   /** The value called `name`; `bytes` random bytes when it did not exist. The same for every process on the same store. */
@@ -47,6 +68,7 @@ export interface Store extends AsyncDisposable {
   readonly kind: 'embedded' | 'external' | 'none';
   readonly catalog: CatalogTable;
   readonly toolHistory: ToolHistoryTable;
+  readonly responses: ResponseTable;
   readonly ledger: LedgerStore;
   readonly secrets: InstanceSecrets;
   /** A round trip to the database, bounded to 2 s; never throws. `detail` is one sentence for the operator, free of secrets. */
@@ -80,6 +102,8 @@ export interface CallStart {
   readonly rule: string | undefined;
   readonly bytesIn: number;
   readonly traceId: string | undefined;
+  /** Of a call that a model caused: the id of the request to the model. */
+  readonly parentId?: string | undefined;
 }
 
 export type CallStatus = 'ok' | 'tool-error' | 'error' | 'denied' | 'cancelled' | 'timeout' | 'unknown';
@@ -95,8 +119,11 @@ export interface CallEnd {
   readonly bytesOut: number;
   readonly promptTokens: number | undefined;
   readonly completionTokens: number | undefined;
-  /** US dollars. */
+  /** US dollars, with 12 digits after the point at most. */
   readonly cost: number | undefined;
+  /** Of a request to a model: the deployment that was asked last, and how often one was asked. */
+  readonly deployment?: string | undefined;
+  readonly attempts?: number | undefined;
 }
 
 /** A record as JSON: what `bytes` holds from `from` to before `to`; and of what it says, the little that is always needed. */

@@ -34,6 +34,7 @@ it('a server that was exchanged for one of another kind answers the next call, a
     return await startProgram(file, args, { PORT: String(port) });
   };
   let running = await start(TRAIL[0]!);
+  await using _last = { [Symbol.asyncDispose]: () => running[Symbol.asyncDispose]() };
   await using gateway = await startGateway({
     config: configWith({ one: { url: `http://127.0.0.1:${port}/mcp` } }),
   });
@@ -48,19 +49,15 @@ it('a server that was exchanged for one of another kind answers the next call, a
     return error?.message ?? JSON.stringify(result?.['content']);
   };
   const failed: string[] = [];
-  try {
-    expect(await echo()).toContain(SAID);
-    for (const [at, kind] of TRAIL.entries()) {
-      if (at === 0) continue;
-      await running[Symbol.asyncDispose]();
-      running = await start(kind);
-      for (const call of ['first', 'second']) {
-        const answer = await echo();
-        if (!answer.includes(SAID)) failed.push(`${TRAIL[at - 1]!}, then ${kind}, ${call} call: ${answer}`);
-      }
-    }
-  } finally {
+  expect(await echo()).toContain(SAID);
+  for (const [at, kind] of TRAIL.entries()) {
+    if (at === 0) continue;
     await running[Symbol.asyncDispose]();
+    running = await start(kind);
+    for (const call of ['first', 'second']) {
+      const answer = await echo();
+      if (!answer.includes(SAID)) failed.push(`${TRAIL[at - 1]!}, then ${kind}, ${call} call: ${answer}`);
+    }
   }
   expect(failed).toEqual([]);
 });

@@ -53,6 +53,7 @@ it('calls go on while PostgreSQL refuses connections, and all of them are there 
   const url = await postgres.createDatabase();
   const name = new URL(url).pathname.slice(1);
   await using store = await openPgStore({
+    responseBytesPerKeyMax: 1_000,
     kind: 'external',
     describe: 'the test database',
     connection: { connectionString: url },

@@ -25,7 +25,13 @@ const start = (more: object = {}): Promise<TestGateway> =>
     config: configWith({ one: remembering(more) }, { limits: { first_list_wait_ms: '30s' } }),
   });
 const factsIn = (answer: HttpAnswer): Facts => JSON.parse(textOf(answer)) as Facts;
-const ended = (gateway: TestGateway) => gateway.logged((line) => line.message === 'a server went away');
+/** Resolves when the gateway has noticed so many deaths of its server: calls before that may be lost with it. */
+const noticed = (gateway: TestGateway, deaths: number): Promise<void> =>
+  expect
+    .poll(() => gateway.log.filter((line) => line.message === 'a server went away').length, {
+      timeout: 20_000,
+    })
+    .toBe(deaths);
 const pidsBelow = (gateway: TestGateway): number[] => descendantsOf(gateway.pid).map(({ pid }) => pid);
 
 describe('a server behind the gateway', () => {
@@ -49,7 +55,7 @@ describe('a server behind the gateway', () => {
     const grandchild = processAt(child!)!;
     expect(isRunning(grandchild)).toBe(true);
     await rpc(url, MASTER_KEY, toolCall('die'));
-    await ended(gateway);
+    await noticed(gateway, 1);
     await expect.poll(() => isRunning(grandchild), { timeout: 20_000 }).toBe(false);
     const next = factsIn(await rpc(url, MASTER_KEY, toolCall('count')));
     expect(next).toMatchObject({ calls: 1 });
@@ -75,9 +81,10 @@ describe('a server behind the gateway', () => {
       pids.push(pid!);
       const before = processAt(pid!)!;
       await agents[0]!.send(toolCall('die'));
-      await expect.poll(() => isRunning(before), { timeout: 20_000 }).toBe(false);
+      await noticed(gateway, round + 1);
+      expect(isRunning(before)).toBe(false);
     }
-    await agents[0]!.send(toolCall('count'));
+    expect(factsIn(await agents[0]!.send(toolCall('count'))).calls).toBe(1);
     const left = descendantsOf(gateway.pid);
     expect(left.map(({ state }) => state)).not.toContain('Z');
     expect(left).toHaveLength(1);
@@ -144,6 +151,7 @@ describe('a server behind the gateway', () => {
     await session.send(toolCall('count'));
     process.kill(pid, 'SIGKILL');
     expect(messageIn((await waiting).text)).toMatchObject({ id: 'waiting', result: { isError: true } });
+    await noticed(gateway, 1);
     expect((await session.send(request('tools/list'))).text).toBe(before);
     expect(factsIn(await session.send(toolCall('count')))).toMatchObject({ calls: 1 });
   });
@@ -163,7 +171,7 @@ describe('clients that start a command', () => {
       (answer) => JSON.parse((answer as { content: { text: string }[] }).content[0]!.text) as Facts,
     );
     expect(facts.map(({ calls }) => calls).sort((a, b) => a - b)).toEqual([1, 2, 3]);
-    expect(pidsBelow(gateway)).toEqual([facts[0]!.pid]);
+    expect(pidsBelow(gateway), JSON.stringify(gateway.log)).toEqual([facts[0]!.pid]);
     for (const client of clients) await client[Symbol.asyncDispose]();
     // A client that is killed closes no connection: the end of its pipes is all that is seen of it.
     await using orphan = startCommand(args, env);
@@ -174,6 +182,6 @@ describe('clients that start a command', () => {
     });
     expect(descendantsOf(orphan.child.pid!)).toEqual([]);
     expect(await orphan.end()).toBe(0);
-    expect(pidsBelow(gateway)).toEqual([facts[0]!.pid]);
+    expect(pidsBelow(gateway), JSON.stringify(gateway.log)).toEqual([facts[0]!.pid]);
   }, 90_000);
 });

@@ -192,7 +192,7 @@ describe('the place of another process', () => {
     expect(messagesOf(again)).toMatchObject([{ id: 'call', error: { code: 1454 } }]);
   });
 
-  it('in the session’s own stream, as one of another session, begins a fresh one with the news that all lists may have changed', async () => {
+  it('in the session’s own stream, or in that of another session, begins a fresh one with the news that all lists may have changed', async () => {
     verifies('mcp:resume');
     const session = await initialize(mcp, MASTER_KEY);
     const other = await initialize(mcp, MASTER_KEY);
@@ -202,6 +202,7 @@ describe('the place of another process', () => {
     server.notify(LIST_CHANGED);
     for (const one of [theirs, mine]) await one.until((stream) => messagesOf(stream).length === 1);
     const foreign = await kept(session.listen(lastIdOf(theirs)));
+    await foreign.until((stream) => messagesOf(stream).length === ALL_CHANGED.length);
     const nonsense = await kept(other.listen('nonsense'));
     server.tools = ['work'];
     server.notify(LIST_CHANGED);
@@ -213,6 +214,8 @@ describe('the place of another process', () => {
     await gateway.kill();
     await gateway.restart();
     const fresh = await kept(session.listen(lastIdOf(foreign)));
+    // Which lists it has read, nobody knows any more.
+    await fresh.until((stream) => messagesOf(stream).length === ALL_CHANGED.length);
     server.tools = ['work', 'third'];
     server.notify(LIST_CHANGED);
     await fresh.until((stream) => messagesOf(stream).length > ALL_CHANGED.length);

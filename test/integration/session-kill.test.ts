@@ -77,6 +77,8 @@ const result = (text: string) => ({ content: [{ type: 'text', text }] });
 async function goesOn(session: RawSession, own: RawStream, server: ScriptedServer): Promise<void> {
   const again = await kept(session.listen(lastIdOf(own)));
   expect(again.status).toBe(200);
+  // Which lists it has read, nobody knows any more.
+  await again.until((one) => messagesOf(one).length === ALL_CHANGED.length);
   server.tools = [...server.tools, `tool${server.tools.length}`];
   server.notify(LIST_CHANGED);
   await again.until((one) => messagesOf(one).length > ALL_CHANGED.length);

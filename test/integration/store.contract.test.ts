@@ -84,17 +84,19 @@ const MODES: readonly (readonly [StoreMode['kind'], () => Promise<StoreMode>])[]
   ['none', () => Promise.resolve({ kind: 'none', dataFolder: join(folder, 'none') })],
 ];
 
+const LIMITS = { responseStateBytesMax: 1_000 };
+
 describe.each(MODES)('the %s store', (_kind, modeOf) => {
   let mode: StoreMode;
   let store: Store;
   const reopen = async (): Promise<void> => {
     await store[Symbol.asyncDispose]();
-    ({ store } = await openStore(mode, silentLog));
+    ({ store } = await openStore(mode, silentLog, LIMITS));
   };
 
   beforeAll(async () => {
     mode = await modeOf();
-    ({ store } = await openStore(mode, silentLog));
+    ({ store } = await openStore(mode, silentLog, LIMITS));
   }, 60_000);
 
   afterAll(() => store?.[Symbol.asyncDispose]());
@@ -150,6 +152,59 @@ describe.each(MODES)('the %s store', (_kind, modeOf) => {
     };
     await expect(store.toolHistory.save([row('fine'), broken])).rejects.toThrow('cannot be read');
     expect(await store.toolHistory.load(['whole'])).toEqual([]);
+  });
+
+  it('keeps answers byte for byte for their key, until they expire', async () => {
+    const payload = '{"n":12345678901234567890,"t":"ü\\u0000\\ud83d"}';
+    const soon = Date.now() + 60_000;
+    const row = (id: string, keyId: string, more = {}) => ({
+      id,
+      keyId,
+      expiresAt: soon,
+      payload: '{}',
+      ...more,
+    });
+    const { responses } = store;
+    await responses.save(row('resp_1', 'k1'));
+    await responses.save(row('resp_1', 'k1', { payload }));
+    await responses.save(row('resp_1', 'k2'));
+    await responses.save(row('resp_2', 'k1', { expiresAt: Date.now() - 1 }));
+    expect(await responses.load('resp_1', 'k1')).toEqual(row('resp_1', 'k1', { payload }));
+    expect(await responses.load('resp_1', 'k2')).toEqual(row('resp_1', 'k2'));
+    expect(await responses.load('resp_1', 'k3')).toBeUndefined();
+    expect(await responses.load('resp_2', 'k1')).toBeUndefined();
+    expect(await responses.remove('resp_1', 'k3')).toBe(false);
+    expect(await responses.remove('resp_1', 'k1')).toBe(true);
+    expect(await responses.remove('resp_1', 'k1')).toBe(false);
+    expect(await responses.load('resp_1', 'k2')).toBeDefined();
+    expect(await responses.purge()).toBe(1);
+    expect(await responses.purge()).toBe(0);
+  });
+
+  it('keeps so much of the answers of a key, the newest, and all of other keys', async () => {
+    const payload = 'x'.repeat(100);
+    const expiresAt = Date.now() + 60_000;
+    await store.responses.save({ id: 'r', keyId: 'other', expiresAt, payload });
+    for (let at = 0; at < 25; at++)
+      await store.responses.save({ id: `r${at}`, keyId: 'full', expiresAt, payload });
+    const kept: number[] = [];
+    for (let at = 0; at < 25; at++)
+      if ((await store.responses.load(`r${at}`, 'full')) !== undefined) kept.push(at);
+    expect(kept).toEqual([15, 16, 17, 18, 19, 20, 21, 22, 23, 24]);
+    expect(await store.responses.load('r', 'other')).toBeDefined();
+  });
+
+  it('tells what caused a call and what it cost, exactly', async () => {
+    const [parent, child] = [newId(), newId()];
+    await store.ledger.append([
+      received({ ...start(parent), kind: 'llm', model: 'gpt' }),
+      received({ ...start(child), parentId: parent }),
+      ended({ ...end(parent), cost: 0.000000000123, deployment: 'd1', attempts: 2 }),
+      ended(end(child)),
+    ]);
+    const rows = await store.ledger.recent({ limit: 2 });
+    expect(rows[0]).toMatchObject({ id: child, parentId: parent });
+    expect(rows[1]).toMatchObject({ id: parent, cost: 0.000000000123, deployment: 'd1', attempts: 2 });
   });
 
   it('makes a secret once, and gives the same one to everybody ever after', async () => {
@@ -249,7 +304,7 @@ it('shows calls in the words of LiteLLM users', async () => {
     {
       request_id: id,
       model: 'MCP: query',
-      spend: 0,
+      spend: '0',
       user: null,
       api_key: 'k1',
       total_tokens: '0',

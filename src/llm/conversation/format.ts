@@ -45,6 +45,15 @@ export interface RequestFacts {
   readonly isStream: boolean | undefined;
 }
 
+/** How a format counts the tokens of a request without an answer. */
+export interface Counter {
+  /** What is sent, of a request for an answer. */
+  body(request: JsonObject, model: string): JsonObject;
+  /** `undefined`: the answer says nothing. */
+  read(answer: JsonObject): number | undefined;
+  write(tokens: number): JsonObject;
+}
+
 /** One wire format, in both directions and on both sides. */
 export interface Format {
   readonly name: FormatName;
@@ -66,6 +75,8 @@ export interface Format {
   answerWriter(facts: AnswerFacts): AnswerWriter;
   /** The bytes that tell a client in the midst of a stream of this format that went on unchanged of a failure. */
   failEvent(failure: LlmFailure): Buffer;
+  /** `undefined`: the format has nothing like it. */
+  readonly counter: Counter | undefined;
   /** A provider's error answer. */
   readError(status: number, headers: Readonly<Record<string, string | undefined>>, body: Buffer): LlmFailure;
   /** The body of an error answer. */

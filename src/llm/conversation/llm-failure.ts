@@ -60,3 +60,8 @@ export class LlmFailure extends Error {
 export function invalid(message: string, param?: string): LlmFailure {
   return new LlmFailure('invalid', message, { status: 400, param });
 }
+
+/** For the ledger: nobody is there to be told. */
+export function clientGone(): LlmFailure {
+  return new LlmFailure('internal', 'The client went away.', { status: 499, code: 'client_gone' });
+}

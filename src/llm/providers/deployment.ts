@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FormatName } from '../conversation/format-name.ts';
 import type { ModelConfig } from '../model-config.ts';
+import { MOCK_PROVIDER, providerOf } from './provider-of.ts';
 import { type Operation, type ProviderKind, PROVIDERS } from './provider-table.ts';
 
 /** One way to a model: a provider, its name for the model, and our credentials. */
@@ -19,32 +20,25 @@ export interface Deployment {
   readonly isMock: boolean;
 }
 
-const MOCK_PROVIDER = 'mock';
 const ID_CHARACTERS = 16;
-/** Model names that say their provider without a prefix. */
-const KNOWN_NAMES: readonly (readonly [RegExp, string])[] = [
-  [/^(?:gpt-|o\d|chatgpt-|codex-|text-embedding-|computer-use)/, 'openai'],
-  [/^claude-/, 'anthropic'],
-  [/^(?:gemini-|gemma-)/, 'gemini'],
-];
 
 /** An entry of `model_list` as a way to its model. Throws an Error that says what is missing. */
 export function toDeployment(config: ModelConfig): Deployment {
-  const { provider, model, prefersResponses } = providerOf(config);
-  const isMock = provider === MOCK_PROVIDER || config.mockResponse !== undefined;
-  const kind = PROVIDERS[provider] ?? PROVIDERS['custom_openai']!;
-  const base = (config.apiBase ?? kind.base)?.replace(/\/+$/, '');
-  if (base === undefined && !isMock)
-    throw new Error(`model "${config.name}": provider "${provider}" needs litellm_params.api_base`);
+  const choice = providerOf(config);
+  if (choice.kind !== 'known')
+    throw new Error(
+      `model "${config.name}": ${choice.kind === 'unknown' ? `litellm_params.${choice.member} ${choice.what}. ${choice.hint}` : 'every request says its provider'}`,
+    );
+  const { provider, api, model, prefersResponses, isMock } = choice;
   const id = config.info['id'];
   return {
     id: typeof id === 'string' ? id : fingerprint(config),
     config,
     provider: isMock ? MOCK_PROVIDER : provider,
-    kind,
+    kind: api,
     model,
-    base: base ?? '',
-    formats: prefersResponses ? ['responses'] : formatsOf(kind, config),
+    base: (config.apiBase ?? api.base ?? '').replace(/\/+$/, ''),
+    formats: prefersResponses ? ['responses'] : formatsOf(api, config),
     isMock,
   };
 }
@@ -64,6 +58,8 @@ export function mockDeployment(name: string): Deployment {
     tokensPerMinute: undefined,
     timeoutMs: undefined,
     streamTimeoutMs: undefined,
+    connectTimeoutMs: undefined,
+    idleTimeoutMs: undefined,
     retriesMax: undefined,
     weight: undefined,
     order: undefined,
@@ -71,27 +67,6 @@ export function mockDeployment(name: string): Deployment {
     params: {},
     info: {},
   });
-}
-
-function providerOf(config: ModelConfig): { provider: string; model: string; prefersResponses: boolean } {
-  const named = config.params['custom_llm_provider'];
-  let provider = typeof named === 'string' ? named : undefined;
-  let { model } = config;
-  const slash = model.indexOf('/');
-  const prefix = slash < 0 ? undefined : model.slice(0, slash);
-  if (prefix !== undefined && (prefix in PROVIDERS || prefix === MOCK_PROVIDER || prefix === provider)) {
-    provider ??= prefix;
-    model = model.slice(slash + 1);
-  }
-  provider ??= KNOWN_NAMES.find(([pattern]) => pattern.test(model))?.[1];
-  if (provider === undefined && config.apiBase !== undefined) provider = 'custom_openai';
-  if (provider === undefined && config.mockResponse !== undefined) provider = MOCK_PROVIDER;
-  if (provider === undefined)
-    throw new Error(
-      `model "${config.name}": "${config.model}" does not say its provider. Write it as provider/model, for example openai/${model}, or set litellm_params.api_base`,
-    );
-  const prefersResponses = model.startsWith('responses/');
-  return { provider, model: prefersResponses ? model.slice('responses/'.length) : model, prefersResponses };
 }
 
 /** An address of somebody who imitates OpenAI is spoken to in Chat Completions, which they all know. */
@@ -124,16 +99,21 @@ export function urlOf(
       return `${root}/messages${operation === 'count-tokens' ? '/count_tokens' : ''}`;
     }
     case 'gemini': {
-      const verb =
-        operation === 'embed'
-          ? 'embedContent'
-          : operation === 'count-tokens'
-            ? 'countTokens'
-            : isStream
-              ? 'streamGenerateContent?alt=sse'
-              : 'generateContent';
-      return `${base}/models/${encodeURIComponent(model)}:${verb}`;
+      return `${base}/models/${encodeURIComponent(model)}:${geminiVerb(operation, isStream)}`;
     }
+  }
+}
+
+function geminiVerb(operation: Operation, isStream: boolean): string {
+  switch (operation) {
+    case 'embed':
+      return 'embedContent';
+    case 'embed-batch':
+      return 'batchEmbedContents';
+    case 'count-tokens':
+      return 'countTokens';
+    case 'generate':
+      return isStream ? 'streamGenerateContent?alt=sse' : 'generateContent';
   }
 }
 

@@ -1,7 +1,7 @@
 import type { FormatName } from '../conversation/format-name.ts';
 
 /** What a request asks of a provider. */
-export type Operation = 'generate' | 'count-tokens' | 'embed';
+export type Operation = 'generate' | 'count-tokens' | 'embed' | 'embed-batch';
 
 /** How one kind of provider is reached. */
 export interface ProviderKind {

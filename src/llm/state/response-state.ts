@@ -6,6 +6,7 @@ import type { ResponseStore, StoredResponse } from '../llm-ports.ts';
 
 /** How long an answer can be referred to, in milliseconds: as long as OpenAI keeps them. */
 const TTL_MS = 30 * 24 * 60 * 60_000;
+const RETRY_MS = 2_000;
 
 /** What is kept of an answer. */
 interface Kept {
@@ -22,6 +23,8 @@ interface Kept {
 export class ResponseState {
   readonly #store: ResponseStore;
   readonly #now: () => number;
+  /** Answers that their clients have already and the store does not yet: the next request may come first. */
+  readonly #saving = new Map<string, { readonly row: StoredResponse; readonly saved: Promise<void> }>();
 
   /** `now`: milliseconds since the Unix epoch. */
   constructor(store: ResponseStore, now: () => number) {
@@ -48,12 +51,14 @@ export class ResponseState {
     const source = valueOf(call);
     if (typeof id !== 'string' || source['store'] === false) return;
     const kept: Kept = { response, input: inputItems(source['input']) };
-    await this.#store.save({
-      id,
-      keyId,
-      expiresAt: this.#now() + TTL_MS,
-      payload: JSON.stringify(kept),
-    });
+    const row = { id, keyId, expiresAt: this.#now() + TTL_MS, payload: JSON.stringify(kept) };
+    const saved = this.#store.save(row);
+    this.#saving.set(id, { row, saved });
+    try {
+      await saved;
+    } finally {
+      this.#saving.delete(id);
+    }
   }
 
   /** The response object of an id. Rejects with LlmFailure. */
@@ -72,12 +77,27 @@ export class ResponseState {
 
   /** Rejects with LlmFailure. */
   async remove(id: string, keyId: string): Promise<void> {
-    if (!(await this.#store.remove(id, keyId))) throw unknown(id);
+    await this.#saving.get(id)?.saved.catch(() => undefined);
+    if (!(await this.#asked(this.#store.remove(id, keyId)))) throw unknown(id);
   }
 
   async #load(id: string, keyId: string): Promise<Kept | undefined> {
-    const stored: StoredResponse | undefined = await this.#store.load(id, keyId);
+    const row = this.#saving.get(id)?.row;
+    const stored = row?.keyId === keyId ? row : await this.#asked(this.#store.load(id, keyId));
     return stored === undefined ? undefined : (JSON.parse(stored.payload) as Kept);
+  }
+
+  /** What the store says. Rejects with LlmFailure where it cannot. */
+  async #asked<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await answer;
+    } catch (error) {
+      throw new LlmFailure(
+        'overloaded',
+        'The database that keeps answers cannot be reached now, so that an earlier one cannot be referred to. Try again in a moment.',
+        { status: 503, code: 'state_unavailable', retryAfterMs: RETRY_MS, cause: error },
+      );
+    }
   }
 }
 

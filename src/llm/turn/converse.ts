@@ -1,5 +1,6 @@
 import type { Dropped } from '../conversation/dropped.ts';
 import type { AnswerFacts } from '../conversation/format.ts';
+import { LlmFailure } from '../conversation/llm-failure.ts';
 import type { JsonObject } from '../conversation/parts.ts';
 import type { ModelRequest } from '../conversation/request.ts';
 import { FORMATS } from '../formats/formats.ts';
@@ -11,6 +12,7 @@ import type { LlmOutcome } from '../outcome.ts';
 import type { Deployment } from '../providers/deployment.ts';
 import { charge } from '../usage/charge.ts';
 import { type AttemptDeps, formatFor, onGone, timeoutsFor } from '../upstream/attempt-deps.ts';
+import { withOwnMembers, withParams } from '../upstream/deployment-params.ts';
 import { requestHeaders } from '../upstream/headers.ts';
 import { providerTurn } from './provider-turn.ts';
 import { runTurn, type TurnResult, type TurnTaker } from './turn.ts';
@@ -22,6 +24,8 @@ export interface TurnCall {
   /** The client's own body, for what a mock is told. */
   readonly source: JsonObject;
   readonly deployment: Deployment;
+  /** Parameters of the provider's format to leave out. */
+  readonly refused: ReadonlySet<string>;
   readonly dropped: Dropped;
 }
 
@@ -48,21 +52,24 @@ export async function takeTurn(
 }
 
 async function ask(
-  { call, request, source, deployment, dropped }: TurnCall,
+  { call, request, source, deployment, refused, dropped }: TurnCall,
   taker: TurnTaker,
   out: AnswerSink,
   deps: AttemptDeps,
 ): Promise<TurnResult> {
   const gone = (listener: Parameters<typeof onGone>[1]): (() => void) => onGone(out, listener);
-  if (deployment.isMock || source['mock_response'] !== undefined) {
+  const isMock = deployment.isMock || source['mock_response'] !== undefined;
+  const provided = formatFor(deployment, call.route.format);
+  if (call.route.format === 'responses' && (isMock || provided !== 'responses')) refuseReference(source);
+  if (isMock) {
     const script = readScript(source['mock_response'] ?? deployment.config.mockResponse);
     const facts = { id: `mock-${deps.id}`, createdAt: Math.floor(deps.clock.now() / 1_000) };
     return runTurn((listener) => mockTurn(request, script, listener, facts), taker, gone);
   }
-  const format = FORMATS[formatFor(deployment, call.route.format)];
-  const body = Buffer.from(
-    JSON.stringify(format.writeRequest({ ...request, model: deployment.model }, dropped)),
-  );
+  const format = FORMATS[provided];
+  const written = format.writeRequest(withParams(request, deployment), dropped);
+  for (const param of refused) dropped.add(param);
+  const body = Buffer.from(JSON.stringify(withOwnMembers(written, deployment, format.name, refused)));
   return runTurn(
     (listener, onHead) =>
       providerTurn(
@@ -84,6 +91,16 @@ async function ask(
     taker,
     gone,
   );
+}
+
+/** A reference that is still there is not ours. Without the conversation that it means, the answer would be to another question. */
+function refuseReference({ previous_response_id: id }: JsonObject): void {
+  if (typeof id !== 'string') return;
+  throw new LlmFailure('invalid', `Previous response with id '${id.slice(0, 100)}' not found.`, {
+    status: 400,
+    param: 'previous_response_id',
+    code: 'previous_response_not_found',
+  });
 }
 
 /** What the client asks, in no format, and what a writer of its answer has to know. Throws LlmFailure. */

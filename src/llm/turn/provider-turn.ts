@@ -1,9 +1,11 @@
 import type { HttpClient, ResponseHead } from '../../net/http-client.ts';
+import type { AnswerEvent } from '../conversation/answer.ts';
 import type { AnswerReader, Format } from '../conversation/format.ts';
-import { LlmFailure } from '../conversation/llm-failure.ts';
+import type { LlmFailure } from '../conversation/llm-failure.ts';
 import type { ModelRequest } from '../conversation/request.ts';
 import { parsedBody, tooLarge, wrongType } from '../upstream/body.ts';
-import { EventTap, EventTooLargeError } from '../upstream/event-tap.ts';
+import { asFailure } from '../upstream/as-failure.ts';
+import { EventTap } from '../upstream/event-tap.ts';
 import { type ProviderCall, type ProviderSink, sendToProvider } from '../upstream/provider-request.ts';
 import type { TurnHandle, TurnListener } from './turn.ts';
 
@@ -19,11 +21,10 @@ export function providerTurn(
   bytesMax: number,
 ): TurnHandle {
   const once = new OneEnd(restored(call.format, request, listener));
-  const sink = call.isStream
-    ? new StreamReader(call.format.answerReader(), once, onHead)
-    : new BodyReader(call.format, once, onHead, bytesMax);
-  const handle = sendToProvider(call, sink, http);
+  const reader = call.isStream ? new StreamReader(call.format.answerReader(), once, onHead) : undefined;
+  const handle = sendToProvider(call, reader ?? new BodyReader(call.format, once, onHead, bytesMax), http);
   once.onOver = () => handle.abort();
+  if (reader !== undefined) reader.onHeard = () => handle.heard();
   return handle;
 }
 
@@ -79,13 +80,24 @@ class StreamReader implements ProviderSink {
   readonly #once: OneEnd;
   readonly #onHead: OnHead;
   readonly #tap: EventTap;
+  /** What one chunk says. */
+  #events: AnswerEvent[] = [];
+  #failure: LlmFailure | undefined;
+  #hasHeard = false;
+  #hasTold = false;
+  /** Told of the first event. */
+  onHeard: () => void = () => undefined;
 
   constructor(reader: AnswerReader, once: OneEnd, onHead: OnHead) {
     this.#reader = reader;
     this.#once = once;
     this.#onHead = onHead;
     this.#tap = new EventTap((event, data) => {
-      once.step((listener) => listener.onEvents(reader.read(event, data)));
+      if (!this.#hasHeard) {
+        this.#hasHeard = true;
+        this.onHeard();
+      }
+      this.#step(() => this.#events.push(...reader.read(event, data)));
       return false;
     });
   }
@@ -97,17 +109,40 @@ class StreamReader implements ProviderSink {
   }
 
   onData(chunk: Buffer): void {
-    this.#once.step(() => void this.#tap.push(chunk));
+    this.#step(() => this.#tap.push(chunk));
+    this.#tell();
   }
 
   onEnd(): void {
-    this.#once.step(() => void this.#tap.flush());
-    this.#once.step((listener) => listener.onEvents(this.#reader.end()));
+    this.#step(() => this.#tap.flush());
+    this.#step(() => this.#events.push(...this.#reader.end()));
+    this.#tell();
     this.#once.end();
   }
 
   onFailure(failure: LlmFailure): void {
     this.#once.fail(failure);
+  }
+
+  /** After the first failure nothing counts any more. */
+  #step(act: () => void): void {
+    if (this.#failure !== undefined) return;
+    try {
+      act();
+    } catch (error) {
+      this.#failure = asFailure(error);
+    }
+  }
+
+  #tell(): void {
+    const events = this.#events;
+    this.#events = [];
+    // What fails before anything was told can still go elsewhere.
+    if (events.length > 0 && (this.#failure === undefined || this.#hasTold)) {
+      this.#hasTold = true;
+      this.#once.step((listener) => listener.onEvents(events));
+    }
+    if (this.#failure !== undefined) this.#once.fail(this.#failure);
   }
 }
 
@@ -146,14 +181,4 @@ class BodyReader implements ProviderSink {
   onFailure(failure: LlmFailure): void {
     this.#once.fail(failure);
   }
-}
-
-function asFailure(error: unknown): LlmFailure {
-  if (error instanceof LlmFailure) return error;
-  if (error instanceof EventTooLargeError)
-    return new LlmFailure('upstream', `The provider sent an event that is too large: ${error.message}.`, {
-      status: 502,
-      cause: error,
-    });
-  throw error;
 }

@@ -54,14 +54,18 @@ export function runTurn(
     let stop: Stop | undefined;
     let handle: TurnHandle | undefined;
     let isOver = false;
+    let isWhole = false;
     const finish = (result: TurnResult): void => {
       if (isOver) return;
       isOver = true;
       forget();
       resolve(result);
     };
-    const failed = (failure: LlmFailure): void =>
-      finish({ kind: held === undefined ? 'broken' : 'failed', failure, usage });
+    const failed = (failure: LlmFailure): void => {
+      // After its end nothing spoils an answer.
+      if (isWhole) finish({ kind: 'done', usage, stop });
+      else finish({ kind: held === undefined ? 'broken' : 'failed', failure, usage });
+    };
     const pass = (events: readonly AnswerEvent[]): void => {
       if (taker.onEvents(events)) return;
       handle?.pause();
@@ -84,6 +88,7 @@ export function runTurn(
           for (const event of events) {
             if (event.kind === 'usage') usage = event.usage;
             else if (event.kind === 'stop') stop = event.stop;
+            else if (event.kind === 'end') isWhole = true;
           }
           if (held === undefined) {
             pass(events);

@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import type { HttpClient } from '../../net/http-client.ts';
 import type { FormatName } from '../conversation/format-name.ts';
-import { LlmFailure } from '../conversation/llm-failure.ts';
+import { clientGone, type LlmFailure } from '../conversation/llm-failure.ts';
 import type { LlmCall } from '../llm-call.ts';
 import type { RouterConfig } from '../llm-config.ts';
 import type { AnswerSink } from '../llm-ports.ts';
@@ -22,6 +22,10 @@ export interface AttemptDeps {
   readonly requestTimeoutMs: number | undefined;
 }
 
+const CONNECT_MS = 10_000;
+/** Asks one deployment for something whole. `undefined`: the client was answered. A failure: nothing was written. */
+export type Attempt = (deployment: Deployment) => Promise<LlmFailure | undefined>;
+
 const TOTAL_MS = 600_000;
 const IDLE_MS = 300_000;
 
@@ -35,12 +39,15 @@ export function timeoutsFor(call: LlmCall, { config }: Deployment, deps: Attempt
   const firstMs = call.isStream
     ? (config.streamTimeoutMs ?? deps.router.streamTimeoutMs ?? totalMs)
     : totalMs;
-  return { firstByteMs: firstMs, idleMs: Math.min(IDLE_MS, totalMs), totalMs };
+  return {
+    connectMs: config.connectTimeoutMs ?? CONNECT_MS,
+    firstByteMs: firstMs,
+    idleMs: config.idleTimeoutMs ?? Math.min(IDLE_MS, totalMs),
+    totalMs,
+  };
 }
 
 /** Calls `listener` when the client goes away; returns the way to forget it. */
 export function onGone(out: AnswerSink, listener: (failure: LlmFailure) => void): () => void {
-  return out.onGone(() =>
-    listener(new LlmFailure('internal', 'The client went away.', { status: 499, code: 'client_gone' })),
-  );
+  return out.onGone(() => listener(clientGone()));
 }

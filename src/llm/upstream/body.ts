@@ -30,8 +30,21 @@ export function parsedBody(body: Buffer): JsonObject {
   return value as JsonObject;
 }
 
+/** For JSON that is not an answer in the provider's format. */
+export function noAnswer(body: Buffer): LlmFailure {
+  return new LlmFailure(
+    'upstream',
+    `The provider answered something that is no answer of a model: ${JSON.stringify(excerptOf(body))}.`,
+    { status: 502, code: 'upstream_malformed' },
+  );
+}
+
+function excerptOf(body: Buffer): string {
+  return body.toString('utf8', 0, 120).replaceAll(/\s+/g, ' ').trim();
+}
+
 function nonsense(body: Buffer): string {
-  const excerpt = body.toString('utf8', 0, 120).replaceAll(/\s+/g, ' ').trim();
+  const excerpt = excerptOf(body);
   return excerpt === ''
     ? 'The provider answered with an empty body.'
     : `The provider answered something that is not JSON: ${JSON.stringify(excerpt)}.`;

@@ -21,8 +21,10 @@ export class EventTooLargeError extends Error {
  */
 export class EventTap {
   readonly #listener: EventListener;
-  #rest: Buffer = EMPTY;
-  /** Where the search for the end of the present event goes on in `#rest`. */
+  /** Holds the event that has begun, in its first `#length` bytes; grows by doubling, so that an event in many chunks is not copied with each. */
+  #own: Buffer = EMPTY;
+  #length = 0;
+  /** Where the search for the end of the present event goes on. */
   #scanned = 0;
   #first = true;
 
@@ -32,12 +34,12 @@ export class EventTap {
 
   /** Whether an event has begun and not ended. */
   get isInside(): boolean {
-    return this.#rest.length > 0;
+    return this.#length > 0;
   }
 
   /** The bytes up to the end of the last event that is whole; may be empty. */
   push(chunk: Buffer): Buffer {
-    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    const bytes = this.#length === 0 ? chunk : this.#append(chunk);
     let from = 0;
     let at = this.#scanned;
     let kept: Buffer[] | undefined;
@@ -56,18 +58,42 @@ export class EventTap {
     if (rest.length > EVENT_BYTES_MAX) throw new EventTooLargeError();
     // A break at the very end may be the first half of CRLF, or of an empty line.
     this.#scanned = Math.max(0, rest.length - 3);
-    this.#rest = rest.length === 0 ? EMPTY : Buffer.from(rest);
+    if (rest.length === 0) this.#forget();
+    // What was passed on before is no longer ours to write to.
+    else if (from > 0 || this.#length === 0) this.#keep(rest);
     const last = bytes.subarray(keptFrom, from);
     return kept === undefined ? last : Buffer.concat([...kept, last]);
   }
 
   /** What came after the last whole event, told as one: some servers end without an empty line. */
   flush(): Buffer {
-    const rest = this.#rest;
-    this.#rest = EMPTY;
+    const rest = this.#own.subarray(0, this.#length);
+    this.#forget();
     this.#scanned = 0;
     if (rest.length === 0) return EMPTY;
     return this.#tell(rest, 0, rest.length) ? Buffer.concat([rest, Buffer.from('\n\n')]) : EMPTY;
+  }
+
+  #append(chunk: Buffer): Buffer {
+    const length = this.#length + chunk.length;
+    if (length > this.#own.length) {
+      const grown = Buffer.allocUnsafe(Math.max(length, this.#own.length * 2));
+      this.#own.copy(grown, 0, 0, this.#length);
+      this.#own = grown;
+    }
+    chunk.copy(this.#own, this.#length);
+    this.#length = length;
+    return this.#own.subarray(0, length);
+  }
+
+  #keep(rest: Buffer): void {
+    this.#own = Buffer.from(rest);
+    this.#length = rest.length;
+  }
+
+  #forget(): void {
+    this.#own = EMPTY;
+    this.#length = 0;
   }
 
   #tell(bytes: Buffer, from: number, end: number): boolean {
@@ -122,11 +148,8 @@ function endOfEvent(bytes: Buffer, at: number, from: number): number {
     // Two breaks in a row: the second ends an empty line.
     if (next < bytes.length) {
       if (bytes[next] === LF) return next + 1;
-      if (bytes[next] === CR) {
-        // What follows a lone CR at the end may still be its LF.
-        if (next + 1 === bytes.length) return -1;
-        return bytes[next + 1] === LF ? next + 2 : next + 1;
-      }
+      // The LF that may still follow a CR at the very end counts as an empty line of its own.
+      if (bytes[next] === CR) return afterBreak(bytes, next);
     }
     // An empty line right at the beginning.
     if (end === from) return next;

@@ -1,4 +1,4 @@
-import type { RequestHandle, ResponseHead } from '../../net/http-client.ts';
+import type { ResponseHead } from '../../net/http-client.ts';
 import { Dropped } from '../conversation/dropped.ts';
 import type { LlmFailure } from '../conversation/llm-failure.ts';
 import { FORMATS } from '../formats/formats.ts';
@@ -10,14 +10,14 @@ import { charge } from '../usage/charge.ts';
 import { type AttemptDeps, onGone, timeoutsFor } from './attempt-deps.ts';
 import { answerHeaders, requestHeaders } from './headers.ts';
 import { ObservingPipe } from './observing-pipe.ts';
-import { sendToProvider } from './provider-request.ts';
+import { type ProviderHandle, sendToProvider } from './provider-request.ts';
 import { sameFormatBody, wantsUsage } from './same-format.ts';
 import { StreamedAnswer } from './streamed-answer.ts';
 import { WholeAnswer } from './whole-answer.ts';
 
 /**
  * Asks a deployment that speaks the client's format: bytes go both ways as they come. `undefined`: the client was answered, and `outcome` says
- * how that ended. A failure: nothing went to the client, so that another deployment may be asked.
+ * how that ended. A failure: nothing went to the client, so that another deployment may be asked. `refused`: parameters to leave out.
  */
 export function forward(
   call: LlmCall,
@@ -25,16 +25,18 @@ export function forward(
   out: AnswerSink,
   outcome: LlmOutcome,
   deps: AttemptDeps,
+  refused: ReadonlySet<string>,
 ): Promise<LlmFailure | undefined> {
   const format = FORMATS[call.route.format];
   const monotonicMs = (): number => deps.clock.monotonicMs();
   const dropped = new Dropped();
+  for (const param of refused) dropped.add(param);
   const headers = (head: ResponseHead): Readonly<Record<string, string>> =>
     answerHeaders(head, { call, deployment, dropped, outcome, id: deps.id, nowMs: monotonicMs() });
   const startedMs = monotonicMs();
   outcome.upstream.start(startedMs);
   return new Promise((resolve) => {
-    let handle: RequestHandle | undefined;
+    let handle: ProviderHandle | undefined;
     const finish = (failure: LlmFailure | undefined): void => {
       const nowMs = monotonicMs();
       outcome.upstream.stop(nowMs);
@@ -62,6 +64,7 @@ export function forward(
       : new WholeAnswer({
           ...common,
           observer: format.observer(),
+          isAnswer: call.route.operation === 'generate',
           outcome,
           bytesMax: deps.bounds.upstreamResponseBytesMax,
           onUsage: () => {
@@ -83,7 +86,7 @@ export function forward(
         format,
         operation: call.route.operation,
         isStream: call.isStream,
-        body: sameFormatBody(call, deployment),
+        body: sameFormatBody(call, deployment, refused),
         headers: requestHeaders(call, format.name),
         timeouts: timeoutsFor(call, deployment, deps),
       },

@@ -34,7 +34,8 @@ export function requestHeaders(call: LlmCall, format: FormatName): Lines {
 export interface AnswerHeaderFacts {
   readonly call: LlmCall;
   readonly deployment: Deployment;
-  readonly dropped: Dropped;
+  /** What the answer's format could not say. */
+  readonly dropped?: Dropped | undefined;
   readonly outcome: LlmOutcome;
   readonly id: string;
   /** Monotonic milliseconds. */
@@ -60,6 +61,7 @@ export function answerHeaders(
     'x-litellm-model-id': deployment.id,
     'x-litellm-model-group': call.model,
     'x-litellm-attempted-retries': String(Math.max(0, outcome.attempts - 1)),
+    'x-litellm-attempted-fallbacks': String(outcome.fallbacks),
   };
   // What a stream costs and how long it takes is not known when it begins.
   if (!call.isStream) {
@@ -72,7 +74,7 @@ export function answerHeaders(
     if (value === undefined || !PASSED_BACK.test(name)) continue;
     headers[name === 'x-request-id' ? 'x-upstream-request-id' : name] = value;
   }
-  if (dropped.size > 0) headers['x-lanport-dropped'] = dropped.names.join(',');
+  if (dropped !== undefined && dropped.size > 0) headers['x-lanport-dropped'] = dropped.names.join(',');
   return headers;
 }
 

@@ -30,7 +30,12 @@ export class ObservingPipe implements Pipe {
     return this.#seen?.hasContent === true;
   }
 
+  get isComplete(): boolean {
+    return this.#seen?.isComplete === true && this.#seen.failure === undefined;
+  }
+
   event(event: string | undefined, data: Buffer): boolean {
+    if (!looksWhole(data)) throw malformed(data);
     const seen = this.#observer.event(event, data);
     this.#seen = seen;
     // At the start it may go elsewhere; later the client gets it as the provider wrote it.
@@ -44,8 +49,7 @@ export class ObservingPipe implements Pipe {
 
   end(): undefined {
     const seen = this.#seen;
-    this.#outcome.usage = seen?.usage;
-    this.#outcome.stop = seen?.stop;
+    this.leave();
     if (seen?.failure !== undefined) {
       this.#outcome.failure = seen.failure;
       return undefined;
@@ -58,9 +62,14 @@ export class ObservingPipe implements Pipe {
     return undefined;
   }
 
-  fail(failure: LlmFailure): Buffer {
+  fail(failure: LlmFailure): Buffer | undefined {
+    this.leave();
+    return this.#seen?.failure === undefined ? this.#format.failEvent(failure) : undefined;
+  }
+
+  leave(): void {
     this.#outcome.usage = this.#seen?.usage;
-    return this.#format.failEvent(failure);
+    this.#outcome.stop = this.#seen?.stop;
   }
 
   ping(): Buffer {
@@ -72,3 +81,30 @@ export class ObservingPipe implements Pipe {
 const GEMINI_PING = Buffer.from('\r\n');
 /** A comment, which every reader of events leaves out. */
 const PING = Buffer.from(': ping\n\n');
+
+const SPACE = 0x20;
+const QUOTE = 0x22;
+const OPEN = 0x7b;
+const CLOSE = 0x7d;
+const DONE = Buffer.from('[DONE]');
+
+/** Whether data is an object from its beginning to its end, as far as a look at both can tell: parsing every event would cost more than all else. */
+function looksWhole(data: Buffer): boolean {
+  let from = 0;
+  let to = data.length - 1;
+  while (from < to && data[from]! <= SPACE) from++;
+  while (to > from && data[to]! <= SPACE) to--;
+  if (data[from] !== OPEN || data[to] !== CLOSE) return to < 0 || data.subarray(from, to + 1).equals(DONE);
+  let next = from + 1;
+  while (next < to && data[next]! <= SPACE) next++;
+  return next === to || data[next] === QUOTE;
+}
+
+function malformed(data: Buffer): LlmFailure {
+  const excerpt = data.toString('utf8', 0, 120);
+  return new LlmFailure(
+    'upstream',
+    `The provider sent an event that is no JSON object: ${JSON.stringify(excerpt)}.`,
+    { status: 502, code: 'upstream_malformed' },
+  );
+}

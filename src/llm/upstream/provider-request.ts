@@ -13,10 +13,12 @@ import { credentialHeaders, type Deployment, urlOf } from '../providers/deployme
 import type { Operation } from '../providers/provider-table.ts';
 
 const ERROR_BYTES_MAX = 1024 * 1024;
-const CONNECT_WORDS = 'could not be reached';
+const TIMER_MS_MAX = 2 ** 31 - 1;
 
 /** Milliseconds. */
 export interface ProviderTimeouts {
+  readonly connectMs: number;
+  /** From the sending to the head of the answer, and to the first event of a stream. */
   readonly firstByteMs: number;
   /** Between two pieces of the answer. */
   readonly idleMs: number;
@@ -42,8 +44,14 @@ export interface ProviderSink {
   onFailure(failure: LlmFailure): void;
 }
 
+/** A request to a provider. */
+export interface ProviderHandle extends RequestHandle {
+  /** The first event of a streamed answer has come. */
+  heard(): void;
+}
+
 /** Sends a request to a provider. What is no answer becomes a failure. After `abort` nothing is heard any more. */
-export function sendToProvider(call: ProviderCall, sink: ProviderSink, http: HttpClient): RequestHandle {
+export function sendToProvider(call: ProviderCall, sink: ProviderSink, http: HttpClient): ProviderHandle {
   const response = new ProviderResponse(call, sink);
   let handle: RequestHandle;
   try {
@@ -59,10 +67,12 @@ export function sendToProvider(call: ProviderCall, sink: ProviderSink, http: Htt
           ...credentialHeaders(call.deployment),
         ],
         body: call.body,
+        connectTimeoutMs: call.timeouts.connectMs,
         headTimeoutMs: call.timeouts.firstByteMs,
         idleTimeoutMs: call.timeouts.idleMs,
         totalTimeoutMs: call.timeouts.totalMs,
         bodyBytesMax: undefined,
+        takesCodings: true,
       },
       response,
     );
@@ -81,47 +91,90 @@ export function sendToProvider(call: ProviderCall, sink: ProviderSink, http: Htt
         ),
       ),
     );
-    return { abort() {}, pause() {}, resume() {} };
+    return { abort() {}, pause() {}, resume() {}, heard() {} };
   }
-  response.handle = handle;
-  return {
-    abort: () => {
-      response.isOver = true;
-      response.close();
-      handle.abort();
-    },
-    pause: () => handle.pause(),
-    resume: () => handle.resume(),
-  };
+  response.begin(handle);
+  return response;
 }
 
-class ProviderResponse implements ResponseSink {
+class ProviderResponse implements ResponseSink, ProviderHandle {
   readonly #call: ProviderCall;
   readonly #sink: ProviderSink;
+  #handle: RequestHandle | undefined;
   #head: ResponseHead | undefined;
   #refusal: Buffer[] | undefined;
   #refusalBytes = 0;
   #decompressor: Decompressor | undefined;
-  handle: RequestHandle | undefined;
-  isOver = false;
+  #silence: NodeJS.Timeout | undefined;
+  /** Who reads has enough for now; what undoes the coding has. */
+  #isHeld = false;
+  #isFull = false;
+  #isOver = false;
 
   constructor(call: ProviderCall, sink: ProviderSink) {
     this.#call = call;
     this.#sink = sink;
   }
 
+  begin(handle: RequestHandle): void {
+    this.#handle = handle;
+    const { isStream, timeouts } = this.#call;
+    if (isStream)
+      this.#silence = setTimeout(
+        () =>
+          this.#fail(
+            new LlmFailure(
+              'timeout',
+              `${name(this.#call)} sent no event within ${timeouts.firstByteMs / 1_000} s.`,
+              { status: 504 },
+            ),
+          ),
+        Math.min(timeouts.firstByteMs, TIMER_MS_MAX),
+      ).unref();
+  }
+
+  heard(): void {
+    clearTimeout(this.#silence);
+  }
+
+  abort(): void {
+    this.#over();
+    this.#handle?.abort();
+  }
+
+  pause(): void {
+    this.#isHeld = true;
+    this.#decompressor?.pause();
+    this.#handle?.pause();
+  }
+
+  resume(): void {
+    this.#isHeld = false;
+    this.#decompressor?.resume();
+    if (!this.#isFull) this.#handle?.resume();
+  }
+
   onHead(head: ResponseHead): void {
-    if (this.isOver) return;
+    if (this.#isOver) return;
     this.#head = head;
-    const coding = codingOf(head.headers['content-encoding']);
+    const { status, headers } = head;
+    if (status >= 300 && status < 400) {
+      this.#fail(
+        new LlmFailure(
+          'upstream',
+          `${name(this.#call)} answered with a redirect (HTTP ${status}), which is not followed. The operator must correct litellm_params.api_base.`,
+          { status: 502, code: 'upstream_config' },
+        ),
+      );
+      return;
+    }
+    const coding = codingOf(headers['content-encoding']);
     if (coding === undefined) {
       this.#fail(
         new LlmFailure(
           'upstream',
-          `${name(this.#call)} answered in a coding that is not known: ${head.headers['content-encoding']}.`,
-          {
-            status: 502,
-          },
+          `${name(this.#call)} answered in a coding that is not known: ${headers['content-encoding']?.slice(0, 80)}.`,
+          { status: 502 },
         ),
       );
       return;
@@ -129,44 +182,54 @@ class ProviderResponse implements ResponseSink {
     if (coding !== 'identity')
       this.#decompressor = createDecompressor(coding, {
         onData: (chunk) => this.#onPlain(chunk),
+        onDrain: () => {
+          this.#isFull = false;
+          if (!this.#isHeld) this.#handle?.resume();
+        },
         onEnd: () => this.#onPlainEnd(),
-        onError: (error) =>
-          this.#fail(
-            new LlmFailure('cut', `${name(this.#call)} sent a damaged answer.`, {
-              status: 502,
-              cause: error,
-            }),
-          ),
+        onError: (error) => this.#onDamage(error),
       });
-    if (head.status < 200 || head.status >= 300) this.#refusal = [];
+    if (status < 200 || status >= 300) this.#refusal = [];
     else this.#sink.onHead(head);
   }
 
   onData(chunk: Buffer): void {
-    if (this.isOver) return;
+    if (this.#isOver) return;
     if (this.#decompressor === undefined) this.#onPlain(chunk);
-    else this.#decompressor.write(chunk);
+    else if (!this.#decompressor.write(chunk)) {
+      this.#isFull = true;
+      this.#handle?.pause();
+    }
   }
 
   onEnd(): void {
-    if (this.isOver) return;
+    if (this.#isOver) return;
     if (this.#decompressor === undefined) this.#onPlainEnd();
     else this.#decompressor.end();
   }
 
   onError(failure: HttpFailure): void {
-    if (this.isOver) return;
+    if (this.#isOver) return;
     // An error status says more than that its body broke off.
     if (this.#refusal !== undefined) this.#onPlainEnd();
     else this.#fail(fromHttp(failure, this.#call, this.#head !== undefined));
   }
 
-  close(): void {
-    this.#decompressor?.destroy();
+  #onDamage(error: Error): void {
+    if (this.#isOver) return;
+    if (this.#refusal !== undefined) this.#onPlainEnd();
+    else
+      this.#fail(
+        new LlmFailure('cut', `${name(this.#call)} sent a damaged answer: ${error.message}.`, {
+          status: 502,
+          code: 'upstream_cut',
+          cause: error,
+        }),
+      );
   }
 
   #onPlain(chunk: Buffer): void {
-    if (this.isOver) return;
+    if (this.#isOver) return;
     if (this.#refusal === undefined) {
       this.#sink.onData(chunk);
       return;
@@ -176,8 +239,8 @@ class ProviderResponse implements ResponseSink {
   }
 
   #onPlainEnd(): void {
-    if (this.isOver) return;
-    this.isOver = true;
+    if (this.#isOver) return;
+    this.#over();
     if (this.#refusal === undefined) {
       this.#sink.onEnd();
       return;
@@ -188,17 +251,22 @@ class ProviderResponse implements ResponseSink {
   }
 
   #fail(failure: LlmFailure): void {
-    if (this.isOver) return;
-    this.isOver = true;
-    this.close();
-    this.handle?.abort();
+    if (this.#isOver) return;
+    this.#over();
+    this.#handle?.abort();
     this.#sink.onFailure(failure);
+  }
+
+  #over(): void {
+    this.#isOver = true;
+    clearTimeout(this.#silence);
+    this.#decompressor?.destroy();
   }
 }
 
 /** A refusal of our own credentials is the operator's business: never a 401 to the client. */
 function withWarning(failure: LlmFailure, call: ProviderCall): LlmFailure {
-  if (failure.kind !== 'auth') return failure;
+  if (failure.kind !== 'auth' && failure.status !== 401) return failure;
   return new LlmFailure(
     'upstream',
     `${name(call)} refused the gateway's own key (HTTP ${failure.status}). The operator must correct litellm_params.api_key of "${call.deployment.config.name}".`,
@@ -210,7 +278,11 @@ function fromHttp(failure: HttpFailure, call: ProviderCall, hasBegun: boolean): 
   const options = { status: 502, cause: failure };
   switch (failure.kind) {
     case 'connect':
-      return new LlmFailure('unreachable', `${name(call)} ${CONNECT_WORDS}: ${failure.message}.`, options);
+      return new LlmFailure(
+        'unreachable',
+        `${name(call)} could not be reached: ${failure.message}.`,
+        options,
+      );
     case 'timeout':
       return new LlmFailure('timeout', `${name(call)} did not answer in time: ${failure.message}.`, {
         ...options,

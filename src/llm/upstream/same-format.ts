@@ -1,34 +1,37 @@
-import { Secret } from '../../core/secret.ts';
+import type { JsonObject as JsonText } from '../../core/json-scan.ts';
+import type { Json } from '../conversation/parts.ts';
 import type { LlmCall } from '../llm-call.ts';
 import type { Deployment } from '../providers/deployment.ts';
+import { ROUTING_MEMBERS } from '../router/asked-routing.ts';
+import { missingMembers, refusedBy, without } from './deployment-params.ts';
 import { splice } from './splice.ts';
 
 /** Members of a request that are for the gateway alone. */
 const OURS = [
+  ...ROUTING_MEMBERS,
   'mock_response',
   'mock_delay',
   'mock_tool_calls',
-  'mock_testing_fallbacks',
-  'mock_testing_context_fallbacks',
-  'mock_testing_content_policy_fallbacks',
-  'mock_testing_rate_limit_error',
-  'fallbacks',
-  'num_retries',
   'litellm_metadata',
 ] as const;
-/** Settings of a deployment that are no parameters of a request. */
-const NO_PARAMS =
-  /^(?:custom_llm_provider|.*_cost_per_.*|max_budget|budget_duration|use_.*|tags|region_name|model_info)$/;
 
-/** The client's body for a provider that speaks the same format: another name of the model and parameters of the deployment, and else as it came. */
-export function sameFormatBody({ text, route, isStream }: LlmCall, deployment: Deployment): Buffer {
+/**
+ * The client's body for a provider that speaks the same format: another name of the model and parameters of the deployment, and else as it came.
+ * `refused`: members to leave out.
+ */
+export function sameFormatBody(
+  { text, route, isStream }: LlmCall,
+  deployment: Deployment,
+  refused: ReadonlySet<string>,
+): Buffer {
   const changes = new Map<string, Buffer | undefined>();
+  // A count takes nothing that only matters to an answer.
+  if (route.operation !== 'count-tokens')
+    for (const [name, value] of missingMembers(text, deployment, route.format))
+      changes.set(name, json(value));
   if (route.format !== 'gemini') changes.set('model', json(deployment.model));
   else if (text.has('model')) changes.set('model', undefined);
   for (const name of OURS) if (text.has(name)) changes.set(name, undefined);
-  for (const [name, value] of Object.entries(deployment.config.params))
-    if (!NO_PARAMS.test(name) && !(value instanceof Secret) && !text.has(name))
-      changes.set(name, json(value));
   if (
     route.format === 'chat' &&
     route.operation === 'generate' &&
@@ -36,7 +39,30 @@ export function sameFormatBody({ text, route, isStream }: LlmCall, deployment: D
     !wantsUsage(text.slice('stream_options'))
   )
     changes.set('stream_options', withUsage(text.slice('stream_options')));
+  for (const path of refusedBy(deployment, refused)) {
+    const [outer, inner] = path.split('.') as [string, string | undefined];
+    if (inner === undefined) changes.set(outer, undefined);
+    else if (changes.has(outer) || text.has(outer)) {
+      const value = without(JSON.parse(String(changes.get(outer) ?? text.slice(outer))) as Json, inner);
+      changes.set(outer, json(value));
+    }
+  }
+  if (route.format === 'gemini' && route.operation !== 'generate') renameInside(text, deployment, changes);
   return splice(text, changes);
+}
+
+/** Gemini's requests that hold requests name the model in them, too. */
+function renameInside(text: JsonText, { model }: Deployment, changes: Map<string, Buffer | undefined>): void {
+  const name = `models/${model}`;
+  const whole = text.value('generateContentRequest');
+  if (isNamed(whole)) changes.set('generateContentRequest', json({ ...whole, model: name }));
+  const list = text.value('requests');
+  if (Array.isArray(list))
+    changes.set('requests', json(list.map((one: unknown) => (isNamed(one) ? { ...one, model: name } : one))));
+}
+
+function isNamed(value: unknown): value is { readonly model: unknown } {
+  return typeof value === 'object' && value !== null && 'model' in value;
 }
 
 /** Whether the client asked for the chunk that tells the usage; where it did not, the gateway asks, and keeps the chunk to itself. */

@@ -1,10 +1,11 @@
-import type { RequestHandle, ResponseHead } from '../../net/http-client.ts';
-import { LlmFailure } from '../conversation/llm-failure.ts';
+import type { ResponseHead } from '../../net/http-client.ts';
+import type { LlmFailure } from '../conversation/llm-failure.ts';
 import type { AnswerSink } from '../llm-ports.ts';
+import { asFailure } from './as-failure.ts';
 import { wrongType } from './body.ts';
 import { CommitGate } from './commit-gate.ts';
-import { EventTap, EventTooLargeError } from './event-tap.ts';
-import type { ProviderSink } from './provider-request.ts';
+import { EventTap } from './event-tap.ts';
+import type { ProviderHandle, ProviderSink } from './provider-request.ts';
 
 /** What becomes of the events of a streamed answer on their way to the client: nothing, or another format. */
 export interface Pipe {
@@ -16,8 +17,12 @@ export interface Pipe {
   readonly hasContent: boolean;
   /** The stream has ended; what is still to be written. Throws LlmFailure when the answer was not complete. */
   end(): Buffer | undefined;
-  /** The bytes that tell the client of a failure in the midst of its answer. */
-  fail(failure: LlmFailure): Buffer;
+  /** Whether the client has everything, so that nothing that happens now spoils the answer. */
+  readonly isComplete: boolean;
+  /** The bytes that tell the client of a failure in the midst of its answer; `undefined`: it was told. */
+  fail(failure: LlmFailure): Buffer | undefined;
+  /** Nobody wants the rest; what was used so far is noted. */
+  leave(): void;
   ping(): Buffer;
 }
 
@@ -53,13 +58,13 @@ export class StreamedAnswer implements ProviderSink {
   #isOver = false;
   #spokenMs = 0;
   #timer: NodeJS.Timeout | undefined;
-  handle: RequestHandle | undefined;
+  handle: ProviderHandle | undefined;
 
   constructor(deps: StreamedAnswerDeps) {
     this.#deps = deps;
     this.#tap = new EventTap((event, data) => {
       if (this.#failure !== undefined) return false;
-      this.#events++;
+      if (this.#events++ === 0) this.handle?.heard();
       try {
         return deps.pipe.event(event, data);
       } catch (error) {
@@ -78,20 +83,25 @@ export class StreamedAnswer implements ProviderSink {
 
   onData(chunk: Buffer): void {
     if (this.#isOver) return;
+    let forwarded: Buffer | undefined;
     try {
-      this.#pass(this.#tap.push(chunk));
+      forwarded = this.#tap.push(chunk);
     } catch (error) {
       this.#failure ??= asFailure(error);
     }
+    // What fails before anything went out can still go elsewhere.
+    if (forwarded !== undefined && (this.#failure === undefined || this.#gate.isOpen)) this.#pass(forwarded);
     if (this.#failure !== undefined) this.#fail(this.#failure);
   }
 
   onEnd(): void {
     if (this.#isOver) return;
     try {
-      this.#pass(this.#tap.flush());
+      const rest = this.#tap.flush();
       if (this.#failure !== undefined) throw this.#failure;
       const last = this.#deps.pipe.end();
+      // Only now is it known to be an event and not the first half of one.
+      this.#pass(rest);
       this.#write(this.#gate.isOpen ? last : concat(this.#commit(), last));
     } catch (error) {
       this.#fail(asFailure(error));
@@ -108,6 +118,7 @@ export class StreamedAnswer implements ProviderSink {
 
   /** The client has gone: nothing more is written. */
   leave(): void {
+    this.#deps.pipe.leave();
     this.#close();
     this.handle?.abort();
   }
@@ -155,28 +166,23 @@ export class StreamedAnswer implements ProviderSink {
     this.handle?.abort();
     const { out, pipe, onDone, onFailed } = this.#deps;
     if (!this.#gate.isOpen) {
+      pipe.leave();
       onFailed(failure);
       return;
     }
-    out.write(pipe.fail(failure));
+    if (pipe.isComplete) pipe.end();
+    else {
+      const told = pipe.fail(failure);
+      if (told !== undefined) out.write(told);
+    }
     out.end();
-    onDone(failure);
+    onDone(pipe.isComplete ? undefined : failure);
   }
 
   #close(): void {
     this.#isOver = true;
     clearInterval(this.#timer);
   }
-}
-
-function asFailure(error: unknown): LlmFailure {
-  if (error instanceof LlmFailure) return error;
-  if (error instanceof EventTooLargeError)
-    return new LlmFailure('upstream', `The provider sent an event that is too large: ${error.message}.`, {
-      status: 502,
-      cause: error,
-    });
-  throw error;
 }
 
 function concat(first: Buffer | undefined, second: Buffer | undefined): Buffer | undefined {

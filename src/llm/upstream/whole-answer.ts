@@ -3,11 +3,13 @@ import type { LlmFailure } from '../conversation/llm-failure.ts';
 import type { AnswerObserver } from '../conversation/observer.ts';
 import type { AnswerSink } from '../llm-ports.ts';
 import type { LlmOutcome } from '../outcome.ts';
-import { parsedBody, tooLarge } from './body.ts';
+import { noAnswer, parsedBody, tooLarge } from './body.ts';
 import type { ProviderSink } from './provider-request.ts';
 
 export interface WholeAnswerDeps {
   readonly observer: AnswerObserver;
+  /** Whether it is to be a model's answer, which the observer knows when it sees one, and not just any object. */
+  readonly isAnswer: boolean;
   readonly out: AnswerSink;
   readonly outcome: LlmOutcome;
   readonly headers: (head: ResponseHead) => Readonly<Record<string, string>>;
@@ -50,7 +52,7 @@ export class WholeAnswer implements ProviderSink {
     const body = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks);
     const seen = observer.whole(body);
     // What the observer makes nothing of may be no JSON at all.
-    const failure = seen.failure ?? (seen.isComplete ? undefined : nonsense(body));
+    const failure = seen.failure ?? (seen.isComplete ? undefined : nonsense(body, this.#deps.isAnswer));
     if (failure !== undefined) {
       this.onFailure(failure);
       return;
@@ -74,11 +76,11 @@ export class WholeAnswer implements ProviderSink {
   }
 }
 
-function nonsense(body: Buffer): LlmFailure | undefined {
+function nonsense(body: Buffer, isAnswer: boolean): LlmFailure | undefined {
   try {
     parsedBody(body);
-    return undefined;
   } catch (error) {
     return error as LlmFailure;
   }
+  return isAnswer ? noAnswer(body) : undefined;
 }

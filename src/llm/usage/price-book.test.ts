@@ -103,6 +103,17 @@ describe('prices of an entry', () => {
     });
   });
 
+  test('a star stands for models of different prices', () => {
+    const star = deployment('openai/*', { name: 'openai/*' });
+    const input = (model: string): bigint | undefined => book.priceOf({ ...star, model })?.standard.input;
+    expect([input('gpt-4o'), input('gpt-5'), input('gpt-4o'), input('none')]).toEqual([
+      2_500_000n,
+      1_250_000n,
+      2_500_000n,
+      undefined,
+    ]);
+  });
+
   test('a model that nobody lists costs what its entry says', () => {
     const own = book.priceOf(deployment('ollama/llama3', { info: { input_cost_per_token: 1e-9 } }));
     expect(own?.standard).toEqual({ input: 1_000n });

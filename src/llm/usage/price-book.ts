@@ -1,3 +1,4 @@
+import type { ModelConfig } from '../model-config.ts';
 import type { Deployment } from '../providers/deployment.ts';
 import { priceWith } from './own-prices.ts';
 import type { Price } from './price.ts';
@@ -9,6 +10,11 @@ const NAMERS = ['openai', 'anthropic', 'gemini'] as const;
 /** What each deployment costs, and what else is known of its model. */
 export class PriceBook {
   readonly #table: PriceTable;
+  /** The latest price of each entry: entries without a star have one model, and one price. */
+  readonly #latest = new WeakMap<
+    ModelConfig,
+    { readonly model: string; readonly price: Price | undefined }
+  >();
 
   constructor(table: PriceTable = new PriceTable()) {
     this.#table = table;
@@ -21,7 +27,12 @@ export class PriceBook {
 
   /** `undefined`: nobody said what it costs. */
   priceOf(deployment: Deployment): Price | undefined {
-    return priceWith(deployment.config, this.listed(deployment)?.price);
+    const { config, model } = deployment;
+    const known = this.#latest.get(config);
+    if (known?.model === model) return known.price;
+    const price = priceWith(config, this.listed(deployment)?.price);
+    this.#latest.set(config, { model, price });
+    return price;
   }
 
   /** What the bundled list knows of the model; `model_info.base_model` says which one it is. A mock costs what it stands for. */

@@ -34,11 +34,12 @@ function tierRates(price: Price, tier: string | undefined): Rates | undefined {
 /** What an answer costs. `tier`: the service tier that the request asked for. */
 export function costOf(usage: Usage, price: Price, tier: string | undefined, ms: number): Pico {
   const { long } = price;
-  const rates = merged(
-    price.standard,
-    tierRates(price, tier),
-    long !== undefined && usage.input > long.above ? long.rates : undefined,
-  );
+  const ofTier = tierRates(price, tier);
+  const ofLength = long !== undefined && usage.input > long.above ? long.rates : undefined;
+  const rates =
+    ofTier === undefined && ofLength === undefined
+      ? price.standard
+      : merged(price.standard, ofTier, ofLength);
   const { input = 0n, output = 0n } = rates;
   const cacheWrite = rates.cacheWrite ?? input;
   const cached = usage.cacheRead + usage.cacheWrite + usage.cacheWrite1h;
@@ -58,7 +59,7 @@ export function costOf(usage: Usage, price: Price, tier: string | undefined, ms:
 }
 
 function times(count: number, rate: Pico): Pico {
-  return rate === 0n ? 0n : BigInt(Math.round(count)) * rate;
+  return count === 0 || rate === 0n ? 0n : BigInt(Math.round(count)) * rate;
 }
 
 /** Later ones win where they say something. */

@@ -17,7 +17,7 @@ const FACTS = {
   capabilities: readCapabilities('{"roots":{},"elicitation":{}}'),
 };
 const stream = (): EventSink => ({ send: () => true, deliver() {}, comment() {}, close() {} });
-const listen = (session: Session): void => session.listen(stream(), [], () => () => new Map());
+const listen = (session: Session): void => session.listen(stream(), undefined, () => () => new Map());
 const request = (id: number) => readMessage(Buffer.from(`{"jsonrpc":"2.0","id":${id},"method":"ping"}`));
 const codeOf = (act: () => unknown): string | undefined => {
   try {

@@ -149,7 +149,7 @@ describe('a session that ends', () => {
     session.watched.set('file:///a', () => done.push('watch'));
     session.onEnd.add(() => done.push('end'));
     const stream = sinkOf();
-    session.listen(stream, [], () => () => {
+    session.listen(stream, undefined, () => () => {
       done.push('listener');
       return new Map();
     });
@@ -187,7 +187,7 @@ describe('a session that nobody uses for half an hour', () => {
     const one = sessionsOf();
     const [listening, busy] = [one.open('a', FACTS), one.open('a', FACTS)];
     const stream = sinkOf();
-    listening.listen(stream, [], () => () => new Map());
+    listening.listen(stream, undefined, () => () => new Map());
     one.enter(busy, messages(request(1)));
     const later = Date.now() + 2 * IDLE_MS;
     one.sweep(later);
@@ -205,7 +205,7 @@ describe('the stream of a session', () => {
     const session = sessionsOf().open('a', FACTS);
     expect(session.say(Buffer.from('lost'))).toBe(false);
     const stream = sinkOf();
-    session.listen(stream, [], () => () => new Map());
+    session.listen(stream, undefined, () => () => new Map());
     expect(session.say(Buffer.from('a'))).toBe(true);
     session.say(Buffer.from('b'));
     expect(stream.sent).toEqual(['a', 'b']);
@@ -222,12 +222,12 @@ describe('the stream of a session', () => {
     session.tell(Buffer.from('before it ever had a stream'));
     const [first, second] = [sinkOf(), sinkOf()];
     const known = new Map([['tools', 'digest']] as const);
-    session.listen(first, [], () => () => known);
+    session.listen(first, undefined, () => () => known);
     session.stopListening(first);
     session.tell(Buffer.from('news'));
     session.say(Buffer.from('no news'));
     let knew: unknown;
-    session.listen(second, session.replay.find(start)!.missed, (what) => {
+    session.listen(second, session.replay.find(start), (what) => {
       knew = what;
       return () => new Map();
     });
@@ -244,8 +244,8 @@ describe('the stream of a session', () => {
       stopped.push(name);
       return new Map();
     };
-    session.listen(first, [], starting('first'));
-    session.listen(second, [], starting('second'));
+    session.listen(first, undefined, starting('first'));
+    session.listen(second, undefined, starting('second'));
     expect([first.isOpen, second.isOpen, stopped]).toEqual([false, true, ['first']]);
     session.stopListening(first);
     expect(session.stream).toBe(second);

@@ -96,18 +96,20 @@ export class Session implements ClientFacts {
   }
 
   /**
-   * Puts `stream` into the place of the one before, which ends, and says on it what was `missed`; `start` begins to tell changes, and returns
-   * the way to stop.
+   * Puts `stream` into the place of the one before, which ends, and says on it what was missed since `place`; `start` begins to tell changes, and
+   * returns the way to stop.
    */
   listen(
     stream: EventSink,
-    missed: Place['missed'],
+    place: Place | undefined,
     start: (known: KnownLists | undefined) => () => KnownLists,
   ): void {
     const before = this.stream;
     this.stopListening(before);
     before?.close();
-    for (const event of missed) stream.deliver(event.data, event.id);
+    // What came since a place elsewhere is not known here, so that every list may be another one.
+    if (place?.isOurs === false) this.known = NOTHING_KNOWN;
+    for (const event of place?.missed ?? []) stream.deliver(event.data, event.id);
     if (this.isPrimed) stream.send(undefined, NO_DATA, this.replay.place(0));
     this.stream = stream;
     this.#stopListening = start(this.known);

@@ -26,14 +26,15 @@ import type {
   LedgerStore,
   Store,
 } from '../store-ports.ts';
+import { responseMemory } from './response-memory.ts';
 import { toolHistoryFile } from './tool-history-file.ts';
 
 const LINE_FEED = 0x0a;
 const FILE_BYTES_MAX = 16 * 1024 * 1024;
 const FILES_MAX = 64;
 
-/** The store without a database: catalogue and secrets as files, the ledger as rotated JSON lines. */
-export function openNoneStore(folder: string): Store {
+/** The store without a database: catalogue and secrets as files, the ledger as rotated JSON lines, answers in memory. */
+export function openNoneStore(folder: string, responseBytesPerKeyMax: number): Store {
   mkdirSync(folder, { recursive: true });
   return {
     kind: 'none',
@@ -41,6 +42,7 @@ export function openNoneStore(folder: string): Store {
     toolHistory: toolHistoryFile(join(folder, 'tool-history.json'), (path, text) =>
       replaceFile(path, text, 0o644),
     ),
+    responses: responseMemory(responseBytesPerKeyMax),
     ledger: new FileLedgerStore(join(folder, 'ledger')),
     secrets: secretsFile(join(folder, 'secrets.json')),
     health: () => Promise.resolve({ ok: true, detail: `no database; state is in ${folder}` }),

@@ -25,6 +25,7 @@ const START_COLUMNS: readonly (readonly [string, string, keyof CallStart])[] = [
   ['rule', 'text', 'rule'],
   ['bytes_in', 'bigint', 'bytesIn'],
   ['trace_id', 'text', 'traceId'],
+  ['parent_id', 'uuid', 'parentId'],
 ];
 
 const END_COLUMNS: readonly (readonly [string, string, keyof CallEnd])[] = [
@@ -37,7 +38,9 @@ const END_COLUMNS: readonly (readonly [string, string, keyof CallEnd])[] = [
   ['bytes_out', 'bigint', 'bytesOut'],
   ['prompt_tokens', 'bigint', 'promptTokens'],
   ['completion_tokens', 'bigint', 'completionTokens'],
-  ['cost', 'double precision', 'cost'],
+  ['cost', 'numeric', 'cost'],
+  ['deployment', 'text', 'deployment'],
+  ['attempts', 'integer', 'attempts'],
 ];
 
 /** Records travel as one JSON text and are taken apart by the server: that costs this process a fraction of arrays, element by element. */
@@ -211,6 +214,7 @@ function toRow(row: Row): LedgerRow {
     rule: text('rule'),
     bytesIn: number('bytes_in') ?? 0,
     traceId: text('trace_id'),
+    parentId: text('parent_id'),
     ...(ended === undefined
       ? {}
       : {
@@ -223,6 +227,8 @@ function toRow(row: Row): LedgerRow {
           promptTokens: number('prompt_tokens'),
           completionTokens: number('completion_tokens'),
           cost: number('cost'),
+          deployment: text('deployment'),
+          attempts: number('attempts'),
         }),
   };
 }

@@ -5,6 +5,7 @@ import { errorChain, type Log } from '../../telemetry/log.ts';
 import type { CatalogTable, InstanceSecrets, Store } from '../store-ports.ts';
 import { MIGRATIONS_FOLDER, migrate, readMigrations } from './migrate.ts';
 import { PgLedgerStore } from './pg-ledger-store.ts';
+import { responseTable } from './pg-responses.ts';
 import { toolHistoryTable } from './pg-tool-history.ts';
 
 const POOL_MAX = 8;
@@ -22,6 +23,8 @@ export interface PgStoreOptions {
   readonly log: Log;
   /** Closed after the pool. */
   readonly owner?: AsyncDisposable;
+  /** What one key may keep of answers. */
+  readonly responseBytesPerKeyMax: number;
   readonly migrationsFolder?: string;
 }
 
@@ -49,6 +52,7 @@ export async function openPgStore(options: PgStoreOptions): Promise<Store> {
       kind: options.kind,
       catalog: catalogTable(pool),
       toolHistory: toolHistoryTable(pool),
+      responses: responseTable(pool, options.responseBytesPerKeyMax),
       ledger,
       secrets: secretsTable(pool),
       health: async () => {

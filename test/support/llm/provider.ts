@@ -20,8 +20,12 @@ export interface ProviderReply {
   readonly headers?: Readonly<Record<string, string>>;
   /** Written one after the other; a number is a pause in milliseconds, a promise is waited for. */
   readonly body?: readonly (string | Buffer | number | Promise<unknown>)[];
-  /** How it ends: in order, with the connection broken, or never. */
-  readonly end?: 'whole' | 'reset' | 'stall';
+  /** How it ends: in order, with the connection broken or closed too early, or never. */
+  readonly end?: 'whole' | 'reset' | 'close' | 'stall';
+  /** Without a length: the end of the connection is the end of the answer. */
+  readonly isUnframed?: boolean;
+  /** Never says even the head. */
+  readonly isSilent?: boolean;
   /** Ends the connection in the midst of the head. */
   readonly cutHead?: boolean;
 }
@@ -84,6 +88,11 @@ async function play(reply: ProviderReply, response: ServerResponse): Promise<voi
     response.socket?.destroySoon();
     return;
   }
+  if (reply.isSilent === true) return;
+  if (reply.isUnframed === true) {
+    response.shouldKeepAlive = false;
+    response.useChunkedEncodingByDefault = false;
+  }
   response.writeHead(status, { 'content-type': 'application/json', ...headers });
   response.flushHeaders();
   for (const piece of body) {
@@ -94,6 +103,7 @@ async function play(reply: ProviderReply, response: ServerResponse): Promise<voi
   }
   if (end === 'whole') response.end();
   else if (end === 'reset') response.socket?.resetAndDestroy();
+  else if (end === 'close') response.socket?.destroySoon();
 }
 
 /** The head of an event stream. */

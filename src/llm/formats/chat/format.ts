@@ -21,6 +21,7 @@ export const CHAT: Format = {
   writeAnswer,
   answerWriter: (facts) => new StreamWriter(facts),
   failEvent: errorEvent,
+  counter: undefined,
   readError,
   writeError,
 };

@@ -80,6 +80,8 @@ function sampling(
   };
   if (!isOwn) {
     if (wanted.topK !== undefined) drop(members, 'top_k', dropped);
+    // One answer is all that the other formats can be told of.
+    if (wanted.choices !== undefined && wanted.choices !== 1) dropped.add('n');
     if (rules.isUnsampled) {
       if (wanted.temperature === DEFAULT_TEMPERATURE) members['temperature'] = undefined;
       if (wanted.topP === 1) members['top_p'] = undefined;

@@ -1,3 +1,4 @@
+import { countBody, readCount, writeCount } from './count-tokens.ts';
 import type { Format } from '../../conversation/format.ts';
 import { restoreTools } from '../../conversation/tool-names.ts';
 import { failEvent, readError, writeError } from './errors.ts';
@@ -21,6 +22,7 @@ export const GEMINI: Format = {
   writeAnswer,
   answerWriter: (facts) => new StreamWriter(facts),
   failEvent,
+  counter: { body: countBody, read: readCount, write: writeCount },
   readError,
   writeError,
 };

@@ -45,6 +45,7 @@ export function writePart(part: Part, writing: Writing): readonly JsonObject[] {
     case 'video':
       return writeMedia(part, 'video/*', dropped, {});
     case 'document':
+      if (part.name !== undefined) dropped.add(`${AT}.name`);
       if (part.context !== undefined) dropped.add(`${AT}.context`);
       return writeMedia(part, 'application/pdf', dropped, {});
     case 'tool-call':
@@ -116,6 +117,7 @@ function writeResult(part: ToolResultPart, writing: Writing): readonly JsonObjec
   const media: JsonObject[] = [];
   for (const inner of part.content) {
     if (inner.kind === 'text') {
+      if (inner.cache !== undefined) dropped.add('cache_control');
       ownExtras('gemini', inner.extras, dropped, AT);
       texts.push(inner.text);
     } else media.push(...writePart(inner, writing));

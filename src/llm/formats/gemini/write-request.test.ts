@@ -216,7 +216,7 @@ describe('a request of another format', () => {
         ],
       },
     ]);
-    expect(dropped).toEqual(['contents.parts.image']);
+    expect(dropped).toEqual(['contents.parts.name', 'contents.parts.image']);
   });
 
   test('a server with limits is not offered without them', () => {

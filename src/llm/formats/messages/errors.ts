@@ -97,10 +97,11 @@ function messageOf({ kind, message, param }: LlmFailure): string {
   // Claude Code shortens the conversation when it reads these words.
   if (kind === 'context-length' && !/prompt is too long/i.test(message))
     return `prompt is too long: ${message}`;
-  const path = param?.replaceAll(/\[(\d+)\]/g, '.$1');
-  return path === undefined || message.startsWith(path) || (param !== undefined && message.includes(param))
-    ? message
-    : `${path}: ${message}`;
+  if (param === undefined) return message;
+  // As Anthropic writes paths.
+  const path = param.replaceAll(/\[(\d+)\]/g, '.$1');
+  const said = message.replaceAll(param, path);
+  return said.includes(path) ? said : `${path}: ${said}`;
 }
 
 function errorOf(body: Json | undefined): { type: string | undefined; message: string | undefined } {

@@ -201,6 +201,12 @@ const CODES: Partial<Record<FailureKind, string>> = {
   overloaded: 'server_is_overloaded',
 };
 
+/** What is not found, in words that say more than that. */
+const OWN_CODES: ReadonlySet<string | undefined> = new Set([
+  'model_not_found',
+  'previous_response_not_found',
+]);
+
 /** The body of an error answer. An error that came in OpenAI's shape goes out as it came. */
 export function writeError(failure: LlmFailure): JsonObject {
   const raw = rawError(failure);
@@ -210,7 +216,7 @@ export function writeError(failure: LlmFailure): JsonObject {
       message: failure.message,
       type: TYPES[failure.kind] ?? 'invalid_request_error',
       param: failure.param ?? null,
-      code: CODES[failure.kind] ?? failure.code ?? null,
+      code: OWN_CODES.has(failure.code) ? failure.code : (CODES[failure.kind] ?? failure.code ?? null),
     },
   };
 }

@@ -1,3 +1,4 @@
+import { COUNTER } from './count-tokens.ts';
 import type { Format } from '../../conversation/format.ts';
 import { readError, responseError, writeError } from './errors.ts';
 import { EventLines, memberText } from './event-lines.ts';
@@ -36,6 +37,7 @@ export const RESPONSES: Format = {
     lines.add('response.failed', memberText({ response }));
     return lines.take();
   },
+  counter: COUNTER,
   readError,
   writeError,
 };

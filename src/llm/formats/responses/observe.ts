@@ -53,6 +53,8 @@ export class ResponseObserver implements AnswerObserver, Seen {
     if (isObject(error) || status === 'failed') this.failure = readStreamError(error);
     else if (status === undefined || status === 'completed' || status === 'incomplete')
       this.#complete(response, status === 'incomplete');
+    // One that goes on in the background, or was cancelled there, is whole as far as it goes.
+    else this.isComplete = true;
     this.usage ??= readUsage(response['usage']);
     return this;
   }

@@ -66,7 +66,8 @@ function writeImage(part: ImagePart, dropped: Dropped): JsonObject | undefined {
 function writeDocument(part: DocumentPart, dropped: Dropped): JsonObject | undefined {
   const { source, name } = part;
   if (part.context !== undefined) dropped.add('messages.document.context');
-  if (source.kind === 'text') return { type: 'input_text', text: source.text };
+  if (source.kind === 'text')
+    return { type: 'input_text', text: name === undefined ? source.text : `${name}:\n${source.text}` };
   if (source.kind === 'url')
     return { type: 'input_file', ...(name === undefined ? {} : { filename: name }), file_url: source.url };
   if (source.kind === 'base64')
