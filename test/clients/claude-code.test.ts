@@ -52,6 +52,15 @@ await testClient({
       ]);
     });
 
+    it('has its context counted, and no answer written for that', { timeout: CLIENT_MS }, async () => {
+      verifies('llm:real-clients');
+      await using home = await openHome();
+      const { provider } = plain().stage;
+      const before = provider.requests.length;
+      expect(await ask(home, { ...plain(), prompt: '/context' }, {})).toMatch(/System tools \| [1-9]/);
+      expect(provider.requests.slice(before).map(({ url }) => url)).toEqual([]);
+    });
+
     it('finds the models of the gateway', { timeout: CLIENT_MS }, async () => {
       verifies('llm:models-claude');
       await using home = await openHome();
