@@ -282,6 +282,7 @@ export class Llm {
         bounds: TOOL_BOUNDS,
         signal: gone.signal,
         newId: facts.newId,
+        endsAsLitellm: plan.isLitellm && call.route.format === 'responses' && !call.isStream,
         turn: (request, taker) =>
           this.#turn({ call, request, source, dropped }, taker, { call, routing, out, outcome }, deps),
         emit: (events) => answer.take(events),

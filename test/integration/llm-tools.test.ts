@@ -13,7 +13,7 @@ const UPSTREAM = join(ROOT, 'test/support/upstreams/stdio-2025.ts');
 const OURS = {
   type: 'mcp',
   server_label: 'demo',
-  server_url: 'litellm_proxy',
+  server_url: 'lanport',
   require_approval: 'never',
 } as const;
 
@@ -169,7 +169,7 @@ describe.each(['whole', 'streamed'] as const)('a model in Responses that uses ou
     const response = await ask({
       model: 'mock',
       input: 'Please echo this text',
-      tools: [{ ...OURS, server_url: 'litellm_proxy/mcp/tools' }],
+      tools: [{ ...OURS, server_url: 'lanport/mcp/tools' }],
     });
     expect(outputOf(response)).toEqual(['mcp_list_tools', 'mcp_call', 'message']);
     expect(textOf(response)).toContain('Please echo this text');
@@ -291,6 +291,38 @@ describe.each(['whole', 'streamed'] as const)('a model in Responses that uses ou
   });
 });
 
+it('an answer to a client of LiteLLM ends with the two items that LiteLLM adds', async () => {
+  verifies('llm:tools');
+  provider.answer(
+    turn(undefined, [{ id: 'c1', name: 'tools-echo', input: { text: 'old friend' } }]),
+    turn('ok'),
+  );
+  const response = await openai.responses.create({
+    model: 'chatty',
+    input: 'go',
+    tools: [{ ...OURS, server_url: 'litellm_proxy' }],
+  });
+  const items = response.output as unknown as {
+    type: string;
+    role?: string;
+    status?: string;
+    content?: { text: string }[];
+  }[];
+  expect(items.map(({ type }) => type)).toEqual([
+    'mcp_list_tools',
+    'mcp_call',
+    'message',
+    'mcp_tools_fetched',
+    'tool_execution_results',
+  ]);
+  const [fetched, results] = items.slice(-2);
+  expect(fetched).toMatchObject({ role: 'system', status: 'completed' });
+  expect(JSON.parse(fetched!.content![0]!.text)).toContainEqual(
+    expect.objectContaining({ name: 'tools-echo', inputSchema: expect.anything() }),
+  );
+  expect(JSON.parse(results!.content![0]!.text)).toEqual([{ tool_call_id: 'c1', result: 'old friend' }]);
+});
+
 describe('a model that uses our tools', () => {
   it('in Chat Completions gets them with the header, and says only words', async () => {
     verifies('llm:tools');
@@ -351,7 +383,7 @@ describe('a model that uses our tools', () => {
   it('is refused servers that the key may not use, and a list that is empty', async () => {
     verifies('llm:tools');
     for (const tool of [
-      { ...OURS, server_url: 'litellm_proxy/mcp/nowhere' },
+      { ...OURS, server_url: 'lanport/mcp/nowhere' },
       { ...OURS, allowed_tools: ['no-such-tool'] },
     ])
       await expect(

@@ -1,10 +1,11 @@
 import type { AnswerEvent, Stop, Usage } from '../conversation/answer.ts';
 import type { LlmFailure } from '../conversation/llm-failure.ts';
-import type { Part, ToolResultPart } from '../conversation/parts.ts';
+import type { JsonObject, Part, ToolResultPart } from '../conversation/parts.ts';
 import type { ModelRequest, ToolChoice } from '../conversation/request.ts';
 import type { ToolHost, ToolOutcome } from '../llm-ports.ts';
 import type { TurnResult, TurnTaker } from '../turn/turn.ts';
 import { type Consent, type Offer, takeConsents, type ToolPlan } from './plan.ts';
+import { litellmItems } from './litellm-items.ts';
 import { type OwnCall, type PartNumbers, TurnView } from './turn-view.ts';
 
 /** Bounds of one request's tools. */
@@ -28,6 +29,8 @@ export interface LoopDeps {
   /** Ends when the client goes away. */
   readonly signal: AbortSignal;
   readonly newId: (prefix: string) => string;
+  /** Whether the answer ends with the two items that LiteLLM adds to it. */
+  readonly endsAsLitellm: boolean;
 }
 
 export type LoopResult =
@@ -51,6 +54,7 @@ class Loop {
   /** What the client gets right after the beginning of its answer. */
   #announcement: AnswerEvent[] = [];
   #usage: Usage | undefined;
+  readonly #results: ToolResultPart[] = [];
 
   constructor(deps: LoopDeps) {
     this.#deps = deps;
@@ -76,6 +80,7 @@ class Loop {
       const calls = view.ownCalls;
       const [waiting, free] = [calls.filter(needsApproval), calls.filter((call) => !needsApproval(call))];
       const results = await Promise.all(free.map((call) => this.#call(call)));
+      this.#results.push(...results);
       for (const call of waiting) this.#ask(call);
       if (calls.length === 0 || waiting.length > 0 || view.hasClientCalls) {
         this.#end(view, calls.length > 0);
@@ -164,12 +169,24 @@ class Loop {
     ]);
   }
 
+  /** Adds an item that only Responses knows. */
+  #add(value: JsonObject): void {
+    const at = this.#numbers.next++;
+    const part: Part = { kind: 'foreign', format: 'responses', value };
+    this.#deps.emit([
+      { kind: 'part-start', at, part: { kind: 'whole', part } },
+      { kind: 'part-end', at },
+    ]);
+  }
+
   #end(view: TurnView, hasCalls: boolean): void {
     const stop: Stop = view.hasClientCalls
       ? { kind: 'tool-calls' }
       : hasCalls
         ? { kind: 'end' }
         : (view.stop ?? { kind: 'end' });
+    if (this.#deps.endsAsLitellm && this.#results.length > 0)
+      for (const value of litellmItems(this.#deps.plan, this.#results, this.#deps.newId)) this.#add(value);
     this.#deps.emit([
       ...(this.#usage === undefined ? [] : [{ kind: 'usage' as const, usage: this.#usage }]),
       { kind: 'stop', stop },

@@ -17,6 +17,8 @@ export interface ToolPlan {
   readonly offers: ReadonlyMap<string, Offer>;
   /** Each group of servers that the client named, with its tools, for the answer. */
   readonly lists: readonly { readonly label: string; readonly tools: readonly OfferedTool[] }[];
+  /** Whether the client named us as clients of LiteLLM do. */
+  readonly isLitellm: boolean;
   /** The request as a model gets it: with our tools as functions, and without their servers. */
   readonly request: ModelRequest;
 }
@@ -91,6 +93,7 @@ export async function planTools(
   return {
     offers,
     lists,
+    isLitellm: groups.some(({ servers }) => servers?.url?.startsWith('litellm_proxy') === true),
     request: { ...request, tools: [...rest, ...[...offers.values()].map(({ tool }) => asFunction(tool))] },
   };
 }

@@ -119,6 +119,10 @@ function inputItems(input: Json | undefined): readonly Json[] {
 function outputItems({ output }: JsonObject): readonly Json[] {
   if (!Array.isArray(output)) return [];
   return (output as readonly Json[]).filter(
-    (item) => isObject(item) && item['type'] !== 'mcp_list_tools' && item['type'] !== 'mcp_tools_fetched',
+    (item) =>
+      isObject(item) &&
+      item['type'] !== 'mcp_list_tools' &&
+      item['type'] !== 'mcp_tools_fetched' &&
+      item['type'] !== 'tool_execution_results',
   );
 }
