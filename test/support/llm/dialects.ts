@@ -270,7 +270,7 @@ const responses: Dialect = {
       response: response('failed', [], { error: { code: 'server_error', message: 'too much to do' } }),
     }),
   },
-  whole: response('completed', [message('completed', 'Hello world')], USAGE) as Value,
+  whole: response('completed', [message('completed', 'Hello world')], USAGE),
   errorBody: (text) => ({ error: { message: text, type: 'server_error', param: null, code: null } }),
   seen(answer, isStream) {
     if (!isStream) {
