@@ -12,6 +12,7 @@ import { type Dialect, DIALECTS, type SeenAnswer } from '../support/llm/dialects
 import { type Fault, FAULTS, LARGE_FAULTS } from '../support/llm/faults.ts';
 import { EVENTS, type ProviderReply, startProvider, type TestProvider } from '../support/llm/provider.ts';
 import { lastingPort } from '../support/ports.ts';
+import { verifies } from '../support/verifies.ts';
 
 /** One request: a client's dialect, a provider's, streamed or not, alone or with a good deployment behind it. */
 interface Cell {
@@ -157,6 +158,7 @@ function judgeRow(cell: Cell, row: LedgerEntry | undefined, fault: Fault | undef
 
 /** How many answers were judged; `size`: how many were asked for at once. */
 async function wall(name: string, size: number): Promise<number> {
+  verifies('llm:faults');
   const fault = EVERY_FAULT[name];
   const cells = cellsOf(name);
   const ids = new Map<Cell, string>();
