@@ -217,7 +217,8 @@ class ExchangeSink implements AnswerSink {
         for (const one of [...listeners]) one();
       });
     }
-    this.#listeners.add(listener);
+    if (this.isGone) listener();
+    else this.#listeners.add(listener);
     return () => this.#listeners?.delete(listener);
   }
 

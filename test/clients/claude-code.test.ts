@@ -1,10 +1,21 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { EVENTS, events, type ProviderAct } from '../support/llm/provider.ts';
 import { type ClientHome, openHome } from '../support/real-clients/run-client.ts';
-import { QUESTION, SECRET } from '../support/real-clients/stage.ts';
+import { PLAIN, QUESTION, SECRET } from '../support/real-clients/stage.ts';
 import { CLIENT_MS, testClient, type Turn } from '../support/real-clients/suite.ts';
 import { verifies } from '../support/verifies.ts';
+
+const chunk = {
+  id: 'chatcmpl-1',
+  object: 'chat.completion.chunk',
+  created: 1,
+  model: 'scripted',
+  choices: [{ index: 0, delta: { content: 'Good mor' }, finish_reason: null }],
+};
+/** A stream of a provider that is cut in the midst of its words. */
+const BROKEN: ProviderAct = { headers: EVENTS, body: [events(chunk), 50], end: 'reset' };
 
 type Variables = Readonly<Record<string, string>>;
 
@@ -26,6 +37,19 @@ await testClient({
       const turn = { ...plain(), prompt: QUESTION, usesMcp: true };
       for (const env of [{ ENABLE_TOOL_SEARCH: 'false' }, { CLAUDE_CODE_DISABLE_EXPERIMENTAL_BETAS: '1' }])
         expect(await ask(home, turn, env)).toBe(`It is ${SECRET}.`);
+    });
+
+    it('asks again, without a stream, when a stream breaks', { timeout: CLIENT_MS }, async () => {
+      verifies('llm:real-clients');
+      await using home = await openHome();
+      const { provider, model } = plain().stage;
+      const before = provider.requests.length;
+      provider.answer(BROKEN, model);
+      expect(await ask(home, plain(), {})).toBe(PLAIN);
+      expect(provider.requests.slice(before).map(({ body }) => body['stream'] ?? false)).toEqual([
+        true,
+        false,
+      ]);
     });
 
     it('finds the models of the gateway', { timeout: CLIENT_MS }, async () => {

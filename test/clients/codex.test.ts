@@ -1,9 +1,43 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { EVENTS, events, type ProviderAct } from '../support/llm/provider.ts';
 import { type ClientHome, openHome } from '../support/real-clients/run-client.ts';
 import { PLAIN, QUESTION, SECRET } from '../support/real-clients/stage.ts';
 import { CLIENT_MS, testClient, type Turn } from '../support/real-clients/suite.ts';
 import { verifies } from '../support/verifies.ts';
+
+/** A stream of a provider that is cut in the midst of its words. */
+const BROKEN: ProviderAct = {
+  headers: EVENTS,
+  body: [
+    events(
+      [
+        'message_start',
+        {
+          type: 'message_start',
+          message: {
+            id: 'msg_0',
+            type: 'message',
+            role: 'assistant',
+            model: 'scripted',
+            content: [],
+            usage: {},
+          },
+        },
+      ],
+      [
+        'content_block_start',
+        { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } },
+      ],
+      [
+        'content_block_delta',
+        { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'Good mor' } },
+      ],
+    ),
+    50,
+  ],
+  end: 'reset',
+};
 
 await testClient({
   name: 'Codex CLI',
@@ -37,6 +71,17 @@ await testClient({
       const before = provider.requests.length;
       expect(await ask(home, plain(), [`openai_base_url = "${gateway.url}/v1"`])).toBe(PLAIN);
       expect(provider.requests).toHaveLength(before + 1);
+    });
+
+    it('asks again when a stream breaks', { timeout: CLIENT_MS }, async () => {
+      verifies('llm:real-clients');
+      await using home = await openHome();
+      const { provider, model, gateway } = plain().stage;
+      const before = provider.requests.length;
+      provider.answer(BROKEN, model);
+      const said = await ask(home, plain(), [`openai_base_url = "${gateway.url}/v1"`]);
+      expect(said).toBe(PLAIN);
+      expect(provider.requests).toHaveLength(before + 2);
     });
 
     it('uses a tool when it speaks the revision of MCP without sessions', {

@@ -76,6 +76,7 @@ it('the documented defaults are those of the code', async () => {
     ledger_disk_bytes_max: '1 GiB',
     shutdown_drain_ms: '10 s',
     body_read_ms: '60 s',
+    response_state_bytes_max: '256 MiB',
   };
   const page = await readFile(join(ROOT, 'docs/reference/bounds.md'), 'utf8');
   const rows = [...page.matchAll(/^\| `limits\.(\w+)` \| ([^|]+) \|/gm)].map(([, key, value]) => [
@@ -128,6 +129,7 @@ it('the documented defaults are those of the code', async () => {
     ledgerDiskBytesMax: 1_024 * MIB,
     shutdownDrainMs: 10_000,
     bodyReadMs: 60_000,
+    responseStateBytesMax: 256 * MIB,
   });
 });
 

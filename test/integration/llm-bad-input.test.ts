@@ -185,7 +185,10 @@ const named = (cases: readonly Case[]) =>
   }));
 
 describe('bad input is refused in the words of its dialect, with the member that is wrong', () => {
-  const openai = async (path: string, { body, field, status }: ReturnType<typeof named>[number]) => {
+  it.each([
+    ...named(CHAT).map((one) => ({ ...one, path: '/v1/chat/completions' })),
+    ...named(RESPONSES).map((one) => ({ ...one, path: '/v1/responses' })),
+  ])('$path: $name', async ({ path, body, field, status }) => {
     verifies('llm:bad-input');
     expect(await refused(path, body, status)).toEqual({
       error: {
@@ -202,11 +205,7 @@ describe('bad input is refused in the words of its dialect, with the member that
               : null,
       },
     });
-  };
-
-  it.each(named(CHAT))('Chat Completions: $name', (one) => openai('/v1/chat/completions', one));
-
-  it.each(named(RESPONSES))('Responses: $name', (one) => openai('/v1/responses', one));
+  });
 
   it.each(named(MESSAGES))('Messages: $name', async ({ body, field, status }) => {
     verifies('llm:bad-input');

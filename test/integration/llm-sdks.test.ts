@@ -15,11 +15,16 @@ import {
   THOUGHT,
   TOOLS,
 } from '../support/llm/sdk-turn.ts';
+import { type PythonSdks, pythonClients, startPythonSdks } from '../support/llm/sdk-python.ts';
 import { replay, UPSTREAMS } from '../support/llm/upstream-replies.ts';
+import { findPython, installPythonServers } from '../support/real-servers.ts';
 import { verifies } from '../support/verifies.ts';
 
 let provider: TestProvider;
 let gateway: TestGateway;
+let python: PythonSdks | undefined;
+
+const PYTHON = await findPython(11);
 
 beforeAll(async () => {
   provider = await startProvider();
@@ -34,14 +39,18 @@ beforeAll(async () => {
       },
     ),
   });
-}, 60_000);
+  if (PYTHON !== undefined) python = startPythonSdks(await installPythonServers(PYTHON, 'python-sdks.txt'));
+}, 280_000);
 
 afterAll(async () => {
+  await python?.[Symbol.asyncDispose]();
   await gateway?.[Symbol.asyncDispose]();
   await provider?.[Symbol.asyncDispose]();
 });
 
-const CELLS = SDK_CLIENTS.flatMap((client) =>
+const CLIENTS = [...SDK_CLIENTS, ...(PYTHON === undefined ? [] : pythonClients(() => python!))];
+
+const CELLS = CLIENTS.flatMap((client) =>
   UPSTREAMS.flatMap((upstream) =>
     [false, true].map((isStream) => ({
       client,
@@ -97,3 +106,10 @@ describe('an official SDK over each format of a provider', () => {
     expect(results.map((result, at) => result?.includes(RESULTS[at]!) ?? result)).toEqual([true, true]);
   });
 });
+
+it.each(PYTHON === undefined ? ['3.11'] : [])(
+  'the SDKs of Python are not tested, because no Python from %s with venv is here',
+  async () => {
+    expect(await findPython(11)).toBeUndefined();
+  },
+);

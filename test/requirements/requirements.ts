@@ -343,6 +343,11 @@ export const REQUIREMENTS = {
     promise:
       'A conversation that goes from one format to another and back keeps what both can say, in order; what one cannot say is named in x-lanport-dropped.',
   },
+  'llm:coded-bodies': {
+    source: 'https://www.rfc-editor.org/rfc/rfc9110#section-8.4',
+    promise:
+      'A request to a model may come in gzip, deflate, br or zstd; what is damaged, too large without its coding, or in another one is refused.',
+  },
   'llm:real-clients': {
     source: 'docs/guide/models.md',
     promise:

@@ -20,9 +20,9 @@ function tokens(parts: readonly Part[], more: Partial<ModelRequest> = {}): numbe
 const KNOWN: readonly (readonly [string, number])[] = [
   ['The quick brown fox jumps over the lazy dog.', 10],
   ['export function add(a: number, b: number): number { return a + b; }', 19],
-  ['{"name":"get_weather","arguments":{"city":"Berlin","days":3}}', 17],
-  ['Größere Übungen können schöne Ergebnisse bringen.', 12],
-  ['我们明天去公园散步，好吗？', 9],
+  ['{"name":"get_weather","arguments":{"city":"Berlin","days":3}}', 16],
+  ['Größere Übungen können schöne Ergebnisse bringen.', 10],
+  ['我们明天去公园散步，好吗？', 11],
 ];
 
 test.each(KNOWN)(

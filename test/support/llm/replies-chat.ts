@@ -1,6 +1,6 @@
 import { events } from './provider.ts';
 import { CALLS, FIRST_TEXT, LAST_TEXT, THOUGHT } from './sdk-turn.ts';
-import type { Upstream } from './upstream-replies.ts';
+import type { Upstream } from './upstream.ts';
 import { listIn, membersIn, textsIn } from './wire-members.ts';
 
 const SEAL = 'EqoBCkgIARABGAIiQL2UoU0b1OHYi+yCHpBY7U6FQW8/Xk==';

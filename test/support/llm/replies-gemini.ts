@@ -1,6 +1,6 @@
 import { events } from './provider.ts';
 import { CALLS, FIRST_TEXT, LAST_TEXT, THOUGHT } from './sdk-turn.ts';
-import type { Upstream } from './upstream-replies.ts';
+import type { Upstream } from './upstream.ts';
 import { listIn, membersIn, textsIn } from './wire-members.ts';
 
 const SEAL = 'AY89a19YsnFp7FOSIejJDV9XuMU996D+ZaDJiD6L9EEi+Lh+VGTEGqM3Lip3DPI7QzY=';
@@ -43,6 +43,11 @@ const answer = (parts: readonly object[], finish: string | undefined, usage: obj
   ...COMMON,
 });
 const soFar = { promptTokenCount: 120, totalTokenCount: 150, ...PROMPT, thoughtsTokenCount: 30 };
+
+/** Bytes in the standard alphabet: Google takes both, and its Python SDK writes the other one. */
+function standard(base64: string): string {
+  return Buffer.from(base64, 'base64').toString('base64');
+}
 
 /** Types in lower case, as JSON schema writes them. */
 function plainSchema(schema: unknown): unknown {
@@ -88,17 +93,23 @@ export const GEMINI_UPSTREAM: Upstream = {
       model: decodeURIComponent(/models\/([^:]+):/.exec(url)?.[1] ?? ''),
       system: textsIn(membersIn(body['systemInstruction'])['parts']),
       question: textsIn(asked),
-      image: String(membersIn(image?.['inlineData'])['data']),
+      image: standard(String(membersIn(image?.['inlineData'])['data'])),
       tools: listIn(body['tools'])
         .flatMap(({ functionDeclarations }) => listIn(functionDeclarations))
-        .map(({ name, description, parametersJsonSchema: schema, parameters }) => ({
+        .map(({ name, description, ...schemas }) => ({
           name: String(name),
           description: String(description),
-          schema: schema ?? plainSchema(parameters),
+          // Google takes names in both spellings, and its Python SDK uses both.
+          schema:
+            schemas['parametersJsonSchema'] ??
+            schemas['parameters_json_schema'] ??
+            plainSchema(schemas['parameters']),
         })),
       isStream: url.includes(':streamGenerateContent'),
       thinks: config['thinkingConfig'] !== undefined,
-      seals: parts('model').flatMap(({ thoughtSignature: seal }) => (typeof seal === 'string' ? [seal] : [])),
+      seals: parts('model').flatMap(({ thoughtSignature: seal }) =>
+        typeof seal === 'string' ? [standard(seal)] : [],
+      ),
       calls: parts('model')
         .filter(({ functionCall }) => functionCall !== undefined)
         .map(({ functionCall }) => {

@@ -1,6 +1,6 @@
 import { events } from './provider.ts';
 import { CALLS, FIRST_TEXT, LAST_TEXT, THOUGHT } from './sdk-turn.ts';
-import type { Upstream } from './upstream-replies.ts';
+import type { Upstream } from './upstream.ts';
 import { listIn, textsIn } from './wire-members.ts';
 
 const SEAL = 'gAAAAABpSagvR5_xq-Zk0b+/3Wc9vY7dQ==';

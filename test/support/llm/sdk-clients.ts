@@ -25,7 +25,7 @@ interface ThinkingMessage {
   thinking_blocks?: unknown[];
 }
 
-function chat(url: string, key: string, model: string, isStream: boolean): SdkConversation {
+function converseInChat(url: string, key: string, model: string, isStream: boolean): SdkConversation {
   const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: key, maxRetries: 0 });
   const messages: OpenAI.ChatCompletionMessageParam[] = [{ role: 'system', content: SYSTEM }];
   const turn = async (): Promise<SdkAnswer> => {
@@ -35,7 +35,7 @@ function chat(url: string, key: string, model: string, isStream: boolean): SdkCo
       reasoning_effort: 'low' as const,
       tools: TOOLS.map(({ name, description, schema }) => ({
         type: 'function' as const,
-        function: { name, description, parameters: schema as unknown as Record<string, unknown> },
+        function: { name, description, parameters: schema },
       })),
     };
     const completion = isStream ? await streamed(client, body) : await client.chat.completions.create(body);
@@ -107,7 +107,7 @@ async function streamed(
   return completion;
 }
 
-function responses(url: string, key: string, model: string, isStream: boolean): SdkConversation {
+function converseInResponses(url: string, key: string, model: string, isStream: boolean): SdkConversation {
   const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: key, maxRetries: 0 });
   const input: OpenAI.Responses.ResponseInputItem[] = [];
   const turn = async (): Promise<SdkAnswer> => {
@@ -168,7 +168,7 @@ function responses(url: string, key: string, model: string, isStream: boolean): 
   };
 }
 
-function messages(url: string, key: string, model: string, isStream: boolean): SdkConversation {
+function converseInMessages(url: string, key: string, model: string, isStream: boolean): SdkConversation {
   const client = new Anthropic({ baseURL: url, apiKey: key, maxRetries: 0 });
   const list: Anthropic.MessageParam[] = [];
   const turn = async (): Promise<SdkAnswer> => {
@@ -231,7 +231,7 @@ function messages(url: string, key: string, model: string, isStream: boolean): S
   };
 }
 
-function gemini(url: string, key: string, model: string, isStream: boolean): SdkConversation {
+function converseInGemini(url: string, key: string, model: string, isStream: boolean): SdkConversation {
   const client = new GoogleGenAI({ apiKey: key, httpOptions: { baseUrl: url } });
   // Keeps the history itself.
   const conversation: Chat = client.chats.create({
@@ -262,7 +262,7 @@ function gemini(url: string, key: string, model: string, isStream: boolean): Sdk
     const calls = parts.flatMap(({ functionCall }) =>
       functionCall === undefined
         ? []
-        : [{ id: functionCall.id ?? '', name: functionCall.name ?? '', input: functionCall.args as unknown }],
+        : [{ id: functionCall.id ?? '', name: functionCall.name ?? '', input: functionCall.args }],
     );
     for (const { id, name } of calls) names.set(id, name);
     const usage = chunks.at(-1)?.usageMetadata;
@@ -294,8 +294,8 @@ function gemini(url: string, key: string, model: string, isStream: boolean): Sdk
 
 /** The official SDKs, each in the manner of its own documentation. */
 export const SDK_CLIENTS: readonly SdkClient[] = [
-  { name: 'openai, Chat Completions', stops: ['tool_calls', 'stop'], converse: chat },
-  { name: 'openai, Responses', stops: ['completed', 'completed'], converse: responses },
-  { name: '@anthropic-ai/sdk', stops: ['tool_use', 'end_turn'], converse: messages },
-  { name: '@google/genai', stops: ['STOP', 'STOP'], converse: gemini },
+  { name: 'openai, Chat Completions', stops: ['tool_calls', 'stop'], converse: converseInChat },
+  { name: 'openai, Responses', stops: ['completed', 'completed'], converse: converseInResponses },
+  { name: '@anthropic-ai/sdk', stops: ['tool_use', 'end_turn'], converse: converseInMessages },
+  { name: '@google/genai', stops: ['STOP', 'STOP'], converse: converseInGemini },
 ];

@@ -1,5 +1,5 @@
 import { configWith, startGateway, type TestGateway } from '../gateway.ts';
-import { startProvider, type TestProvider } from '../llm/provider.ts';
+import { type ProviderAct, startProvider, type TestProvider } from '../llm/provider.ts';
 import { startTestPostgres } from '../postgres.ts';
 import { serversSettled } from '../servers.ts';
 import { type ModelFormat, scriptedModel } from './scripted-model.ts';
@@ -15,6 +15,8 @@ export const QUESTION = 'Which colour is in the database?';
 export interface Stage extends AsyncDisposable {
   readonly gateway: TestGateway;
   readonly provider: TestProvider;
+  /** What the provider does when nothing else was said to it. */
+  readonly model: ProviderAct;
 }
 
 const SQL = 'SELECT name FROM colours';
@@ -32,22 +34,19 @@ export async function openStage(model: string, format: ModelFormat): Promise<Sta
       database,
       `CREATE TABLE colours (name text); INSERT INTO colours VALUES ('${SECRET}')`,
     );
-    const provider = stack.use(
-      await startProvider(
-        scriptedModel(format, ({ tools, results, said }) => {
-          const found = results.find((result) => result.includes(SECRET));
-          if (found !== undefined) return { text: `It is ${SECRET}.` };
-          if (!said.includes(QUESTION)) return { text: PLAIN };
-          const sql = tools.find((name) => name.endsWith('execute_sql'));
-          if (sql !== undefined && results.length < 3) return { name: sql, input: { sql: SQL } };
-          // Claude Code names tools of servers in words first, and gives those that are asked for with the next request.
-          const named = /mcp__\w+__execute_sql/.exec(said)?.[0];
-          if (tools.includes('ToolSearch') && named !== undefined && results.length === 0)
-            return { name: 'ToolSearch', input: { query: `select:${named}` } };
-          return { text: `Nothing found. Tools: ${tools.join(' ')}. Results: ${results.join(' ')}` };
-        }),
-      ),
-    );
+    const act = scriptedModel(format, ({ tools, results, said }) => {
+      const found = results.find((result) => result.includes(SECRET));
+      if (found !== undefined) return { text: `It is ${SECRET}.` };
+      if (!said.includes(QUESTION)) return { text: PLAIN };
+      const sql = tools.find((name) => name.endsWith('execute_sql'));
+      if (sql !== undefined && results.length < 3) return { name: sql, input: { sql: SQL } };
+      // Claude Code names tools of servers in words first, and gives those that are asked for with the next request.
+      const named = /mcp__\w+__execute_sql/.exec(said)?.[0];
+      if (tools.includes('ToolSearch') && named !== undefined && results.length === 0)
+        return { name: 'ToolSearch', input: { query: `select:${named}` } };
+      return { text: `Nothing found. Tools: ${tools.join(' ')}. Results: ${results.join(' ')}` };
+    });
+    const provider = stack.use(await startProvider(act));
     const api_base = format === 'gemini' ? `${provider.url}/v1beta` : `${provider.url}/v1`;
     const gateway = stack.use(
       await startGateway({
@@ -66,7 +65,7 @@ export async function openStage(model: string, format: ModelFormat): Promise<Sta
     );
     await serversSettled(gateway);
     const owned = stack.move();
-    return { gateway, provider, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+    return { gateway, provider, model: act, [Symbol.asyncDispose]: () => owned.disposeAsync() };
   } catch (error) {
     await stack.disposeAsync();
     throw error;

@@ -36,16 +36,18 @@ export const CLIENT_MS = 90_000;
 /** Tests of one client from npm: a plain turn, a tool through `/mcp`, a tool that the gateway calls. */
 export async function testClient({ name, list, model, provider, ask, more }: ClientUnderTest): Promise<void> {
   const { modules, missing } = await installClients(list);
-  if (missing !== undefined) {
-    it(`${name} is not tested, because the npm registry cannot be reached: ${missing}`, () => {
+
+  it.each(missing === undefined ? [] : [missing])(
+    `${name} is not tested, because the npm registry cannot be reached: %s`,
+    () => {
       expect(process.env['LANPORT_CLIENTS'], 'npm run test:clients cannot test it').not.toBe('required');
-    });
-    return;
-  }
-  describe(`${name}, with a model whose provider speaks ${provider}`, () => {
+    },
+  );
+
+  describe.each(modules === undefined ? [] : [modules])(`${name} and a provider of ${provider}`, (where) => {
     let stage: Stage;
     const plain = (): Turn => ({
-      modules,
+      modules: where,
       stage,
       model,
       prompt: 'Say good morning.',
@@ -58,13 +60,6 @@ export async function testClient({ name, list, model, provider, ask, more }: Cli
     });
 
     afterAll(async () => {
-      console.log(
-        name,
-        JSON.stringify(stage.gateway.log.filter((l) => l.message !== 'ready').slice(3)),
-        stage.provider.requests
-          .map((r) => r.method + ' ' + r.url + ' ' + r.bytes.length + ' ' + Object.keys(r.body))
-          .join('\n'),
-      );
       await stage?.[Symbol.asyncDispose]();
     });
 

@@ -84,7 +84,7 @@ export function readPart(raw: JsonObject, at: string, calls: Calls): Part {
     const bytes = textOf(data['data']);
     if (mediaType === undefined || bytes === undefined)
       throw invalid(`${at}.inlineData must have a "mimeType" and "data".`, `${at}.inlineData`);
-    const source: Source = { kind: 'base64', mediaType, data: bytes };
+    const source: Source = { kind: 'base64', mediaType, data: standardBase64(bytes) };
     return media(source, mediaType, textOf(data['displayName']), sealed, extras(part, INLINE));
   }
   if (isObject(part['fileData'])) {
@@ -215,4 +215,9 @@ function fileSource(uri: string, mediaType: string | undefined): Source {
 function extras(part: JsonObject, known: ReadonlySet<string>): { readonly extras?: Extras } {
   const found = extrasOf('gemini', part, known);
   return found === undefined ? {} : { extras: found };
+}
+
+/** Google takes both alphabets, and its Python SDK writes the one for addresses; other providers take only the standard one. */
+function standardBase64(text: string): string {
+  return /[-_]/.test(text) ? Buffer.from(text, 'base64url').toString('base64') : text;
 }

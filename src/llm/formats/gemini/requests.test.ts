@@ -29,6 +29,12 @@ describe('a request of this format', () => {
     expect(body).toEqual(GOLDEN);
   });
 
+  test('bytes in the alphabet for addresses become standard ones', () => {
+    const data = Buffer.from([0xfb, 0xff, 0xfe, 0x01]).toString('base64url');
+    const { turns } = read({ contents: [{ parts: [{ inlineData: { mimeType: 'image/png', data } }] }] });
+    expect(turns[0]?.parts).toMatchObject([{ kind: 'image', source: { data: '+//+AQ==' } }]);
+  });
+
   test('its parts have their places', () => {
     const request = read(GOLDEN);
     expect(request).toMatchObject({
