@@ -87,6 +87,20 @@ describe('a turn', () => {
     expect(heard.slice(-2)).toEqual(['abort', 'forget']);
   });
 
+  test('whose client has gone already is not even begun', async () => {
+    const result = runTurn(
+      () => {
+        throw new Error('it was begun');
+      },
+      { onCommit: () => undefined, onEvents: () => true, onDrain: () => undefined },
+      (leave) => {
+        leave(GONE);
+        return () => undefined;
+      },
+    );
+    expect(await result).toMatchObject({ kind: 'failed', failure: GONE });
+  });
+
   test('that begins with very much that is no content is let through', () => {
     const { heard, say } = turn();
     for (let at = 0; at < 64; at++) say.onEvents([{ kind: 'ping' }]);
