@@ -114,7 +114,7 @@ export class Llm {
     const { id, keyId, out, outcome, host } = context;
     const deps = this.#attemptDeps(id, keyId);
     const call = await this.#deps.state.expand(asked, keyId);
-    const routing = this.#routing(call, context);
+    const routing = readRouting(call, (model) => this.has(model) && context.mayUse(model));
     if (call.wantsTools && host !== undefined && (await this.#withTools(call, routing, context, deps, host)))
       return;
     const isMocked = call.text.has('mock_response');
@@ -129,22 +129,6 @@ export class Llm {
       const failure = await forward(call, deployment, out, outcome, deps, refused);
       return { failure, broken: outcome.failure, usage: outcome.usage };
     });
-  }
-
-  /** What the request says of its way. Throws LlmFailure for stand-ins that who asks may not use. */
-  #routing(call: LlmCall, { mayUse }: LlmContext): AskedRouting {
-    const routing = readRouting(call);
-    const { fallbacks, contextWindowFallbacks, contentPolicyFallbacks } = routing;
-    for (const name of [fallbacks, contextWindowFallbacks, contentPolicyFallbacks].flatMap(
-      (one) => one ?? [],
-    ))
-      if (!this.has(name) || !mayUse(name))
-        throw new LlmFailure(
-          'not-found',
-          `The request names a stand-in, and there is no model "${name.slice(0, 200)}" for this key.`,
-          { status: 404, param: 'fallbacks', code: 'model_not_found' },
-        );
-    return routing;
   }
 
   #tried({ call, routing, out, outcome }: RoutedCall, { id }: AttemptDeps, attempt: Try): Promise<void> {
@@ -172,7 +156,7 @@ export class Llm {
   /** Has one deployment after the other asked for something whole. */
   #answered(call: LlmCall, context: LlmContext, attempt: Attempt): Promise<void> {
     const { id, keyId, out, outcome } = context;
-    const routing = this.#routing(call, context);
+    const routing = readRouting(call, (model) => this.has(model) && context.mayUse(model));
     return this.#tried({ call, routing, out, outcome }, this.#attemptDeps(id, keyId), async (deployment) => ({
       failure: await attempt(deployment),
       broken: outcome.failure,

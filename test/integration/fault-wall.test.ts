@@ -12,6 +12,7 @@ import { type Dialect, DIALECTS, type SeenAnswer } from '../support/llm/dialects
 import { type Fault, FAULTS, LARGE_FAULTS } from '../support/llm/faults.ts';
 import { EVENTS, type ProviderReply, startProvider, type TestProvider } from '../support/llm/provider.ts';
 import { lastingPort } from '../support/ports.ts';
+import { verifies } from '../support/verifies.ts';
 
 /** One request: a client's dialect, a provider's, streamed or not, alone or with a good deployment behind it. */
 interface Cell {
@@ -155,7 +156,9 @@ function judgeRow(cell: Cell, row: LedgerEntry | undefined, fault: Fault | undef
   expect(row?.errorCode, shown).toMatch(/\w/);
 }
 
+/** How many answers were judged; `size`: how many were asked for at once. */
 async function wall(name: string, size: number): Promise<number> {
+  verifies('llm:faults');
   const fault = EVERY_FAULT[name];
   const cells = cellsOf(name);
   const ids = new Map<Cell, string>();
@@ -173,11 +176,17 @@ async function wall(name: string, size: number): Promise<number> {
 }
 
 describe('a provider that fails is replaced where nothing was said, and else the client is told in its dialect', () => {
-  test.each(ADDRESS_FAULTS)('%s', async (name) => expect(await wall(name, 100)).toBeGreaterThan(0));
-  test.each(Object.keys(FAULTS))('%s', async (name) => expect(await wall(name, 100)).toBeGreaterThan(0));
+  test.each(ADDRESS_FAULTS)('%s', async (name) => {
+    expect(await wall(name, 100)).toBeGreaterThan(0);
+  });
+  test.each(Object.keys(FAULTS))('%s', async (name) => {
+    expect(await wall(name, 100)).toBeGreaterThan(0);
+  });
   test.each(Object.keys(LARGE_FAULTS))(
     '%s',
-    async (name) => expect(await wall(name, 1)).toBeGreaterThan(0),
+    async (name) => {
+      expect(await wall(name, 1)).toBeGreaterThan(0);
+    },
     120_000,
   );
 });

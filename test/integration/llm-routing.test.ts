@@ -3,6 +3,7 @@ import { configWith, startGateway, type TestGateway } from '../support/gateway.t
 import { http, type HttpAnswer } from '../support/http.ts';
 import { DIALECTS } from '../support/llm/dialects.ts';
 import { EVENTS, type ProviderReply, startProvider, type TestProvider } from '../support/llm/provider.ts';
+import { verifies } from '../support/verifies.ts';
 
 const [CHAT, MESSAGES] = DIALECTS as [(typeof DIALECTS)[number], (typeof DIALECTS)[number]];
 const KEY = 'sk-narrow-0123456789abcdef';
@@ -119,6 +120,7 @@ describe('stand-ins', () => {
     [429, 'rate_limit_exceeded', ['main', 'spare']],
     [404, 'model_not_found', ['main', 'spare']],
   ])('a failure %i %s goes to %o', async (status, code, tried) => {
+    verifies('llm:routing');
     failing(refuses(status, code));
     const asked = await ask('main');
     expect(asked.tried).toEqual(tried);

@@ -8,6 +8,7 @@ import { http } from '../support/http.ts';
 import { ledgerRows } from '../support/ledger-rows.ts';
 import { type Dialect, DIALECTS } from '../support/llm/dialects.ts';
 import { EVENTS, type ProviderReply, startProvider, type TestProvider } from '../support/llm/provider.ts';
+import { verifies } from '../support/verifies.ts';
 
 const CELLS = DIALECTS.flatMap((client) => DIALECTS.map((speaks) => [client.name, speaks.name] as const));
 /** What the sockets and buffers between the provider and a client that reads nothing may hold. */
@@ -119,6 +120,7 @@ describe('a client that reads slowly', () => {
     'of %s holds a provider of %s back, and gets everything in the end',
     async (clientName, speaksName) => {
       const speaks = dialect(speaksName);
+      verifies('llm:held-back');
       const { reply, written } = longAnswer(speaks);
       provider.answer(reply);
       const response = await begin(dialect(clientName), speaks.name);

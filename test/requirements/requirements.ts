@@ -315,6 +315,19 @@ export const REQUIREMENTS = {
     promise:
       'Nobody works on an answer that nobody waits for: a client that leaves ends the request to the provider.',
   },
+  'llm:faults': {
+    source: 'docs/guide/models.md',
+    promise:
+      'A provider that fails before it said anything is replaced by another deployment; one that fails later is an error in the dialect of the client, never an end.',
+  },
+  'llm:routing': {
+    source: 'docs/guide/models.md',
+    promise: 'Deployments are chosen, retried and replaced as router_settings and the request say.',
+  },
+  'llm:held-back': {
+    source: 'docs/guide/models.md',
+    promise: 'A client that reads slowly holds its provider back, and costs no memory.',
+  },
   'llm:sdks': {
     source: 'docs/guide/models.md',
     promise:

@@ -28,13 +28,13 @@ const RETRIES_HEADER = 'x-litellm-num-retries';
 const RETRIES_MAX = 20;
 const FALLBACKS_MAX = 20;
 
-/** Throws LlmFailure (`invalid`). */
-export function readRouting(call: LlmCall): AskedRouting {
+/** `mayUse`: whether there is such a model for who asks. Throws LlmFailure (`invalid`, `not-found`). */
+export function readRouting(call: LlmCall, mayUse: (model: string) => boolean): AskedRouting {
   return {
     retriesMax: retriesOf(call),
-    fallbacks: namesOf(call, 'fallbacks'),
-    contextWindowFallbacks: namesOf(call, 'context_window_fallbacks'),
-    contentPolicyFallbacks: namesOf(call, 'content_policy_fallbacks'),
+    fallbacks: namesOf(call, 'fallbacks', mayUse),
+    contextWindowFallbacks: namesOf(call, 'context_window_fallbacks', mayUse),
+    contentPolicyFallbacks: namesOf(call, 'content_policy_fallbacks', mayUse),
     mock: mockOf(call),
   };
 }
@@ -49,7 +49,11 @@ function retriesOf({ text, headers }: LlmCall): number | undefined {
 }
 
 /** Names, objects that name a model, or objects of lists by the name of the model that they stand in for. */
-function namesOf({ text, model }: LlmCall, member: string): readonly string[] | undefined {
+function namesOf(
+  { text, model }: LlmCall,
+  member: string,
+  mayUse: (model: string) => boolean,
+): readonly string[] | undefined {
   const value = text.value(member);
   if (value === undefined || value === null) return undefined;
   const wrong = invalid(`"${member}" must be a list of names of models.`, member);
@@ -64,6 +68,13 @@ function namesOf({ text, model }: LlmCall, member: string): readonly string[] | 
   if (!names.every((name): name is string => typeof name === 'string' && name !== '')) throw wrong;
   if (names.length > FALLBACKS_MAX)
     throw invalid(`"${member}" must not name more than ${FALLBACKS_MAX} models.`, member);
+  const unknown = names.find((name) => !mayUse(name));
+  if (unknown !== undefined)
+    throw new LlmFailure(
+      'not-found',
+      `"${member}" names "${unknown.slice(0, 200)}", and there is no such model for this key.`,
+      { status: 404, param: member, code: 'model_not_found' },
+    );
   return names;
 }
 

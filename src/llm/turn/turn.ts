@@ -55,6 +55,7 @@ export function runTurn(
     let handle: TurnHandle | undefined;
     let isOver = false;
     let isWhole = false;
+    let forget = (): void => undefined;
     const finish = (result: TurnResult): void => {
       if (isOver) return;
       isOver = true;
@@ -77,10 +78,12 @@ export function runTurn(
       taker.onCommit(head);
       pass(events);
     };
-    const forget = onGone((failure) => {
+    forget = onGone((failure) => {
       handle?.abort();
       failed(failure);
     });
+    // Who has gone already, is told of at once.
+    if (isOver) return;
     handle = start(
       {
         onEvents: (events) => {

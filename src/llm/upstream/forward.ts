@@ -37,10 +37,13 @@ export function forward(
   outcome.upstream.start(startedMs);
   return new Promise((resolve) => {
     let handle: ProviderHandle | undefined;
+    let isOver = false;
+    let forget = (): void => undefined;
     const finish = (failure: LlmFailure | undefined): void => {
       const nowMs = monotonicMs();
       outcome.upstream.stop(nowMs);
       if (call.isStream) charge(outcome, call, deployment, pipe.usage, nowMs - startedMs, deps.prices);
+      isOver = true;
       forget();
       resolve(failure);
     };
@@ -73,13 +76,15 @@ export function forward(
             charge(outcome, call, deployment, outcome.usage, nowMs - startedMs, deps.prices);
           },
         });
-    const forget = onGone(out, (failure) => {
+    forget = onGone(out, (failure) => {
       sink.leave();
       handle?.abort();
       outcome.failure = failure;
       outcome.usage = pipe.usage;
       finish(failure);
     });
+    // Who has gone already, is told of at once.
+    if (isOver) return;
     handle = sendToProvider(
       {
         deployment,

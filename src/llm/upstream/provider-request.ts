@@ -11,6 +11,7 @@ import type { Format } from '../conversation/format.ts';
 import { LlmFailure } from '../conversation/llm-failure.ts';
 import { credentialHeaders, type Deployment, urlOf } from '../providers/deployment.ts';
 import type { Operation } from '../providers/provider-table.ts';
+import { fromHttp, nameOf, withWarning } from './provider-failures.ts';
 
 const ERROR_BYTES_MAX = 1024 * 1024;
 const TIMER_MS_MAX = 2 ** 31 - 1;
@@ -82,7 +83,7 @@ export function sendToProvider(call: ProviderCall, sink: ProviderSink, http: Htt
       sink.onFailure(
         new LlmFailure(
           'internal',
-          `The request to ${name(call)} could not be made; the operator finds the reason in the log.`,
+          `The request to ${nameOf(call.deployment)} could not be made; the operator finds the reason in the log.`,
           {
             status: 502,
             code: 'upstream_config',
@@ -125,7 +126,7 @@ class ProviderResponse implements ResponseSink, ProviderHandle {
           this.#fail(
             new LlmFailure(
               'timeout',
-              `${name(this.#call)} sent no event within ${timeouts.firstByteMs / 1_000} s.`,
+              `${nameOf(this.#call.deployment)} sent no event within ${timeouts.firstByteMs / 1_000} s.`,
               { status: 504 },
             ),
           ),
@@ -162,7 +163,7 @@ class ProviderResponse implements ResponseSink, ProviderHandle {
       this.#fail(
         new LlmFailure(
           'upstream',
-          `${name(this.#call)} answered with a redirect (HTTP ${status}), which is not followed. The operator must correct litellm_params.api_base.`,
+          `${nameOf(this.#call.deployment)} answered with a redirect (HTTP ${status}), which is not followed. The operator must correct litellm_params.api_base.`,
           { status: 502, code: 'upstream_config' },
         ),
       );
@@ -173,7 +174,7 @@ class ProviderResponse implements ResponseSink, ProviderHandle {
       this.#fail(
         new LlmFailure(
           'upstream',
-          `${name(this.#call)} answered in a coding that is not known: ${headers['content-encoding']?.slice(0, 80)}.`,
+          `${nameOf(this.#call.deployment)} answered in a coding that is not known: ${headers['content-encoding']?.slice(0, 80)}.`,
           { status: 502 },
         ),
       );
@@ -212,7 +213,7 @@ class ProviderResponse implements ResponseSink, ProviderHandle {
     if (this.#isOver) return;
     // An error status says more than that its body broke off.
     if (this.#refusal !== undefined) this.#onPlainEnd();
-    else this.#fail(fromHttp(failure, this.#call, this.#head !== undefined));
+    else this.#fail(fromHttp(failure, this.#call.deployment, this.#head !== undefined));
   }
 
   #onDamage(error: Error): void {
@@ -220,7 +221,7 @@ class ProviderResponse implements ResponseSink, ProviderHandle {
     if (this.#refusal !== undefined) this.#onPlainEnd();
     else
       this.#fail(
-        new LlmFailure('cut', `${name(this.#call)} sent a damaged answer: ${error.message}.`, {
+        new LlmFailure('cut', `${nameOf(this.#call.deployment)} sent a damaged answer: ${error.message}.`, {
           status: 502,
           code: 'upstream_cut',
           cause: error,
@@ -247,7 +248,9 @@ class ProviderResponse implements ResponseSink, ProviderHandle {
     }
     const { status, headers } = this.#head!;
     const body = Buffer.concat(this.#refusal);
-    this.#sink.onFailure(withWarning(this.#call.format.readError(status, headers, body), this.#call));
+    this.#sink.onFailure(
+      withWarning(this.#call.format.readError(status, headers, body), this.#call.deployment),
+    );
   }
 
   #fail(failure: LlmFailure): void {
@@ -262,50 +265,4 @@ class ProviderResponse implements ResponseSink, ProviderHandle {
     clearTimeout(this.#silence);
     this.#decompressor?.destroy();
   }
-}
-
-/** A refusal of our own credentials is the operator's business: never a 401 to the client. */
-function withWarning(failure: LlmFailure, call: ProviderCall): LlmFailure {
-  if (failure.kind !== 'auth' && failure.status !== 401) return failure;
-  return new LlmFailure(
-    'upstream',
-    `${name(call)} refused the gateway's own key (HTTP ${failure.status}). The operator must correct litellm_params.api_key of "${call.deployment.config.name}".`,
-    { status: 502, code: 'upstream_auth', cause: failure },
-  );
-}
-
-function fromHttp(failure: HttpFailure, call: ProviderCall, hasBegun: boolean): LlmFailure {
-  const options = { status: 502, cause: failure };
-  switch (failure.kind) {
-    case 'connect':
-      return new LlmFailure(
-        'unreachable',
-        `${name(call)} could not be reached: ${failure.message}.`,
-        options,
-      );
-    case 'timeout':
-      return new LlmFailure('timeout', `${name(call)} did not answer in time: ${failure.message}.`, {
-        ...options,
-        status: 504,
-      });
-    case 'reset':
-      return new LlmFailure(
-        hasBegun ? 'cut' : 'unreachable',
-        `${name(call)} broke the connection off: ${failure.message}.`,
-        options,
-      );
-    case 'malformed':
-    case 'too-large':
-      return new LlmFailure(
-        'upstream',
-        `${name(call)} answered something that is not HTTP as it should be: ${failure.message}.`,
-        options,
-      );
-    case 'aborted':
-      return new LlmFailure('internal', 'The gateway is shutting down.', { status: 503, cause: failure });
-  }
-}
-
-function name({ deployment }: ProviderCall): string {
-  return `The provider of model "${deployment.config.name}"`;
 }

@@ -55,6 +55,7 @@ export class StreamedAnswer implements ProviderSink {
   #head: ResponseHead | undefined;
   #failure: LlmFailure | undefined;
   #events = 0;
+  #hasHeard = false;
   #isOver = false;
   #spokenMs = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -64,7 +65,11 @@ export class StreamedAnswer implements ProviderSink {
     this.#deps = deps;
     this.#tap = new EventTap((event, data) => {
       if (this.#failure !== undefined) return false;
-      if (this.#events++ === 0) this.handle?.heard();
+      this.#events++;
+      if (!this.#hasHeard) {
+        this.#hasHeard = true;
+        this.handle?.heard();
+      }
       try {
         return deps.pipe.event(event, data);
       } catch (error) {
