@@ -1,5 +1,4 @@
 import { DEMO_DATABASE, loadDemo } from '../connectors/postgres/demo.ts';
-import type { ModelConfig } from '../llm/model-config.ts';
 import type { ServerConfig } from '../mcp/mcp-ports.ts';
 import type { OpenedStore } from '../store/open-store.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -37,30 +36,7 @@ export function demoServer(startTimeoutMs: number, callTimeoutMs: number, concur
 }
 
 /** The model that a gateway without a configuration file has: it answers itself, and calls the tools that it is asked for. */
-export function demoModel(): ModelConfig {
-  return {
-    index: 0,
-    name: 'gpt-4o-mock',
-    model: 'mock/gpt-4o-mock',
-    apiKey: undefined,
-    apiBase: undefined,
-    apiVersion: undefined,
-    organization: undefined,
-    mockResponse: true,
-    requestsPerMinute: undefined,
-    tokensPerMinute: undefined,
-    timeoutMs: undefined,
-    streamTimeoutMs: undefined,
-    connectTimeoutMs: undefined,
-    idleTimeoutMs: undefined,
-    retriesMax: undefined,
-    weight: undefined,
-    order: undefined,
-    headers: {},
-    params: {},
-    info: {},
-  };
-}
+export const DEMO_MODEL = 'gpt-4o-mock';
 
 /** Makes the demo database on the embedded server, unless it is there. Rejects with what PostgreSQL says. */
 export async function prepareDemo(embedded: NonNullable<OpenedStore['embedded']>, log: Log): Promise<void> {

@@ -17,6 +17,7 @@ import { handleHealth } from '../gateway/health.ts';
 import { sendStatusPage } from '../gateway/status-page.ts';
 import { masterKeyFile } from '../keys/master-key-file.ts';
 import { createLedger } from '../ledger/ledger.ts';
+import { mockModel } from '../llm/model-config.ts';
 import { Mcp } from '../mcp/mcp.ts';
 import type { InProcessServer, ServerConfig } from '../mcp/mcp-ports.ts';
 import { HttpClient } from '../net/http-client.ts';
@@ -25,7 +26,7 @@ import { type OpenedStore, openStore, type StoreMode } from '../store/open-store
 import { type BufferedLog, errorChain, type Log } from '../telemetry/log.ts';
 import { type Access, requireKey } from './access.ts';
 import { postgresConnector } from './connectors.ts';
-import { demoModel, demoServer, prepareDemo } from './demo.ts';
+import { DEMO_MODEL, demoServer, prepareDemo } from './demo.ts';
 import { LiveConfig } from './live-config.ts';
 import { ModelSurface } from './model-surface.ts';
 import { purgeResponses } from './purge-responses.ts';
@@ -282,7 +283,7 @@ async function withServers(
   await prepareDemo(embedded, log);
   const { serverStartMs, callTotalMs, inFlightPerServerMax } = config.limits;
   const demo = demoServer(serverStartMs, callTotalMs, inFlightPerServerMax);
-  const models = config.llm.models.length > 0 ? config.llm.models : [demoModel()];
+  const models = config.llm.models.length > 0 ? config.llm.models : [mockModel(DEMO_MODEL)];
   return { ...config, mcp: { ...config.mcp, servers: [demo] }, llm: { ...config.llm, models } };
 }
 

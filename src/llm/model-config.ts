@@ -133,6 +133,32 @@ export const modelSchema = z.strictObject({
 
 export const modelListSchema = setting(z.array(modelSchema).default([]), 'Models and where they are.');
 
+/** A model that answers itself, as an entry of nobody's file. */
+export function mockModel(name: string): ModelConfig {
+  return {
+    index: -1,
+    name,
+    model: `mock/${name}`,
+    apiKey: undefined,
+    apiBase: undefined,
+    apiVersion: undefined,
+    organization: undefined,
+    mockResponse: undefined,
+    requestsPerMinute: undefined,
+    tokensPerMinute: undefined,
+    timeoutMs: undefined,
+    streamTimeoutMs: undefined,
+    connectTimeoutMs: undefined,
+    idleTimeoutMs: undefined,
+    retriesMax: undefined,
+    weight: undefined,
+    order: undefined,
+    headers: {},
+    params: {},
+    info: {},
+  };
+}
+
 /** One entry, as the schema leaves it, as a deployment. `keyFrom`: the value of a variable of the environment. */
 export function toModel(
   entry: z.output<typeof modelSchema>,

@@ -43,32 +43,6 @@ export function toDeployment(config: ModelConfig): Deployment {
   };
 }
 
-/** A model that answers itself, without an entry. */
-export function mockDeployment(name: string): Deployment {
-  return toDeployment({
-    index: -1,
-    name,
-    model: `${MOCK_PROVIDER}/${name}`,
-    apiKey: undefined,
-    apiBase: undefined,
-    apiVersion: undefined,
-    organization: undefined,
-    mockResponse: undefined,
-    requestsPerMinute: undefined,
-    tokensPerMinute: undefined,
-    timeoutMs: undefined,
-    streamTimeoutMs: undefined,
-    connectTimeoutMs: undefined,
-    idleTimeoutMs: undefined,
-    retriesMax: undefined,
-    weight: undefined,
-    order: undefined,
-    headers: {},
-    params: {},
-    info: {},
-  });
-}
-
 /** An address of somebody who imitates OpenAI is spoken to in Chat Completions, which they all know. */
 function formatsOf(kind: ProviderKind, config: ModelConfig): readonly FormatName[] {
   const mode = config.info['mode'];

@@ -1,11 +1,11 @@
 import type { LlmConfig } from '../llm-config.ts';
-import type { ModelConfig } from '../model-config.ts';
-import { type Deployment, mockDeployment, toDeployment } from '../providers/deployment.ts';
+import { type ModelConfig, mockModel } from '../model-config.ts';
+import { type Deployment, toDeployment } from '../providers/deployment.ts';
 import { providerOf } from '../providers/provider-of.ts';
 
 /** Before a model's name makes a name that Claude Code's discovery keeps: it looks for the word. */
 export const CLAUDE_VIA = 'claude-via-';
-const MOCK = mockDeployment('mock-response');
+const MOCK = toDeployment(mockModel('mock-response'));
 
 interface Wildcard {
   readonly name: string;

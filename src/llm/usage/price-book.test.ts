@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { ModelConfig } from '../model-config.ts';
-import { mockDeployment, toDeployment } from '../providers/deployment.ts';
+import { mockModel } from '../model-config.ts';
+import { toDeployment } from '../providers/deployment.ts';
 import { PriceBook } from './price-book.ts';
 
 const book = new PriceBook();
-const nothing = mockDeployment('x').config;
+const nothing = mockModel('x');
 
 function deployment(model: string, more: Partial<ModelConfig> = {}): ReturnType<typeof toDeployment> {
   return toDeployment({ ...nothing, name: 'm', model, ...more });
