@@ -1,6 +1,7 @@
 import { GATEWAY_PAINS } from './gateway-pains.ts';
 import { LLM_PROMISES } from './llm-promises.ts';
 import { MCP_RULES } from './mcp-rules.ts';
+import { KEY_PROMISES } from './key-promises.ts';
 import { STORE_PROMISES } from './store-promises.ts';
 
 /** One promise: where it comes from, and what it says in a sentence. */
@@ -363,6 +364,7 @@ export const REQUIREMENTS = {
   'core:secrets': { source: 'SECURITY.md', promise: 'A secret is printed by nothing.' },
   ...LLM_PROMISES,
   ...STORE_PROMISES,
+  ...KEY_PROMISES,
   ...MCP_RULES,
   ...GATEWAY_PAINS,
 } as const satisfies Record<string, Requirement>;
