@@ -330,19 +330,19 @@ describe('lists', () => {
   it('are newest first, by page, and of whom was asked for', async () => {
     await directory.createTeam({ id: 'core' }, BY);
     for (const [alias, user] of [
-      ['a', 'anna'],
-      ['b', 'bert'],
-      ['c', 'anna'],
+      ['first-one', 'anna'],
+      ['second-one', 'bert'],
+      ['third-one', 'anna'],
     ] as const) {
       now++;
       await directory.createKey({ alias, user, team: 'core' }, BY);
     }
     const aliases = (query: Parameters<OpenDirectory['listKeys']>[0]) =>
       directory.listKeys(query).items.map(({ alias }) => alias);
-    expect(aliases({})).toEqual(['c', 'b', 'a']);
-    expect(aliases({ size: 2, page: 2 })).toEqual(['a']);
-    expect(aliases({ user: 'anna' })).toEqual(['c', 'a']);
-    expect(aliases({ user: 'anna', text: 'A', team: 'core' })).toEqual(['a']);
+    expect(aliases({})).toEqual(['third-one', 'second-one', 'first-one']);
+    expect(aliases({ size: 2, page: 2 })).toEqual(['first-one']);
+    expect(aliases({ user: 'anna' })).toEqual(['third-one', 'first-one']);
+    expect(aliases({ user: 'anna', text: 'FIRST-', team: 'core' })).toEqual(['first-one']);
     expect(directory.listKeys({ size: 1 }).total).toBe(3);
   });
 });
