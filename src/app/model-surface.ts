@@ -8,9 +8,9 @@ import { handleLlm, type HandleLlmDeps } from '../gateway/handle-llm.ts';
 import type { OpenSocket } from '../gateway/message-socket.ts';
 import type { HandleMcpDeps } from '../gateway/mcp-deps.ts';
 import { createToolHost } from '../gateway/tool-host.ts';
+import type { Journal } from '../gateway/journal.ts';
 import { handleModels } from '../gateway/handle-models.ts';
 import { handleResponse } from '../gateway/handle-response.ts';
-import type { Ledger } from '../ledger/ledger-ports.ts';
 import { Llm } from '../llm/llm.ts';
 import { ConnectionMemories, type EntryTool, ResponseState } from '../llm/llm-wire.ts';
 import type { ResponseTable } from '../store/store-ports.ts';
@@ -22,7 +22,7 @@ import type { LiveConfig } from './live-config.ts';
 export interface ModelSurfaceDeps {
   readonly live: LiveConfig;
   readonly http: HttpClient;
-  readonly ledger: Ledger;
+  readonly journal: Journal;
   readonly responses: ResponseTable;
   readonly log: Log;
   readonly clock: Clock;
@@ -89,12 +89,12 @@ export class ModelSurface {
   }
 
   #llmDeps(): HandleLlmDeps {
-    const { live, ledger, log, clock } = this.#deps;
+    const { live, journal, log, clock } = this.#deps;
     const { access } = live;
     const { llm, known } = this.#models;
     return {
       llm,
-      ledger,
+      journal,
       log,
       clock,
       bodyBytesMax: live.bounds.bodyBytesMax,
