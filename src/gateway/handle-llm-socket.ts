@@ -51,6 +51,8 @@ class LlmSocket implements SocketSession {
   #waitingBytes = 0;
   /** By lane. */
   readonly #running = new Map<string | undefined, FrameExchange>();
+  readonly #openedMs: number;
+  #requests = 0;
   #ending: Ending | undefined;
   #isGone = false;
 
@@ -60,6 +62,7 @@ class LlmSocket implements SocketSession {
     this.#deps = deps;
     this.#headers = requestHeaders(upgrade.headers);
     this.#memory = deps.memories.open();
+    this.#openedMs = deps.llm().clock.monotonicMs();
   }
 
   get isBusy(): boolean {
@@ -84,6 +87,13 @@ class LlmSocket implements SocketSession {
     this.#waiting.length = 0;
     for (const exchange of this.#running.values()) exchange.leave();
     this.#memory.close();
+    const { log, clock } = this.#deps.llm();
+    log.info('WebSocket closed', {
+      request: this.#upgrade.requestId,
+      path: this.#upgrade.path,
+      totalMs: Math.round(clock.monotonicMs() - this.#openedMs),
+      requests: this.#requests,
+    });
   }
 
   finish(ending: Ending): void {
@@ -140,6 +150,7 @@ class LlmSocket implements SocketSession {
   async #run(frame: CreateFrame): Promise<void> {
     const { newId, llm } = this.#deps;
     const deps = llm();
+    this.#requests++;
     const exchange = new FrameExchange(this.#upgrade, this.#socket, frame, {
       requestId: newId(),
       startedMs: deps.clock.monotonicMs(),

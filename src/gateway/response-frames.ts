@@ -20,7 +20,7 @@ const COMMA = Buffer.from(',');
 const STREAMED = Buffer.from('{"stream":true');
 const CLOSE = Buffer.from('}');
 
-/** Reads one message of the client's. Throws LlmFailure; `streamIdOf` says which lane it is about. */
+/** Reads one message of the client's. Throws LlmFailure. */
 export function readClientFrame(data: Buffer, isBinary: boolean): ClientFrame {
   if (isBinary)
     throw invalid(
@@ -65,14 +65,6 @@ export function readClientFrame(data: Buffer, isBinary: boolean): ClientFrame {
     parts.push(COMMA, Buffer.from(`${JSON.stringify(key)}:`), value);
   }
   return { kind: 'create', streamId: name, body: Buffer.concat([...parts, CLOSE]) };
-}
-
-/** The error object of a frame. */
-export interface FrameError {
-  readonly message: string;
-  readonly type: string;
-  readonly code?: string | null;
-  readonly param?: string | null;
 }
 
 /** A frame that tells of an error as OpenAI does; `headers`: those that the answer to a POST would have had. */

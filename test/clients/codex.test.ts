@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import type { LogLine } from '../support/gateway.ts';
 import { EVENTS, events, type ProviderAct } from '../support/llm/provider.ts';
 import { type ClientHome, openHome } from '../support/real-clients/run-client.ts';
 import { PLAIN, QUESTION, SECRET } from '../support/real-clients/stage.ts';
@@ -62,15 +63,17 @@ await testClient({
     ]);
   },
   more: (plain) => {
-    it('works with its built-in provider, which tries a WebSocket first', {
+    it('makes its turn over a WebSocket with its built-in provider, after a warm-up', {
       timeout: CLIENT_MS,
     }, async () => {
       verifies('llm:real-clients');
+      verifies('llm:websocket');
       await using home = await openHome();
       const { provider, gateway } = plain().stage;
       const before = provider.requests.length;
       expect(await ask(home, plain(), [`openai_base_url = "${gateway.url}/v1"`])).toBe(PLAIN);
       expect(provider.requests).toHaveLength(before + 1);
+      expect(await gateway.logged(isClosing)).toMatchObject({ path: '/v1/responses', requests: 2 });
     });
 
     it('asks again when a stream breaks', { timeout: CLIENT_MS }, async () => {
@@ -82,6 +85,29 @@ await testClient({
       const said = await ask(home, plain(), [`openai_base_url = "${gateway.url}/v1"`]);
       expect(said).toBe(PLAIN);
       expect(provider.requests).toHaveLength(before + 2);
+    });
+
+    it('goes on over its WebSocket with the results of its tools alone', { timeout: CLIENT_MS }, async () => {
+      verifies('llm:real-clients');
+      verifies('llm:websocket-memory');
+      await using home = await openHome();
+      const { provider, gateway } = plain().stage;
+      const before = provider.requests.length;
+      const closed = gateway.log.filter(isClosing).length;
+      const turn = { ...plain(), prompt: QUESTION, usesMcp: true };
+      expect(await ask(home, turn, [`openai_base_url = "${gateway.url}/v1"`])).toBe(`It is ${SECRET}.`);
+      const asked = provider.requests.slice(before);
+      expect(asked.length).toBeGreaterThan(1);
+      for (const { bytes } of asked) expect(bytes.toString('utf8')).toContain(QUESTION);
+      await gateway.logged((line) => isClosing(line) && gateway.log.filter(isClosing).length > closed);
+      expect(gateway.log.filter(isClosing).at(-1)).toMatchObject({ requests: asked.length + 1 });
+      // What was said before is not sent again.
+      const sizes = gateway.log
+        .filter(({ message }) => message === 'call')
+        .filter(({ operation }) => operation === 'responses/generate')
+        .slice(-asked.length - 1)
+        .map(({ bytesIn }) => Number(bytesIn));
+      expect(sizes[0]).toBe(Math.max(...sizes));
     });
 
     it('uses a tool when it speaks the revision of MCP without sessions', {
@@ -96,6 +122,8 @@ await testClient({
     });
   },
 });
+
+const isClosing = ({ message }: LogLine): boolean => message === 'WebSocket closed';
 
 /** One turn with these lines in its configuration, tables last. */
 async function ask(home: ClientHome, turn: Turn, config: readonly string[]): Promise<string> {

@@ -1,4 +1,5 @@
 import { GATEWAY_PAINS } from './gateway-pains.ts';
+import { LLM_SOCKETS } from './llm-sockets.ts';
 import { MCP_RULES } from './mcp-rules.ts';
 
 /** One promise: where it comes from, and what it says in a sentence. */
@@ -348,31 +349,6 @@ export const REQUIREMENTS = {
     promise:
       'A request to a model may come in gzip, deflate, br or zstd; what is damaged, too large without its coding, or in another one is refused.',
   },
-  'llm:websocket': {
-    source: 'https://developers.openai.com/api/docs/guides/websocket-mode',
-    promise:
-      'Responses of every provider are served over a WebSocket as over POST: each response.create is judged, recorded and answered by itself, with one event a frame.',
-  },
-  'llm:websocket-memory': {
-    source: 'https://developers.openai.com/api/docs/guides/websocket-mode',
-    promise:
-      'previous_response_id names any answer of its connection, warm-ups and those that are not stored included, and any that is stored.',
-  },
-  'llm:websocket-lanes': {
-    source: 'https://developers.openai.com/api/docs/guides/websocket-mode',
-    promise:
-      'Requests of one stream_id run one after the other, those of others beside them; what runs, waits and is named on a connection is bounded.',
-  },
-  'llm:websocket-errors': {
-    source: 'https://developers.openai.com/api/docs/guides/websocket-mode',
-    promise:
-      'What is wrong before a WebSocket opens is an HTTP error; what is wrong with a frame or an answer is one error frame, and the connection goes on.',
-  },
-  'llm:websocket-ends': {
-    source: 'docs/guide/models.md',
-    promise:
-      'A WebSocket that closes ends its requests to providers; one that is idle, old, silent, too large in a frame, or of a key that does not count any more is closed, and one at a stop after its answers.',
-  },
   'llm:real-clients': {
     source: 'docs/guide/models.md',
     promise:
@@ -518,6 +494,7 @@ export const REQUIREMENTS = {
     promise: 'A child is ended with everything that it started, and inherits only the listed variables.',
   },
   'core:secrets': { source: 'SECURITY.md', promise: 'A secret is printed by nothing.' },
+  ...LLM_SOCKETS,
   ...MCP_RULES,
   ...GATEWAY_PAINS,
 } as const satisfies Record<string, Requirement>;
