@@ -32,9 +32,6 @@ export interface EdgeDeps {
   readonly newId: () => string;
   readonly clock: Clock;
   readonly log: Log;
-  /** Milliseconds: how long a WebSocket on which nothing is asked stays open, and how long any does. */
-  readonly socketIdleMs?: number;
-  readonly socketLifeMs?: number;
 }
 
 const HEADERS_MS = 15_000;
@@ -47,6 +44,7 @@ const TIMEOUTS_CHECK_MS = 5_000;
 const LAST_BYTES_MS = 250;
 /** How long requests that were given up at a stop have for their answers. */
 const GIVEN_UP_MS = 1_000;
+/** How long a WebSocket on which nothing is asked stays open. */
 const SOCKET_IDLE_MS = 15 * 60_000;
 /** As OpenAI's (OpenAI, "WebSocket mode", "Connection behavior and limits"). */
 const SOCKET_LIFE_MS = 60 * 60_000;
@@ -89,8 +87,8 @@ export class Edge implements AsyncDisposable {
     this.#sockets = new WebSockets({
       messageBytesMax: deps.bounds.bodyBytesMax,
       pingMs: deps.bounds.keepAliveMs,
-      idleMs: deps.socketIdleMs ?? SOCKET_IDLE_MS,
-      lifeMs: deps.socketLifeMs ?? SOCKET_LIFE_MS,
+      idleMs: SOCKET_IDLE_MS,
+      lifeMs: SOCKET_LIFE_MS,
       now: () => deps.clock.monotonicMs(),
       log: deps.log,
     });

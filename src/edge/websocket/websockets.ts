@@ -14,6 +14,8 @@ export interface WebSocketsDeps {
   /** Milliseconds without a request after which a connection is closed, and its longest life. */
   readonly idleMs: number;
   readonly lifeMs: number;
+  /** How often it is looked for connections that are idle or old; a second without it. */
+  readonly sweepMs?: number;
   /** Monotonic milliseconds. */
   readonly now: () => number;
   readonly log: Log;
@@ -21,7 +23,6 @@ export interface WebSocketsDeps {
 
 /** How long a client may take to answer the close frame. */
 const CLOSE_MS = 5_000;
-/** How often it is looked for connections that are idle or old. */
 const SWEEP_MS = 1_000;
 
 const STOPPING: Ending = {
@@ -57,7 +58,7 @@ export class WebSockets {
       setInterval(() => {
         for (const one of this.#open) one.ping();
       }, deps.pingMs).unref(),
-      setInterval(() => this.#sweep(), Math.min(SWEEP_MS, deps.idleMs / 2, deps.lifeMs / 2)).unref(),
+      setInterval(() => this.#sweep(), deps.sweepMs ?? SWEEP_MS).unref(),
     ];
   }
 
