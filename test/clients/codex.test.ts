@@ -47,20 +47,7 @@ await testClient({
   provider: 'messages',
   ask: async (turn) => {
     await using home = await openHome();
-    const { stage, headers } = turn;
-    return await ask(home, turn, [
-      'model_provider = "lanport"',
-      '[model_providers.lanport]',
-      'name = "Lanport"',
-      `base_url = "${stage.gateway.url}/v1"`,
-      'env_key = "LANPORT_KEY"',
-      'wire_api = "responses"',
-      'request_max_retries = 0',
-      'stream_max_retries = 0',
-      `http_headers = { ${Object.entries(headers)
-        .map(([name, value]) => `"${name}" = "${value}"`)
-        .join(', ')} }`,
-    ]);
+    return await ask(home, turn, ownProvider(turn));
   },
   more: (plain) => {
     it('makes its turn over a WebSocket with its built-in provider, after a warm-up', {
@@ -74,6 +61,24 @@ await testClient({
       expect(await ask(home, plain(), [`openai_base_url = "${gateway.url}/v1"`])).toBe(PLAIN);
       expect(provider.requests).toHaveLength(before + 1);
       expect(await gateway.logged(isClosing)).toMatchObject({ path: '/v1/responses', requests: 2 });
+    });
+
+    it('makes its turn over a WebSocket where its own provider is said to have them', {
+      timeout: CLIENT_MS,
+    }, async () => {
+      verifies('llm:real-clients');
+      verifies('llm:websocket');
+      const { gateway } = plain().stage;
+      const closed = gateway.log.filter(isClosing).length;
+      for (const [at, [headers, prompt, said]] of [
+        [{}, 'Say good morning.', PLAIN] as const,
+        [{ 'x-mcp-servers': 'db' }, QUESTION, `It is ${SECRET}.`] as const,
+      ].entries()) {
+        await using home = await openHome();
+        const turn = { ...plain(), headers, prompt };
+        expect(await ask(home, turn, ownProvider(turn, 'supports_websockets = true'))).toBe(said);
+        await gateway.logged((line) => isClosing(line) && gateway.log.filter(isClosing).length > closed + at);
+      }
     });
 
     it('asks again when a stream breaks', { timeout: CLIENT_MS }, async () => {
@@ -122,6 +127,23 @@ await testClient({
     });
   },
 });
+
+/** The configuration of a provider that is the gateway, with these further lines. */
+function ownProvider({ stage, headers }: Turn, ...more: readonly string[]): string[] {
+  const fields = Object.entries(headers).map(([name, value]) => `"${name}" = "${value}"`);
+  return [
+    'model_provider = "lanport"',
+    '[model_providers.lanport]',
+    'name = "Lanport"',
+    `base_url = "${stage.gateway.url}/v1"`,
+    'env_key = "LANPORT_KEY"',
+    'wire_api = "responses"',
+    'request_max_retries = 0',
+    'stream_max_retries = 0',
+    `http_headers = { ${fields.join(', ')} }`,
+    ...more,
+  ];
+}
 
 const isClosing = ({ message }: LogLine): boolean => message === 'WebSocket closed';
 

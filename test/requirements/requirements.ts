@@ -1,5 +1,5 @@
 import { GATEWAY_PAINS } from './gateway-pains.ts';
-import { LLM_SOCKETS } from './llm-sockets.ts';
+import { LLM_CLIENTS } from './llm-clients.ts';
 import { MCP_RULES } from './mcp-rules.ts';
 
 /** One promise: where it comes from, and what it says in a sentence. */
@@ -349,11 +349,6 @@ export const REQUIREMENTS = {
     promise:
       'A request to a model may come in gzip, deflate, br or zstd; what is damaged, too large without its coding, or in another one is refused.',
   },
-  'llm:real-clients': {
-    source: 'docs/guide/models.md',
-    promise:
-      'Claude Code, Codex CLI, Gemini CLI, the OpenAI Agents SDK and the Vercel AI SDK complete plain turns and turns with tools, their own and the gateway’s.',
-  },
   'llm:tools': {
     source: 'https://platform.openai.com/docs/guides/tools-connectors-mcp',
     promise:
@@ -494,7 +489,7 @@ export const REQUIREMENTS = {
     promise: 'A child is ended with everything that it started, and inherits only the listed variables.',
   },
   'core:secrets': { source: 'SECURITY.md', promise: 'A secret is printed by nothing.' },
-  ...LLM_SOCKETS,
+  ...LLM_CLIENTS,
   ...MCP_RULES,
   ...GATEWAY_PAINS,
 } as const satisfies Record<string, Requirement>;
