@@ -314,6 +314,8 @@ it('tells of an error event that nothing follows in a frame with a status', asyn
 /** What the sockets and buffers between the provider and a client that reads nothing may hold. */
 const HELD_BYTES_MAX = 24 * 1024 * 1024;
 const STREAM_BYTES = 64 * 1024 * 1024;
+/** Small ones, whose answers are larger by far than what sockets hold. */
+const FRAMES = 100_000;
 const LONG: Partial<Record<string, (content: string) => string>> = {
   chat: (content) => content.replace('Hello', 'x'.repeat(64 * 1024)),
   responses: (content) =>
@@ -358,6 +360,25 @@ it.each(['chat', 'responses'])(
   },
   60_000,
 );
+
+it('a client that asks and does not read is not heard before it reads', async () => {
+  verifies('llm:websocket-ends');
+  await using patient = await startGateway({ config: config({ limits: { keep_alive_ms: 60_000 } }) });
+  await using client = await SocketClient.open(patient.url);
+  client.socket.pause();
+  for (let at = 0; at < FRAMES; at++) client.socket.send('{"type":"x"}');
+  const heard = (): number => patient.log.filter(({ message }) => message === 'refused').length;
+  let before = -1;
+  for (let calm = 0; calm < 5; calm = heard() === before ? calm + 1 : 0) {
+    before = heard();
+    for (let at = 0; at < 20; at++) await http(`${patient.url}/health/liveliness`);
+  }
+  expect(before).toBeGreaterThan(0);
+  expect(before).toBeLessThan(FRAMES / 2);
+  client.socket.resume();
+  await client.frames.at(FRAMES - 1);
+  expect(client.frames.all.every(({ error }) => error?.code === 'unknown_event_type')).toBe(true);
+}, 60_000);
 
 describe('a gateway', () => {
   it('that stops lets answers end, refuses what waits, and closes', async () => {

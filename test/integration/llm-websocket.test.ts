@@ -203,6 +203,18 @@ describe.each(UPSTREAMS.map((upstream) => [upstream.name, upstream] as const))(
   },
 );
 
+it('leaves it to a provider of Responses to know what it has stored', async () => {
+  verifies('llm:websocket-memory');
+  const upstream = UPSTREAMS.find(({ name }) => name === 'Responses')!;
+  provider.answer(replay(upstream.first, true), replay(upstream.last, true));
+  await using client = await SocketClient.open(gateway.url);
+  const first = await client.turn({ model: nameOf('Responses'), input: [ASKED] });
+  const { id } = first.response!;
+  const input = resultsOf(upstream.callIds);
+  await client.turn({ model: nameOf('Responses'), input, previous_response_id: id });
+  expect(provider.requests.at(-1)!.body).toMatchObject({ input, previous_response_id: id });
+});
+
 describe('a WebSocket over a model that the gateway answers for', () => {
   it('refers to answers of other connections and of POST, and they to its own', async () => {
     verifies('llm:websocket-memory');

@@ -18,6 +18,8 @@ export class OpenSocket implements MessageSocket {
   readonly #session: SocketSession;
   #heardMs: number;
   #silentPings = 0;
+  /** Bytes that had gone out at the last ping. */
+  #goneOut = 0;
 
   constructor(
     upgrade: Exchange,
@@ -37,12 +39,14 @@ export class OpenSocket implements MessageSocket {
       this.#heardMs = now();
       this.#silentPings = 0;
       this.#session.onMessage(data as Buffer, isBinary);
+      this.#holdBack();
     });
     websocket.on('pong', () => {
       this.#silentPings = 0;
     });
     websocket.on('ping', () => {
       this.#silentPings = 0;
+      this.#holdBack();
     });
     websocket.once('close', () => this.#session.onGone());
   }
@@ -78,6 +82,10 @@ export class OpenSocket implements MessageSocket {
 
   /** Asks for a sign of life; who gave none for long is cut off. */
   ping(): void {
+    const { bytesWritten, writableLength } = this.#socket;
+    // Who reads slowly hears of pings late; that it reads is a sign of life, too.
+    if (writableLength > 0 && bytesWritten - writableLength > this.#goneOut) this.#silentPings = 0;
+    this.#goneOut = bytesWritten - writableLength;
     if (this.#silentPings++ >= SILENT_PINGS_MAX) this.terminate();
     else if (this.#websocket.readyState === this.#websocket.OPEN)
       this.#websocket.ping(undefined, undefined, ignore);
@@ -85,6 +93,13 @@ export class OpenSocket implements MessageSocket {
 
   terminate(): void {
     this.#websocket.terminate();
+  }
+
+  /** Who says more than it reads answers of is not heard before it has read. */
+  #holdBack(): void {
+    if (this.#websocket.isPaused || this.#socket.writableLength < BUFFERED_BYTES_MAX) return;
+    this.#websocket.pause();
+    this.onDrain(() => this.#websocket.resume());
   }
 }
 
