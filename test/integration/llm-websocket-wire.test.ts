@@ -1,4 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { gate } from '../support/edge-server.ts';
@@ -56,6 +57,7 @@ afterAll(async () => {
   await provider?.[Symbol.asyncDispose]();
 });
 
+const TYPES = 'response.create';
 const HELLO = { model: 'mock', input: 'Hello', store: false };
 const whole = ({ stream }: Dialect): ProviderReply => ({
   headers: EVENTS,
@@ -114,7 +116,37 @@ describe('a request for a WebSocket', () => {
   });
 });
 
-const TYPES = 'response.create';
+it('a WebSocket may be opened behind another request on its connection, and asked at once', async () => {
+  verifies('llm:websocket', 'edge:both-ways');
+  const { hostname, port } = new URL(gateway.url);
+  const socket = connect(Number(port), hostname);
+  let text = '';
+  const ended = new Promise<void>((resolve, reject) => {
+    socket.on('error', reject);
+    socket.on('data', (chunk: Buffer) => {
+      text += chunk.toString('latin1');
+      if (text.includes('"type":"response.completed"')) resolve();
+    });
+  });
+  const common = `Host: ${hostname}\r\nAuthorization: Bearer ${MASTER_KEY}\r\n`;
+  const body = JSON.stringify({ model: 'mock', input: 'Hi', mock_response: 'posted' });
+  const frame = JSON.stringify({ type: TYPES, ...HELLO });
+  const masked = Buffer.concat([Buffer.from([0x81, 0x80 | frame.length, 0, 0, 0, 0]), Buffer.from(frame)]);
+  socket.write(
+    Buffer.concat([
+      Buffer.from(
+        `POST /v1/responses HTTP/1.1\r\n${common}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      ),
+      Buffer.from(
+        `GET /v1/responses HTTP/1.1\r\n${common}Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${Buffer.alloc(16).toString('base64')}\r\n\r\n`,
+      ),
+      masked,
+    ]),
+  );
+  await ended;
+  expect(text).toMatch(/^HTTP\/1\.1 200 OK[^]*posted[^]*HTTP\/1\.1 101 [^]*x-request-id: [0-9a-f-]{36}\r\n/);
+  socket.destroy();
+});
 
 describe('a WebSocket', () => {
   it.each<[string, string | Buffer, RegExp, string | null]>([

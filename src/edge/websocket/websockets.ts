@@ -40,6 +40,8 @@ export class WebSockets {
   readonly #open = new Set<OpenSocket>();
   readonly #timers: readonly NodeJS.Timeout[];
   readonly #old: Ending;
+  /** Of the requests whose handshake is under way. */
+  readonly #ids = new WeakMap<IncomingMessage, string>();
   #onEmpty: (() => void) | undefined;
 
   constructor(deps: WebSocketsDeps) {
@@ -53,6 +55,9 @@ export class WebSockets {
       closeTimeout: CLOSE_MS,
     };
     this.#server = new WebSocketServer(options);
+    this.#server.on('headers', (lines, request) => {
+      lines.push(`x-request-id: ${this.#ids.get(request) ?? ''}`);
+    });
     this.#old = tooOld(deps.lifeMs);
     this.#timers = [
       setInterval(() => {
@@ -74,6 +79,7 @@ export class WebSockets {
     upgrade: Exchange,
     begin: (socket: MessageSocket) => SocketSession,
   ): void {
+    this.#ids.set(request, upgrade.requestId);
     this.#server.handleUpgrade(request, socket, head, (websocket) => {
       const one = new OpenSocket(upgrade, socket, websocket, begin, this.#deps.now);
       this.#open.add(one);

@@ -57,10 +57,15 @@ test('one connection remembers so many answers, and so many bytes', () => {
   verifies('llm:websocket-memory');
   const memory = new ConnectionMemories().open();
   for (let at = 0; at < 40; at++) memory.remember(`r${at}`, undefined, [list({ at })]);
+  expect(memory.recall('r8')).toHaveLength(1);
+  memory.remember('one more', undefined, [list({})]);
+  expect(memory.recall('r9')).toBeUndefined();
+  expect(memory.recall('r8')).toHaveLength(1);
+  memory.remember('r40', undefined, [list({})]);
   const known = Array.from({ length: 40 }, (_, at) => at).filter(
     (at) => memory.recall(`r${at}`) !== undefined,
   );
-  expect(known).toEqual(Array.from({ length: 32 }, (_, at) => at + 8));
+  expect(known).toEqual([8, ...Array.from({ length: 29 }, (_, at) => at + 11)]);
   const big = Buffer.from(`["${'x'.repeat(20 * 1024 * 1024)}"]`);
   memory.remember('big 1', undefined, [big]);
   memory.remember('big 2', undefined, [big]);

@@ -54,6 +54,8 @@ export class ConnectionMemories {
     if (kept === undefined) return undefined;
     this.#all.delete(key);
     this.#all.set(key, kept);
+    kept.owner.forget(key);
+    kept.owner.count(key, kept.bytes);
     return kept;
   }
 
