@@ -1,12 +1,7 @@
 import type { Requirement } from './requirements.ts';
 
-/** What clients of models are promised as programs: those that people use, and those on a WebSocket. */
-export const LLM_CLIENTS = {
-  'llm:real-clients': {
-    source: 'docs/guide/models.md',
-    promise:
-      'Claude Code, Codex CLI, Gemini CLI, the OpenAI Agents SDK and the Vercel AI SDK complete plain turns and turns with tools, their own and the gateway’s.',
-  },
+/** What is promised of `WS /v1/responses`. */
+export const LLM_SOCKETS = {
   'llm:websocket': {
     source: 'https://developers.openai.com/api/docs/guides/websocket-mode',
     promise:
