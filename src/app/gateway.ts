@@ -174,6 +174,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     responses: opened.store.responses,
     log,
     clock,
+    newId,
     mcpDeps,
   });
   const edge = new Edge({
@@ -224,6 +225,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
       status: (exchange) => sendStatusPage(exchange, VERSION),
       ...models.handlers,
     },
+    openSocket: models.openSocket,
   });
   scope.add('listener', () => edge[Symbol.asyncDispose]());
   const stopFollowing = live.followKeys({ mcp, edge, log });

@@ -55,6 +55,7 @@ export const ERRORS = {
   'request-invalid': row(400, 1413, false, 'caller', 'The request cannot be understood: {reason}.'),
   'model-unknown': row(404, 1421, false, 'caller', 'There is no model "{model}" for this key. GET /v1/models lists those that it may use.'),
   'route-unknown': row(404, 1414, false, 'caller', 'Nothing is served at {path}. MCP is at /mcp.'),
+  'websocket-elsewhere': row(426, 1422, false, 'caller', 'There is no WebSocket at {path}: only /v1/responses is served over one. Send the request over plain HTTP.'),
   'method-not-allowed': row(405, 1415, false, 'caller', '{method} is not allowed at {path}.'),
   'body-too-large': row(413, 1416, false, 'caller', 'The body is larger than {max} bytes (limits.body_bytes_max).'),
   'body-type': row(415, 1417, false, 'caller', 'The body must be application/json, not "{type}".'),

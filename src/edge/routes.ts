@@ -74,6 +74,11 @@ const FIXED: ReadonlyMap<string, Route> = new Map<string, Route>([
   ['/', { kind: 'status' }],
 ]);
 
+/** Whether a route is served over a WebSocket, too. */
+export function takesSocket(route: Route): boolean {
+  return route.kind === 'llm' && route.format === 'responses' && route.operation === 'generate';
+}
+
 /** Finds the route of a path; a trailing slash makes no difference, and nothing is ever redirected. */
 export function routeOf(path: string): Route {
   const trimmed = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;

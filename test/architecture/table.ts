@@ -65,6 +65,12 @@ export const PACKAGES: readonly {
     reason: 'the hot path has no HTTP framework',
   },
   {
+    names: ['ws'],
+    folders: ['edge'],
+    reason:
+      'WebSockets are taken in edge/, where bounds, guards and the stop are; outbound ones would belong to net/',
+  },
+  {
     names: ['commander'],
     folders: ['cli', 'config', 'main'],
     reason: 'only the command line parses arguments',

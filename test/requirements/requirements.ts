@@ -1,5 +1,6 @@
 import { GATEWAY_PAINS } from './gateway-pains.ts';
 import { LLM_PROMISES } from './llm-promises.ts';
+import { LLM_SOCKETS } from './llm-sockets.ts';
 import { MCP_RULES } from './mcp-rules.ts';
 import { KEY_PROMISES } from './key-promises.ts';
 import { STORE_PROMISES } from './store-promises.ts';
@@ -363,6 +364,7 @@ export const REQUIREMENTS = {
   },
   'core:secrets': { source: 'SECURITY.md', promise: 'A secret is printed by nothing.' },
   ...LLM_PROMISES,
+  ...LLM_SOCKETS,
   ...STORE_PROMISES,
   ...KEY_PROMISES,
   ...MCP_RULES,
