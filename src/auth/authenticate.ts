@@ -24,7 +24,7 @@ export interface Principal {
   readonly grants: Grants | undefined;
   /** Of a virtual key: what it, its user and its team may use up. Empty for principals without limits. */
   readonly allowances: readonly Allowance[];
-  /** Of a virtual key: class of litellm_settings.priority_reservation. */
+  /** Class of litellm_settings.priority_reservation. */
   readonly priority?: string | undefined;
   readonly tags?: readonly string[];
   /** LiteLLM's `user_role` of its user. */
@@ -178,7 +178,8 @@ function know(entry: RingEntry): Known {
 /** What a key, its user and its team may use up; the key's own comes first. */
 function allowancesOf({ key, user, team }: VirtualEntry): Allowance[] {
   const { limits, spendBase } = key;
-  const allowances: Allowance[] = [{ scope: 'key', id: key.id, limits, ...(spendBase && { spendBase }) }];
+  const { id, source } = key;
+  const allowances: Allowance[] = [{ scope: 'key', id, limits, source, ...(spendBase && { spendBase }) }];
   for (const [scope, account] of [
     ['user', user],
     ['team', team],
@@ -188,6 +189,7 @@ function allowancesOf({ key, user, team }: VirtualEntry): Allowance[] {
         scope,
         id: account.id,
         limits: account.limits,
+        source: `${scope}s.${account.id}`,
         ...(account.spendBase && { spendBase: account.spendBase }),
       });
   return allowances;

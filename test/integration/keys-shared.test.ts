@@ -79,7 +79,7 @@ const status = async (gateway: TestGateway, key: string): Promise<number> =>
   (await ask(gateway, key, 'tools/list')).status;
 
 /** The servers whose tools a key may use. */
-async function servers(gateway: TestGateway, key: string): Promise<string[]> {
+async function usable(gateway: TestGateway, key: string): Promise<string[]> {
   const answer = await http(`${gateway.url}/v1/mcp/tools`, { headers: { authorization: `Bearer ${key}` } });
   if (answer.status !== 200) return [`HTTP ${answer.status}`];
   return [...new Set(answer.json<{ tools: { server: string }[] }>().tools.map(({ server }) => server))];
@@ -123,7 +123,7 @@ describe('two gateways on one database', () => {
     verifies('keys:everywhere');
     const { key, record } = await directory.createKey({ alias: 'shared', mcp: mcp('one') }, BY);
     const value = key.reveal();
-    await everywhere((gateway) => servers(gateway, value), ['one']);
+    await everywhere((gateway) => usable(gateway, value), ['one']);
     const open = await Promise.all(gateways.map((gateway) => listen(gateway, value)));
     await directory.setBlocked(record.id, true, BY);
     await Promise.all(open.map((stream) => stream.ended));
@@ -139,20 +139,21 @@ describe('two gateways on one database', () => {
 
   it('tell open streams that a key may see more now', async () => {
     const { key, record } = await directory.createKey({ mcp: mcp('one') }, BY);
-    await everywhere((gateway) => servers(gateway, key.reveal()), ['one']);
+    await everywhere((gateway) => usable(gateway, key.reveal()), ['one']);
     const stream = await listen(gateways[1]!, key.reveal());
     await directory.updateKey(record.id, { mcp: mcp('one', 'two') }, BY);
     await stream.saw('notifications/tools/list_changed');
-    expect(await servers(gateways[1]!, key.reveal())).toEqual(['one', 'two']);
+    expect(await usable(gateways[1]!, key.reveal())).toEqual(['one', 'two']);
   });
 
   it('end the streams of a key when it expires', async () => {
     const { key, record } = await directory.createKey({ mcp: mcp('one') }, BY);
-    await everywhere((gateway) => servers(gateway, key.reveal()), ['one']);
+    await everywhere((gateway) => usable(gateway, key.reveal()), ['one']);
     const open = await Promise.all(gateways.map((gateway) => listen(gateway, key.reveal())));
     await directory.updateKey(record.id, { expires: Date.now() + 1_000 }, BY);
     await Promise.all(open.map((stream) => stream.ended));
-    await everywhere((gateway) => status(gateway, key.reveal()), 401);
+    for (const gateway of gateways)
+      expect((await ask(gateway, key.reveal(), 'tools/list')).text).toContain('expired');
   });
 
   it('serve what key and team share, in lists and in calls, keys of the configuration too', async () => {
@@ -160,7 +161,7 @@ describe('two gateways on one database', () => {
     await directory.createTeam({ id: 'core', models: ['small'], mcp: mcp('two') }, BY);
     const { key } = await directory.createKey({ team: 'core', models: ['*'], mcp: mcp('one', 'two') }, BY);
     const value = key.reveal();
-    await everywhere((gateway) => servers(gateway, value), ['two']);
+    await everywhere((gateway) => usable(gateway, value), ['two']);
     for (const gateway of gateways) {
       expect(await models(gateway, value)).toEqual(['small']);
       expect(await chat(gateway, value, 'small')).toBe(200);
@@ -177,7 +178,7 @@ describe('two gateways on one database', () => {
 
   it('hear of what was changed while they were cut off', async () => {
     const { key, record } = await directory.createKey({ mcp: mcp('one') }, BY);
-    await everywhere((gateway) => servers(gateway, key.reveal()), ['one']);
+    await everywhere((gateway) => usable(gateway, key.reveal()), ['one']);
     await postgres.query(
       url,
       `ALTER TABLE keys DISABLE TRIGGER USER; UPDATE keys SET record = record || '{"blocked": true}' WHERE id = '${record.id}';
@@ -194,10 +195,10 @@ describe('two gateways on one database', () => {
   it('keep no value of a key in the database, in no table', async () => {
     const { key } = await directory.createKey({ alias: 'hidden', mcp: mcp('one') }, BY);
     const value = key.reveal();
-    await everywhere((gateway) => servers(gateway, value), ['one']);
+    await everywhere((gateway) => usable(gateway, value), ['one']);
     const renewed = await directory.regenerateKey('hidden', { graceMs: 60_000 }, BY);
-    await everywhere((gateway) => servers(gateway, renewed.key.reveal()), ['one']);
-    await everywhere((gateway) => servers(gateway, value), ['one']);
+    await everywhere((gateway) => usable(gateway, renewed.key.reveal()), ['one']);
+    await everywhere((gateway) => usable(gateway, value), ['one']);
     const tables = await postgres.query(
       url,
       `SELECT table_name::text AS name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'`,
