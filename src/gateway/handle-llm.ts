@@ -168,6 +168,7 @@ function finish(
     cost: outcome.cost === undefined ? undefined : dollars(outcome.cost),
     deployment: outcome.deployment?.id,
     attempts: outcome.attempts,
+    tokensEstimated: outcome.isEstimated ? true : undefined,
   });
   deps.log.info('call', {
     call: id,

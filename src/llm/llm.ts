@@ -126,8 +126,7 @@ export class Llm {
         !isArray(call) &&
         formatFor(deployment, call.route.format) === call.route.format;
       if (!isForwarded) return translate(deployment, refused);
-      const failure = await forward(call, deployment, out, outcome, deps, refused);
-      return { failure, broken: outcome.failure, usage: outcome.usage };
+      return forward(call, deployment, out, outcome, deps, refused);
     });
   }
 
@@ -186,7 +185,6 @@ export class Llm {
         deps,
       );
       const { usage } = result;
-      outcome.usage = usage;
       if (result.kind === 'done') {
         outcome.stop = result.stop;
         answer.end();
@@ -276,7 +274,6 @@ export class Llm {
           answer.begin(head);
         },
       });
-      outcome.usage = result.usage;
       if (result.kind === 'done') answer.end();
       else if (answer.hasBegun && !out.isGone) {
         outcome.failure = result.failure;
@@ -309,7 +306,7 @@ export class Llm {
       });
     } catch (error) {
       if (!(error instanceof LlmFailure)) throw error;
-      return { kind: 'failed', failure: error, usage: undefined };
+      return { kind: 'failed', failure: error, usage: result?.usage };
     }
     return result!;
   }

@@ -4,6 +4,7 @@ import type { JsonObject, Part, ToolResultPart } from '../conversation/parts.ts'
 import type { ModelRequest, ToolChoice } from '../conversation/request.ts';
 import type { ToolHost, ToolOutcome } from '../llm-ports.ts';
 import type { TurnResult, TurnTaker } from '../turn/turn.ts';
+import { sumOf } from '../usage/spent.ts';
 import { type Consent, type Offer, takeConsents, type ToolPlan } from './plan.ts';
 import { litellmItems } from './litellm-items.ts';
 import { type OwnCall, type PartNumbers, TurnView } from './turn-view.ts';
@@ -204,20 +205,7 @@ class Loop {
 
   #count(usage: Usage | undefined): void {
     if (usage === undefined) return;
-    const sum = this.#usage;
-    this.#usage =
-      sum === undefined
-        ? usage
-        : {
-            input: sum.input + usage.input,
-            output: sum.output + usage.output,
-            cacheRead: sum.cacheRead + usage.cacheRead,
-            cacheWrite: sum.cacheWrite + usage.cacheWrite,
-            cacheWrite1h: sum.cacheWrite1h + usage.cacheWrite1h,
-            reasoning: sum.reasoning + usage.reasoning,
-            audioInput: sum.audioInput + usage.audioInput,
-            audioOutput: sum.audioOutput + usage.audioOutput,
-          };
+    this.#usage = sumOf(this.#usage, usage);
   }
 }
 

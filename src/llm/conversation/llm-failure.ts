@@ -61,7 +61,10 @@ export function invalid(message: string, param?: string): LlmFailure {
   return new LlmFailure('invalid', message, { status: 400, param });
 }
 
+/** The code of a request whose client went away. */
+export const CLIENT_GONE = 'client_gone';
+
 /** For the ledger: nobody is there to be told. */
 export function clientGone(): LlmFailure {
-  return new LlmFailure('internal', 'The client went away.', { status: 499, code: 'client_gone' });
+  return new LlmFailure('internal', 'The client went away.', { status: 499, code: CLIENT_GONE });
 }

@@ -42,8 +42,7 @@ async function mock(
     call.route.format === 'gemini'
       ? mockGeminiEmbeddings(body, call.route.operation === 'embed-batch')
       : mockEmbeddings(body, call.model);
-  outcome.usage = used(answer.tokens);
-  charge(outcome, call, deployment, outcome.usage, 0, deps.prices);
+  charge(outcome, call, deployment, { usage: used(answer.tokens), isEstimated: true }, 0, deps.prices);
   const headers = answerHeaders(undefined, {
     call,
     deployment,

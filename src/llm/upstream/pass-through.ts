@@ -40,9 +40,9 @@ export async function passThrough(
   );
   if (answer instanceof LlmFailure) return answer;
   const nowMs = deps.clock.monotonicMs();
-  outcome.usage = usageOf(answer.body);
+  const usage = usageOf(answer.body);
   outcome.firstContentMs = nowMs;
-  charge(outcome, call, deployment, outcome.usage, answer.ms, deps.prices);
+  charge(outcome, call, deployment, usage && { usage, isEstimated: false }, answer.ms, deps.prices);
   const headers = answerHeaders(answer.head, { call, deployment, outcome, id: deps.id, nowMs });
   out.send(200, { 'content-type': 'application/json', ...headers }, answer.body);
   return undefined;
