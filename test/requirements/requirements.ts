@@ -410,6 +410,21 @@ export const REQUIREMENTS = {
     promise:
       'What a request to a model cost is in the ledger and, for whole answers, in x-litellm-response-cost: exact, with the price of each kind of token.',
   },
+  'llm:usage-broken': {
+    source: 'docs/guide/model-lists-and-costs.md',
+    promise:
+      'What an answer used that broke off, or whose client left, is billed: as its provider told it, and by an estimate that the ledger marks where it did not.',
+  },
+  'llm:usage-untold': {
+    source: 'docs/guide/model-lists-and-costs.md',
+    promise:
+      'Answers of providers that never tell their usage are billed by an estimate, which the ledger marks.',
+  },
+  'llm:usage-tier': {
+    source: 'docs/guide/model-lists-and-costs.md',
+    promise:
+      'The service tier that answered sets the price and, where the answer names none, the one that was asked for.',
+  },
   'llm:own-prices': {
     source: 'docs/guide/model-lists-and-costs.md',
     promise: 'Prices of an entry of model_list, and its base_model, take the place of the bundled ones.',
