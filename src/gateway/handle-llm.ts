@@ -180,6 +180,7 @@ function finish(
     totalMs: Math.round(totalMs),
     tokensIn: usage?.input,
     tokensOut: usage?.output,
+    tokensEstimated: outcome.isEstimated ? true : undefined,
     attempts: outcome.attempts,
     cost: outcome.cost === undefined ? undefined : dollars(outcome.cost),
   });

@@ -216,7 +216,7 @@ test('turns with tools on the way are billed together, the one that broke off in
     index: 0,
     id: 'call_1',
     type: 'function',
-    function: { name: 'tools-echo', arguments: '{}' },
+    function: { name: 'echo', arguments: '{}' },
   };
   const turn = events(
     chunk({ choices: [{ index: 0, delta: { tool_calls: [call] }, finish_reason: null }] }),
