@@ -12,7 +12,7 @@ import { verifies } from '../support/verifies.ts';
 
 interface Entry {
   readonly id: string;
-  readonly kind: string;
+  readonly kind?: string;
   readonly status?: string;
   readonly promptTokens?: number;
   readonly completionTokens?: number;

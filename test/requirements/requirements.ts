@@ -425,6 +425,11 @@ export const REQUIREMENTS = {
     promise:
       'The service tier that answered sets the price and, where the answer names none, the one that was asked for.',
   },
+  'llm:long-numbers': {
+    source: 'docs/guide/models.md',
+    promise:
+      'Numbers in inputs of tools and in schemas stay what they are between formats, however long they are.',
+  },
   'llm:own-prices': {
     source: 'docs/guide/model-lists-and-costs.md',
     promise: 'Prices of an entry of model_list, and its base_model, take the place of the bundled ones.',
