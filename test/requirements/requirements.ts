@@ -1,5 +1,6 @@
 import { GATEWAY_PAINS } from './gateway-pains.ts';
 import { MCP_RULES } from './mcp-rules.ts';
+import { MODEL_RULES } from './model-rules.ts';
 
 /** One promise: where it comes from, and what it says in a sentence. */
 export interface Requirement {
@@ -410,26 +411,6 @@ export const REQUIREMENTS = {
     promise:
       'What a request to a model cost is in the ledger and, for whole answers, in x-litellm-response-cost: exact, with the price of each kind of token.',
   },
-  'llm:usage-broken': {
-    source: 'docs/guide/model-lists-and-costs.md',
-    promise:
-      'What an answer used that broke off, or whose client left, is billed: as its provider told it, and by an estimate that the ledger marks where it did not.',
-  },
-  'llm:usage-untold': {
-    source: 'docs/guide/model-lists-and-costs.md',
-    promise:
-      'Answers of providers that never tell their usage are billed by an estimate, which the ledger marks.',
-  },
-  'llm:usage-tier': {
-    source: 'docs/guide/model-lists-and-costs.md',
-    promise:
-      'The service tier that answered sets the price and, where the answer names none, the one that was asked for.',
-  },
-  'llm:long-numbers': {
-    source: 'docs/guide/models.md',
-    promise:
-      'Numbers in inputs of tools and in schemas stay what they are between formats, however long they are.',
-  },
   'llm:own-prices': {
     source: 'docs/guide/model-lists-and-costs.md',
     promise: 'Prices of an entry of model_list, and its base_model, take the place of the bundled ones.',
@@ -514,6 +495,7 @@ export const REQUIREMENTS = {
   },
   'core:secrets': { source: 'SECURITY.md', promise: 'A secret is printed by nothing.' },
   ...MCP_RULES,
+  ...MODEL_RULES,
   ...GATEWAY_PAINS,
 } as const satisfies Record<string, Requirement>;
 
