@@ -11,6 +11,7 @@ import type { Secret } from '../core/secret.ts';
 import { Edge } from '../edge/server.ts';
 import { handleAdmin } from '../gateway/handle-admin.ts';
 import { handleMcp } from '../gateway/handle-mcp.ts';
+import { createJournal } from '../gateway/journal.ts';
 import type { HandleMcpDeps } from '../gateway/mcp-deps.ts';
 import { SseSessions } from '../gateway/handle-sse.ts';
 import { handleHealth } from '../gateway/health.ts';
@@ -105,6 +106,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     },
   });
   scope.add('ledger', () => ledger[Symbol.asyncDispose]());
+  const journal = createJournal({ ledger, log });
 
   const http = new HttpClient();
   scope.add('outbound connections', () => http[Symbol.asyncDispose]());
@@ -145,7 +147,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
         deps: {
           mcp,
           policy,
-          ledger,
+          journal,
           log,
           clock,
           newId,
@@ -163,7 +165,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   const models = new ModelSurface(config, {
     live,
     http,
-    ledger,
+    journal,
     responses: opened.store.responses,
     log,
     clock,

@@ -6,9 +6,9 @@ import type { Exchange } from '../gateway/exchange.ts';
 import { handleLlm, type HandleLlmDeps } from '../gateway/handle-llm.ts';
 import type { HandleMcpDeps } from '../gateway/mcp-deps.ts';
 import { createToolHost } from '../gateway/tool-host.ts';
+import type { Journal } from '../gateway/journal.ts';
 import { handleModels } from '../gateway/handle-models.ts';
 import { handleResponse } from '../gateway/handle-response.ts';
-import type { Ledger } from '../ledger/ledger-ports.ts';
 import { Llm } from '../llm/llm.ts';
 import { type EntryTool, ResponseState } from '../llm/llm-wire.ts';
 import type { ResponseTable } from '../store/store-ports.ts';
@@ -20,7 +20,7 @@ import type { LiveConfig } from './live-config.ts';
 export interface ModelSurfaceDeps {
   readonly live: LiveConfig;
   readonly http: HttpClient;
-  readonly ledger: Ledger;
+  readonly journal: Journal;
   readonly responses: ResponseTable;
   readonly log: Log;
   readonly clock: Clock;
@@ -75,12 +75,12 @@ export class ModelSurface {
   }
 
   #llmDeps(): HandleLlmDeps {
-    const { live, ledger, log, clock } = this.#deps;
+    const { live, journal, log, clock } = this.#deps;
     const { access } = live;
     const { llm, known } = this.#models;
     return {
       llm,
-      ledger,
+      journal,
       log,
       clock,
       bodyBytesMax: live.bounds.bodyBytesMax,

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
+import type { Allowance } from '../keys/keys-config.ts';
 import type { KeyRing, KnownKey, RingEntry } from '../keys/key-ring.ts';
 import { type AddressTest, addressList, forwardedAddress, isLoopback, plainAddress } from './addresses.ts';
 import { createKeyReader } from './presented-key.ts';
@@ -18,6 +19,8 @@ export interface Principal {
   readonly scopeKey: string;
   /** What a virtual key was given; `undefined` for principals that may use everything. */
   readonly grants: Grants | undefined;
+  /** Of a virtual key: what it, its user and its team may use up. Empty for principals without limits. */
+  readonly allowances: readonly Allowance[];
 }
 
 /** The rights of a virtual key, as they were written. */
@@ -146,6 +149,7 @@ function know(entry: RingEntry): Known {
     team: key.team,
     scopeKey: `${id}.${rights}`,
     grants,
+    allowances: Object.freeze([{ scope: 'key', id, limits: key.limits } as const]),
   });
   return { principal, key, allows: key.allowedIps.length === 0 ? undefined : addressList(key.allowedIps) };
 }
@@ -159,6 +163,7 @@ function everything(kind: 'master' | 'anonymous'): Principal {
     team: undefined,
     scopeKey: kind,
     grants: undefined,
+    allowances: [],
   });
 }
 

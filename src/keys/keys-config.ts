@@ -47,6 +47,17 @@ export interface KeyLimits {
   readonly parallelRequests: number | undefined;
 }
 
+/**
+ * What one account may use up: an own one of a key, or one that it shares with others (its user's, its team's). Everything that a key is used for counts
+ * on each of them.
+ */
+export interface Allowance {
+  readonly scope: 'key' | 'user' | 'team';
+  /** Stable over restarts and unlike that of any other account of the scope. Of a key: as `Principal.id`. */
+  readonly id: string;
+  readonly limits: KeyLimits;
+}
+
 export interface KeysConfig {
   readonly masterKey: Secret | undefined;
   readonly keys: readonly KeyConfig[];
