@@ -54,4 +54,8 @@ export const MODEL_RULES = {
     source: 'docs/guide/model-lists-and-costs.md',
     promise: 'POST /v1/embeddings is answered by Gemini models, too.',
   },
+  'llm:addresses': {
+    source: 'docs/guide/models.md',
+    promise: 'No answer tells a client where a provider is; the log tells the operator.',
+  },
 } as const;
