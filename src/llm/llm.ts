@@ -1,3 +1,4 @@
+import type { Bounds } from '../core/bounds.ts';
 import type { Clock } from '../core/clock.ts';
 import type { HttpClient } from '../net/http-client.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -35,7 +36,10 @@ export interface LlmDeps {
   readonly clock: Clock;
   /** A number from 0 to 1. */
   readonly random: () => number;
-  readonly bounds: { readonly keepAliveMs: number; readonly upstreamResponseBytesMax: number };
+  readonly bounds: Pick<
+    Bounds,
+    'keepAliveMs' | 'upstreamResponseBytesMax' | 'maxToolRounds' | 'toolCallMs' | 'toolResultCharactersMax'
+  >;
   readonly state: ResponseState;
 }
 
@@ -51,8 +55,6 @@ export interface LlmContext {
   /** Whether who asks may use a model, for those that the request names as stand-ins. */
   readonly mayUse: (model: string) => boolean;
 }
-
-const TOOL_BOUNDS = { roundsMax: 10, callMs: 120_000, resultCharactersMax: 200_000 } as const;
 
 /** One request and its way. */
 interface RoutedCall {
@@ -261,7 +263,7 @@ export class Llm {
       const result = await runLoop({
         plan,
         host: timedHost(host, outcome.upstream, () => deps.clock.monotonicMs()),
-        bounds: TOOL_BOUNDS,
+        bounds: this.#deps.bounds,
         signal: gone.signal,
         newId: facts.newId,
         endsAsLitellm: plan.isLitellm && call.route.format === 'responses' && !call.isStream,

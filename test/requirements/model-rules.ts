@@ -58,4 +58,9 @@ export const MODEL_RULES = {
     source: 'docs/guide/models.md',
     promise: 'No answer tells a client where a provider is; the log tells the operator.',
   },
+  'llm:tool-bounds': {
+    source: 'docs/reference/bounds.md',
+    promise:
+      'Rounds of tools, the time of a call and the length of a result have bounds, which the configuration sets; max_tool_calls of a request is kept.',
+  },
 } as const;
