@@ -12,7 +12,7 @@ export const MODEL_RULES = {
   'llm:overhead': {
     source: 'docs/guide/model-lists-and-costs.md',
     promise:
-      'x-litellm-overhead-duration-ms says how long a whole answer took beyond the wait for providers and tools.',
+      'x-litellm-overhead-duration-ms says how long an answer (a stream: its first content) took beyond the wait for providers and tools.',
   },
   'llm:embeddings': {
     source: 'docs/guide/model-lists-and-costs.md',
