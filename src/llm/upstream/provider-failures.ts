@@ -35,6 +35,7 @@ export function fromHttp(failure: HttpFailure, deployment: Deployment, hasBegun:
       );
     case 'malformed':
     case 'too-large':
+      if (failure.delivered === 'no') return unsendable(deployment, failure);
       return new LlmFailure(
         'upstream',
         `${name} answered something that is not HTTP as it should be. ${WHAT_TO_DO}`,
@@ -43,6 +44,15 @@ export function fromHttp(failure: HttpFailure, deployment: Deployment, hasBegun:
     case 'aborted':
       return new LlmFailure('internal', 'The gateway is shutting down.', { status: 503, cause: failure });
   }
+}
+
+/** For an address or a header that cannot be sent. */
+export function unsendable(deployment: Deployment, cause: unknown): LlmFailure {
+  return new LlmFailure(
+    'internal',
+    `The request to the provider of model "${deployment.config.name}" could not be made; the operator finds the reason in the log.`,
+    { status: 502, code: 'upstream_config', detail: String(cause), cause },
+  );
 }
 
 /** As clients read it. */
