@@ -76,7 +76,7 @@ async function turn(dialect: Dialect, reply: ProviderReply, options: Options = {
         isStream,
         body: Buffer.from(JSON.stringify(format.writeRequest(request, new Dropped()))),
         headers: [],
-        timeouts: { connectMs: 2_000, firstByteMs: 2_000, idleMs: 2_000, totalMs: 5_000 },
+        timeouts: { connectMs: 2_000, firstByteMs: 2_000, idleMs: 60_000, totalMs: 60_000 },
       },
       request,
       tally,

@@ -26,7 +26,7 @@ function receiving(format: FormatName, bytesMax = 10_000, isAnswer = true): Side
     bytesMax,
     onWhole: ({ usage }) => heard.push(usage === undefined ? 'whole, untold' : 'whole'),
     onDone: () => heard.push('done'),
-    onFailed: ({ kind, status }) => heard.push(`failed ${kind} ${status}`),
+    onFailed: ({ kind, status, message }) => heard.push(`failed ${kind} ${status}: ${message}`),
   });
   answer.handle = { abort: () => heard.push('abort'), pause: () => undefined, resume: () => undefined };
   answer.onHead({ status: 200, headers: {} });
@@ -68,7 +68,17 @@ test.each(DIALECTS.flatMap(({ name }) => BAD.map(([what, text]) => ({ name, what
     feed(side, text);
     side.answer.onEnd();
     expect(side.heard).toHaveLength(1);
-    expect(side.heard[0]).toMatch(/^failed \w[\w-]* [45]\d\d$/);
+    expect(side.heard[0]).toMatch(/^failed \w[\w-]* [45]\d\d: \w/);
+  },
+);
+
+test.each(DIALECTS)(
+  '$name: an error with status 200 is told in the words of the provider',
+  ({ name, errorBody }) => {
+    const side = receiving(name);
+    feed(side, JSON.stringify({ ...errorBody('too much to do'), status: 'failed', output: [] }));
+    side.answer.onEnd();
+    expect(side.heard).toEqual([expect.stringContaining('too much to do')]);
   },
 );
 
@@ -83,7 +93,7 @@ test('an answer that is too large is given up at once, and nothing comes after i
   const side = receiving('chat', 20);
   feed(side, 'x'.repeat(100));
   side.answer.onEnd();
-  expect(side.heard).toEqual(['abort', 'failed upstream 502']);
+  expect(side.heard).toEqual(['abort', expect.stringMatching(/^failed upstream 502: .*20 bytes/)]);
 });
 
 test('an answer that nobody wants any more is let go', () => {
