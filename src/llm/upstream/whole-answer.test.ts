@@ -78,7 +78,7 @@ test.each(DIALECTS)(
     const side = receiving(name);
     feed(side, JSON.stringify({ ...errorBody('too much to do'), status: 'failed', output: [] }));
     side.answer.onEnd();
-    expect(side.heard).toEqual([expect.stringContaining('too much to do')]);
+    expect(side.heard).toEqual([expect.stringMatching(/: too much to do$/)]);
   },
 );
 
