@@ -161,6 +161,7 @@ function finish(
     cost: cost === undefined ? undefined : dollars(cost),
     deployment: outcome.deployment?.id,
     attempts: outcome.attempts,
+    tokensEstimated: outcome.isEstimated ? true : undefined,
   });
 }
 

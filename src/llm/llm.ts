@@ -1,3 +1,4 @@
+import type { Bounds } from '../core/bounds.ts';
 import type { Clock } from '../core/clock.ts';
 import type { HttpClient } from '../net/http-client.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -38,7 +39,10 @@ export interface LlmDeps {
   readonly clock: Clock;
   /** A number from 0 to 1. */
   readonly random: () => number;
-  readonly bounds: { readonly keepAliveMs: number; readonly upstreamResponseBytesMax: number };
+  readonly bounds: Pick<
+    Bounds,
+    'keepAliveMs' | 'upstreamResponseBytesMax' | 'maxToolRounds' | 'toolCallMs' | 'toolResultCharactersMax'
+  >;
   readonly state: ResponseState;
 }
 
@@ -56,8 +60,6 @@ export interface LlmContext {
   /** Whether who asks may use a model, for those that the request names as stand-ins. */
   readonly mayUse: (model: string) => boolean;
 }
-
-const TOOL_BOUNDS = { roundsMax: 10, callMs: 120_000, resultCharactersMax: 200_000 } as const;
 
 /** One request and its way. */
 interface RoutedCall {
@@ -142,8 +144,7 @@ export class Llm {
         !isArray(call) &&
         formatFor(deployment, call.route.format) === call.route.format;
       if (!isForwarded) return translate(deployment, refused);
-      const failure = await forward(call, deployment, out, outcome, deps, refused);
-      return { failure, broken: outcome.failure, usage: outcome.usage };
+      return forward(call, deployment, out, outcome, deps, refused);
     });
   }
 
@@ -202,7 +203,6 @@ export class Llm {
         deps,
       );
       const { usage } = result;
-      outcome.usage = usage;
       if (result.kind === 'done') {
         outcome.stop = result.stop;
         answer.end();
@@ -279,7 +279,7 @@ export class Llm {
       const result = await runLoop({
         plan,
         host: timedHost(host, outcome.upstream, () => deps.clock.monotonicMs()),
-        bounds: TOOL_BOUNDS,
+        bounds: this.#deps.bounds,
         signal: gone.signal,
         newId: facts.newId,
         endsAsLitellm: plan.isLitellm && call.route.format === 'responses' && !call.isStream,
@@ -292,7 +292,6 @@ export class Llm {
           answer.begin(head);
         },
       });
-      outcome.usage = result.usage;
       if (result.kind === 'done') answer.end();
       else if (answer.hasBegun && !out.isGone) {
         outcome.failure = result.failure;
@@ -325,7 +324,7 @@ export class Llm {
       });
     } catch (error) {
       if (!(error instanceof LlmFailure)) throw error;
-      return { kind: 'failed', failure: error, usage: undefined };
+      return { kind: 'failed', failure: error, usage: result?.usage };
     }
     return result!;
   }

@@ -139,6 +139,8 @@ export interface CallEnd {
   /** Of a request to a model: the deployment that was asked last, and how often one was asked. */
   readonly deployment?: string | undefined;
   readonly attempts?: number | undefined;
+  /** Whether the tokens are in part an estimate, because a provider did not tell them. */
+  readonly tokensEstimated?: boolean | undefined;
 }
 
 /** A record as JSON: what `bytes` holds from `from` to before `to`; and of what it says, the little that is always needed. */

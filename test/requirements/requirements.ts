@@ -3,6 +3,7 @@ import { LLM_PROMISES } from './llm-promises.ts';
 import { LLM_SOCKETS } from './llm-sockets.ts';
 import { MCP_RULES } from './mcp-rules.ts';
 import { STORE_PROMISES } from './store-promises.ts';
+import { MODEL_RULES } from './model-rules.ts';
 
 /** One promise: where it comes from, and what it says in a sentence. */
 export interface Requirement {
@@ -366,6 +367,7 @@ export const REQUIREMENTS = {
   ...LLM_SOCKETS,
   ...STORE_PROMISES,
   ...MCP_RULES,
+  ...MODEL_RULES,
   ...GATEWAY_PAINS,
 } as const satisfies Record<string, Requirement>;
 

@@ -41,6 +41,7 @@ const END_COLUMNS: readonly (readonly [string, string, keyof CallEnd])[] = [
   ['cost', 'numeric', 'cost'],
   ['deployment', 'text', 'deployment'],
   ['attempts', 'integer', 'attempts'],
+  ['tokens_estimated', 'boolean', 'tokensEstimated'],
 ];
 
 /** Records travel as one JSON text and are taken apart by the server: that costs this process a fraction of arrays, element by element. */
@@ -229,6 +230,7 @@ function toRow(row: Row): LedgerRow {
           cost: number('cost'),
           deployment: text('deployment'),
           attempts: number('attempts'),
+          tokensEstimated: row['tokens_estimated'] === true ? true : undefined,
         }),
   };
 }
