@@ -2,6 +2,7 @@ import { GATEWAY_PAINS } from './gateway-pains.ts';
 import { LLM_PROMISES } from './llm-promises.ts';
 import { LLM_SOCKETS } from './llm-sockets.ts';
 import { MCP_RULES } from './mcp-rules.ts';
+import { KEY_PROMISES } from './key-promises.ts';
 import { STORE_PROMISES } from './store-promises.ts';
 import { MODEL_RULES } from './model-rules.ts';
 
@@ -366,6 +367,7 @@ export const REQUIREMENTS = {
   ...LLM_PROMISES,
   ...LLM_SOCKETS,
   ...STORE_PROMISES,
+  ...KEY_PROMISES,
   ...MCP_RULES,
   ...MODEL_RULES,
   ...GATEWAY_PAINS,

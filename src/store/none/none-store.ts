@@ -26,6 +26,7 @@ import type {
   LedgerStore,
   Store,
 } from '../store-ports.ts';
+import { noAccounts } from './no-accounts.ts';
 import { responseMemory } from './response-memory.ts';
 import { toolHistoryFile } from './tool-history-file.ts';
 
@@ -43,6 +44,7 @@ export function openNoneStore(folder: string, responseBytesPerKeyMax: number): S
       replaceFile(path, text, 0o644),
     ),
     responses: responseMemory(responseBytesPerKeyMax),
+    accounts: noAccounts(),
     ledger: new FileLedgerStore(join(folder, 'ledger')),
     secrets: secretsFile(join(folder, 'secrets.json')),
     backup: undefined,

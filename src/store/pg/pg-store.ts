@@ -5,6 +5,7 @@ import { errorChain, type Log } from '../../telemetry/log.ts';
 import type { CatalogTable, InstanceSecrets, Store } from '../store-ports.ts';
 import { backupSource } from './pg-backup.ts';
 import { MIGRATIONS_FOLDER, migrate, readMigrations } from './migrate.ts';
+import { accountTable } from './pg-accounts.ts';
 import { PgLedgerStore } from './pg-ledger-store.ts';
 import { responseTable } from './pg-responses.ts';
 import { toolHistoryTable } from './pg-tool-history.ts';
@@ -60,6 +61,7 @@ export async function openPgStore(options: PgStoreOptions): Promise<Store> {
       catalog: catalogTable(pool),
       toolHistory: toolHistoryTable(pool),
       responses: responseTable(pool, options.responseBytesPerKeyMax),
+      accounts: accountTable(pool, options.connection, options.log),
       ledger,
       secrets: secretsTable(pool),
       backup: backupSource(pool),
