@@ -143,18 +143,65 @@ export type LedgerRecord = (
   | { readonly phase: 'received'; readonly writer: string; readonly seq: number; readonly start: CallStart }
   | { readonly phase: 'ended'; readonly writer: string; readonly seq: number; readonly end: CallEnd }
 ) &
-  Partial<RecordJson>;
+  Partial<RecordJson> & {
+    /** Its place in the chain of its writer. */
+    readonly hash?: Buffer | undefined;
+  };
 
 /** A joined row for reading. */
 export interface LedgerRow extends CallStart, Partial<Omit<CallEnd, 'id'>> {}
 
+/** A run of a gateway, as the others on the same store know it. */
+export interface WriterIdentity {
+  readonly writer: string;
+  /** Name of its data folder, which one process at a time has: another writer of the same home has ended. */
+  readonly home: string;
+  /** Fingerprint of the key that its hashes are made with. */
+  readonly keyId: string;
+}
+
+/** How far the chain of a writer has come: its newest record, and that one's hash. */
+export interface ChainTip extends WriterIdentity {
+  readonly seq: number;
+  readonly hash: Buffer;
+}
+
+/** A call without an end whose writer does not live. */
+export interface OrphanCall {
+  readonly id: string;
+  readonly startedAt: number;
+}
+
+/** An end that is not in the chain of the call's writer: another one closed the call. */
+export interface Closing {
+  readonly call: OrphanCall;
+  readonly end: CallEnd;
+  /** Who closes. */
+  readonly writer: string;
+  readonly hash: Buffer;
+}
+
 /** Where records end up. `append` is idempotent by (call id, phase) and all or nothing. */
 export interface LedgerStore {
-  append(records: readonly LedgerRecord[]): Promise<void>;
+  /** Whether hashes and tips are kept. */
+  readonly isChained: boolean;
+  /** The tips move with the records or not at all, and never back. */
+  append(records: readonly LedgerRecord[], tips?: readonly ChainTip[]): Promise<void>;
+  /** Rejects when the store would not take the record; keeps nothing of it. */
+  accepts(record: LedgerRecord): Promise<void>;
+  /** `undefined`: it has no record of this writer. */
+  tip(writer: string): Promise<ChainTip | undefined>;
+  /** Says that the writer lives, or has ended in order. */
+  beat(who: WriterIdentity, alive: boolean): Promise<void>;
+  /**
+   * Calls without an end whose writer has ended: one of the same home, one that ended in order or never beat, and one that has not beaten
+   * for `silentMs`.
+   */
+  orphans(by: WriterIdentity, silentMs: number, limit: number): Promise<readonly OrphanCall[]>;
+  /** Ends them unless they have ended meanwhile; returns how many. The true end, when it comes after all, wins. */
+  close(closings: readonly Closing[]): Promise<number>;
   /** Newest first. */
   recent(query: { readonly limit: number; readonly beforeId?: string }): Promise<readonly LedgerRow[]>;
-  /** Closes every call of these writers that has no end, with status `unknown`; returns how many. Called at start for dead writers. */
-  closeOrphans(exceptWriter: string, endedAt: number): Promise<number>;
 }
 
 /** Whose use is asked for. A user, a team, a model or a server by its name, a key by its id. */
