@@ -77,6 +77,7 @@ export const ERRORS = {
   'call-lost': row(200, 1445, true, 'upstream', 'Server "{server}" went away while it worked on this call. It was not repeated, because it may have taken effect: {reason}'),
   'response-too-large': row(200, 1446, false, 'upstream', 'Server "{server}" answered with more than {max} bytes ({limit}).'),
   'tool-held': row(200, 1447, false, 'operator', 'Tool "{name}" was not called: server "{server}" changed or added it, and it is held back until the operator of this gateway accepts it (lanport tools held).'),
+  'backup-unavailable': row(400, 1457, false, 'operator', 'This gateway runs without a database, so there is nothing to back up but its data folder: stop it and copy that.'),
   'ledger-unavailable': row(503, 1450, true, 'operator', 'The call was not made, because it could not be recorded first: {reason}.'),
   'store-unavailable': row(503, 1451, true, 'operator', 'This was not done, because it could not be kept: {reason}.'),
   'config-refused': row(422, 1452, false, 'operator', 'The configuration was not reloaded; the one before goes on serving. {problems}'),
