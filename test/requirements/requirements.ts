@@ -1,5 +1,6 @@
 import { GATEWAY_PAINS } from './gateway-pains.ts';
 import { LLM_PROMISES } from './llm-promises.ts';
+import { LEDGER_GUARANTEES } from './ledger-guarantees.ts';
 import { MCP_RULES } from './mcp-rules.ts';
 import { STORE_PROMISES } from './store-promises.ts';
 
@@ -365,6 +366,7 @@ export const REQUIREMENTS = {
   ...STORE_PROMISES,
   ...MCP_RULES,
   ...GATEWAY_PAINS,
+  ...LEDGER_GUARANTEES,
 } as const satisfies Record<string, Requirement>;
 
 export type RequirementId = keyof typeof REQUIREMENTS;

@@ -6,6 +6,7 @@ import type { CatalogTable, InstanceSecrets, Store } from '../store-ports.ts';
 import { Partitions } from './ledger-partitions.ts';
 import { backupSource } from './pg-backup.ts';
 import { MIGRATIONS_FOLDER, migrate, readMigrations } from './migrate.ts';
+import { PgLedgerArchive } from './pg-ledger-archive.ts';
 import { PgLedgerStore } from './pg-ledger-store.ts';
 import { PgSpend } from './pg-spend.ts';
 import { responseTable } from './pg-responses.ts';
@@ -65,6 +66,7 @@ export async function openPgStore(options: PgStoreOptions): Promise<Store> {
       responses: responseTable(pool, options.responseBytesPerKeyMax),
       ledger,
       spend: new PgSpend(pool),
+      archive: new PgLedgerArchive(pool, partitions),
       secrets: secretsTable(pool),
       backup: backupSource(pool),
       health: async () => {
