@@ -1,6 +1,7 @@
 import { GATEWAY_PAINS } from './gateway-pains.ts';
 import { LLM_PROMISES } from './llm-promises.ts';
 import { LLM_SOCKETS } from './llm-sockets.ts';
+import { LEDGER_GUARANTEES } from './ledger-guarantees.ts';
 import { MCP_RULES } from './mcp-rules.ts';
 import { KEY_PROMISES } from './key-promises.ts';
 import { STORE_PROMISES } from './store-promises.ts';
@@ -371,6 +372,7 @@ export const REQUIREMENTS = {
   ...MCP_RULES,
   ...MODEL_RULES,
   ...GATEWAY_PAINS,
+  ...LEDGER_GUARANTEES,
 } as const satisfies Record<string, Requirement>;
 
 export type RequirementId = keyof typeof REQUIREMENTS;
