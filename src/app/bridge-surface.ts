@@ -127,6 +127,7 @@ export function createSurface(options: SurfaceOptions): BridgeSurface {
       messages: (exchange) => sse.post(exchange, deps),
       health: (exchange, route) => health(exchange, route.probe, mcp, authenticate),
       admin: unknownRoute,
+      metrics: unknownRoute,
       llm: unknownRoute,
       models: unknownRoute,
       response: unknownRoute,

@@ -12,6 +12,7 @@ import { Edge } from '../edge/server.ts';
 import { handleAdmin } from '../gateway/handle-admin.ts';
 import { handleMcp } from '../gateway/handle-mcp.ts';
 import { createJournal } from '../gateway/journal.ts';
+import { handleMetrics } from '../gateway/handle-metrics.ts';
 import type { HandleMcpDeps } from '../gateway/mcp-deps.ts';
 import { SseSessions } from '../gateway/handle-sse.ts';
 import { handleHealth } from '../gateway/health.ts';
@@ -25,10 +26,12 @@ import { HttpClient } from '../net/http-client.ts';
 import { lockFolder } from '../store/folder-lock.ts';
 import { type OpenedStore, openStore, type StoreMode } from '../store/open-store.ts';
 import { type BufferedLog, errorChain, type Log } from '../telemetry/log.ts';
+import { Metrics } from '../telemetry/metrics.ts';
 import { type Access, requireKey } from './access.ts';
 import { postgresConnector } from './connectors.ts';
 import { DEMO_MODEL, demoServer, prepareDemo } from './demo.ts';
 import { LiveConfig } from './live-config.ts';
+import { measure } from './measure.ts';
 import { ModelSurface } from './model-surface.ts';
 import { purgeResponses } from './purge-responses.ts';
 import { Reload, type ReloadDeps } from './reload.ts';
@@ -106,7 +109,9 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     },
   });
   scope.add('ledger', () => ledger[Symbol.asyncDispose]());
-  const journal = createJournal({ ledger, log });
+  const metrics = new Metrics(VERSION);
+  scope.add('metrics', async () => metrics[Symbol.dispose]());
+  const journal = createJournal({ ledger, metrics: metrics.calls, log });
 
   const http = new HttpClient();
   scope.add('outbound connections', () => http[Symbol.asyncDispose]());
@@ -177,6 +182,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     newId,
     clock,
     log,
+    onRefused: (code) => metrics.refused(code),
     handlers: {
       mcp: (exchange) => handleMcp(exchange, mcpDeps()),
       sse: (exchange) => sse.open(exchange, mcpDeps()),
@@ -207,6 +213,12 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
           accessGroups: live.access.accessGroups,
           reload: () => reload.request('admin'),
         }),
+      metrics: (exchange) =>
+        handleMetrics(exchange, {
+          metrics,
+          isPublic: () => live.metricsPublic,
+          authenticate: (one) => live.access.authenticate(one, 'admin'),
+        }),
       status: (exchange) => sendStatusPage(exchange, VERSION),
       ...models.handlers,
     },
@@ -226,6 +238,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     clock,
     log,
   });
+  measure(metrics, { mcp, models, ledger, store: opened.store, edge, reload });
   const stopPurging = purgeResponses(opened.store.responses, log);
   scope.add('deletion of expired answers', async () => stopPurging());
   await mcp.start();

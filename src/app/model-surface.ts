@@ -56,6 +56,11 @@ export class ModelSurface {
     };
   }
 
+  /** How the deployments of the configuration in force do. */
+  deploymentStates(): ReturnType<Llm['deploymentStates']> {
+    return this.#models.llm.deploymentStates();
+  }
+
   get handlers(): Pick<Handlers, 'llm' | 'models' | 'response'> {
     return {
       llm: (exchange, route) =>

@@ -28,6 +28,8 @@ export interface EdgeDeps {
   readonly newId: () => string;
   readonly clock: Clock;
   readonly log: Log;
+  /** Hears the code of the error with which a request was refused. */
+  readonly onRefused?: (code: string) => void;
 }
 
 const HEADERS_MS = 15_000;
@@ -111,6 +113,11 @@ export class Edge implements AsyncDisposable {
         resolve({ port: (this.#server.address() as AddressInfo).port });
       });
     });
+  }
+
+  /** Requests under way, and event streams that are open. */
+  get load(): { readonly requests: number; readonly streams: number } {
+    return { requests: this.#inFlight, streams: this.#streams.size };
   }
 
   /** Which pages of other sites are let in from now on. */
@@ -219,6 +226,8 @@ export class Edge implements AsyncDisposable {
         return this.#deps.handlers.response(exchange, route);
       case 'models':
         return this.#deps.handlers.models(exchange, route);
+      case 'metrics':
+        return this.#deps.handlers.metrics(exchange, route);
       case 'status':
         return this.#deps.handlers.status(exchange, route);
       case 'oauth':
@@ -232,6 +241,7 @@ export class Edge implements AsyncDisposable {
       error instanceof GatewayError
         ? error
         : new GatewayError('internal', { request: exchange.requestId }, { cause: error });
+    this.#deps.onRefused?.(failure.code);
     if (failure.code === 'internal')
       this.#deps.log.error('a request broke', {
         request: exchange.requestId,

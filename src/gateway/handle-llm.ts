@@ -1,7 +1,7 @@
 import type { Principal } from '../auth/authenticate.ts';
 import type { Clock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
-import type { CallStart, CallStatus } from '../ledger/ledger-ports.ts';
+import type { CallEnd, CallStart, CallStatus } from '../ledger/ledger-ports.ts';
 import type { Llm } from '../llm/llm.ts';
 import {
   type AnswerSink,
@@ -89,7 +89,7 @@ async function answer(
     failure = error;
     throw error;
   } finally {
-    finish(start, outcome, failure, sink, exchange, deps);
+    finish(start, call.model, outcome, failure, sink, exchange, deps);
   }
 }
 
@@ -137,6 +137,7 @@ function startOf(
 
 function finish(
   start: CallStart,
+  model: string,
   outcome: LlmOutcome,
   failure: unknown,
   sink: ExchangeSink,
@@ -144,8 +145,8 @@ function finish(
   deps: HandleLlmDeps,
 ): void {
   const nowMs = deps.clock.monotonicMs();
-  const { usage, cost } = outcome;
-  deps.journal.end(start, {
+  const { usage, cost, firstContentMs } = outcome;
+  const end: CallEnd = {
     id: start.id,
     endedAt: deps.clock.now(),
     status: start.decision === 'denied' ? 'denied' : statusOf(failure),
@@ -158,6 +159,11 @@ function finish(
     cost: cost === undefined ? undefined : dollars(cost),
     deployment: outcome.deployment?.id,
     attempts: outcome.attempts,
+  };
+  deps.journal.end(start, end, {
+    asked: deps.llm.entryOf(model),
+    served: outcome.deployment?.config.name,
+    firstContentMs: firstContentMs === undefined ? undefined : firstContentMs - exchange.startedMs,
   });
 }
 

@@ -18,7 +18,7 @@ import { ModelCatalog } from './model-catalog.ts';
 import type { LlmOutcome } from './outcome.ts';
 import type { Deployment } from './providers/deployment.ts';
 import { type AskedRouting, readRouting } from './router/asked-routing.ts';
-import { Router } from './router/router.ts';
+import { type DeploymentState, Router } from './router/router.ts';
 import { type Try, tryModels, type TryResult } from './router/try-deployments.ts';
 import type { ResponseState } from './state/response-state.ts';
 import { ClientAnswer } from './turn/client-answer.ts';
@@ -91,6 +91,16 @@ export class Llm {
   /** What is known of the models. */
   get catalog(): ModelCatalog {
     return new ModelCatalog(this.#config, this.#router, this.#prices, this.#since);
+  }
+
+  /** How the deployments do at this moment. */
+  deploymentStates(): readonly DeploymentState[] {
+    return this.#router.states();
+  }
+
+  /** The name in `model_list` that a client's name leads to, wildcards as they are written. */
+  entryOf(model: string): string | undefined {
+    return this.members(model)[0]?.config.name;
   }
 
   /** The name of `model_list` that an alias stands for. */

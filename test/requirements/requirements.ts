@@ -1,5 +1,7 @@
 import { GATEWAY_PAINS } from './gateway-pains.ts';
 import { MCP_RULES } from './mcp-rules.ts';
+import { NET } from './net.ts';
+import { TELEMETRY } from './telemetry.ts';
 
 /** One promise: where it comes from, and what it says in a sentence. */
 export interface Requirement {
@@ -483,18 +485,10 @@ export const REQUIREMENTS = {
     source: 'docs/guide/migrate-from-litellm.md',
     promise: 'litellm_logs and "LiteLLM_SpendLogs" show the ledger in the words of LiteLLM users.',
   },
-  'net:strict-http': {
-    source: 'https://www.rfc-editor.org/rfc/rfc9112',
-    promise:
-      "A response that two readers could read in two ways is refused, and no bytes are taken for another request's response.",
-  },
-  'net:process-trees': {
-    source: `${SPEC}/2025-11-25/basic/transports`,
-    promise: 'A child is ended with everything that it started, and inherits only the listed variables.',
-  },
-  'core:secrets': { source: 'SECURITY.md', promise: 'A secret is printed by nothing.' },
+  ...NET,
   ...MCP_RULES,
   ...GATEWAY_PAINS,
+  ...TELEMETRY,
 } as const satisfies Record<string, Requirement>;
 
 export type RequirementId = keyof typeof REQUIREMENTS;
