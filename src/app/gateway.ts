@@ -8,6 +8,7 @@ import { systemClock } from '../core/clock.ts';
 import { createIdSource } from '../core/ids.ts';
 import { Scope } from '../core/scope.ts';
 import type { Secret } from '../core/secret.ts';
+import type { Tracer } from '../core/trace.ts';
 import { Edge } from '../edge/server.ts';
 import { handleAdmin } from '../gateway/handle-admin.ts';
 import { handleMcp } from '../gateway/handle-mcp.ts';
@@ -22,11 +23,13 @@ import { createLedger } from '../ledger/ledger.ts';
 import { mockModel } from '../llm/model-config.ts';
 import { Mcp } from '../mcp/mcp.ts';
 import type { InProcessServer, ServerConfig } from '../mcp/mcp-ports.ts';
+import { Agents } from '../net/agents.ts';
 import { HttpClient } from '../net/http-client.ts';
 import { lockFolder } from '../store/folder-lock.ts';
 import { type OpenedStore, openStore, type StoreMode } from '../store/open-store.ts';
 import { type BufferedLog, errorChain, type Log } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
+import { openTracing, spanSamples } from '../telemetry/tracing.ts';
 import { type Access, requireKey } from './access.ts';
 import { postgresConnector } from './connectors.ts';
 import { DEMO_MODEL, demoServer, prepareDemo } from './demo.ts';
@@ -111,6 +114,18 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   scope.add('ledger', () => ledger[Symbol.asyncDispose]());
   const metrics = new Metrics(VERSION);
   scope.add('metrics', async () => metrics[Symbol.dispose]());
+  const agents = new Agents();
+  scope.add('connections to the collector', async () => agents[Symbol.dispose]());
+  const tracing = await openTracing(config.telemetry.traces, {
+    version: VERSION,
+    log,
+    agentFor: (protocol) => agents.for(protocol),
+  });
+  const { tracer } = tracing;
+  scope.add('traces', () => tracing[Symbol.asyncDispose]());
+  metrics.counter('lanport_spans_total', 'Spans of traces, by what became of them.', () =>
+    spanSamples(tracing.counts()),
+  );
   const journal = createJournal({ ledger, metrics: metrics.calls, log });
 
   const http = new HttpClient();
@@ -128,7 +143,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     bounds: live.bounds,
     identity: { name: 'lanport', version: VERSION },
     sealSecrets: () => seals.secrets,
-    inProcess: connectors(opened, log),
+    inProcess: connectors(opened, log, tracer),
     environment: options.environment,
   });
   scope.add('servers', () => mcp[Symbol.asyncDispose](), 20_000);
@@ -154,6 +169,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
           policy,
           journal,
           log,
+          tracer,
           clock,
           newId,
           authenticate,
@@ -173,6 +189,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     journal,
     responses: opened.store.responses,
     log,
+    tracer,
     clock,
     mcpDeps,
   });
@@ -305,8 +322,9 @@ async function withServers(
 function connectors(
   { embedded }: OpenedStore,
   log: Log,
+  tracer: Tracer,
 ): ReadonlyMap<string, (config: ServerConfig) => InProcessServer> {
-  const postgres = (config: ServerConfig): InProcessServer => postgresConnector(config, log);
+  const postgres = (config: ServerConfig): InProcessServer => postgresConnector(config, log, tracer);
   const all = new Map([['postgres', postgres]]);
   if (embedded !== undefined) {
     all.set(
@@ -315,6 +333,7 @@ function connectors(
         createPostgresConnector({
           connection: embedded.connection(DEMO_DATABASE, DEMO_ROLE),
           log,
+          tracer,
           version: VERSION,
           allowWrite: false,
           allowFunctions: [],

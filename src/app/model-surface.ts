@@ -1,6 +1,7 @@
 import type { Principal } from '../auth/authenticate.ts';
 import type { LanportConfig } from '../config/load.ts';
 import type { Clock } from '../core/clock.ts';
+import type { Tracer } from '../core/trace.ts';
 import type { Handlers } from '../edge/server.ts';
 import type { Exchange } from '../gateway/exchange.ts';
 import { handleLlm, type HandleLlmDeps } from '../gateway/handle-llm.ts';
@@ -23,6 +24,7 @@ export interface ModelSurfaceDeps {
   readonly journal: Journal;
   readonly responses: ResponseTable;
   readonly log: Log;
+  readonly tracer: Tracer;
   readonly clock: Clock;
   /** What calls of tools need, by the configuration that is in force. */
   readonly mcpDeps: () => HandleMcpDeps;
@@ -80,13 +82,14 @@ export class ModelSurface {
   }
 
   #llmDeps(): HandleLlmDeps {
-    const { live, journal, log, clock } = this.#deps;
+    const { live, journal, log, tracer, clock } = this.#deps;
     const { access } = live;
     const { llm, known } = this.#models;
     return {
       llm,
       journal,
       log,
+      tracer,
       clock,
       bodyBytesMax: live.bounds.bodyBytesMax,
       authenticate: (exchange: Exchange, isGemini) =>
@@ -97,7 +100,8 @@ export class ModelSurface {
         const target = llm.canonical(model);
         return verdict.allowed || target === model ? verdict : judgeModel(principal, target, known);
       },
-      toolHost: (exchange, principal) => createToolHost(exchange, principal, this.#deps.mcpDeps()),
+      toolHost: (exchange, principal, trace) =>
+        createToolHost(exchange, principal, trace, this.#deps.mcpDeps()),
     };
   }
 
@@ -113,10 +117,11 @@ export class ModelSurface {
   }
 
   #build(config: LanportConfig): Models {
-    const { http, log, clock, live } = this.#deps;
+    const { http, log, tracer, clock, live } = this.#deps;
     const llm = new Llm(config.llm, {
       http,
       log,
+      tracer,
       clock,
       random: Math.random,
       bounds: live.bounds,

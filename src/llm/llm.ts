@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import type { HttpClient } from '../net/http-client.ts';
+import type { Tracer } from '../core/trace.ts';
 import type { Log } from '../telemetry/log.ts';
 import { planTools } from './agent/plan.ts';
 import { runLoop } from './agent/loop.ts';
@@ -32,6 +33,7 @@ import { answerHeaders } from './upstream/headers.ts';
 export interface LlmDeps {
   readonly http: HttpClient;
   readonly log: Log;
+  readonly tracer: Tracer;
   readonly clock: Clock;
   /** A number from 0 to 1. */
   readonly random: () => number;
@@ -142,7 +144,8 @@ export class Llm {
   }
 
   #tried({ call, routing, out, outcome }: RoutedCall, { id }: AttemptDeps, attempt: Try): Promise<void> {
-    return tryModels({ id, model: call.model, asked: routing, out, outcome }, attempt, {
+    const { operation } = call.route;
+    return tryModels({ id, model: call.model, operation, asked: routing, out, outcome }, attempt, {
       ...this.#deps,
       router: this.#router,
       config: this.#config,
@@ -312,7 +315,10 @@ export class Llm {
       await this.#tried(routed, deps, async (deployment, refused) => {
         result = await takeTurn({ ...turn, deployment, refused }, taker, out, outcome, deps);
         const { usage } = result;
-        if (result.kind === 'done') return { failure: undefined, broken: undefined, usage };
+        if (result.kind === 'done') {
+          outcome.stop = result.stop;
+          return { failure: undefined, broken: undefined, usage };
+        }
         return result.kind === 'failed'
           ? { failure: result.failure, broken: undefined, usage }
           : { failure: undefined, broken: result.failure, usage };

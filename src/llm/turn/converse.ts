@@ -1,3 +1,4 @@
+import type { TraceContext } from '../../core/trace.ts';
 import type { Dropped } from '../conversation/dropped.ts';
 import type { AnswerFacts } from '../conversation/format.ts';
 import { LlmFailure } from '../conversation/llm-failure.ts';
@@ -41,7 +42,7 @@ export async function takeTurn(
   outcome.upstream.start(startedMs);
   let result: TurnResult | undefined;
   try {
-    result = await ask(turn, taker, out, deps);
+    result = await ask(turn, taker, out, outcome.trace, deps);
   } finally {
     const nowMs = deps.clock.monotonicMs();
     outcome.upstream.stop(nowMs);
@@ -55,6 +56,7 @@ async function ask(
   { call, request, source, deployment, refused, dropped }: TurnCall,
   taker: TurnTaker,
   out: AnswerSink,
+  trace: TraceContext | undefined,
   deps: AttemptDeps,
 ): Promise<TurnResult> {
   const gone = (listener: Parameters<typeof onGone>[1]): (() => void) => onGone(out, listener);
@@ -79,7 +81,7 @@ async function ask(
           operation: 'generate',
           isStream: call.isStream,
           body,
-          headers: requestHeaders(call, format.name),
+          headers: requestHeaders(call, format.name, trace),
           timeouts: timeoutsFor(call, deployment, deps),
         },
         request,
