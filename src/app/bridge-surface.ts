@@ -130,6 +130,7 @@ export function createSurface(options: SurfaceOptions): BridgeSurface {
       health: (exchange, route) => health(exchange, route.probe, mcp, authenticate),
       admin: unknownRoute,
       metrics: unknownRoute,
+      backup: unknownRoute,
       llm: unknownRoute,
       models: unknownRoute,
       response: unknownRoute,

@@ -11,6 +11,7 @@ import type { Secret } from '../core/secret.ts';
 import type { Tracer } from '../core/trace.ts';
 import { Edge } from '../edge/server.ts';
 import { handleAdmin } from '../gateway/handle-admin.ts';
+import { handleBackup } from '../gateway/handle-backup.ts';
 import { handleMcp } from '../gateway/handle-mcp.ts';
 import { createJournal } from '../gateway/journal.ts';
 import { handleMetrics } from '../gateway/handle-metrics.ts';
@@ -33,6 +34,7 @@ import { openTracing, spanSamples } from '../telemetry/tracing.ts';
 import { type Access, requireKey } from './access.ts';
 import { postgresConnector } from './connectors.ts';
 import { DEMO_MODEL, demoServer, prepareDemo } from './demo.ts';
+import { filesToKeep } from './kept-files.ts';
 import { LiveConfig } from './live-config.ts';
 import { measure } from './measure.ts';
 import { ModelSurface } from './model-surface.ts';
@@ -191,6 +193,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     log,
     tracer,
     clock,
+    newId,
     mcpDeps,
   });
   const edge = new Edge({
@@ -236,9 +239,19 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
           isPublic: () => live.metricsPublic,
           authenticate: (one) => live.access.authenticate(one, 'admin'),
         }),
+      backup: (exchange) =>
+        handleBackup(exchange, {
+          authenticate: (one) => live.access.authenticate(one, 'admin'),
+          log,
+          archive: async () => {
+            await ledger.flush(AbortSignal.timeout(5_000)).catch(() => undefined);
+            return opened.store.backup?.archive({ madeBy: VERSION, files: filesToKeep(dataFolder) });
+          },
+        }),
       status: (exchange) => sendStatusPage(exchange, VERSION),
       ...models.handlers,
     },
+    openSocket: models.openSocket,
   });
   scope.add('listener', () => edge[Symbol.asyncDispose]());
   const reload = new Reload({

@@ -4,14 +4,16 @@ import type { Clock } from '../core/clock.ts';
 import type { Tracer } from '../core/trace.ts';
 import type { Handlers } from '../edge/server.ts';
 import type { Exchange } from '../gateway/exchange.ts';
+import { openLlmSocket } from '../gateway/handle-llm-socket.ts';
 import { handleLlm, type HandleLlmDeps } from '../gateway/handle-llm.ts';
+import type { OpenSocket } from '../gateway/message-socket.ts';
 import type { HandleMcpDeps } from '../gateway/mcp-deps.ts';
 import { createToolHost } from '../gateway/tool-host.ts';
 import type { Journal } from '../gateway/journal.ts';
 import { handleModels } from '../gateway/handle-models.ts';
 import { handleResponse } from '../gateway/handle-response.ts';
 import { Llm } from '../llm/llm.ts';
-import { type EntryTool, ResponseState } from '../llm/llm-wire.ts';
+import { ConnectionMemories, type EntryTool, ResponseState } from '../llm/llm-wire.ts';
 import type { ResponseTable } from '../store/store-ports.ts';
 import type { HttpClient } from '../net/http-client.ts';
 import { judgeModel, type PolicyModel } from '../policy/models.ts';
@@ -26,6 +28,7 @@ export interface ModelSurfaceDeps {
   readonly log: Log;
   readonly tracer: Tracer;
   readonly clock: Clock;
+  readonly newId: () => string;
   /** What calls of tools need, by the configuration that is in force. */
   readonly mcpDeps: () => HandleMcpDeps;
 }
@@ -39,6 +42,7 @@ interface Models {
 export class ModelSurface {
   readonly #deps: ModelSurfaceDeps;
   readonly #state: ResponseState;
+  readonly #memories = new ConnectionMemories();
   #models: Models;
 
   /** Throws an Error for a model that cannot be used. */
@@ -79,6 +83,16 @@ export class ModelSurface {
           tools: (one, principal) => this.#tools(one, principal),
         }),
     };
+  }
+
+  /** Takes WebSockets to models. */
+  get openSocket(): OpenSocket {
+    return (upgrade) =>
+      openLlmSocket(upgrade, {
+        memories: this.#memories,
+        newId: this.#deps.newId,
+        llm: () => this.#llmDeps(),
+      });
   }
 
   #llmDeps(): HandleLlmDeps {

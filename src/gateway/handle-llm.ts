@@ -6,6 +6,7 @@ import type { CallEnd, CallStart, CallStatus } from '../ledger/ledger-ports.ts';
 import type { Llm } from '../llm/llm.ts';
 import {
   type AnswerSink,
+  type ConnectionMemory,
   type LlmCall,
   LlmFailure,
   type LlmOutcome,
@@ -35,6 +36,8 @@ export interface HandleLlmDeps {
   readonly addressOf: (exchange: Exchange) => string;
   /** Whether a principal may use a model, and why. */
   readonly judge: (principal: Principal, model: string) => Verdict;
+  /** Of the connection, for requests that come on one that lasts. */
+  readonly memory?: ConnectionMemory;
   /** The servers behind the gateway, for a model. */
   readonly toolHost: (exchange: Exchange, principal: Principal, trace: TraceContext | undefined) => ToolHost;
 }
@@ -75,7 +78,7 @@ async function answer(
     if (!verdict.allowed || !deps.llm.has(call.model)) throw unknownModel(call.model, principal, deps);
     const host = call.wantsTools ? deps.toolHost(exchange, principal, span.context) : undefined;
     const mayUse = (model: string): boolean => deps.judge(principal, model).allowed;
-    const context = { id, keyId: principal.id, out: sink, outcome, host, mayUse };
+    const context = { id, keyId: principal.id, out: sink, outcome, host, memory: deps.memory, mayUse };
     switch (call.route.operation) {
       case 'generate':
         await deps.llm.generate(call, context);

@@ -21,10 +21,13 @@ import type { Deployment } from './providers/deployment.ts';
 import { type AskedRouting, readRouting } from './router/asked-routing.ts';
 import { type DeploymentState, Router } from './router/router.ts';
 import { type Try, tryModels, type TryResult } from './router/try-deployments.ts';
+import type { ConnectionMemory } from './state/connection-memory.ts';
+import { RememberingSink } from './state/remembering-sink.ts';
 import type { ResponseState } from './state/response-state.ts';
 import { ClientAnswer } from './turn/client-answer.ts';
 import { takeTurn, type TurnCall, understand } from './turn/converse.ts';
 import type { TurnResult, TurnTaker } from './turn/turn.ts';
+import { answerWarmUp, isWarmUp } from './turn/warm-up.ts';
 import { PriceBook } from './usage/price-book.ts';
 import { type Attempt, type AttemptDeps, formatFor } from './upstream/attempt-deps.ts';
 import { forward } from './upstream/forward.ts';
@@ -50,6 +53,8 @@ export interface LlmContext {
   readonly outcome: LlmOutcome;
   /** The servers behind the gateway, where the request may use them. */
   readonly host: ToolHost | undefined;
+  /** Of the connection that the request came on, where there is one that lasts. */
+  readonly memory: ConnectionMemory | undefined;
   /** Whether who asks may use a model, for those that the request names as stand-ins. */
   readonly mayUse: (model: string) => boolean;
 }
@@ -123,9 +128,20 @@ export class Llm {
    * to the client in its format, and to `outcome`. Rejects with LlmFailure when nothing was written.
    */
   async generate(asked: LlmCall, context: LlmContext): Promise<void> {
+    const { id, keyId, outcome, memory } = context;
+    const call = await this.#deps.state.expand(asked, keyId, memory);
+    if (memory === undefined) return this.#generate(call, context);
+    const isNothing = isWarmUp(call);
+    // What is not stored is known to this connection alone.
+    const isRemembered = isNothing || call.text.slice('store')?.toString('latin1') === 'false';
+    const out = isRemembered ? new RememberingSink(context.out, call, memory) : context.out;
+    if (!isNothing) return this.#generate(call, { ...context, out });
+    answerWarmUp(understand(call, valueOf(call), new Dropped(), this.#attemptDeps(id, keyId)), out, outcome);
+  }
+
+  async #generate(call: LlmCall, context: LlmContext): Promise<void> {
     const { id, keyId, out, outcome, host } = context;
     const deps = this.#attemptDeps(id, keyId);
-    const call = await this.#deps.state.expand(asked, keyId);
     const routing = readRouting(call, (model) => this.has(model) && context.mayUse(model));
     if (call.wantsTools && host !== undefined && (await this.#withTools(call, routing, context, deps, host)))
       return;

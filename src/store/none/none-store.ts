@@ -45,6 +45,7 @@ export function openNoneStore(folder: string, responseBytesPerKeyMax: number): S
     responses: responseMemory(responseBytesPerKeyMax),
     ledger: new FileLedgerStore(join(folder, 'ledger')),
     secrets: secretsFile(join(folder, 'secrets.json')),
+    backup: undefined,
     health: () => Promise.resolve({ ok: true, detail: `no database; state is in ${folder}` }),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
