@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { handleAdmin } from '../admin/handle-admin.ts';
 import type { LanportConfig } from '../config/load.ts';
 import { createPostgresConnector } from '../connectors/postgres/connector.ts';
 import { DEMO_DATABASE, DEMO_ROLE } from '../connectors/postgres/demo.ts';
@@ -9,7 +10,6 @@ import { createIdSource } from '../core/ids.ts';
 import { Scope } from '../core/scope.ts';
 import type { Secret } from '../core/secret.ts';
 import { Edge } from '../edge/server.ts';
-import { handleAdmin } from '../gateway/handle-admin.ts';
 import { handleMcp } from '../gateway/handle-mcp.ts';
 import { createJournal } from '../gateway/journal.ts';
 import type { HandleMcpDeps } from '../gateway/mcp-deps.ts';
@@ -25,7 +25,7 @@ import { HttpClient } from '../net/http-client.ts';
 import { lockFolder } from '../store/folder-lock.ts';
 import { type OpenedStore, openStore, type StoreMode } from '../store/open-store.ts';
 import { type BufferedLog, errorChain, type Log } from '../telemetry/log.ts';
-import { type Access, requireKey } from './access.ts';
+import { type Access, adminCaller, requireKey } from './access.ts';
 import { postgresConnector } from './connectors.ts';
 import { DEMO_MODEL, demoServer, prepareDemo } from './demo.ts';
 import { LiveConfig } from './live-config.ts';
@@ -194,18 +194,18 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
           identify: (one) => live.access.identify(one),
         }),
       admin: (exchange, route) =>
-        handleAdmin(exchange, route.operation, route.argument, {
+        handleAdmin(exchange, route, adminCaller(exchange, live.access), {
           mcp,
           log,
-          policy: live.access.policy,
-          authenticate: (one) => live.access.authenticate(one, 'admin'),
-          addressOf: (one) => live.access.addressOf(one),
+          version: VERSION,
           recentCalls: async (query) => {
             await ledger.flush(AbortSignal.timeout(1_000)).catch(() => undefined);
             return opened.store.ledger.recent(query);
           },
           accessGroups: live.access.accessGroups,
           reload: () => reload.request('admin'),
+          audit: (action, principal, details) =>
+            log.info('admin', { action, by: principal.alias ?? principal.id, ...details }),
         }),
       status: (exchange) => sendStatusPage(exchange, VERSION),
       ...models.handlers,

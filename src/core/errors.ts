@@ -50,6 +50,7 @@ export const ERRORS = {
   'tool-untracked': row(404, 1411, false, 'caller', 'Server "{server}" never had a tool named "{tool}". Its tools: GET /v1/mcp/tools/history?server={server}.'),
   'tool-changed-again': row(409, 1412, true, 'caller', 'Tool "{tool}" of server "{server}" is at version {hash} now, which is not the one to be accepted. Look at it again: lanport tools history {server}/{tool}.'),
   'request-invalid': row(400, 1413, false, 'caller', 'The request cannot be understood: {reason}.'),
+  'input-invalid': row(422, 1422, false, 'caller', 'The request has problems: {problems}.'),
   'model-unknown': row(404, 1421, false, 'caller', 'There is no model "{model}" for this key. GET /v1/models lists those that it may use.'),
   'route-unknown': row(404, 1414, false, 'caller', 'Nothing is served at {path}. MCP is at /mcp.'),
   'method-not-allowed': row(405, 1415, false, 'caller', '{method} is not allowed at {path}.'),

@@ -1,0 +1,63 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { LedgerRow } from '../ledger/ledger-ports.ts';
+import type { Mcp } from '../mcp/mcp.ts';
+import type { Log } from '../telemetry/log.ts';
+
+/** One request and its answer, as operations see them; the edge's exchange is one. */
+export interface AdminExchange {
+  /** UUID version 7. */
+  readonly requestId: string;
+  readonly method: string;
+  /** Path without query. */
+  readonly path: string;
+  /** After the `?`, without it. */
+  readonly query: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+  /** The whole body. Rejects with GatewayError `body-…`. */
+  body(): Promise<Buffer>;
+  send(status: number, headers: Readonly<Record<string, string>> | undefined, body: Buffer | undefined): void;
+}
+
+/** Whom the key of a request stands for. */
+export interface AdminPrincipal {
+  readonly id: string;
+  readonly kind: 'master' | 'virtual' | 'anonymous';
+  readonly alias: string | undefined;
+  readonly user: string | undefined;
+  readonly team: string | undefined;
+}
+
+/** Who asks, for one request. */
+export interface AdminCaller {
+  /** Throws GatewayError `auth-…`, `address-forbidden`. */
+  authenticate(): AdminPrincipal;
+  /** The client's address, as far as proxies in between are trusted. */
+  readonly address: string;
+  /** What the key sees of the MCP servers, narrowed as the request says. Throws GatewayError `server-unknown`. */
+  visibility(): Parameters<Mcp['tools']>[0];
+}
+
+/** What a reload changed, or every problem that kept it from changing anything. */
+export type ReloadResult =
+  | { readonly ok: true; readonly change: object; readonly warnings: readonly string[] }
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+/** What operations work on. */
+export interface AdminDeps {
+  readonly mcp: Mcp;
+  readonly log: Log;
+  readonly version: string;
+  readonly accessGroups: readonly string[];
+  /** The newest calls of the ledger, newest first. */
+  readonly recentCalls: (query: {
+    readonly limit: number;
+    readonly beforeId?: string;
+  }) => Promise<readonly LedgerRow[]>;
+  readonly reload: () => Promise<ReloadResult>;
+  /** Tells who did what. Never throws, never waits. No secrets. */
+  readonly audit: (
+    action: string,
+    principal: AdminPrincipal,
+    details: Readonly<Record<string, unknown>>,
+  ) => void;
+}
