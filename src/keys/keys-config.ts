@@ -45,6 +45,19 @@ export interface KeyLimits {
   readonly requestsPerMinute: number | undefined;
   readonly tokensPerMinute: number | undefined;
   readonly parallelRequests: number | undefined;
+  /** A time at which a budget period ends, in milliseconds since the Unix epoch; the others end whole durations before and after it. */
+  readonly budgetResetAt?: number | undefined;
+  /** By model, as the request names it: what may be used up of that model alone. */
+  readonly perModel?: Readonly<Record<string, ModelLimits>> | undefined;
+}
+
+/** What a key may use up of one model. */
+export interface ModelLimits {
+  /** US dollars in each budget period. */
+  readonly maxBudget?: number | undefined;
+  readonly budgetDurationMs?: number | undefined;
+  readonly requestsPerMinute?: number | undefined;
+  readonly tokensPerMinute?: number | undefined;
 }
 
 /**
@@ -56,6 +69,8 @@ export interface Allowance {
   /** Stable over restarts and unlike that of any other account of the scope. Of a key: as `Principal.id`. */
   readonly id: string;
   readonly limits: KeyLimits;
+  /** Spend in US dollars that an operator set by hand, and since when (milliseconds since the Unix epoch) the ledger's comes on top; without it, the ledger's alone. */
+  readonly spendBase?: { readonly usd: number; readonly at: number } | undefined;
 }
 
 export interface KeysConfig {
