@@ -1,47 +1,10 @@
 import type { Pool } from 'pg';
 import { JsonBuilder, jsonOf } from '../record-json.ts';
-import type { CallEnd, CallStart, LedgerRecord, LedgerRow, LedgerStore, RecordJson } from '../store-ports.ts';
+import type { LedgerRecord, LedgerRow, LedgerStore, RecordJson } from '../store-ports.ts';
+import { type CallRow, END_COLUMNS, START_COLUMNS, toRow } from './ledger-columns.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
 const PARTITIONS_AHEAD = 3;
-
-/** Columns of a start and of an end: name in the table, type, and name in the record. A moment is in milliseconds there. */
-const START_COLUMNS: readonly (readonly [string, string, keyof CallStart])[] = [
-  ['id', 'uuid', 'id'],
-  ['started_at', 'moment', 'startedAt'],
-  ['kind', 'text', 'kind'],
-  ['operation', 'text', 'operation'],
-  ['key_id', 'text', 'keyId'],
-  ['key_alias', 'text', 'keyAlias'],
-  ['user_id', 'text', 'user'],
-  ['team', 'text', 'team'],
-  ['address', 'text', 'address'],
-  ['client', 'text', 'client'],
-  ['server', 'text', 'server'],
-  ['tool_name', 'text', 'toolName'],
-  ['original_name', 'text', 'originalName'],
-  ['model', 'text', 'model'],
-  ['decision', 'text', 'decision'],
-  ['rule', 'text', 'rule'],
-  ['bytes_in', 'bigint', 'bytesIn'],
-  ['trace_id', 'text', 'traceId'],
-  ['parent_id', 'uuid', 'parentId'],
-];
-
-const END_COLUMNS: readonly (readonly [string, string, keyof CallEnd])[] = [
-  ['id', 'uuid', 'id'],
-  ['ended_at', 'moment', 'endedAt'],
-  ['status', 'text', 'status'],
-  ['error_code', 'text', 'errorCode'],
-  ['total_ms', 'double precision', 'totalMs'],
-  ['upstream_ms', 'double precision', 'upstreamMs'],
-  ['bytes_out', 'bigint', 'bytesOut'],
-  ['prompt_tokens', 'bigint', 'promptTokens'],
-  ['completion_tokens', 'bigint', 'completionTokens'],
-  ['cost', 'numeric', 'cost'],
-  ['deployment', 'text', 'deployment'],
-  ['attempts', 'integer', 'attempts'],
-];
 
 /** Records travel as one JSON text and are taken apart by the server: that costs this process a fraction of arrays, element by element. */
 const fieldsOf = (columns: readonly (readonly [string, string, string])[]): string =>
@@ -75,10 +38,6 @@ const INSERT = { name: 'ledger-insert', text: INSERT_TEXT };
 const UPDATE = { name: 'ledger-update', text: updateText('$1') };
 const BOTH = { name: 'ledger-both', text: `WITH inserted AS (${INSERT_TEXT}) ${updateText('$2')}` };
 
-interface Row extends Record<string, unknown> {
-  readonly id: string;
-}
-
 /** The ledger's table: batches in, pages out. */
 export class PgLedgerStore implements LedgerStore {
   readonly #pool: Pool;
@@ -100,7 +59,7 @@ export class PgLedgerStore implements LedgerStore {
   }
 
   async recent(query: { readonly limit: number; readonly beforeId?: string }): Promise<readonly LedgerRow[]> {
-    const { rows } = await this.#pool.query<Row>(
+    const { rows } = await this.#pool.query<CallRow>(
       'SELECT * FROM ledger_calls WHERE $2::uuid IS NULL OR id < $2::uuid ORDER BY started_at DESC, id DESC LIMIT $1',
       [query.limit, query.beforeId ?? null],
     );
@@ -187,48 +146,4 @@ function endsJson(ends: readonly RecordJson[]): Buffer {
   }
   json.byte(CLOSE);
   return json.build();
-}
-
-function toRow(row: Row): LedgerRow {
-  const text = (name: string): string | undefined => (row[name] === null ? undefined : String(row[name]));
-  const number = (name: string): number | undefined => (row[name] === null ? undefined : Number(row[name]));
-  const time = (name: string): number | undefined =>
-    row[name] instanceof Date ? row[name].getTime() : undefined;
-  const ended = time('ended_at');
-  return {
-    id: row.id,
-    startedAt: time('started_at') ?? 0,
-    kind: text('kind') as LedgerRow['kind'],
-    operation: text('operation') ?? '',
-    keyId: text('key_id') ?? '',
-    keyAlias: text('key_alias'),
-    user: text('user_id'),
-    team: text('team'),
-    address: text('address') ?? '',
-    client: text('client'),
-    server: text('server'),
-    toolName: text('tool_name'),
-    originalName: text('original_name'),
-    model: text('model'),
-    decision: text('decision') as LedgerRow['decision'],
-    rule: text('rule'),
-    bytesIn: number('bytes_in') ?? 0,
-    traceId: text('trace_id'),
-    parentId: text('parent_id'),
-    ...(ended === undefined
-      ? {}
-      : {
-          endedAt: ended,
-          status: text('status') as NonNullable<LedgerRow['status']>,
-          errorCode: text('error_code'),
-          totalMs: number('total_ms') ?? 0,
-          upstreamMs: number('upstream_ms'),
-          bytesOut: number('bytes_out') ?? 0,
-          promptTokens: number('prompt_tokens'),
-          completionTokens: number('completion_tokens'),
-          cost: number('cost'),
-          deployment: text('deployment'),
-          attempts: number('attempts'),
-        }),
-  };
 }

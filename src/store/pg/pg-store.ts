@@ -5,6 +5,7 @@ import { errorChain, type Log } from '../../telemetry/log.ts';
 import type { CatalogTable, InstanceSecrets, Store } from '../store-ports.ts';
 import { MIGRATIONS_FOLDER, migrate, readMigrations } from './migrate.ts';
 import { PgLedgerStore } from './pg-ledger-store.ts';
+import { PgSpend } from './pg-spend.ts';
 import { responseTable } from './pg-responses.ts';
 import { toolHistoryTable } from './pg-tool-history.ts';
 
@@ -54,6 +55,7 @@ export async function openPgStore(options: PgStoreOptions): Promise<Store> {
       toolHistory: toolHistoryTable(pool),
       responses: responseTable(pool, options.responseBytesPerKeyMax),
       ledger,
+      spend: new PgSpend(pool),
       secrets: secretsTable(pool),
       health: async () => {
         try {
