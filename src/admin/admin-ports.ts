@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { LedgerRow } from '../ledger/ledger-ports.ts';
+import type { KeyDirectory } from '../keys/key-directory.ts';
+import type { LedgerRow, SpendQueries } from '../ledger/ledger-ports.ts';
 import type { Mcp } from '../mcp/mcp.ts';
 import type { Log } from '../telemetry/log.ts';
 
@@ -53,6 +54,11 @@ export interface AdminDeps {
     readonly limit: number;
     readonly beforeId?: string;
   }) => Promise<readonly LedgerRow[]>;
+  /** Keys, users and teams. */
+  readonly keys: KeyDirectory;
+  readonly spend: SpendQueries;
+  /** Milliseconds since the Unix epoch. */
+  readonly now: () => number;
   readonly reload: () => Promise<ReloadResult>;
   /** Tells who did what. Never throws, never waits. No secrets. */
   readonly audit: (

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { AdminCaller, AdminDeps, AdminExchange, AdminPrincipal } from './admin-ports.ts';
+import type { Reach } from './rights.ts';
 import { checkInput, readBody } from './read-input.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -29,8 +30,10 @@ export interface AdminRequest<Params, Query, Body> {
   readonly params: Params;
   readonly query: Query;
   readonly body: Body;
-  /** Whose key it is; of an operation for everybody, `undefined`. */
+  /** Whose key it is; of an operation for everybody, nobody's. */
   readonly principal: AdminPrincipal;
+  /** How far the key reaches. */
+  readonly reach: Reach;
   /** Who asked, for logs and records: `alias from address`. */
   readonly by: string;
   readonly caller: AdminCaller;
@@ -76,7 +79,7 @@ export interface Operation extends Described {
   /** Checks query and body, then does it; what it answers. Throws GatewayError. */
   run(
     exchange: AdminExchange,
-    asked: Pick<AdminRequest<unknown, unknown, unknown>, 'principal' | 'by' | 'caller'> & {
+    asked: Pick<AdminRequest<unknown, unknown, unknown>, 'principal' | 'reach' | 'by' | 'caller'> & {
       readonly params: Readonly<Record<string, string>>;
     },
     deps: AdminDeps,
