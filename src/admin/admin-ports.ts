@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { KeyDirectory } from '../keys/key-directory.ts';
 import type { LedgerRow, SpendQueries } from '../ledger/ledger-ports.ts';
+import type { Quoted } from '../llm/quote.ts';
 import type { Mcp } from '../mcp/mcp.ts';
 import type { Log } from '../telemetry/log.ts';
 
@@ -43,6 +44,15 @@ export type ReloadResult =
   | { readonly ok: true; readonly change: object; readonly warnings: readonly string[] }
   | { readonly ok: false; readonly problems: readonly string[] };
 
+/** What is asked of the models. */
+export interface AdminModels {
+  has(model: string): boolean;
+  /** US dollars; `undefined` when nobody said what the model costs. */
+  quote(model: string, asked: Quoted): number | undefined;
+  /** The provider of a deployment, by its id. */
+  provider(deployment: string): string | undefined;
+}
+
 /** What operations work on. */
 export interface AdminDeps {
   readonly mcp: Mcp;
@@ -57,6 +67,9 @@ export interface AdminDeps {
   /** Keys, users and teams. */
   readonly keys: KeyDirectory;
   readonly spend: SpendQueries;
+  /** What was recorded so far becomes visible to queries; a store that is away is not waited for. */
+  readonly flush: () => Promise<void>;
+  readonly models: AdminModels;
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number;
   readonly reload: () => Promise<ReloadResult>;
