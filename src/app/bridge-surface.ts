@@ -128,6 +128,7 @@ export function createSurface(options: SurfaceOptions): BridgeSurface {
       messages: (exchange) => sse.post(exchange, deps),
       health: (exchange, route) => health(exchange, route.probe, mcp, authenticate),
       admin: unknownRoute,
+      backup: unknownRoute,
       llm: unknownRoute,
       models: unknownRoute,
       response: unknownRoute,

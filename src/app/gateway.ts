@@ -10,6 +10,7 @@ import { createIdSource } from '../core/ids.ts';
 import { Scope } from '../core/scope.ts';
 import type { Secret } from '../core/secret.ts';
 import { Edge } from '../edge/server.ts';
+import { handleBackup } from '../gateway/handle-backup.ts';
 import { handleMcp } from '../gateway/handle-mcp.ts';
 import { createJournal } from '../gateway/journal.ts';
 import type { HandleMcpDeps } from '../gateway/mcp-deps.ts';
@@ -28,6 +29,7 @@ import { type BufferedLog, errorChain, type Log } from '../telemetry/log.ts';
 import { type Access, adminCaller, requireKey } from './access.ts';
 import { postgresConnector } from './connectors.ts';
 import { DEMO_MODEL, demoServer, prepareDemo } from './demo.ts';
+import { filesToKeep } from './kept-files.ts';
 import { LiveConfig } from './live-config.ts';
 import { ModelSurface } from './model-surface.ts';
 import { purgeResponses } from './purge-responses.ts';
@@ -206,6 +208,15 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
           reload: () => reload.request('admin'),
           audit: (action, principal, details) =>
             log.info('admin', { action, by: principal.alias ?? principal.id, ...details }),
+        }),
+      backup: (exchange) =>
+        handleBackup(exchange, {
+          authenticate: (one) => live.access.authenticate(one, 'admin'),
+          log,
+          archive: async () => {
+            await ledger.flush(AbortSignal.timeout(5_000)).catch(() => undefined);
+            return opened.store.backup?.archive({ madeBy: VERSION, files: filesToKeep(dataFolder) });
+          },
         }),
       status: (exchange) => sendStatusPage(exchange, VERSION),
       ...models.handlers,

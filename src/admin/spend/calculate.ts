@@ -15,7 +15,7 @@ export const calculate = operation({
   body: z
     .strictObject({
       model: z.string().min(1).max(200).nullish(),
-      messages: z.array(z.record(z.string(), z.unknown())).nullish(),
+      messages: z.array(z.record(z.string(), z.json())).nullish(),
       completion_response: z
         .looseObject({
           model: z.string(),
@@ -38,7 +38,7 @@ export const calculate = operation({
     const known = models.has(model);
     if (!known) throw new GatewayError('model-unknown', { model: model.slice(0, 200) }, { data: { param: 'model' } });
     const cost = body.model
-      ? models.quote(model, { request: { model, messages: body.messages } })
+      ? models.quote(model, { request: { model, messages: body.messages ?? [] } })
       : models.quote(model, {
           usage: {
             input: response?.usage?.prompt_tokens ?? 0,

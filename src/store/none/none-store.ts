@@ -32,6 +32,7 @@ export function openNoneStore(folder: string, responseBytesPerKeyMax: number): S
     ledger,
     spend: new FileSpend(() => ledger.rows()),
     secrets: secretsFile(join(folder, 'secrets.json')),
+    backup: undefined,
     health: () => Promise.resolve({ ok: true, detail: `no database; state is in ${folder}` }),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
