@@ -17,6 +17,7 @@ import type { HandleMcpDeps } from '../gateway/mcp-deps.ts';
 import { SseSessions } from '../gateway/handle-sse.ts';
 import { handleHealth } from '../gateway/health.ts';
 import { sendStatusPage } from '../gateway/status-page.ts';
+import { openKeyDirectory } from '../keys/open-directory.ts';
 import { masterKeyFile } from '../keys/master-key-file.ts';
 import { createLedger } from '../ledger/ledger.ts';
 import { mockModel } from '../llm/model-config.ts';
@@ -94,7 +95,9 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   const opened = await openStore(storeMode(options), log, options.config.limits);
   scope.add('store', () => opened.store[Symbol.asyncDispose](), 30_000);
   const config = await withServers(options, opened);
-  const live = new LiveConfig(config, masterKey, clock);
+  const directory = await openKeyDirectory({ table: opened.store.accounts, clock, log });
+  scope.add('keys', () => directory[Symbol.asyncDispose]());
+  const live = new LiveConfig(config, masterKey, clock, directory);
 
   const ledger = await createLedger({
     store: opened.store.ledger,
@@ -223,6 +226,8 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     },
   });
   scope.add('listener', () => edge[Symbol.asyncDispose]());
+  const stopFollowing = live.followKeys({ mcp, edge, log });
+  scope.add('streams of keys', async () => stopFollowing());
   const reload = new Reload({
     read: options.read,
     stamps: options.stamps,

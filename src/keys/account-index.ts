@@ -44,7 +44,7 @@ export class AccountIndex {
 
   /** All of a kind, newest first. */
   all<Kind extends AccountKind>(kind: Kind): readonly Records[Kind][] {
-    const known = this.#listed[kind] as readonly Records[Kind][] | undefined;
+    const known = this.#listed[kind];
     if (known !== undefined) return known;
     const made = [...this.#tables[kind].values()]
       .map(({ record }) => record)
