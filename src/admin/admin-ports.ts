@@ -73,10 +73,12 @@ export interface AdminDeps {
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number;
   readonly reload: () => Promise<ReloadResult>;
-  /** Tells who did what. Never throws, never waits. No secrets. */
-  readonly audit: (
-    action: string,
-    principal: AdminPrincipal,
-    details: Readonly<Record<string, unknown>>,
-  ) => void;
+  readonly audit: AuditedAction;
 }
+
+/** Tells who did what. Never throws, never waits. No secrets in `details`. */
+export type AuditedAction = (
+  action: string,
+  principal: AdminPrincipal,
+  details: Readonly<Record<string, unknown>>,
+) => void;

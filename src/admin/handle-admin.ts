@@ -18,7 +18,11 @@ export async function handleAdmin(
     const reach = reachOf(principal, deps.keys);
     requireRight(operation.who, operation.method, reach); // 403
     const by = `${principal.alias ?? principal.id} from ${caller.address}`;
-    const answer = await operation.run(exchange, { params: route.params, principal, reach, by, caller }, deps);
+    const answer = await operation.run(
+      exchange,
+      { params: route.params, principal, reach, by, caller },
+      deps,
+    );
     exchange.send(200, undefined, Buffer.from(`${JSON.stringify(answer)}\n`));
   } catch (error) {
     answerError(error, exchange, Object.keys(route.operations), deps.log);

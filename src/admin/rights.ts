@@ -33,7 +33,12 @@ export function seesAll(reach: Reach): boolean {
 }
 
 /** Whether `principal` may see a key: itself, those of its user, and those of teams that its user administers. */
-export function maySeeKey(principal: AdminPrincipal, reach: Reach, key: KeyRecord, keys: KeyDirectory): boolean {
+export function maySeeKey(
+  principal: AdminPrincipal,
+  reach: Reach,
+  key: KeyRecord,
+  keys: KeyDirectory,
+): boolean {
   if (seesAll(reach) || key.id === principal.id) return true;
   if (principal.user === undefined) return false;
   return key.user === principal.user || (key.team !== undefined && isTeamAdmin(principal, key.team, keys));
@@ -47,7 +52,12 @@ export function isTeamAdmin({ user }: AdminPrincipal, team: string, keys: KeyDir
 }
 
 /** Whether `principal` may see a team: its own, or one that its user belongs to. */
-export function maySeeTeam(principal: AdminPrincipal, reach: Reach, team: string, keys: KeyDirectory): boolean {
+export function maySeeTeam(
+  principal: AdminPrincipal,
+  reach: Reach,
+  team: string,
+  keys: KeyDirectory,
+): boolean {
   if (seesAll(reach) || principal.team === team) return true;
   const { user } = principal;
   return user !== undefined && keys.teamsOf(user).some(({ id }) => id === team);

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { handleAdmin } from '../admin/handle-admin.ts';
 import type { LanportConfig } from '../config/load.ts';
 import { createPostgresConnector } from '../connectors/postgres/connector.ts';
 import { DEMO_DATABASE, DEMO_ROLE } from '../connectors/postgres/demo.ts';
@@ -27,7 +26,8 @@ import { HttpClient } from '../net/http-client.ts';
 import { lockFolder } from '../store/folder-lock.ts';
 import { type OpenedStore, openStore, type StoreMode } from '../store/open-store.ts';
 import { type BufferedLog, errorChain, type Log } from '../telemetry/log.ts';
-import { type Access, adminCaller, requireKey } from './access.ts';
+import { type Access, requireKey } from './access.ts';
+import { adminHandler } from './admin-surface.ts';
 import { postgresConnector } from './connectors.ts';
 import { DEMO_MODEL, demoServer, prepareDemo } from './demo.ts';
 import { filesToKeep } from './kept-files.ts';
@@ -198,20 +198,17 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
           configuration: () => ({ files: live.files, ...reload.state }),
           identify: (one) => live.access.identify(one),
         }),
-      admin: (exchange, route) =>
-        handleAdmin(exchange, route, adminCaller(exchange, live.access), {
-          mcp,
-          log,
-          version: VERSION,
-          recentCalls: async (query) => {
-            await ledger.flush(AbortSignal.timeout(1_000)).catch(() => undefined);
-            return opened.store.ledger.recent(query);
-          },
-          accessGroups: live.access.accessGroups,
-          reload: () => reload.request('admin'),
-          audit: (action, principal, details) =>
-            log.info('admin', { action, by: principal.alias ?? principal.id, ...details }),
-        }),
+      admin: adminHandler({
+        live,
+        mcp,
+        models: () => models.asked,
+        directory,
+        store: opened.store,
+        ledger,
+        log,
+        clock,
+        reload: () => reload.request('admin'),
+      }),
       backup: (exchange) =>
         handleBackup(exchange, {
           authenticate: (one) => live.access.authenticate(one, 'admin'),

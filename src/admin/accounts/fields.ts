@@ -133,18 +133,27 @@ const IGNORED_OF_TEAMS = [
 
 const ignored = <const Name extends string>(all: readonly Name[]) =>
   Object.fromEntries(
-    all.map((one) => [one, z.unknown().optional().meta({ description: 'LiteLLM has it; here it has no effect.', inert: true })]),
+    all.map((one) => [
+      one,
+      z.unknown().optional().meta({ description: 'LiteLLM has it; here it has no effect.', inert: true }),
+    ]),
   ) as Record<Name, z.ZodOptional<z.ZodUnknown>>;
 
 /** LiteLLM's fields without effect here; a request that sets one is told so in `warnings`. */
 export const ignoredKeyFields = ignored(IGNORED);
 export const ignoredUserFields = ignored([...IGNORED, ...IGNORED_OF_USERS]);
-export const ignoredTeamFields = ignored([...IGNORED.filter((one) => one !== 'organization_id'), ...IGNORED_OF_TEAMS]);
+export const ignoredTeamFields = ignored([
+  ...IGNORED.filter((one) => one !== 'organization_id'),
+  ...IGNORED_OF_TEAMS,
+]);
 
 const ALL_IGNORED: ReadonlySet<string> = new Set([...IGNORED, ...IGNORED_OF_USERS, ...IGNORED_OF_TEAMS]);
 
 /** What a request set without effect, to be answered beside its result. */
-export function warningsOf(body: object, own: Readonly<Record<string, unknown>>): { readonly warnings?: readonly string[] } {
+export function warningsOf(
+  body: object,
+  own: Readonly<Record<string, unknown>>,
+): { readonly warnings?: readonly string[] } {
   const without = Object.entries(body)
     .filter(([field, value]) => ALL_IGNORED.has(field) && field in own && !isEmpty(value))
     .map(([field]) => `${field} has no effect here`);

@@ -14,11 +14,16 @@ export const pageSize = z.coerce
   .default(SIZE.standard)
   .describe(`Entries on a page, at most ${SIZE.max}.`);
 /** `true` and `false` as a query says them. */
-export const flag = z.enum(['true', 'false', 'True', 'False', '1', '0']).transform((text) => /^(?:true|1)$/i.test(text));
+export const flag = z
+  .enum(['true', 'false', 'True', 'False', '1', '0'])
+  .transform((text) => /^(?:true|1)$/i.test(text));
 export const sortOrder = z.enum(['asc', 'desc']).default('desc');
 
 /** Every entry that fits, whatever the number of pages. */
-export function everything<T>(list: (query: AccountQuery) => AccountPage<T>, query: AccountQuery): readonly T[] {
+export function everything<T>(
+  list: (query: AccountQuery) => AccountPage<T>,
+  query: AccountQuery,
+): readonly T[] {
   const all: T[] = [];
   for (let number = 1; ; number++) {
     const { items, total } = list({ ...query, page: number, size: PAGE_MAX });

@@ -3,10 +3,7 @@ import type { KeyLimits, ModelLimits } from '../../keys/keys-config.ts';
 import type { AccountBody, KeyBody } from './fields.ts';
 
 /** What is common to keys, users and teams, as the directory takes it. */
-type CommonChange = Pick<
-  KeyChange,
-  'models' | 'limits' | 'spendBase' | 'blocked' | 'metadata' | 'mcp'
->;
+type CommonChange = Pick<KeyChange, 'models' | 'limits' | 'spendBase' | 'blocked' | 'metadata' | 'mcp'>;
 
 /** What an account has before a change; of a new one, nothing. */
 export interface Before {
@@ -103,7 +100,8 @@ function readLimits(
   now: number,
 ): KeyLimits {
   const budgetDurationMs = kept(body.budget_duration, before.budgetDurationMs);
-  const isNewPeriod = typeof body.budget_duration === 'number' && body.budget_duration !== before.budgetDurationMs;
+  const isNewPeriod =
+    typeof body.budget_duration === 'number' && body.budget_duration !== before.budgetDurationMs;
   const budgetResetAt = isNewPeriod ? now + body.budget_duration! : before.budgetResetAt;
   return {
     maxBudget: kept(body.max_budget, before.maxBudget),
@@ -131,7 +129,8 @@ function readPerModel(
     return [
       model,
       {
-        maxBudget: budgets === undefined ? old?.maxBudget : (budget?.budget_limit ?? budget?.max_budget ?? undefined),
+        maxBudget:
+          budgets === undefined ? old?.maxBudget : (budget?.budget_limit ?? budget?.max_budget ?? undefined),
         budgetDurationMs:
           budgets === undefined
             ? old?.budgetDurationMs

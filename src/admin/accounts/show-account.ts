@@ -125,9 +125,7 @@ export function showKey(key: KeyRecord, spend: number, now: number): Record<stri
     description: key.description ?? null,
     key_id: key.id,
     origin: key.origin,
-    former_values_until: key.formerValues
-      .filter(({ until }) => until > now)
-      .map(({ until }) => time(until)),
+    former_values_until: key.formerValues.filter(({ until }) => until > now).map(({ until }) => time(until)),
   };
 }
 

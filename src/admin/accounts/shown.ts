@@ -48,7 +48,11 @@ export const shownTeam = z.looseObject({
   team_id: z.string(),
   team_alias: z.string().nullable(),
   members_with_roles: z.array(
-    z.looseObject({ user_id: z.string(), user_email: z.string().nullable(), role: z.enum(['admin', 'user']) }),
+    z.looseObject({
+      user_id: z.string(),
+      user_email: z.string().nullable(),
+      role: z.enum(['admin', 'user']),
+    }),
   ),
   spend: usd,
   max_budget: usd.nullable(),

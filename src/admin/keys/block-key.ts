@@ -16,7 +16,11 @@ const blocking = (isBlocked: boolean, path: string, summary: string) =>
     answer: shownKey,
     handle: async ({ body, by, principal }, deps) => {
       const record = await deps.keys.setBlocked(body.key, isBlocked, principal.alias ?? principal.id);
-      deps.audit(isBlocked ? 'key-block' : 'key-unblock', principal, { key: record.id, alias: record.alias, by });
+      deps.audit(isBlocked ? 'key-block' : 'key-unblock', principal, {
+        key: record.id,
+        alias: record.alias,
+        by,
+      });
       return shown(record, deps);
     },
   });

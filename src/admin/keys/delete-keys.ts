@@ -8,16 +8,17 @@ export const deleteKeys = operation({
   path: '/key/delete',
   who: 'management key',
   group: 'Keys',
-  summary: 'Deletes keys, all of them or none; they are refused from then on. What they did stays in the ledger.',
+  summary:
+    'Deletes keys, all of them or none; they are refused from then on. What they did stays in the ledger.',
   body: z
     .strictObject({
       keys: z.array(keyRef).max(1_000).nullish(),
       key_aliases: z.array(z.string().min(1).max(200)).max(1_000).nullish(),
     })
-    .refine(
-      ({ keys, key_aliases: aliases }) => (keys?.length ?? 0) + (aliases?.length ?? 0) > 0,
-      { path: ['keys'], error: 'or key_aliases must name one at least' },
-    ),
+    .refine(({ keys, key_aliases: aliases }) => (keys?.length ?? 0) + (aliases?.length ?? 0) > 0, {
+      path: ['keys'],
+      error: 'or key_aliases must name one at least',
+    }),
   example: { body: { key_aliases: ['ada-laptop'] } },
   answer: z.object({ deleted_keys: z.array(z.string()) }),
   handle: async ({ body, by, principal }, deps) => {

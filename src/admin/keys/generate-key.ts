@@ -55,6 +55,12 @@ async function make(
     principal.alias ?? principal.id,
   );
   const { record } = key;
-  deps.audit('key-generate', principal, { key: record.id, alias: record.alias, user: record.user, team: record.team, by });
+  deps.audit('key-generate', principal, {
+    key: record.id,
+    alias: record.alias,
+    user: record.user,
+    team: record.team,
+    by,
+  });
   return { ...(await issued(key, deps)), ...warningsOf(given, ignoredKeyFields) };
 }

@@ -34,8 +34,13 @@ export const listKeys = operation({
     return_full_object: flag.optional().describe('Whole keys instead of tokens.'),
     include_team_keys: flag.optional().describe('Also those of teams that the user administers.'),
     include_created_by_keys: flag.optional(),
-    include_configured: flag.optional().describe('Also the keys of the configuration, which can be changed there only.'),
-    expand: z.union([z.string(), z.array(z.string())]).optional().describe('LiteLLM has it; here it has no effect.'),
+    include_configured: flag
+      .optional()
+      .describe('Also the keys of the configuration, which can be changed there only.'),
+    expand: z
+      .union([z.string(), z.array(z.string())])
+      .optional()
+      .describe('LiteLLM has it; here it has no effect.'),
     sort_by: z.enum(Object.keys(SORTS) as [string, ...string[]]).optional(),
     sort_order: sortOrder,
   }),
@@ -59,10 +64,15 @@ export const listKeys = operation({
         (query.key_alias === undefined || key.alias === query.key_alias) &&
         (seesAll(reach) || maySeeKey(principal, reach, key, deps.keys)),
     );
-    const sorted = sortedBy(all, query.sort_by === undefined ? undefined : SORTS[query.sort_by], query.sort_order);
+    const sorted = sortedBy(
+      all,
+      query.sort_by === undefined ? undefined : SORTS[query.sort_by],
+      query.sort_order,
+    );
     const { items, total, pages } = pageOf(sorted, query.page, query.size);
     return {
-      keys: query.return_full_object === true ? await shownAll(items, deps) : items.map(({ digest }) => digest),
+      keys:
+        query.return_full_object === true ? await shownAll(items, deps) : items.map(({ digest }) => digest),
       total_count: total,
       current_page: query.page,
       total_pages: pages,

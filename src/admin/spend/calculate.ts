@@ -11,7 +11,8 @@ export const calculate = operation({
   path: '/spend/calculate',
   who: 'any key',
   group: 'Spend',
-  summary: 'What a request would cost (model and messages; its input is estimated), or what an answer did cost.',
+  summary:
+    'What a request would cost (model and messages; its input is estimated), or what an answer did cost.',
   body: z
     .strictObject({
       model: z.string().min(1).max(200).nullish(),
@@ -28,7 +29,11 @@ export const calculate = operation({
       if (!body.model && !body.completion_response)
         context.addIssue({ code: 'custom', path: ['model'], message: 'or completion_response is missing' });
       if (body.model && !body.messages)
-        context.addIssue({ code: 'custom', path: ['messages'], message: 'is missing, which goes with model' });
+        context.addIssue({
+          code: 'custom',
+          path: ['messages'],
+          message: 'is missing, which goes with model',
+        });
     }),
   example: { body: { model: 'gpt-4o', messages: [{ role: 'user', content: 'Hello' }] } },
   answer: z.object({ cost: z.number().describe('US dollars') }),
@@ -36,7 +41,8 @@ export const calculate = operation({
     const { completion_response: response } = body;
     const model = body.model ?? response?.model ?? '';
     const known = models.has(model);
-    if (!known) throw new GatewayError('model-unknown', { model: model.slice(0, 200) }, { data: { param: 'model' } });
+    if (!known)
+      throw new GatewayError('model-unknown', { model: model.slice(0, 200) }, { data: { param: 'model' } });
     const cost = body.model
       ? models.quote(model, { request: { model, messages: body.messages ?? [] } })
       : models.quote(model, {
@@ -45,7 +51,8 @@ export const calculate = operation({
             output: response?.usage?.completion_tokens ?? 0,
           },
         });
-    if (cost === undefined) throw invalidField('model', `"${model}" has no price (model_info.input_cost_per_token)`);
+    if (cost === undefined)
+      throw invalidField('model', `"${model}" has no price (model_info.input_cost_per_token)`);
     return { cost };
   },
 });

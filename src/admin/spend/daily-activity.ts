@@ -65,7 +65,12 @@ export const userDailyActivity = operation({
       ...filterOf(asked, deps),
       ...ownFilter(principal, reach),
     };
-    const rows = await used(deps, openPeriodOf(asked.start_date, asked.end_date, deps.now()), DIMENSIONS, filter);
+    const rows = await used(
+      deps,
+      openPeriodOf(asked.start_date, asked.end_date, deps.now()),
+      DIMENSIONS,
+      filter,
+    );
     return report(rows, asked, 'user', deps);
   },
 });
@@ -77,7 +82,10 @@ export const teamDailyActivity = operation({
   who: 'any key',
   group: 'Teams',
   summary: 'What teams used on each day. A key sees its own team and those of its user.',
-  query: z.strictObject({ ...query, team_ids: z.string().optional().describe('Comma-separated; only these.') }),
+  query: z.strictObject({
+    ...query,
+    team_ids: z.string().optional().describe('Comma-separated; only these.'),
+  }),
   example: { query: { team_ids: 'data', start_date: '2026-11-01', end_date: '2026-11-30' } },
   answer,
   handle: async ({ query: asked, principal, reach }, deps) => {
@@ -130,7 +138,9 @@ function report(
       return { date: day, metrics: measure(ofDay), breakdown: breakdownOf(ofDay, entity, deps) };
     }),
     metadata: {
-      ...Object.fromEntries(Object.entries(total).map(([name, value]) => [`total_${name.replace(/^total_/, '')}`, value])),
+      ...Object.fromEntries(
+        Object.entries(total).map(([name, value]) => [`total_${name.replace(/^total_/, '')}`, value]),
+      ),
       page: number,
       total_pages: pages,
       has_more: number < pages,

@@ -5,7 +5,10 @@ import { date, openPeriodOf, periodOf } from './period.ts';
 import { keyIdOf, rounded, sumBy, tokenOf, used } from './used.ts';
 
 const limit = z.coerce.number().int().min(1).max(1_000).optional().describe('Only the first ones.');
-const between = { start_date: date.optional().describe('Without it, the last 30 days.'), end_date: date.optional() };
+const between = {
+  start_date: date.optional().describe('Without it, the last 30 days.'),
+  end_date: date.optional(),
+};
 
 /** `GET /global/spend` */
 export const globalSpend = operation({
@@ -108,9 +111,10 @@ export const globalSpendProviders = operation({
   handle: async ({ query }, deps) => {
     await deps.flush();
     const rows = await used(deps, periodOf(query.start_date, query.end_date, deps.now()), ['deployment']);
-    return sumBy(rows, ({ group }) => group.deployment && (deps.models.provider(group.deployment) ?? 'Unknown')).map(
-      ([provider, { cost }]) => ({ provider, spend: cost }),
-    );
+    return sumBy(
+      rows,
+      ({ group }) => group.deployment && (deps.models.provider(group.deployment) ?? 'Unknown'),
+    ).map(([provider, { cost }]) => ({ provider, spend: cost }));
   },
 });
 
@@ -163,7 +167,8 @@ export const globalSpendReport = operation({
   path: '/global/spend/report',
   who: 'management key',
   group: 'Spend',
-  summary: 'What teams spent day by day with the models that they used, or what keys or users spent on each model.',
+  summary:
+    'What teams spent day by day with the models that they used, or what keys or users spent on each model.',
   query: z.strictObject({
     start_date: date,
     end_date: date,
@@ -194,21 +199,23 @@ export const globalSpendReport = operation({
     const isByKey = query.group_by === 'api_key' || query.api_key !== undefined;
     const dimension = isByKey ? 'key' : 'user';
     const rows = await used(deps, period, [dimension, 'model'], filter);
-    return sumBy(rows, ({ group }) => group[dimension]).map(([id, { cost, promptTokens, completionTokens }]) => ({
-      ...(isByKey ? { api_key: tokenOf(id, deps) } : { internal_user_id: id }),
-      total_cost: cost,
-      total_input_tokens: promptTokens,
-      total_output_tokens: completionTokens,
-      model_details: sumBy(
-        rows.filter(({ group }) => group[dimension] === id),
-        ({ group }) => group.model,
-      ).map(([name, sum]) => ({
-        model: name,
-        total_cost: sum.cost,
-        total_input_tokens: sum.promptTokens,
-        total_output_tokens: sum.completionTokens,
-      })),
-    }));
+    return sumBy(rows, ({ group }) => group[dimension]).map(
+      ([id, { cost, promptTokens, completionTokens }]) => ({
+        ...(isByKey ? { api_key: tokenOf(id, deps) } : { internal_user_id: id }),
+        total_cost: cost,
+        total_input_tokens: promptTokens,
+        total_output_tokens: completionTokens,
+        model_details: sumBy(
+          rows.filter(({ group }) => group[dimension] === id),
+          ({ group }) => group.model,
+        ).map(([name, sum]) => ({
+          model: name,
+          total_cost: sum.cost,
+          total_input_tokens: sum.promptTokens,
+          total_output_tokens: sum.completionTokens,
+        })),
+      }),
+    );
   },
 });
 

@@ -8,7 +8,8 @@ const DAYS = 30;
 export const date = z
   .string()
   .refine(
-    (text) => /^\d{4}-\d{2}-\d{2}(?:[T ][\d:.]+(?:Z|[+-]\d{2}:?\d{2})?)?$/.test(text) && !Number.isNaN(startOf(text)),
+    (text) =>
+      /^\d{4}-\d{2}-\d{2}(?:[T ][\d:.]+(?:Z|[+-]\d{2}:?\d{2})?)?$/.test(text) && !Number.isNaN(startOf(text)),
     'must be a date such as 2026-11-21, or an RFC 3339 time',
   );
 
@@ -19,11 +20,7 @@ export interface Period {
 }
 
 /** From the beginning of the first day to the end of the last one (UTC); without dates, the last 30 days. `now` as in Period. */
-export function periodOf(
-  start: string | undefined,
-  end: string | undefined,
-  now: number,
-): Period {
+export function periodOf(start: string | undefined, end: string | undefined, now: number): Period {
   const today = Math.floor(now / DAY_MS) * DAY_MS;
   const to = end === undefined ? today + DAY_MS : endOf(end);
   return { from: start === undefined ? Math.min(today, to) - (DAYS - 1) * DAY_MS : startOf(start), to };
@@ -43,7 +40,9 @@ export function daysOf({ from, to }: Period): readonly string[] {
 }
 
 function startOf(text: string): number {
-  return Date.parse(/[Zz]|[+-]\d{2}:?\d{2}$/.test(text.slice(10)) || text.length === 10 ? text : `${text.replace(' ', 'T')}Z`);
+  return Date.parse(
+    /[Zz]|[+-]\d{2}:?\d{2}$/.test(text.slice(10)) || text.length === 10 ? text : `${text.replace(' ', 'T')}Z`,
+  );
 }
 
 function endOf(text: string): number {

@@ -42,7 +42,12 @@ export const spendUsers = operation({
     await deps.flush();
     const { user_id: id } = query;
     if (id === undefined)
-      return [...(await shownUsers(everything((asked) => deps.keys.listUsers(asked), {}), deps))].sort(bySpend);
+      return [
+        ...(await shownUsers(
+          everything((asked) => deps.keys.listUsers(asked), {}),
+          deps,
+        )),
+      ].sort(bySpend);
     const user = deps.keys.findUser(id);
     if (user === undefined)
       throw new GatewayError('user-unknown', { user: id.slice(0, 100) }, { data: { param: 'user_id' } });

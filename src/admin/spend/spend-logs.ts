@@ -24,7 +24,13 @@ export const spendLogs = operation({
     start_date: date.optional(),
     end_date: date.optional().describe('The last day, which is part of it.'),
     summarize: flag.default(true),
-    limit: z.coerce.number().int().min(1).max(LIMIT.max).default(LIMIT.standard).describe(`Calls at most; up to ${LIMIT.max}.`),
+    limit: z.coerce
+      .number()
+      .int()
+      .min(1)
+      .max(LIMIT.max)
+      .default(LIMIT.standard)
+      .describe(`Calls at most; up to ${LIMIT.max}.`),
   }),
   example: { query: { start_date: '2026-11-01', end_date: '2026-11-30', summarize: false } },
   answer: z.array(z.union([spendLog, z.looseObject({ startTime: z.string(), spend: z.number() })])),

@@ -32,7 +32,10 @@ export async function used(
 }
 
 /** Whose use a key may see: everybody's, its user's, or its own. */
-export function ownFilter(principal: AdminPrincipal, reach: Reach): { readonly user?: string; readonly key?: string } {
+export function ownFilter(
+  principal: AdminPrincipal,
+  reach: Reach,
+): { readonly user?: string; readonly key?: string } {
   if (seesAll(reach)) return {};
   return principal.user === undefined ? { key: principal.id } : { user: principal.user };
 }

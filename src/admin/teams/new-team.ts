@@ -30,7 +30,11 @@ export const newTeam = operation({
   },
   answer: shownTeam,
   handle: async ({ body, by, principal }, deps) => {
-    const limits = { maxBudget: body.team_member_budget, tpm: body.team_member_tpm_limit, rpm: body.team_member_rpm_limit };
+    const limits = {
+      maxBudget: body.team_member_budget,
+      tpm: body.team_member_tpm_limit,
+      rpm: body.team_member_rpm_limit,
+    };
     const team = await deps.keys.createTeam(
       {
         ...readTeam(body, NEW, deps.now()),

@@ -21,7 +21,7 @@ export const teamFields = {
     .number()
     .nonnegative()
     .nullish()
-    .describe('US dollars that each member who is named in the same request may spend of the team\'s.'),
+    .describe("US dollars that each member who is named in the same request may spend of the team's."),
   team_member_rpm_limit: z.int().min(0).nullish(),
   team_member_tpm_limit: z.int().min(0).nullish(),
   ...ignoredTeamFields,
@@ -62,16 +62,27 @@ export interface MemberLimits {
 
 /** A member for the directory; of one named by its address alone, the user with this address. Throws `input-invalid`. */
 export function toMember(
-  given: { readonly user_id?: string | null | undefined; readonly user_email?: string | null | undefined; readonly role: TeamMember['role'] },
+  given: {
+    readonly user_id?: string | null | undefined;
+    readonly user_email?: string | null | undefined;
+    readonly role: TeamMember['role'];
+  },
   limits: MemberLimits,
   { keys }: AdminDeps,
 ): TeamMember {
   const email = given.user_email ?? undefined;
   const byEmail = (): string | undefined =>
-    everything((asked) => keys.listUsers(asked), { text: email ?? '' }).find((one) => one.email === email)?.id;
+    everything((asked) => keys.listUsers(asked), { text: email ?? '' }).find((one) => one.email === email)
+      ?.id;
   const user = given.user_id ?? byEmail();
-  if (user === undefined) throw invalidField('member', `has no user_id, and no user has the address ${email}`);
-  return { user, email: email ?? keys.findUser(user)?.email, role: given.role, limits: readMemberLimits(limits) };
+  if (user === undefined)
+    throw invalidField('member', `has no user_id, and no user has the address ${email}`);
+  return {
+    user,
+    email: email ?? keys.findUser(user)?.email,
+    role: given.role,
+    limits: readMemberLimits(limits),
+  };
 }
 
 /** `undefined` where there are none. */

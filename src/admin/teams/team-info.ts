@@ -57,7 +57,8 @@ export const listTeams = operation({
   answer: z.array(shownTeam.extend({ keys: z.array(shownKey), team_memberships: z.array(membership) })),
   handle: async ({ query, principal, reach }, deps) => {
     const user = query.user_id ?? (seesAll(reach) ? undefined : principal.user);
-    const found = user === undefined ? everything((asked) => deps.keys.listTeams(asked), {}) : deps.keys.teamsOf(user);
+    const found =
+      user === undefined ? everything((asked) => deps.keys.listTeams(asked), {}) : deps.keys.teamsOf(user);
     const teams = found
       .filter(
         (team) =>
@@ -77,5 +78,8 @@ export const listTeams = operation({
 });
 
 function keysOf(team: string, deps: AdminDeps): Promise<readonly Record<string, unknown>[]> {
-  return shownKeys(everything((asked) => deps.keys.listKeys(asked), { team }), deps);
+  return shownKeys(
+    everything((asked) => deps.keys.listKeys(asked), { team }),
+    deps,
+  );
 }

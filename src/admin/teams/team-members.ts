@@ -29,10 +29,17 @@ export const addMembers = operation({
   body: z.strictObject({
     team_id: teamId,
     member: z.union([member, z.array(member).min(1).max(1_000)]),
-    max_budget_in_team: z.number().nonnegative().nullish().describe('US dollars that each may spend of the team\'s.'),
+    max_budget_in_team: z
+      .number()
+      .nonnegative()
+      .nullish()
+      .describe("US dollars that each may spend of the team's."),
   }),
   example: { body: { team_id: 'data', member: { user_id: 'ada', role: 'user' }, max_budget_in_team: 20 } },
-  answer: shownTeam.extend({ updated_users: z.array(shownUser), updated_team_memberships: z.array(z.unknown()) }),
+  answer: shownTeam.extend({
+    updated_users: z.array(shownUser),
+    updated_team_memberships: z.array(z.unknown()),
+  }),
   handle: async ({ body, by, principal, reach }, deps) => {
     const before = administered(body.team_id, principal, reach, deps);
     const limits = { maxBudget: body.max_budget_in_team };
@@ -80,7 +87,7 @@ export const updateMember = operation({
   path: '/team/member_update',
   who: 'any key',
   group: 'Teams',
-  summary: 'Changes the role of a member, and what it may use up of the team\'s.',
+  summary: "Changes the role of a member, and what it may use up of the team's.",
   body: which.safeExtend({
     role: z.enum(['admin', 'user']).nullish(),
     max_budget_in_team: z.number().nonnegative().nullish(),
@@ -133,7 +140,10 @@ export function administered(
 
 function memberOf(
   team: TeamRecord,
-  { user_id: id, user_email: email }: { readonly user_id?: string | null | undefined; readonly user_email?: string | null | undefined },
+  {
+    user_id: id,
+    user_email: email,
+  }: { readonly user_id?: string | null | undefined; readonly user_email?: string | null | undefined },
 ): TeamMember {
   const found = team.members.find((one) => (id ? one.user === id : one.email === email));
   if (found === undefined) throw invalidField('user_id', `is no member of team ${team.id}`);

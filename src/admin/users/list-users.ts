@@ -51,7 +51,11 @@ export const listUsers = operation({
         (ids === undefined || ids.includes(user.id)) &&
         (email === undefined || user.email?.toLowerCase().includes(email) === true),
     );
-    const sorted = sortedBy(all, query.sort_by === undefined ? undefined : SORTS[query.sort_by], query.sort_order);
+    const sorted = sortedBy(
+      all,
+      query.sort_by === undefined ? undefined : SORTS[query.sort_by],
+      query.sort_order,
+    );
     const { items, total, pages } = pageOf(sorted, query.page, query.page_size);
     const users = (await shownAll(items, deps)).map((user, index) => ({
       ...user,

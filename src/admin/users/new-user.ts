@@ -22,7 +22,13 @@ export const newUser = operation({
   summary: 'Makes a user, and a key for it unless auto_create_key is false.',
   body,
   example: {
-    body: { user_id: 'ada', user_email: 'ada@example.com', max_budget: 50, budget_duration: '30d', auto_create_key: false },
+    body: {
+      user_id: 'ada',
+      user_email: 'ada@example.com',
+      max_budget: 50,
+      budget_duration: '30d',
+      auto_create_key: false,
+    },
   },
   answer: shownUser.extend({ key: z.string().nullable(), token: issuedKey.shape.token.nullable() }),
   handle: async ({ body: given, by, principal }, deps) => {
@@ -35,7 +41,12 @@ export const newUser = operation({
     );
     for (const { team_id, ...member } of teams)
       await deps.keys.setMembers(team_id, [memberOf(user, member)], actor);
-    deps.audit('user-new', principal, { user: user.id, role: user.role, teams: teams.map((team) => team.team_id), by });
+    deps.audit('user-new', principal, {
+      user: user.id,
+      role: user.role,
+      teams: teams.map((team) => team.team_id),
+      by,
+    });
     const key = given.auto_create_key ? await keyFor(user, given, actor, deps) : { key: null, token: null };
     return { ...key, ...(await shown(user, deps)), ...warningsOf(given, ignoredUserFields) };
   },
@@ -43,7 +54,10 @@ export const newUser = operation({
 
 function memberOf(
   user: UserRecord,
-  given: { readonly user_role?: 'admin' | 'user' | null | undefined; readonly max_budget_in_team?: number | null | undefined },
+  given: {
+    readonly user_role?: 'admin' | 'user' | null | undefined;
+    readonly max_budget_in_team?: number | null | undefined;
+  },
 ) {
   const { max_budget_in_team: maxBudget } = given;
   return {

@@ -18,7 +18,10 @@ export const userInfo = operation({
   group: 'Users',
   summary: 'A user with its keys and teams. A key may ask about its own user.',
   query: z.strictObject({
-    user_id: z.string().optional().describe('Without it, the user of the key; for the master key, all keys and teams.'),
+    user_id: z
+      .string()
+      .optional()
+      .describe('Without it, the user of the key; for the master key, all keys and teams.'),
   }),
   example: { query: { user_id: 'ada' } },
   answer: z.object({
@@ -32,11 +35,20 @@ export const userInfo = operation({
     if (id === undefined && seesAll(reach)) {
       const keys = everything((asked) => deps.keys.listKeys(asked), {});
       const teams = everything((asked) => deps.keys.listTeams(asked), {});
-      return { user_id: null, user_info: null, keys: await keysOf(keys, deps), teams: await shownTeams(teams, deps) };
+      return {
+        user_id: null,
+        user_info: null,
+        keys: await keysOf(keys, deps),
+        teams: await shownTeams(teams, deps),
+      };
     }
     const user = id === undefined ? undefined : deps.keys.findUser(id);
     if (user === undefined || (!seesAll(reach) && user.id !== principal.user))
-      throw new GatewayError('user-unknown', { user: (id ?? '').slice(0, 100) }, { data: { param: 'user_id' } });
+      throw new GatewayError(
+        'user-unknown',
+        { user: (id ?? '').slice(0, 100) },
+        { data: { param: 'user_id' } },
+      );
     const keys = everything((asked) => deps.keys.listKeys(asked), { user: user.id });
     return {
       user_id: user.id,

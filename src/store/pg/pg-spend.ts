@@ -173,7 +173,8 @@ function conditions(
   if (filter.status === 'open') all.push('ended_at IS NULL');
   else equals('status', filter.status);
   equals('parent_id', filter.parent);
-  if (filter.id !== undefined) all.push(UUID.test(filter.id) ? `id = ${values.add(filter.id)}::uuid` : 'false');
+  if (filter.id !== undefined)
+    all.push(UUID.test(filter.id) ? `id = ${values.add(filter.id)}::uuid` : 'false');
   if (filter.from !== undefined) all.push(`started_at >= ${values.moment(filter.from)}`);
   if (filter.to !== undefined) all.push(`started_at < ${values.moment(filter.to)}`);
   if (before !== undefined)
