@@ -1,3 +1,4 @@
+import { describe, routes } from './gateway/describe.ts';
 import { recentCalls } from './gateway/recent-calls.ts';
 import { reload } from './gateway/reload.ts';
 import { blockKey, unblockKey } from './keys/block-key.ts';
@@ -102,4 +103,6 @@ export const OPERATIONS: readonly Operation[] = [
   toolsHistory,
   acceptTools,
   reload,
+  routes,
+  describe,
 ];

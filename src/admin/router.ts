@@ -1,3 +1,5 @@
+import { GatewayError } from '../core/errors.ts';
+import { nearest } from '../core/nearest.ts';
 import type { Method, Operation } from './operation.ts';
 import { OPERATIONS } from './operations.ts';
 
@@ -31,6 +33,20 @@ export function adminRoute(path: string): AdminRoute | undefined {
     if (params !== undefined) return { operations, params };
   }
   return undefined;
+}
+
+/** The refusal of a path that no operation has, where there are others beside it; `undefined` where there are none. */
+export function operationUnknown(path: string): GatewayError | undefined {
+  const near = PATTERNS.map(({ segments }) => segments).filter(([first]) => first === path.split('/')[1]);
+  if (near.length === 0) return undefined;
+  const found = nearest(
+    path,
+    near.map((segments) => `/${segments.join('/')}`),
+  );
+  return new GatewayError('operation-unknown', {
+    path: path.slice(0, 200),
+    hint: found === undefined ? '' : `Did you mean ${found}? `,
+  });
 }
 
 function patternsOf(operations: readonly Operation[]): readonly Pattern[] {
