@@ -27,6 +27,8 @@ export interface Principal {
   /** Class of litellm_settings.priority_reservation. */
   readonly priority?: string | undefined;
   readonly tags?: readonly string[];
+  /** Its own names of models, those of its team and of its user: to the names that they stand for. */
+  readonly modelAliases?: Readonly<Record<string, string>> | undefined;
   /** LiteLLM's `user_role` of its user. */
   readonly role?: string | undefined;
 }
@@ -151,7 +153,8 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
 function know(entry: RingEntry): Known {
   if (entry.kind === 'master')
     return { principal: everything('master'), entry: undefined, allows: undefined, routes: [] };
-  const { key, user } = entry;
+  const { key, user, team } = entry;
+  const aliases = { ...user?.modelAliases, ...team?.modelAliases, ...key.modelAliases };
   const grants = grantsOf(entry);
   const rights = hash('sha256', JSON.stringify(grants), 'hex').slice(0, DIGEST_CHARACTERS);
   const principal: Principal = Object.freeze({
@@ -165,6 +168,7 @@ function know(entry: RingEntry): Known {
     allowances: Object.freeze(allowancesOf(entry)),
     priority: key.priority,
     tags: key.tags,
+    modelAliases: Object.keys(aliases).length === 0 ? undefined : aliases,
     role: user?.role,
   });
   return {

@@ -42,13 +42,14 @@ describe('virtual keys', () => {
 
   it('carry what few of them have, and nothing where nothing was said', async () => {
     const { config } = await load(
-      `${SERVERS}virtual_keys:\n  - {api_key: sk-1, key_type: llm_api, allowed_routes: [/mcp], tags: [a], metadata: {b: 1}, mcp_tool_permissions: {DB: [query]}, mcp_servers: [all-team-mcpservers]}\n  - {api_key: sk-2}\n`,
+      `${SERVERS}virtual_keys:\n  - {api_key: sk-1, key_type: llm_api, allowed_routes: [/mcp], aliases: {gpt: small}, tags: [a], metadata: {b: 1}, mcp_tool_permissions: {DB: [query]}, mcp_servers: [all-team-mcpservers]}\n  - {api_key: sk-2}\n`,
     );
     expect(config.keys.keys.slice(0, 2).map(({ more, mcpServers }) => ({ more, mcpServers }))).toEqual([
       {
         more: {
           keyType: 'llm_api',
           allowedRoutes: ['/mcp'],
+          modelAliases: { gpt: 'small' },
           tags: ['a'],
           metadata: { b: 1 },
           toolPermissions: { DB: ['query'] },

@@ -23,6 +23,7 @@ import { endCallSpan, startLlmSpan } from './call-trace.ts';
 import type { AnswerStream, Exchange } from './exchange.ts';
 import type { Journal } from './journal.ts';
 import { refuse } from './llm-refusal.ts';
+import { withAlias } from './model-alias.ts';
 
 /** What the way of a request to a model needs. */
 export interface HandleLlmDeps {
@@ -51,7 +52,7 @@ export async function handleLlm(exchange: Exchange, route: LlmRoute, deps: Handl
     const principal = deps.authenticate(exchange, route.format === 'gemini'); // 401, 403
     const coded = await exchange.body(); // 400, 408, 413, 415
     const body = await plainBody(coded, exchange.headers['content-encoding'], deps.bodyBytesMax); // 400, 413, 415
-    const call = readCall(route, body, exchange.headers); // 400
+    const call = withAlias(readCall(route, body, exchange.headers), principal); // 400
     await answer(call, body.length, principal, sink, exchange, deps);
   } catch (error) {
     if (sink.hasBegun) sink.cut();

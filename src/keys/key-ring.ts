@@ -95,7 +95,7 @@ function toRecord(config: KeyConfig, digest: string): KeyRecord {
     user: config.user,
     team: config.team,
     models: config.models,
-    modelAliases: {},
+    modelAliases: more.modelAliases ?? {},
     mcp: {
       ...NO_MCP,
       servers: config.mcpServers,

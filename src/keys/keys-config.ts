@@ -47,6 +47,8 @@ export interface KeyExtras {
   readonly allowedRoutes?: readonly string[];
   readonly tags?: readonly string[];
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
+  /** From the name of a model in a request to the one that it stands for. */
+  readonly modelAliases?: Readonly<Record<string, string>>;
   /** By server: the tools that may be used of it. */
   readonly toolPermissions?: Readonly<Record<string, readonly string[]>>;
 }
@@ -158,6 +160,10 @@ export const virtualKeySchema = z.strictObject({
     z.array(z.string().min(1)).default([]),
     'Routes that this key may call: llm_api_routes, info_routes, management_routes, paths, or paths that end in a star; empty means as key_type says.',
   ),
+  aliases: setting(
+    z.record(z.string(), z.string()).default({}),
+    'Names that models have for this key: {name in a request: name here}. The key must be allowed what they stand for.',
+  ),
   tags: setting(z.array(nameText).default([]), 'For grouping.'),
   expires: setting(
     z.string().optional(),
@@ -242,6 +248,7 @@ function extras(entry: VirtualKey, input: KeysInput, report: ConfigReport, path:
   return {
     ...(entry.key_type === 'default' ? {} : { keyType: entry.key_type }),
     ...(entry.allowed_routes.length === 0 ? {} : { allowedRoutes: entry.allowed_routes }),
+    ...(Object.keys(entry.aliases).length === 0 ? {} : { modelAliases: entry.aliases }),
     ...(tags.length === 0 ? {} : { tags }),
     ...(metadata === undefined ? {} : { metadata }),
     ...(Object.keys(permissions).length === 0 ? {} : { toolPermissions: permissions }),

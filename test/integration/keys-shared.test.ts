@@ -211,6 +211,20 @@ describe('two gateways on one database', () => {
       expect(dump).not.toContain(secret);
   });
 
+  it('know the names that a key and its team have for models', async () => {
+    await directory.createTeam({ id: 'core', modelAliases: { mine: 'large', theirs: 'small' } }, BY);
+    const { key } = await directory.createKey(
+      { team: 'core', models: ['small'], modelAliases: { mine: 'small', hidden: 'large' } },
+      BY,
+    );
+    await everywhere((gateway) => chat(gateway, key.reveal(), 'small'), 200);
+    const [gateway] = gateways;
+    const statuses = ['mine', 'theirs', 'hidden', 'nothing', 'toString'].map((name) =>
+      chat(gateway!, key.reveal(), name),
+    );
+    expect(await Promise.all(statuses)).toEqual([200, 200, 404, 404, 404]);
+  });
+
   it('keep a key to its routes', async () => {
     verifies('keys:routes');
     const { key } = await directory.createKey(
