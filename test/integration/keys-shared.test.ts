@@ -192,6 +192,42 @@ describe('two gateways on one database', () => {
     await everywhere((gateway) => status(gateway, key.reveal()), 401);
   });
 
+  it('go on with the keys that they know while the database is away, and hear of the rest when it is back', async () => {
+    verifies('keys:store-away');
+    const { key, record } = await directory.createKey({ mcp: mcp('one') }, BY);
+    await everywhere((gateway) => usable(gateway, key.reveal()), ['one']);
+    const name = new URL(url).pathname.slice(1);
+    await postgres.query(postgres.url, `ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
+    await postgres.query(
+      postgres.url,
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}'`,
+    );
+    await expect(directory.setBlocked(record.id, true, BY)).rejects.toMatchObject({
+      code: 'store-unavailable',
+    });
+    for (const gateway of gateways) {
+      expect(await usable(gateway, key.reveal())).toEqual(['one']);
+      expect(await status(gateway, 'sk-never-seen-before')).toBe(401);
+    }
+    await postgres.query(postgres.url, `ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
+    await directory.setBlocked(record.id, true, BY);
+    await everywhere((gateway) => status(gateway, key.reveal()), 401);
+  });
+
+  it('keep the keys of the store over a reload of the configuration', async () => {
+    const { key } = await directory.createKey({ mcp: mcp('one') }, BY);
+    await everywhere((gateway) => usable(gateway, key.reveal()), ['one']);
+    const [gateway] = gateways;
+    const stream = await listen(gateway!, key.reveal());
+    const reloaded = await http(`${gateway!.url}/config/reload`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${MASTER_KEY}` },
+    });
+    expect(reloaded.status).toBe(200);
+    expect(await usable(gateway!, key.reveal())).toEqual(['one']);
+    expect(stream.isOpen).toBe(true);
+  });
+
   it('keep no value of a key in the database, in no table', async () => {
     const { key } = await directory.createKey({ alias: 'hidden', mcp: mcp('one') }, BY);
     const value = key.reveal();
