@@ -38,6 +38,8 @@ beforeAll(async () => {
     config: configWith(
       { tools: { command: process.execPath, args: [join(ROOT, 'test/support/upstreams/stdio-2025.ts')] } },
       {
+        // So many failures would have them rest.
+        router_settings: { allowed_fails: 1_000 },
         model_list: DIALECTS.map(({ name, model }) => ({
           model_name: name,
           litellm_params: { model, api_base: `${provider.url}/v1`, api_key: 'sk-up', max_retries: 0 },
