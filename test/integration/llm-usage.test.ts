@@ -299,6 +299,17 @@ describe('the service tier that sets the price', () => {
     },
   );
 
+  test.each(['priority', 'SERVICE_TIER_PRIORITY'])(
+    'is what a client of Gemini asks for (%s)',
+    async (tier) => {
+      verifies('llm:usage-tier');
+      const gemini = DIALECTS.find(({ name }) => name === 'gemini')!;
+      provider.answer(answering(gemini, undefined, false));
+      const [row] = await rowsOf(() => ask(gemini, 'gemini', false, { serviceTier: tier }));
+      expect(row?.cost).toBeCloseTo(3e-6 + 2 * 2e-3, 9);
+    },
+  );
+
   test('is what the request asks for, where the answer names none', async () => {
     verifies('llm:usage-tier');
     const [client] = named as [Dialect];
