@@ -10,7 +10,6 @@ import { Scope } from '../core/scope.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Tracer } from '../core/trace.ts';
 import { Edge } from '../edge/server.ts';
-import { handleAdmin } from '../gateway/handle-admin.ts';
 import { handleBackup } from '../gateway/handle-backup.ts';
 import { handleMcp } from '../gateway/handle-mcp.ts';
 import { createJournal } from '../gateway/journal.ts';
@@ -33,6 +32,7 @@ import { type BufferedLog, errorChain, type Log } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { openTracing, spanSamples } from '../telemetry/tracing.ts';
 import { type Access, requireKey } from './access.ts';
+import { adminHandler } from './admin-surface.ts';
 import { postgresConnector } from './connectors.ts';
 import { DEMO_MODEL, demoServer, prepareDemo } from './demo.ts';
 import { filesToKeep } from './kept-files.ts';
@@ -222,26 +222,23 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
           configuration: () => ({ files: live.files, ...reload.state }),
           identify: (one) => live.access.identify(one),
         }),
-      admin: (exchange, route) =>
-        handleAdmin(exchange, route.operation, route.argument, {
-          mcp,
-          log,
-          policy: live.access.policy,
-          authenticate: (one) => live.access.authenticate(one, 'admin'),
-          addressOf: (one) => live.access.addressOf(one),
-          recentCalls: async (query) => {
-            await ledger.flush(AbortSignal.timeout(1_000)).catch(() => undefined);
-            return opened.store.ledger.recent(query);
-          },
-          accessGroups: live.access.accessGroups,
-          reload: () => reload.request('admin'),
-        }),
       metrics: (exchange) =>
         handleMetrics(exchange, {
           metrics,
           isPublic: () => live.metricsPublic,
           authenticate: (one) => live.access.authenticate(one, 'admin'),
         }),
+      admin: adminHandler({
+        live,
+        mcp,
+        models: () => models.asked,
+        directory,
+        store: opened.store,
+        ledger,
+        log,
+        clock,
+        reload: () => reload.request('admin'),
+      }),
       backup: (exchange) =>
         handleBackup(exchange, {
           authenticate: (one) => live.access.authenticate(one, 'admin'),

@@ -29,6 +29,7 @@ import { ClientAnswer } from './turn/client-answer.ts';
 import { takeTurn, type TurnCall, understand } from './turn/converse.ts';
 import type { TurnResult, TurnTaker } from './turn/turn.ts';
 import { answerWarmUp, isWarmUp } from './turn/warm-up.ts';
+import { type Quoted, quote } from './quote.ts';
 import { PriceBook } from './usage/price-book.ts';
 import { type Attempt, type AttemptDeps, formatFor } from './upstream/attempt-deps.ts';
 import { forward } from './upstream/forward.ts';
@@ -110,6 +111,12 @@ export class Llm {
   /** The name in `model_list` that a client's name leads to, wildcards as they are written. */
   entryOf(model: string): string | undefined {
     return this.members(model)[0]?.config.name;
+  }
+
+  /** What a request to a model would cost, or did, in US dollars; `undefined` when there is no such model or nobody said what it costs. */
+  quote(model: string, asked: Quoted): number | undefined {
+    const [deployment] = this.members(this.canonical(model));
+    return deployment && quote(deployment, asked, this.#prices);
   }
 
   /** The name of `model_list` that an alias stands for. */
