@@ -18,7 +18,9 @@ import { SseSessions } from '../gateway/handle-sse.ts';
 import { handleHealth } from '../gateway/health.ts';
 import { sendStatusPage } from '../gateway/status-page.ts';
 import { masterKeyFile } from '../keys/master-key-file.ts';
+import { chainKey, chainKeyFile } from '../ledger/chain-key.ts';
 import { createLedger } from '../ledger/ledger.ts';
+import { Retention } from '../ledger/retention.ts';
 import { mockModel } from '../llm/model-config.ts';
 import { Mcp } from '../mcp/mcp.ts';
 import type { InProcessServer, ServerConfig } from '../mcp/mcp-ports.ts';
@@ -96,9 +98,13 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   const config = await withServers(options, opened);
   const live = new LiveConfig(config, masterKey, clock);
 
+  const ledgerFolder = join(dataFolder, 'ledger');
+  const key =
+    config.ledger.key === undefined ? chainKeyFile(ledgerFolder) : chainKey(config.ledger.key.reveal());
   const ledger = await createLedger({
     store: opened.store.ledger,
-    folder: join(dataFolder, 'ledger'),
+    folder: ledgerFolder,
+    key,
     writer: `${Date.now().toString(36)}-${randomUUID().slice(0, 8)}`,
     clock,
     log,
@@ -108,6 +114,15 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     },
   });
   scope.add('ledger', () => ledger[Symbol.asyncDispose]());
+  const retention = new Retention({
+    ...config.ledger,
+    archive: opened.store.archive,
+    folder: ledgerFolder,
+    key,
+    clock,
+    log,
+  });
+  scope.add('retention', () => retention[Symbol.asyncDispose]());
   const journal = createJournal({ ledger, log });
 
   const http = new HttpClient();
@@ -187,6 +202,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
         handleHealth(exchange, route.probe, {
           mcp,
           ledger,
+          retention: () => retention.state,
           storeHealth: () => opened.store.health(),
           storeKind: opened.store.kind,
           version: VERSION,
@@ -253,6 +269,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     },
     config.limits.shutdownDrainMs + 3_000,
   );
+  retention.start();
   reload.start();
   scope.add('reload', () => reload[Symbol.asyncDispose](), 15_000);
   const host = config.edge.host === '0.0.0.0' || config.edge.host === '::' ? '127.0.0.1' : config.edge.host;
