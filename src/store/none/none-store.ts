@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import type { CatalogRow, CatalogTable, InstanceSecrets, Store } from '../store-ports.ts';
+import { noAccounts } from './no-accounts.ts';
 import { FileArchive } from './file-archive.ts';
 import { FileLedgerStore } from './file-ledger-store.ts';
 import { FileSpend } from './file-spend.ts';
@@ -28,6 +29,7 @@ export function openNoneStore(folder: string, responseBytesPerKeyMax: number): S
       replaceFile(path, text, 0o644),
     ),
     responses: responseMemory(responseBytesPerKeyMax),
+    accounts: noAccounts(),
     ledger,
     spend: new FileSpend(() => ledger.rows()),
     archive: new FileArchive(join(folder, 'ledger')),

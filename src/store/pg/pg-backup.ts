@@ -16,12 +16,15 @@ import { type Migration, migrate } from './migrate.ts';
 export const TABLES = [
   'catalog',
   'instance_secrets',
+  'keys',
   'ledger_calls',
   'ledger_manifests',
   'ledger_usage',
   'ledger_writers',
   'responses',
+  'teams',
   'tool_history',
+  'users',
 ] as const;
 
 const PIECE_BYTES = 4 * 1024 * 1024;

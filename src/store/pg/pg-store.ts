@@ -6,6 +6,7 @@ import type { CatalogTable, InstanceSecrets, Store } from '../store-ports.ts';
 import { Partitions } from './ledger-partitions.ts';
 import { backupSource } from './pg-backup.ts';
 import { MIGRATIONS_FOLDER, migrate, readMigrations } from './migrate.ts';
+import { accountTable } from './pg-accounts.ts';
 import { PgLedgerArchive } from './pg-ledger-archive.ts';
 import { PgLedgerStore } from './pg-ledger-store.ts';
 import { PgSpend } from './pg-spend.ts';
@@ -64,6 +65,7 @@ export async function openPgStore(options: PgStoreOptions): Promise<Store> {
       catalog: catalogTable(pool),
       toolHistory: toolHistoryTable(pool),
       responses: responseTable(pool, options.responseBytesPerKeyMax),
+      accounts: accountTable(pool, options.connection, options.log),
       ledger,
       spend: new PgSpend(pool),
       archive: new PgLedgerArchive(pool, partitions),
