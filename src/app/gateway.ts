@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LanportConfig } from '../config/load.ts';
@@ -20,7 +19,6 @@ import { handleHealth } from '../gateway/health.ts';
 import { sendStatusPage } from '../gateway/status-page.ts';
 import { openKeyDirectory } from '../keys/open-directory.ts';
 import { masterKeyFile } from '../keys/master-key-file.ts';
-import { createLedger } from '../ledger/ledger.ts';
 import { mockModel } from '../llm/model-config.ts';
 import { Mcp } from '../mcp/mcp.ts';
 import type { InProcessServer, ServerConfig } from '../mcp/mcp-ports.ts';
@@ -36,6 +34,7 @@ import { adminHandler } from './admin-surface.ts';
 import { postgresConnector } from './connectors.ts';
 import { DEMO_MODEL, demoServer, prepareDemo } from './demo.ts';
 import { filesToKeep } from './kept-files.ts';
+import { openLedger } from './ledger.ts';
 import { LiveConfig } from './live-config.ts';
 import { measure } from './measure.ts';
 import { ModelSurface } from './model-surface.ts';
@@ -105,18 +104,11 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   scope.add('keys', () => directory[Symbol.asyncDispose]());
   const live = new LiveConfig(config, masterKey, clock, directory);
 
-  const ledger = await createLedger({
-    store: opened.store.ledger,
-    folder: join(dataFolder, 'ledger'),
-    writer: `${Date.now().toString(36)}-${randomUUID().slice(0, 8)}`,
+  const { ledger, retention } = await openLedger(config, dataFolder, scope, {
+    store: opened.store,
     clock,
     log,
-    bounds: {
-      memoryRowsMax: config.limits.ledgerMemoryRowsMax,
-      diskBytesMax: config.limits.ledgerDiskBytesMax,
-    },
   });
-  scope.add('ledger', () => ledger[Symbol.asyncDispose]());
   const metrics = new Metrics(VERSION);
   scope.add('metrics', async () => metrics[Symbol.dispose]());
   const agents = new Agents();
@@ -214,6 +206,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
         handleHealth(exchange, route.probe, {
           mcp,
           ledger,
+          retention: () => retention.state,
           storeHealth: () => opened.store.health(),
           storeKind: opened.store.kind,
           version: VERSION,

@@ -66,6 +66,8 @@ const STORE: Rows<StoreConfig> = {
 
 const LEDGER: Rows<LedgerConfig> = {
   retentionMs: ['ledger.retention', 'restart'],
+  rollupRetentionMs: ['ledger.rollup_retention', 'restart'],
+  key: ['ledger.key', 'restart'],
   retentionIntervalMs: ['general_settings.maximum_spend_logs_retention_interval', 'restart'],
 };
 

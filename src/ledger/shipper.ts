@@ -343,8 +343,8 @@ export class Shipper {
   async #append(batch: readonly SpooledRecord[]): Promise<void> {
     const { store, appendMs, chains, anchors } = this.#options;
     const { records, tips } = await chains.link(batch);
-    if (records.length === 0) return;
-    await withDeadline(store.append(records, tips), appendMs, 'storing ledger records');
+    if (records.length > 0)
+      await withDeadline(store.append(records, tips), appendMs, 'storing ledger records');
     chains.commit(tips);
     anchors.note(tips);
   }

@@ -124,7 +124,8 @@ class LedgerCheck {
       if (!findings.some(({ kind, seq = 0 }) => kind === 'inserted' && seq > (row?.seq ?? 0)))
         this.#checkTip(writer, check, row);
       if (this.#keysOf(writer).length === 0) withoutKey.push(writer);
-      if (anchor === undefined) withoutAnchor.push(writer);
+      // One that has written nothing has nothing that could be cut off.
+      if (anchor === undefined && (row === undefined || row.seq > 0)) withoutAnchor.push(writer);
     }
     return {
       records: this.#records,
