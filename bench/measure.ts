@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** What the load driver counted. Latencies in microseconds. */
 export interface Load {
@@ -30,13 +29,17 @@ export function measured(name: string, load: Load, cpuUs: number): Measurement {
   };
 }
 
-const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
-
-/** Processor time that a process has used so far, in microseconds (proc(5), utime and stime). */
+/** Processor time that a process has used so far with all its threads, in microseconds (Linux, sched-stats.rst, /proc/<pid>/schedstat). */
 export function cpuTimeUs(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return ((Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND) * 1_000_000;
+  let nanoseconds = 0;
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    try {
+      nanoseconds += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ')[0]);
+    } catch {
+      // It has just ended.
+    }
+  }
+  return nanoseconds / 1_000;
 }
 
 /** The memory that a process holds, in MiB (proc(5), VmRSS). */
