@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import {
-  appendFileSync,
   existsSync,
   fsyncSync,
   openSync,
@@ -14,6 +13,7 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { JsonBuilder, jsonOf } from '../record-json.ts';
 import type {
@@ -104,6 +104,8 @@ function replaceFile(path: string, text: string, mode: number): void {
 class FileLedgerStore implements LedgerStore {
   readonly #folder: string;
   #current: string | undefined;
+  /** Of the current file. */
+  #bytes = 0;
   /** Whether the current file is known to end in a whole line. */
   #whole = false;
 
@@ -112,9 +114,10 @@ class FileLedgerStore implements LedgerStore {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   }
 
-  append(records: readonly LedgerRecord[]): Promise<void> {
-    const path = this.#file();
+  /** Waits for the disk without holding up anything else. */
+  async append(records: readonly LedgerRecord[]): Promise<void> {
     const lines = new JsonBuilder();
+    const path = this.#file();
     // A crash may have left half a line; what follows must not be glued to it.
     if (!this.#whole && existsSync(path) && !endsWithNewline(path)) lines.byte(LINE_FEED);
     this.#whole = true;
@@ -122,11 +125,18 @@ class FileLedgerStore implements LedgerStore {
       lines.json(jsonOf(record));
       lines.byte(LINE_FEED);
     }
-    appendFileSync(path, lines.build(), { flag: 'a', mode: 0o600 });
-    const file = openSync(path, 'r+');
-    fsyncSync(file);
-    closeSync(file);
-    return Promise.resolve();
+    const bytes = lines.build();
+    const file = await open(path, 'a', 0o600);
+    try {
+      await file.appendFile(bytes);
+      await file.datasync();
+    } catch (error) {
+      this.#whole = false;
+      throw error;
+    } finally {
+      await file.close();
+    }
+    this.#bytes += bytes.length;
   }
 
   recent(query: { readonly limit: number; readonly beforeId?: string }): Promise<readonly LedgerRow[]> {
@@ -190,15 +200,20 @@ class FileLedgerStore implements LedgerStore {
       .sort();
   }
 
+  /** The file that is appended to. */
   #file(): string {
-    const names = this.#names();
-    this.#current ??= names.at(-1);
-    const path = this.#current === undefined ? undefined : join(this.#folder, this.#current);
-    if (path !== undefined && existsSync(path) && statSync(path).size < FILE_BYTES_MAX) return path;
-    const last = Number(names.at(-1)?.slice(7, 15) ?? 0);
-    this.#current = `ledger-${String(last + 1).padStart(8, '0')}.jsonl`;
-    for (const name of names.slice(0, Math.max(0, names.length + 1 - FILES_MAX)))
-      unlinkSync(join(this.#folder, name));
+    if (this.#current === undefined) {
+      this.#current = this.#names().at(-1);
+      if (this.#current !== undefined) this.#bytes = statSync(join(this.#folder, this.#current)).size;
+    }
+    if (this.#current === undefined || this.#bytes >= FILE_BYTES_MAX) {
+      const names = this.#names();
+      const last = Number(names.at(-1)?.slice(7, 15) ?? 0);
+      this.#current = `ledger-${String(last + 1).padStart(8, '0')}.jsonl`;
+      this.#bytes = 0;
+      for (const name of names.slice(0, Math.max(0, names.length + 1 - FILES_MAX)))
+        unlinkSync(join(this.#folder, name));
+    }
     return join(this.#folder, this.#current);
   }
 }
