@@ -19,10 +19,12 @@ export function judgeModel(principal: Principal, model: string, known: readonly 
   const { grants } = principal;
   if (grants === undefined) return { allowed: true, rule: principal.kind };
   if (grants.models.length === 0) return { ...NONE, rule: `${grants.source}.models (empty)` };
-  const groups = groupsOf(model, known);
-  const at = grants.models.findIndex(
-    (entry) => EVERY.has(entry) || fits(entry, model) || groups.includes(entry),
-  );
+  let groups: readonly string[] | undefined;
+  const at = grants.models.findIndex((entry) => {
+    if (EVERY.has(entry) || fits(entry, model)) return true;
+    groups ??= groupsOf(model, known);
+    return groups.includes(entry);
+  });
   return at < 0
     ? { allowed: false, rule: `${grants.source}.models` }
     : { allowed: true, rule: `${grants.source}.models[${at}]` };

@@ -85,7 +85,7 @@ async function ask(
         request,
         listener,
         onHead,
-        deps.http,
+        deps,
         deps.bounds.upstreamResponseBytesMax,
       ),
     taker,

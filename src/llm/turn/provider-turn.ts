@@ -1,4 +1,4 @@
-import type { HttpClient, ResponseHead } from '../../net/http-client.ts';
+import type { ResponseHead } from '../../net/http-client.ts';
 import type { AnswerEvent } from '../conversation/answer.ts';
 import type { AnswerReader, Format } from '../conversation/format.ts';
 import type { LlmFailure } from '../conversation/llm-failure.ts';
@@ -6,7 +6,12 @@ import type { ModelRequest } from '../conversation/request.ts';
 import { parsedBody, tooLarge, wrongType } from '../upstream/body.ts';
 import { asFailure } from '../upstream/as-failure.ts';
 import { EventTap } from '../upstream/event-tap.ts';
-import { type ProviderCall, type ProviderSink, sendToProvider } from '../upstream/provider-request.ts';
+import {
+  type ProviderCall,
+  type ProviderSink,
+  type SendDeps,
+  sendToProvider,
+} from '../upstream/provider-request.ts';
 import type { TurnHandle, TurnListener } from './turn.ts';
 
 type OnHead = (head: ResponseHead) => void;
@@ -17,12 +22,12 @@ export function providerTurn(
   request: ModelRequest,
   listener: TurnListener,
   onHead: OnHead,
-  http: HttpClient,
+  deps: SendDeps,
   bytesMax: number,
 ): TurnHandle {
   const once = new OneEnd(restored(call.format, request, listener));
   const reader = call.isStream ? new StreamReader(call.format.answerReader(), once, onHead) : undefined;
-  const handle = sendToProvider(call, reader ?? new BodyReader(call.format, once, onHead, bytesMax), http);
+  const handle = sendToProvider(call, reader ?? new BodyReader(call.format, once, onHead, bytesMax), deps);
   once.onOver = () => handle.abort();
   if (reader !== undefined) reader.onHeard = () => handle.heard();
   return handle;

@@ -42,7 +42,7 @@ export function forward(
     const finish = (failure: LlmFailure | undefined): void => {
       const nowMs = monotonicMs();
       outcome.upstream.stop(nowMs);
-      if (call.isStream) charge(outcome, call, deployment, pipe.usage, nowMs - startedMs, deps.prices);
+      if (pipe !== undefined) charge(outcome, call, deployment, pipe.usage, nowMs - startedMs, deps.prices);
       isOver = true;
       forget();
       resolve(failure);
@@ -52,9 +52,8 @@ export function forward(
       finish(undefined);
     };
     const common = { out, headers, onDone, onFailed: finish };
-    const hidesUsage = call.route.format === 'chat' && !wantsUsage(call.text.slice('stream_options'));
-    const pipe = new ObservingPipe(format, outcome, hidesUsage);
-    const sink = call.isStream
+    const pipe = call.isStream ? new ObservingPipe(format, outcome, hidesUsage(call)) : undefined;
+    const sink = pipe
       ? new StreamedAnswer({
           ...common,
           pipe,
@@ -80,7 +79,7 @@ export function forward(
       sink.leave();
       handle?.abort();
       outcome.failure = failure;
-      outcome.usage = pipe.usage;
+      outcome.usage = pipe?.usage;
       finish(failure);
     });
     // Who has gone already, is told of at once.
@@ -91,13 +90,18 @@ export function forward(
         format,
         operation: call.route.operation,
         isStream: call.isStream,
-        body: sameFormatBody(call, deployment, refused),
+        body: sameFormatBody(call, deps.prepared.of(deployment), deployment, refused),
         headers: requestHeaders(call, format.name),
         timeouts: timeoutsFor(call, deployment, deps),
       },
       sink,
-      deps.http,
+      deps,
     );
     sink.handle = handle;
   });
+}
+
+/** Whether the event that tells the usage is for the gateway alone. */
+function hidesUsage({ route, text }: LlmCall): boolean {
+  return route.format === 'chat' && !wantsUsage(text.slice('stream_options'));
 }

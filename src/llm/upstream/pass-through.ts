@@ -30,7 +30,7 @@ export async function passThrough(
       format,
       operation: call.route.operation,
       isStream: false,
-      body: sameFormatBody(call, deployment, new Set()),
+      body: sameFormatBody(call, deps.prepared.of(deployment), deployment, new Set()),
       headers: requestHeaders(call, format.name),
       timeouts: timeoutsFor(call, deployment, deps),
     },
