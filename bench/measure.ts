@@ -29,17 +29,32 @@ export function measured(name: string, load: Load, cpuUs: number): Measurement {
   };
 }
 
-/** Processor time that a process has used so far with all its threads, in microseconds (Linux, sched-stats.rst, /proc/<pid>/schedstat). */
-export function cpuTimeUs(pid: number): number {
-  let nanoseconds = 0;
+/** Processor time in microseconds. */
+export interface CpuTime {
+  readonly allUs: number;
+  /** Of threads other than the first: waiting for the disk, compiling, collecting garbage. */
+  readonly otherThreadsUs: number;
+}
+
+/** Processor time that a process has used so far with all its threads (Linux, sched-stats.rst, /proc/<pid>/schedstat). */
+export function cpuTime(pid: number): CpuTime {
+  let mainUs = 0;
+  let otherThreadsUs = 0;
   for (const thread of readdirSync(`/proc/${pid}/task`)) {
     try {
-      nanoseconds += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ')[0]);
+      const [ran] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ');
+      if (thread === String(pid)) mainUs += Number(ran) / 1_000;
+      else otherThreadsUs += Number(ran) / 1_000;
     } catch {
       // It has just ended.
     }
   }
-  return nanoseconds / 1_000;
+  return { allUs: mainUs + otherThreadsUs, otherThreadsUs };
+}
+
+/** Processor time that a process has used so far with all its threads, in microseconds. */
+export function cpuTimeUs(pid: number): number {
+  return cpuTime(pid).allUs;
 }
 
 /** The memory that a process holds, in MiB (proc(5), VmRSS). */

@@ -27,7 +27,7 @@ export interface LlmCase {
   /** Name of the yardstick. */
   readonly against: string | undefined;
   /** Processor time per unit in microseconds, and the rest, of each repeat. */
-  readonly results: { readonly cpuUs: number; readonly load: LlmLoad }[];
+  readonly results: { readonly cpuUs: number; readonly otherThreadsUs: number; readonly load: LlmLoad }[];
 }
 
 const CONNECTIONS = [1, 16, 64] as const;

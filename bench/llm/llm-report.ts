@@ -8,6 +8,8 @@ export interface LlmRow {
   readonly perSecond: number;
   readonly cpuUs: number;
   readonly cpuUsMin: number;
+  /** Of `cpuUs`, that of threads other than the first. */
+  readonly otherThreadsUs: number;
   readonly requestsPerCpuSecond: number;
   /** Until the answer, or its first event. */
   readonly p50Us: number;
@@ -31,6 +33,7 @@ export function llmReport(rows: readonly LlmRow[], circumstances: Circumstances)
       row.unit,
       row.perSecond.toFixed(0),
       `${row.cpuUs.toFixed(1)} (${row.cpuUsMin.toFixed(1)})`,
+      row.otherThreadsUs.toFixed(1),
       row.p50Us.toFixed(0),
       row.p99Us?.toFixed(0) ?? '',
       row.peakMib.toFixed(0),
@@ -48,13 +51,13 @@ export function llmReport(rows: readonly LlmRow[], circumstances: Circumstances)
     `${circumstances.machine}; ${circumstances.load}.`,
     `${circumstances.how}.`,
     '',
-    'CPU is user and system time of the process under test with all its threads, per request or per event of a stream, median (minimum) in µs; for Lanport with a virtual key and its verdict. With a database, each request is recorded durably before it is sent; (g) and (h) are without one. p50 and p99 are the time to the whole answer, of streams that to the first event. Ratio and added are to the bare proxy of the same repeat.',
+    'CPU is user and system time of the process under test with all its threads, per request or per event of a stream, median (minimum) in µs; for Lanport with a virtual key and its verdict. Each request is recorded durably before it is sent, with a database and without; (g) and (h) are without. The time of other threads, which is part of it, is mostly that of this record. p50 and p99 are the time to the whole answer, of streams that to the first event; Lanport holds back what comes before the first content. Ratio and added are to the bare proxy of the same repeat.',
     '',
     ...(rows.length === 0
       ? []
       : [
-          '| case | unit | units/s | CPU µs (min) | p50 µs | p99 µs | peak MiB | CPU ratio | added CPU µs |',
-          '| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
+          '| case | unit | units/s | CPU µs (min) | other threads µs | p50 µs | p99 µs | peak MiB | CPU ratio | added CPU µs |',
+          '| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
           ...lines,
           '',
         ]),

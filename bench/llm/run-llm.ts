@@ -1,6 +1,6 @@
 import { loadavg } from 'node:os';
 import { type BenchRun, loadText, machineText, mannerText } from '../bench-run.ts';
-import { cpuTimeUs, peakMemoryMib } from '../measure.ts';
+import { type CpuTime, cpuTime, peakMemoryMib } from '../measure.ts';
 import { median } from '../statistics.ts';
 import { callCases, type LlmCase, type LlmLoad, streamCases, translatedCases } from './llm-cases.ts';
 import { llmAims } from './llm-aims.ts';
@@ -49,12 +49,17 @@ export async function runLlm(run: BenchRun): Promise<{ readonly text: string; re
 }
 
 async function measure(one: LlmCase, seconds: number): Promise<void> {
-  const before = cpuTimeUs(one.target.pid);
+  const before = cpuTime(one.target.pid);
   const load = await one.load(seconds);
-  const cpuUs = cpuTimeUs(one.target.pid) - before;
+  const after = cpuTime(one.target.pid);
   if (load.units === 0) throw new Error(`${one.name}: nothing was answered`);
   if (load.failures > 0) throw new Error(`${one.name}: ${load.failures} wrong answers`);
-  one.results.push({ cpuUs: cpuUs / load.units, load });
+  const perUnit = (of: (time: CpuTime) => number): number => (of(after) - of(before)) / load.units;
+  one.results.push({
+    cpuUs: perUnit(({ allUs }) => allUs),
+    otherThreadsUs: perUnit(({ otherThreadsUs }) => otherThreadsUs),
+    load,
+  });
 }
 
 function rowOf(one: LlmCase, cases: readonly LlmCase[]): LlmRow {
@@ -69,6 +74,7 @@ function rowOf(one: LlmCase, cases: readonly LlmCase[]): LlmRow {
     unit: one.unit,
     perSecond: middle(({ units, seconds }) => units / seconds),
     cpuUs: median(one.results.map(({ cpuUs }) => cpuUs)),
+    otherThreadsUs: median(one.results.map(({ otherThreadsUs }) => otherThreadsUs)),
     cpuUsMin: Math.min(...one.results.map(({ cpuUs }) => cpuUs)),
     requestsPerCpuSecond:
       1_000_000 / median(one.results.map(({ cpuUs, load }) => (cpuUs * load.units) / load.requests)),
