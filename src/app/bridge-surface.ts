@@ -8,6 +8,7 @@ import type { Secret } from '../core/secret.ts';
 import { Edge } from '../edge/server.ts';
 import type { Exchange } from '../gateway/exchange.ts';
 import { handleMcp } from '../gateway/handle-mcp.ts';
+import { createJournal } from '../gateway/journal.ts';
 import type { HandleMcpDeps } from '../gateway/mcp-deps.ts';
 import { SseSessions } from '../gateway/handle-sse.ts';
 import { json, publicStatus } from '../gateway/health.ts';
@@ -50,6 +51,7 @@ const ANYONE: Principal = Object.freeze({
   team: undefined,
   scopeKey: 'anyone',
   grants: undefined,
+  allowances: [],
 });
 
 export function createSurface(options: SurfaceOptions): BridgeSurface {
@@ -97,7 +99,7 @@ export function createSurface(options: SurfaceOptions): BridgeSurface {
       defaultAccess: 'all',
       keyHeaderOf: authenticator.keyHeaderOf,
     }),
-    ledger: forgetfulLedger,
+    journal: createJournal({ ledger: forgetfulLedger, log }),
     log,
     clock,
     newId,
@@ -125,6 +127,7 @@ export function createSurface(options: SurfaceOptions): BridgeSurface {
       messages: (exchange) => sse.post(exchange, deps),
       health: (exchange, route) => health(exchange, route.probe, mcp, authenticate),
       admin: unknownRoute,
+      backup: unknownRoute,
       llm: unknownRoute,
       models: unknownRoute,
       response: unknownRoute,

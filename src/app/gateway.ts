@@ -10,11 +10,14 @@ import { Scope } from '../core/scope.ts';
 import type { Secret } from '../core/secret.ts';
 import { Edge } from '../edge/server.ts';
 import { handleAdmin } from '../gateway/handle-admin.ts';
+import { handleBackup } from '../gateway/handle-backup.ts';
 import { handleMcp } from '../gateway/handle-mcp.ts';
+import { createJournal } from '../gateway/journal.ts';
 import type { HandleMcpDeps } from '../gateway/mcp-deps.ts';
 import { SseSessions } from '../gateway/handle-sse.ts';
 import { handleHealth } from '../gateway/health.ts';
 import { sendStatusPage } from '../gateway/status-page.ts';
+import { openKeyDirectory } from '../keys/open-directory.ts';
 import { masterKeyFile } from '../keys/master-key-file.ts';
 import { createLedger } from '../ledger/ledger.ts';
 import { mockModel } from '../llm/model-config.ts';
@@ -27,6 +30,7 @@ import { type BufferedLog, errorChain, type Log } from '../telemetry/log.ts';
 import { type Access, requireKey } from './access.ts';
 import { postgresConnector } from './connectors.ts';
 import { DEMO_MODEL, demoServer, prepareDemo } from './demo.ts';
+import { filesToKeep } from './kept-files.ts';
 import { LiveConfig } from './live-config.ts';
 import { ModelSurface } from './model-surface.ts';
 import { purgeResponses } from './purge-responses.ts';
@@ -91,7 +95,9 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   const opened = await openStore(storeMode(options), log, options.config.limits);
   scope.add('store', () => opened.store[Symbol.asyncDispose](), 30_000);
   const config = await withServers(options, opened);
-  const live = new LiveConfig(config, masterKey, clock);
+  const directory = await openKeyDirectory({ table: opened.store.accounts, clock, log });
+  scope.add('keys', () => directory[Symbol.asyncDispose]());
+  const live = new LiveConfig(config, masterKey, clock, directory);
 
   const ledger = await createLedger({
     store: opened.store.ledger,
@@ -105,6 +111,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     },
   });
   scope.add('ledger', () => ledger[Symbol.asyncDispose]());
+  const journal = createJournal({ ledger, log });
 
   const http = new HttpClient();
   scope.add('outbound connections', () => http[Symbol.asyncDispose]());
@@ -145,7 +152,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
         deps: {
           mcp,
           policy,
-          ledger,
+          journal,
           log,
           clock,
           newId,
@@ -163,10 +170,11 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   const models = new ModelSurface(config, {
     live,
     http,
-    ledger,
+    journal,
     responses: opened.store.responses,
     log,
     clock,
+    newId,
     mcpDeps,
   });
   const edge = new Edge({
@@ -205,11 +213,23 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
           accessGroups: live.access.accessGroups,
           reload: () => reload.request('admin'),
         }),
+      backup: (exchange) =>
+        handleBackup(exchange, {
+          authenticate: (one) => live.access.authenticate(one, 'admin'),
+          log,
+          archive: async () => {
+            await ledger.flush(AbortSignal.timeout(5_000)).catch(() => undefined);
+            return opened.store.backup?.archive({ madeBy: VERSION, files: filesToKeep(dataFolder) });
+          },
+        }),
       status: (exchange) => sendStatusPage(exchange, VERSION),
       ...models.handlers,
     },
+    openSocket: models.openSocket,
   });
   scope.add('listener', () => edge[Symbol.asyncDispose]());
+  const stopFollowing = live.followKeys({ mcp, edge, log });
+  scope.add('streams of keys', async () => stopFollowing());
   const reload = new Reload({
     read: options.read,
     stamps: options.stamps,

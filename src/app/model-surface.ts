@@ -3,14 +3,16 @@ import type { LanportConfig } from '../config/load.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Handlers } from '../edge/server.ts';
 import type { Exchange } from '../gateway/exchange.ts';
+import { openLlmSocket } from '../gateway/handle-llm-socket.ts';
 import { handleLlm, type HandleLlmDeps } from '../gateway/handle-llm.ts';
+import type { OpenSocket } from '../gateway/message-socket.ts';
 import type { HandleMcpDeps } from '../gateway/mcp-deps.ts';
 import { createToolHost } from '../gateway/tool-host.ts';
+import type { Journal } from '../gateway/journal.ts';
 import { handleModels } from '../gateway/handle-models.ts';
 import { handleResponse } from '../gateway/handle-response.ts';
-import type { Ledger } from '../ledger/ledger-ports.ts';
 import { Llm } from '../llm/llm.ts';
-import { type EntryTool, ResponseState } from '../llm/llm-wire.ts';
+import { ConnectionMemories, type EntryTool, ResponseState } from '../llm/llm-wire.ts';
 import type { ResponseTable } from '../store/store-ports.ts';
 import type { HttpClient } from '../net/http-client.ts';
 import { judgeModel, type PolicyModel } from '../policy/models.ts';
@@ -20,10 +22,11 @@ import type { LiveConfig } from './live-config.ts';
 export interface ModelSurfaceDeps {
   readonly live: LiveConfig;
   readonly http: HttpClient;
-  readonly ledger: Ledger;
+  readonly journal: Journal;
   readonly responses: ResponseTable;
   readonly log: Log;
   readonly clock: Clock;
+  readonly newId: () => string;
   /** What calls of tools need, by the configuration that is in force. */
   readonly mcpDeps: () => HandleMcpDeps;
 }
@@ -37,6 +40,7 @@ interface Models {
 export class ModelSurface {
   readonly #deps: ModelSurfaceDeps;
   readonly #state: ResponseState;
+  readonly #memories = new ConnectionMemories();
   #models: Models;
 
   /** Throws an Error for a model that cannot be used. */
@@ -74,13 +78,23 @@ export class ModelSurface {
     };
   }
 
+  /** Takes WebSockets to models. */
+  get openSocket(): OpenSocket {
+    return (upgrade) =>
+      openLlmSocket(upgrade, {
+        memories: this.#memories,
+        newId: this.#deps.newId,
+        llm: () => this.#llmDeps(),
+      });
+  }
+
   #llmDeps(): HandleLlmDeps {
-    const { live, ledger, log, clock } = this.#deps;
+    const { live, journal, log, clock } = this.#deps;
     const { access } = live;
     const { llm, known } = this.#models;
     return {
       llm,
-      ledger,
+      journal,
       log,
       clock,
       bodyBytesMax: live.bounds.bodyBytesMax,

@@ -15,6 +15,7 @@ export type Route =
   | { readonly kind: 'models'; readonly model: string | undefined; readonly api: 'v1' | 'gemini' | 'info' }
   | { readonly kind: 'health'; readonly probe: 'all' | 'liveness' | 'readiness' }
   | { readonly kind: 'admin'; readonly operation: string; readonly argument: string | undefined }
+  | { readonly kind: 'backup' }
   | { readonly kind: 'status' }
   | { readonly kind: 'oauth' }
   | { readonly kind: 'unknown' };
@@ -68,9 +69,15 @@ const FIXED: ReadonlyMap<string, Route> = new Map<string, Route>([
   ['/v1/mcp/tools/accept', { kind: 'admin', operation: 'tools-accept', argument: undefined }],
   ['/v1/mcp/access_groups', { kind: 'admin', operation: 'access-groups', argument: undefined }],
   ['/spend/logs', { kind: 'admin', operation: 'ledger', argument: undefined }],
+  ['/v1/backup', { kind: 'backup' }],
   ['/config/reload', { kind: 'admin', operation: 'reload', argument: undefined }],
   ['/', { kind: 'status' }],
 ]);
+
+/** Whether a route is served over a WebSocket, too. */
+export function takesSocket(route: Route): boolean {
+  return route.kind === 'llm' && route.format === 'responses' && route.operation === 'generate';
+}
 
 /** Finds the route of a path; a trailing slash makes no difference, and nothing is ever redirected. */
 export function routeOf(path: string): Route {

@@ -1,6 +1,6 @@
 import type { Cancellation } from '../core/cancellation.ts';
 import { GatewayError } from '../core/errors.ts';
-import type { CallStatus } from '../ledger/ledger-ports.ts';
+import type { CallStart, CallStatus } from '../ledger/ledger-ports.ts';
 import {
   type CallTarget,
   type Inbound,
@@ -45,8 +45,8 @@ export async function callUpstream(
   if (inbound.era === 'modern' && target.tool !== undefined)
     deps.mcp.checkCallHeaders(target.tool, request.params, exchange.headers); // 400
   const id = inbound.batch ? deps.newId() : exchange.requestId;
-  const name = nameOf(request);
-  await record(id, request, name, target, context, inbound, deps); // 503
+  const start = startOf(id, request, nameOf(request), target, context, inbound, deps);
+  await deps.journal.begin(start); // 503
   const outcome: Outcome = { status: 'unknown', errorCode: undefined, upstreamMs: undefined, bytesOut: 0 };
   try {
     const answer = await sendUpstream(target, request, inbound, context, stream, outcome, deps);
@@ -65,7 +65,7 @@ export async function callUpstream(
     outcome.bytesOut = message.length;
     return { status: 200, message };
   } finally {
-    finish(id, outcome, name, target, context, deps);
+    finish(start, outcome, context, deps);
   }
 }
 
@@ -126,7 +126,7 @@ function nameOf(request: RpcRequest): string {
   return params?.string('name') ?? params?.string('uri') ?? params?.string('taskId') ?? '';
 }
 
-function record(
+function startOf(
   id: string,
   request: RpcRequest,
   name: string,
@@ -135,9 +135,9 @@ function record(
   inbound: Inbound,
   deps: HandleMcpDeps,
   denied?: string,
-): Promise<void> {
+): CallStart {
   const { principal, exchange } = context;
-  return deps.ledger.begin({
+  return {
     id,
     startedAt: deps.clock.now(),
     kind: 'mcp',
@@ -157,7 +157,7 @@ function record(
     bytesIn: request.object.bytes.length,
     traceId: traceIdOf(request),
     parentId: context.parentId,
-  });
+  };
 }
 
 /**
@@ -189,59 +189,35 @@ async function refuse(
       ? failure
       : new GatewayError('tool-held', { name: name.slice(0, 100), server: held.server });
   const id = deps.newId();
-  await record(id, request, name, target, context, inbound, deps, rule);
+  const start = startOf(id, request, name, target, context, inbound, deps, rule);
+  await deps.journal.begin(start); // 503
   const status = held !== undefined || isHidden ? 'denied' : 'error';
   const outcome: Outcome = { status, errorCode: answered.code, upstreamMs: undefined, bytesOut: 0 };
-  finish(id, outcome, name, target, context, deps);
+  finish(start, outcome, context, deps);
   if (!isToolTrouble(answered)) throw answered;
   const result = toolErrorResult(answered.message, answered.code, inbound.era);
   return { status: 200, message: resultMessage(request.idBytes, result) };
 }
 
-function finish(
-  id: string,
-  outcome: Outcome,
-  name: string,
-  target: CallTarget | undefined,
-  context: McpContext,
-  deps: HandleMcpDeps,
-): void {
-  const totalMs = deps.clock.monotonicMs() - context.exchange.startedMs;
-  const endedAt = deps.clock.now();
+function finish(start: CallStart, outcome: Outcome, context: McpContext, deps: HandleMcpDeps): void {
   const { status, errorCode, upstreamMs, bytesOut } = outcome;
-  deps.ledger.end({
-    id,
-    endedAt,
+  deps.journal.end(start, {
+    id: start.id,
+    endedAt: deps.clock.now(),
     status,
     errorCode,
-    totalMs,
+    totalMs: deps.clock.monotonicMs() - context.exchange.startedMs,
     upstreamMs,
     bytesOut,
     promptTokens: undefined,
     completionTokens: undefined,
     cost: undefined,
   });
-  deps.log.info('call', {
-    call: id,
-    request: context.exchange.requestId,
-    key: context.principal.alias ?? context.principal.id,
-    server: target?.server,
-    tool: name.slice(0, 200),
-    status,
-    error: errorCode,
-    totalMs: round(totalMs),
-    upstreamMs: upstreamMs === undefined ? undefined : round(upstreamMs),
-    bytesOut,
-  });
 }
 
 function statusOf(failure: GatewayError): CallStatus {
   if (failure.code === 'client-gone') return 'cancelled';
   return failure.code === 'call-timeout' ? 'timeout' : 'error';
-}
-
-function round(ms: number): number {
-  return Math.round(ms * 1_000) / 1_000;
 }
 
 const TRACEPARENT = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;

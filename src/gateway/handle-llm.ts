@@ -1,10 +1,11 @@
 import type { Principal } from '../auth/authenticate.ts';
 import type { Clock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
-import type { CallStatus, Ledger } from '../ledger/ledger-ports.ts';
+import type { CallStart, CallStatus } from '../ledger/ledger-ports.ts';
 import type { Llm } from '../llm/llm.ts';
 import {
   type AnswerSink,
+  type ConnectionMemory,
   type LlmCall,
   LlmFailure,
   type LlmOutcome,
@@ -18,12 +19,13 @@ import {
 import type { Verdict } from '../policy/rights.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { AnswerStream, Exchange } from './exchange.ts';
+import type { Journal } from './journal.ts';
 import { refuse } from './llm-refusal.ts';
 
 /** What the way of a request to a model needs. */
 export interface HandleLlmDeps {
   readonly llm: Llm;
-  readonly ledger: Ledger;
+  readonly journal: Journal;
   readonly log: Log;
   readonly clock: Clock;
   readonly bodyBytesMax: number;
@@ -31,6 +33,8 @@ export interface HandleLlmDeps {
   readonly addressOf: (exchange: Exchange) => string;
   /** Whether a principal may use a model, and why. */
   readonly judge: (principal: Principal, model: string) => Verdict;
+  /** Of the connection, for requests that come on one that lasts. */
+  readonly memory?: ConnectionMemory;
   /** The servers behind the gateway, for a model. */
   readonly toolHost: (exchange: Exchange, principal: Principal) => ToolHost;
 }
@@ -63,14 +67,15 @@ async function answer(
 ): Promise<void> {
   const verdict = deps.judge(principal, call.model);
   const id = exchange.requestId;
-  await record(call, bytesIn, principal, verdict, exchange, deps); // 503
+  const start = startOf(call, bytesIn, principal, verdict, exchange, deps);
+  await deps.journal.begin(start); // 503
   const outcome = newOutcome(deps.clock.monotonicMs());
   let failure: unknown;
   try {
     if (!verdict.allowed || !deps.llm.has(call.model)) throw unknownModel(call.model, principal, deps);
     const host = call.wantsTools ? deps.toolHost(exchange, principal) : undefined;
     const mayUse = (model: string): boolean => deps.judge(principal, model).allowed;
-    const context = { id, keyId: principal.id, out: sink, outcome, host, mayUse };
+    const context = { id, keyId: principal.id, out: sink, outcome, host, memory: deps.memory, mayUse };
     switch (call.route.operation) {
       case 'generate':
         await deps.llm.generate(call, context);
@@ -88,7 +93,7 @@ async function answer(
     failure = error;
     throw error;
   } finally {
-    finish(id, call, verdict, outcome, failure, sink, exchange, principal, deps);
+    finish(start, outcome, failure, sink, exchange, deps);
   }
 }
 
@@ -103,16 +108,16 @@ function unknownModel(model: string, principal: Principal, { llm, judge }: Handl
   });
 }
 
-function record(
+function startOf(
   call: LlmCall,
   bytesIn: number,
   principal: Principal,
   verdict: Verdict,
   exchange: Exchange,
   deps: HandleLlmDeps,
-): Promise<void> {
+): CallStart {
   const agent = exchange.headers['user-agent'];
-  return deps.ledger.begin({
+  return {
     id: exchange.requestId,
     startedAt: deps.clock.now(),
     kind: 'llm',
@@ -131,58 +136,39 @@ function record(
     rule: verdict.rule,
     bytesIn,
     traceId: undefined,
-  });
+  };
 }
 
 function finish(
-  id: string,
-  call: LlmCall,
-  verdict: Verdict,
+  start: CallStart,
   outcome: LlmOutcome,
   failure: unknown,
   sink: ExchangeSink,
   exchange: Exchange,
-  principal: Principal,
   deps: HandleLlmDeps,
 ): void {
   const nowMs = deps.clock.monotonicMs();
-  const status = verdict.allowed ? statusOf(failure) : 'denied';
-  const errorCode =
-    failure instanceof LlmFailure
-      ? (failure.code ?? failure.kind)
-      : failure === undefined
-        ? undefined
-        : 'internal';
-  const totalMs = nowMs - exchange.startedMs;
-  const upstreamMs = outcome.upstream.ms(nowMs);
-  const { usage } = outcome;
-  deps.ledger.end({
-    id,
+  const { usage, cost } = outcome;
+  deps.journal.end(start, {
+    id: start.id,
     endedAt: deps.clock.now(),
-    status,
-    errorCode,
-    totalMs,
-    upstreamMs,
+    status: start.decision === 'denied' ? 'denied' : statusOf(failure),
+    errorCode: errorCodeOf(failure),
+    totalMs: nowMs - exchange.startedMs,
+    upstreamMs: outcome.upstream.ms(nowMs),
     bytesOut: sink.bytesOut,
     promptTokens: usage?.input,
     completionTokens: usage?.output,
-    cost: outcome.cost === undefined ? undefined : dollars(outcome.cost),
+    cost: cost === undefined ? undefined : dollars(cost),
     deployment: outcome.deployment?.id,
     attempts: outcome.attempts,
+    tokensEstimated: outcome.isEstimated ? true : undefined,
   });
-  deps.log.info('call', {
-    call: id,
-    key: principal.alias ?? principal.id,
-    model: call.model.slice(0, 200),
-    deployment: outcome.deployment?.id,
-    status,
-    error: errorCode,
-    totalMs: Math.round(totalMs),
-    tokensIn: usage?.input,
-    tokensOut: usage?.output,
-    attempts: outcome.attempts,
-    cost: outcome.cost === undefined ? undefined : dollars(outcome.cost),
-  });
+}
+
+function errorCodeOf(failure: unknown): string | undefined {
+  if (failure === undefined) return undefined;
+  return failure instanceof LlmFailure ? (failure.code ?? failure.kind) : 'internal';
 }
 
 function statusOf(failure: unknown): CallStatus {

@@ -1,16 +1,16 @@
 import type { Principal } from '../auth/authenticate.ts';
 import type { Clock } from '../core/clock.ts';
-import type { Ledger } from '../ledger/ledger-ports.ts';
 import type { Mcp } from '../mcp/mcp.ts';
 import type { McpPolicy } from '../policy/visibility.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Exchange } from './exchange.ts';
+import type { Journal } from './journal.ts';
 
 /** What the way of an MCP request needs. */
 export interface HandleMcpDeps {
   readonly mcp: Mcp;
   readonly policy: McpPolicy;
-  readonly ledger: Ledger;
+  readonly journal: Journal;
   readonly log: Log;
   readonly clock: Clock;
   readonly authenticate: (exchange: Exchange) => Principal;

