@@ -8,11 +8,13 @@ import { systemClock } from '../core/clock.ts';
 import { createIdSource } from '../core/ids.ts';
 import { Scope } from '../core/scope.ts';
 import type { Secret } from '../core/secret.ts';
+import type { Tracer } from '../core/trace.ts';
 import { Edge } from '../edge/server.ts';
 import { handleAdmin } from '../gateway/handle-admin.ts';
 import { handleBackup } from '../gateway/handle-backup.ts';
 import { handleMcp } from '../gateway/handle-mcp.ts';
 import { createJournal } from '../gateway/journal.ts';
+import { handleMetrics } from '../gateway/handle-metrics.ts';
 import type { HandleMcpDeps } from '../gateway/mcp-deps.ts';
 import { SseSessions } from '../gateway/handle-sse.ts';
 import { handleHealth } from '../gateway/health.ts';
@@ -23,15 +25,19 @@ import { createLedger } from '../ledger/ledger.ts';
 import { mockModel } from '../llm/model-config.ts';
 import { Mcp } from '../mcp/mcp.ts';
 import type { InProcessServer, ServerConfig } from '../mcp/mcp-ports.ts';
+import { Agents } from '../net/agents.ts';
 import { HttpClient } from '../net/http-client.ts';
 import { lockFolder } from '../store/folder-lock.ts';
 import { type OpenedStore, openStore, type StoreMode } from '../store/open-store.ts';
 import { type BufferedLog, errorChain, type Log } from '../telemetry/log.ts';
+import { Metrics } from '../telemetry/metrics.ts';
+import { openTracing, spanSamples } from '../telemetry/tracing.ts';
 import { type Access, requireKey } from './access.ts';
 import { postgresConnector } from './connectors.ts';
 import { DEMO_MODEL, demoServer, prepareDemo } from './demo.ts';
 import { filesToKeep } from './kept-files.ts';
 import { LiveConfig } from './live-config.ts';
+import { measure } from './measure.ts';
 import { ModelSurface } from './model-surface.ts';
 import { purgeResponses } from './purge-responses.ts';
 import { Reload, type ReloadDeps } from './reload.ts';
@@ -111,7 +117,21 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     },
   });
   scope.add('ledger', () => ledger[Symbol.asyncDispose]());
-  const journal = createJournal({ ledger, log });
+  const metrics = new Metrics(VERSION);
+  scope.add('metrics', async () => metrics[Symbol.dispose]());
+  const agents = new Agents();
+  scope.add('connections to the collector', async () => agents[Symbol.dispose]());
+  const tracing = await openTracing(config.telemetry.traces, {
+    version: VERSION,
+    log,
+    agentFor: (protocol) => agents.for(protocol),
+  });
+  const { tracer } = tracing;
+  scope.add('traces', () => tracing[Symbol.asyncDispose]());
+  metrics.counter('lanport_spans_total', 'Spans of traces, by what became of them.', () =>
+    spanSamples(tracing.counts()),
+  );
+  const journal = createJournal({ ledger, metrics: metrics.calls, log });
 
   const http = new HttpClient();
   scope.add('outbound connections', () => http[Symbol.asyncDispose]());
@@ -128,7 +148,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     bounds: live.bounds,
     identity: { name: 'lanport', version: VERSION },
     sealSecrets: () => seals.secrets,
-    inProcess: connectors(opened, log),
+    inProcess: connectors(opened, log, tracer),
     environment: options.environment,
   });
   scope.add('servers', () => mcp[Symbol.asyncDispose](), 20_000);
@@ -154,6 +174,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
           policy,
           journal,
           log,
+          tracer,
           clock,
           newId,
           authenticate,
@@ -173,6 +194,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     journal,
     responses: opened.store.responses,
     log,
+    tracer,
     clock,
     newId,
     mcpDeps,
@@ -183,6 +205,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     newId,
     clock,
     log,
+    onRefused: (code) => metrics.refused(code),
     handlers: {
       mcp: (exchange) => handleMcp(exchange, mcpDeps()),
       sse: (exchange) => sse.open(exchange, mcpDeps()),
@@ -212,6 +235,12 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
           },
           accessGroups: live.access.accessGroups,
           reload: () => reload.request('admin'),
+        }),
+      metrics: (exchange) =>
+        handleMetrics(exchange, {
+          metrics,
+          isPublic: () => live.metricsPublic,
+          authenticate: (one) => live.access.authenticate(one, 'admin'),
         }),
       backup: (exchange) =>
         handleBackup(exchange, {
@@ -244,6 +273,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     clock,
     log,
   });
+  measure(metrics, { mcp, models, ledger, store: opened.store, edge, reload });
   const stopPurging = purgeResponses(opened.store.responses, log);
   scope.add('deletion of expired answers', async () => stopPurging());
   await mcp.start();
@@ -310,8 +340,9 @@ async function withServers(
 function connectors(
   { embedded }: OpenedStore,
   log: Log,
+  tracer: Tracer,
 ): ReadonlyMap<string, (config: ServerConfig) => InProcessServer> {
-  const postgres = (config: ServerConfig): InProcessServer => postgresConnector(config, log);
+  const postgres = (config: ServerConfig): InProcessServer => postgresConnector(config, log, tracer);
   const all = new Map([['postgres', postgres]]);
   if (embedded !== undefined) {
     all.set(
@@ -320,6 +351,7 @@ function connectors(
         createPostgresConnector({
           connection: embedded.connection(DEMO_DATABASE, DEMO_ROLE),
           log,
+          tracer,
           version: VERSION,
           allowWrite: false,
           allowFunctions: [],

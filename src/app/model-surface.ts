@@ -1,6 +1,7 @@
 import type { Principal } from '../auth/authenticate.ts';
 import type { LanportConfig } from '../config/load.ts';
 import type { Clock } from '../core/clock.ts';
+import type { Tracer } from '../core/trace.ts';
 import type { Handlers } from '../edge/server.ts';
 import type { Exchange } from '../gateway/exchange.ts';
 import { openLlmSocket } from '../gateway/handle-llm-socket.ts';
@@ -25,6 +26,7 @@ export interface ModelSurfaceDeps {
   readonly journal: Journal;
   readonly responses: ResponseTable;
   readonly log: Log;
+  readonly tracer: Tracer;
   readonly clock: Clock;
   readonly newId: () => string;
   /** What calls of tools need, by the configuration that is in force. */
@@ -60,6 +62,11 @@ export class ModelSurface {
     };
   }
 
+  /** How the deployments of the configuration in force do. */
+  deploymentStates(): ReturnType<Llm['deploymentStates']> {
+    return this.#models.llm.deploymentStates();
+  }
+
   get handlers(): Pick<Handlers, 'llm' | 'models' | 'response'> {
     return {
       llm: (exchange, route) =>
@@ -89,13 +96,14 @@ export class ModelSurface {
   }
 
   #llmDeps(): HandleLlmDeps {
-    const { live, journal, log, clock } = this.#deps;
+    const { live, journal, log, tracer, clock } = this.#deps;
     const { access } = live;
     const { llm, known } = this.#models;
     return {
       llm,
       journal,
       log,
+      tracer,
       clock,
       bodyBytesMax: live.bounds.bodyBytesMax,
       authenticate: (exchange: Exchange, isGemini) =>
@@ -106,7 +114,8 @@ export class ModelSurface {
         const target = llm.canonical(model);
         return verdict.allowed || target === model ? verdict : judgeModel(principal, target, known);
       },
-      toolHost: (exchange, principal) => createToolHost(exchange, principal, this.#deps.mcpDeps()),
+      toolHost: (exchange, principal, trace) =>
+        createToolHost(exchange, principal, trace, this.#deps.mcpDeps()),
     };
   }
 
@@ -122,10 +131,11 @@ export class ModelSurface {
   }
 
   #build(config: LanportConfig): Models {
-    const { http, log, clock, live } = this.#deps;
+    const { http, log, tracer, clock, live } = this.#deps;
     const llm = new Llm(config.llm, {
       http,
       log,
+      tracer,
       clock,
       random: Math.random,
       bounds: live.bounds,

@@ -6,6 +6,7 @@ import type { LedgerConfig } from '../ledger/ledger-config.ts';
 import type { LlmConfig } from '../llm/llm-config.ts';
 import { sameServer } from '../mcp/mcp-config.ts';
 import type { StoreConfig } from '../store/store-config.ts';
+import type { TelemetryConfig } from '../telemetry/telemetry-config.ts';
 import type { LanportConfig, LogConfig } from './load.ts';
 import { snakeCase } from './schema.ts';
 
@@ -69,6 +70,11 @@ const LEDGER: Rows<LedgerConfig> = {
 };
 
 const LOG: Rows<LogConfig> = { level: ['general_settings.log_level', 'live'] };
+
+const TELEMETRY: Rows<TelemetryConfig> = {
+  metricsPublic: ['general_settings.metrics_public', 'live'],
+  traces: ['telemetry', 'restart'],
+};
 
 /**
  * Limits that a running gateway takes anew: those that are looked up when they are needed. The three of servers and calls are defaults
@@ -165,6 +171,7 @@ function changedSettings(before: LanportConfig, after: LanportConfig, effect: Ef
     ...changedIn(STORE, before.store, after.store, effect),
     ...changedIn(LEDGER, before.ledger, after.ledger, effect),
     ...changedIn(LOG, before.log, after.log, effect),
+    ...changedIn(TELEMETRY, before.telemetry, after.telemetry, effect),
     ...changedIn(limitRows(before.limits), before.limits, after.limits, effect),
   ];
 }

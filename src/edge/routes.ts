@@ -15,6 +15,7 @@ export type Route =
   | { readonly kind: 'models'; readonly model: string | undefined; readonly api: 'v1' | 'gemini' | 'info' }
   | { readonly kind: 'health'; readonly probe: 'all' | 'liveness' | 'readiness' }
   | { readonly kind: 'admin'; readonly operation: string; readonly argument: string | undefined }
+  | { readonly kind: 'metrics' }
   | { readonly kind: 'backup' }
   | { readonly kind: 'status' }
   | { readonly kind: 'oauth' }
@@ -62,6 +63,7 @@ const FIXED: ReadonlyMap<string, Route> = new Map<string, Route>([
   ['/health/liveliness', { kind: 'health', probe: 'liveness' }],
   ['/health/liveness', { kind: 'health', probe: 'liveness' }],
   ['/health/readiness', { kind: 'health', probe: 'readiness' }],
+  ['/metrics', { kind: 'metrics' }],
   ['/v1/mcp/server', { kind: 'admin', operation: 'servers', argument: undefined }],
   ['/v1/mcp/tools', { kind: 'admin', operation: 'tools', argument: undefined }],
   ['/v1/mcp/tools/held', { kind: 'admin', operation: 'tools-held', argument: undefined }],

@@ -32,6 +32,8 @@ export interface EdgeDeps {
   readonly newId: () => string;
   readonly clock: Clock;
   readonly log: Log;
+  /** Hears the code of the error with which a request was refused. */
+  readonly onRefused?: (code: string) => void;
 }
 
 const HEADERS_MS = 15_000;
@@ -128,6 +130,11 @@ export class Edge implements AsyncDisposable {
         resolve({ port: (this.#server.address() as AddressInfo).port });
       });
     });
+  }
+
+  /** Requests under way, and event streams that are open. */
+  get load(): { readonly requests: number; readonly streams: number } {
+    return { requests: this.#inFlight, streams: this.#streams.size };
   }
 
   /** Which pages of other sites are let in from now on. */
@@ -272,6 +279,8 @@ export class Edge implements AsyncDisposable {
         return this.#deps.handlers.response(exchange, route);
       case 'models':
         return this.#deps.handlers.models(exchange, route);
+      case 'metrics':
+        return this.#deps.handlers.metrics(exchange, route);
       case 'backup':
         return this.#deps.handlers.backup(exchange, route);
       case 'status':
@@ -287,6 +296,7 @@ export class Edge implements AsyncDisposable {
       error instanceof GatewayError
         ? error
         : new GatewayError('internal', { request: exchange.requestId }, { cause: error });
+    this.#deps.onRefused?.(failure.code);
     if (failure.code === 'internal')
       this.#deps.log.error('a request broke', {
         request: exchange.requestId,

@@ -1,6 +1,7 @@
 import type { Bounds } from '../core/bounds.ts';
 import type { Clock } from '../core/clock.ts';
 import type { HttpClient } from '../net/http-client.ts';
+import type { Tracer } from '../core/trace.ts';
 import type { Log } from '../telemetry/log.ts';
 import { planTools } from './agent/plan.ts';
 import { runLoop } from './agent/loop.ts';
@@ -19,7 +20,7 @@ import { ModelCatalog } from './model-catalog.ts';
 import type { LlmOutcome } from './outcome.ts';
 import type { Deployment } from './providers/deployment.ts';
 import { type AskedRouting, readRouting } from './router/asked-routing.ts';
-import { Router } from './router/router.ts';
+import { type DeploymentState, Router } from './router/router.ts';
 import { type Try, tryModels, type TryResult } from './router/try-deployments.ts';
 import type { ConnectionMemory } from './state/connection-memory.ts';
 import { RememberingSink } from './state/remembering-sink.ts';
@@ -37,6 +38,7 @@ import { Prepared } from './upstream/prepared.ts';
 export interface LlmDeps {
   readonly http: HttpClient;
   readonly log: Log;
+  readonly tracer: Tracer;
   readonly clock: Clock;
   /** A number from 0 to 1. */
   readonly random: () => number;
@@ -102,6 +104,16 @@ export class Llm {
     return new ModelCatalog(this.#config, this.#router, this.#prices, this.#since);
   }
 
+  /** How the deployments do at this moment. */
+  deploymentStates(): readonly DeploymentState[] {
+    return this.#router.states();
+  }
+
+  /** The name in `model_list` that a client's name leads to, wildcards as they are written. */
+  entryOf(model: string): string | undefined {
+    return this.members(model)[0]?.config.name;
+  }
+
   /** The name of `model_list` that an alias stands for. */
   canonical(model: string): string {
     return this.#router.canonical(model);
@@ -155,7 +167,8 @@ export class Llm {
   }
 
   #tried({ call, routing, out, outcome }: RoutedCall, { id }: AttemptDeps, attempt: Try): Promise<void> {
-    return tryModels({ id, model: call.model, asked: routing, out, outcome }, attempt, {
+    const { operation } = call.route;
+    return tryModels({ id, model: call.model, operation, asked: routing, out, outcome }, attempt, {
       ...this.#deps,
       router: this.#router,
       config: this.#config,
@@ -323,7 +336,10 @@ export class Llm {
       await this.#tried(routed, deps, async (deployment, refused) => {
         result = await takeTurn({ ...turn, deployment, refused }, taker, out, outcome, deps);
         const { usage } = result;
-        if (result.kind === 'done') return { failure: undefined, broken: undefined, usage };
+        if (result.kind === 'done') {
+          outcome.stop = result.stop;
+          return { failure: undefined, broken: undefined, usage };
+        }
         return result.kind === 'failed'
           ? { failure: result.failure, broken: undefined, usage }
           : { failure: undefined, broken: result.failure, usage };

@@ -65,6 +65,17 @@ export const PACKAGES: readonly {
     reason: 'the hot path has no HTTP framework',
   },
   {
+    names: [
+      'prom-client',
+      '@opentelemetry/api',
+      '@opentelemetry/sdk-trace',
+      '@opentelemetry/resources',
+      '@opentelemetry/exporter-trace-otlp-http',
+    ],
+    folders: ['telemetry'],
+    reason: 'what measures and traces is behind the ports of telemetry/ and core/trace.ts',
+  },
+  {
     names: ['ws'],
     folders: ['edge'],
     reason:

@@ -6,6 +6,7 @@ import { MCP_RULES } from './mcp-rules.ts';
 import { KEY_PROMISES } from './key-promises.ts';
 import { STORE_PROMISES } from './store-promises.ts';
 import { MODEL_RULES } from './model-rules.ts';
+import { TELEMETRY } from './telemetry.ts';
 
 /** One promise: where it comes from, and what it says in a sentence. */
 export interface Requirement {
@@ -373,6 +374,7 @@ export const REQUIREMENTS = {
   ...MODEL_RULES,
   ...GATEWAY_PAINS,
   ...LEDGER_GUARANTEES,
+  ...TELEMETRY,
 } as const satisfies Record<string, Requirement>;
 
 export type RequirementId = keyof typeof REQUIREMENTS;

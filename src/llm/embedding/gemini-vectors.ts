@@ -99,7 +99,7 @@ function ask(
       operation: 'embed-batch',
       isStream: false,
       body: Buffer.from(JSON.stringify({ requests })),
-      headers: requestHeaders(call, 'gemini'),
+      headers: requestHeaders(call, 'gemini', outcome.trace),
       timeouts: timeoutsFor(call, deployment, deps),
     },
     out,

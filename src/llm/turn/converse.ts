@@ -1,3 +1,4 @@
+import type { TraceContext } from '../../core/trace.ts';
 import type { Dropped } from '../conversation/dropped.ts';
 import type { AnswerFacts } from '../conversation/format.ts';
 import { CLIENT_GONE, LlmFailure } from '../conversation/llm-failure.ts';
@@ -45,7 +46,7 @@ export async function takeTurn(
   const tally = new Tally();
   let end: TurnEnd;
   try {
-    end = await ask(turn, tally, taker, out, deps);
+    end = await ask(turn, tally, taker, out, outcome.trace, deps);
   } finally {
     outcome.upstream.stop(deps.clock.monotonicMs());
   }
@@ -62,6 +63,7 @@ async function ask(
   tally: Tally,
   taker: TurnTaker,
   out: AnswerSink,
+  trace: TraceContext | undefined,
   deps: AttemptDeps,
 ): Promise<TurnEnd> {
   const gone = (listener: Parameters<typeof onGone>[1]): (() => void) => onGone(out, listener);
@@ -94,7 +96,7 @@ async function ask(
           operation: 'generate',
           isStream: call.isStream,
           body,
-          headers: requestHeaders(call, format.name),
+          headers: requestHeaders(call, format.name, trace),
           timeouts: timeoutsFor(call, deployment, deps),
         },
         request,

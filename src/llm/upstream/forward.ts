@@ -105,7 +105,7 @@ export function forward(
         operation: call.route.operation,
         isStream: call.isStream,
         body: sameFormatBody(call, deployment, refused, deps.prepared.of(deployment)),
-        headers: requestHeaders(call, format.name),
+        headers: requestHeaders(call, format.name, outcome.trace),
         timeouts: timeoutsFor(call, deployment, deps),
       },
       sink,

@@ -27,7 +27,7 @@ describe('what a provider hears of a client', () => {
   test.each(FORMATS.flatMap((from) => FORMATS.map((to) => ({ from, to }))))(
     'is no key of the client, no address and nothing of the connection ($from to $to)',
     ({ from, to }) => {
-      const sent = JSON.stringify(requestHeaders(callOf(from, BODY, CLIENTS), to));
+      const sent = JSON.stringify(requestHeaders(callOf(from, BODY, CLIENTS), to, undefined));
       for (const value of Object.values(CLIENTS)) expect(sent).not.toContain(value);
     },
   );
@@ -39,10 +39,10 @@ describe('what a provider hears of a client', () => {
     ['gemini', { 'x-goog-api-client': 'genai/1' }],
   ])('are the headers of its own family, where the provider is of it (%s)', (format, headers) => {
     const call = callOf(format, BODY, headers);
-    expect(Object.fromEntries(requestHeaders(call, format))).toEqual(headers);
+    expect(Object.fromEntries(requestHeaders(call, format, undefined))).toEqual(headers);
     for (const other of FORMATS.filter((one) => one !== format)) {
       const version = other === 'messages' ? { 'anthropic-version': '2023-06-01' } : {};
-      expect(Object.fromEntries(requestHeaders(call, other))).toEqual(version);
+      expect(Object.fromEntries(requestHeaders(call, other, undefined))).toEqual(version);
     }
   });
 });

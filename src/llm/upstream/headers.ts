@@ -1,3 +1,4 @@
+import { type TraceContext, traceLines } from '../../core/trace.ts';
 import type { ResponseHead } from '../../net/http-client.ts';
 import type { Dropped } from '../conversation/dropped.ts';
 import type { FormatName } from '../conversation/format-name.ts';
@@ -27,8 +28,8 @@ const STREAM_HEADERS = {
 
 type Lines = readonly (readonly [string, string])[];
 
-/** What a provider hears of the client's own headers, and the version of its API. */
-export function requestHeaders(call: LlmCall, format: FormatName): Lines {
+/** What a provider hears of the client's own headers, the version of its API, and the trace that the request belongs to. */
+export function requestHeaders(call: LlmCall, format: FormatName, trace: TraceContext | undefined): Lines {
   const lines: [string, string][] = [];
   if (call.route.format === format) {
     const passedOn = PASSED_ON[format];
@@ -39,7 +40,7 @@ export function requestHeaders(call: LlmCall, format: FormatName): Lines {
   }
   if (format === 'messages' && !lines.some(([name]) => name === 'anthropic-version'))
     lines.push(['anthropic-version', ANTHROPIC_VERSION]);
-  return lines;
+  return trace === undefined ? lines : [...lines, ...traceLines(trace)];
 }
 
 export interface AnswerHeaderFacts {

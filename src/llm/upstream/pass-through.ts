@@ -31,7 +31,7 @@ export async function passThrough(
       operation: call.route.operation,
       isStream: false,
       body: sameFormatBody(call, deployment, new Set(), deps.prepared.of(deployment)),
-      headers: requestHeaders(call, format.name),
+      headers: requestHeaders(call, format.name, outcome.trace),
       timeouts: timeoutsFor(call, deployment, deps),
     },
     out,
