@@ -9,7 +9,7 @@ import {
   statSync,
   unlinkSync,
 } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open as openFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { JsonBuilder, jsonOf } from '../record-json.ts';
 import type {
@@ -53,7 +53,7 @@ export class FileLedgerStore implements LedgerStore {
       lines.byte(LINE_FEED);
     }
     const bytes = lines.build();
-    const file = await open(path, 'a', 0o600);
+    const file = await openFile(path, 'a', 0o600);
     try {
       await file.appendFile(bytes);
       await file.datasync();
