@@ -51,7 +51,8 @@ export async function handleLlm(exchange: Exchange, route: LlmRoute, deps: Handl
       throw new GatewayError('method-not-allowed', { method: exchange.method, path: exchange.path });
     const principal = deps.authenticate(exchange, route.format === 'gemini'); // 401, 403
     const coded = await exchange.body(); // 400, 408, 413, 415
-    const body = await plainBody(coded, exchange.headers['content-encoding'], deps.bodyBytesMax); // 400, 413, 415
+    const coding = exchange.headers['content-encoding'];
+    const body = coding === undefined ? coded : await plainBody(coded, coding, deps.bodyBytesMax); // 400, 413, 415
     const call = withAlias(readCall(route, body, exchange.headers), principal); // 400
     await answer(call, body.length, principal, sink, exchange, deps);
   } catch (error) {

@@ -34,6 +34,7 @@ import { PriceBook } from './usage/price-book.ts';
 import { type Attempt, type AttemptDeps, formatFor } from './upstream/attempt-deps.ts';
 import { forward } from './upstream/forward.ts';
 import { answerHeaders } from './upstream/headers.ts';
+import { Prepared } from './upstream/prepared.ts';
 
 export interface LlmDeps {
   readonly http: HttpClient;
@@ -78,6 +79,7 @@ export class Llm {
   readonly #deps: LlmDeps;
   readonly #router: Router;
   readonly #prices = new PriceBook();
+  readonly #prepared = new Prepared();
   /** Seconds since the Unix epoch. */
   readonly #since: number;
 
@@ -138,7 +140,8 @@ export class Llm {
    */
   async generate(asked: LlmCall, context: LlmContext): Promise<void> {
     const { id, keyId, outcome, memory } = context;
-    const call = await this.#deps.state.expand(asked, keyId, memory);
+    const { state } = this.#deps;
+    const call = asked.route.format === 'responses' ? await state.expand(asked, keyId, memory) : asked;
     if (memory === undefined) return this.#generate(call, context);
     const isNothing = isWarmUp(call);
     // What is not stored is known to this connection alone.
@@ -155,14 +158,17 @@ export class Llm {
     if (call.wantsTools && host !== undefined && (await this.#withTools(call, routing, context, deps, host)))
       return;
     const isMocked = call.text.has('mock_response');
-    const translate = this.#translator(call, out, outcome, deps);
+    let translate: Try | undefined;
     await this.#tried({ call, routing, out, outcome }, deps, async (deployment, refused) => {
       const isForwarded =
         !deployment.isMock &&
         !isMocked &&
         !isArray(call) &&
         formatFor(deployment, call.route.format) === call.route.format;
-      if (!isForwarded) return translate(deployment, refused);
+      if (!isForwarded) {
+        translate ??= this.#translator(call, out, outcome, deps);
+        return translate(deployment, refused);
+      }
       return forward(call, deployment, out, outcome, deps, refused);
     });
   }
@@ -362,6 +368,7 @@ export class Llm {
       keyId,
       router: this.#config.router,
       prices: this.#prices,
+      prepared: this.#prepared,
       requestTimeoutMs: this.#config.requestTimeoutMs,
     };
   }
