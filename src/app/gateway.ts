@@ -185,10 +185,12 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     return known.deps;
   };
   const startedAt = clock.now();
+  const onRefused = (code: string): void => metrics.refused(code);
   const models = new ModelSurface(config, {
     live,
     http,
     journal,
+    onRefused,
     responses: opened.store.responses,
     log,
     tracer,
@@ -202,7 +204,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     newId,
     clock,
     log,
-    onRefused: (code) => metrics.refused(code),
+    onRefused,
     handlers: {
       mcp: (exchange) => handleMcp(exchange, mcpDeps()),
       sse: (exchange) => sse.open(exchange, mcpDeps()),

@@ -20,6 +20,10 @@ export const TELEMETRY = {
     source: SOURCE,
     promise: 'The metrics take the master key, unless the configuration makes them public.',
   },
+  'telemetry:metrics-files': {
+    source: SOURCE,
+    promise: 'The dashboard and the alerts use metrics that exist, and the guide names all that there are.',
+  },
   'telemetry:metrics-bounded': {
     source: SOURCE,
     promise:
