@@ -29,6 +29,10 @@ export const TELEMETRY = {
     promise:
       "Names that clients and servers make up do not make the number of series grow without end, and no key, person or client's text is a label.",
   },
+  'telemetry:log-lines': {
+    source: SOURCE,
+    promise: 'Each line of the log is a JSON object with time, level and a fixed message.',
+  },
   'telemetry:trace-to-sql': {
     source: SOURCE,
     promise:
