@@ -86,6 +86,9 @@ export const LIVE_LIMITS: readonly (keyof Bounds)[] = [
   'serverStartMs',
   'callTotalMs',
   'inFlightPerServerMax',
+  'maxToolRounds',
+  'toolCallMs',
+  'toolResultCharactersMax',
 ];
 
 /** What `after` changes of `before`, apart from settings that need a restart. */

@@ -111,6 +111,10 @@ const LIMIT_MEANINGS: Readonly<Record<LimitName, string>> = {
   ledgerDiskBytesMax: 'Disk that the ledger may use while the database is away.',
   shutdownDrainMs: 'Time that calls in flight get to finish at shutdown.',
   bodyReadMs: 'Time that a request body may take to arrive.',
+  maxToolRounds: 'How often a model may call tools of the gateway within one request; then it has to answer.',
+  toolCallMs: 'Time that one of these calls may take.',
+  toolResultCharactersMax:
+    'Characters of one result of a tool that a model is given; the rest is cut, and the model is told.',
 };
 
 /** `bodyBytesMax` as the file writes it: `body_bytes_max`. */

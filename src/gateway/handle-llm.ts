@@ -166,6 +166,7 @@ function finish(
     cost: cost === undefined ? undefined : dollars(cost),
     deployment: outcome.deployment?.id,
     attempts: outcome.attempts,
+    tokensEstimated: outcome.isEstimated ? true : undefined,
   };
   deps.journal.end(start, end, {
     asked: deps.llm.entryOf(model),

@@ -1,3 +1,4 @@
+import type { Bounds } from '../core/bounds.ts';
 import type { Clock } from '../core/clock.ts';
 import type { HttpClient } from '../net/http-client.ts';
 import type { Tracer } from '../core/trace.ts';
@@ -28,6 +29,7 @@ import { ClientAnswer } from './turn/client-answer.ts';
 import { takeTurn, type TurnCall, understand } from './turn/converse.ts';
 import type { TurnResult, TurnTaker } from './turn/turn.ts';
 import { answerWarmUp, isWarmUp } from './turn/warm-up.ts';
+import { type Quoted, quote } from './quote.ts';
 import { PriceBook } from './usage/price-book.ts';
 import { type Attempt, type AttemptDeps, formatFor } from './upstream/attempt-deps.ts';
 import { forward } from './upstream/forward.ts';
@@ -40,7 +42,10 @@ export interface LlmDeps {
   readonly clock: Clock;
   /** A number from 0 to 1. */
   readonly random: () => number;
-  readonly bounds: { readonly keepAliveMs: number; readonly upstreamResponseBytesMax: number };
+  readonly bounds: Pick<
+    Bounds,
+    'keepAliveMs' | 'upstreamResponseBytesMax' | 'maxToolRounds' | 'toolCallMs' | 'toolResultCharactersMax'
+  >;
   readonly state: ResponseState;
 }
 
@@ -58,8 +63,6 @@ export interface LlmContext {
   /** Whether who asks may use a model, for those that the request names as stand-ins. */
   readonly mayUse: (model: string) => boolean;
 }
-
-const TOOL_BOUNDS = { roundsMax: 10, callMs: 120_000, resultCharactersMax: 200_000 } as const;
 
 /** One request and its way. */
 interface RoutedCall {
@@ -110,6 +113,12 @@ export class Llm {
     return this.members(model)[0]?.config.name;
   }
 
+  /** What a request to a model would cost, or did, in US dollars; `undefined` when there is no such model or nobody said what it costs. */
+  quote(model: string, asked: Quoted): number | undefined {
+    const [deployment] = this.members(this.canonical(model));
+    return deployment && quote(deployment, asked, this.#prices);
+  }
+
   /** The name of `model_list` that an alias stands for. */
   canonical(model: string): string {
     return this.#router.canonical(model);
@@ -154,8 +163,7 @@ export class Llm {
         !isArray(call) &&
         formatFor(deployment, call.route.format) === call.route.format;
       if (!isForwarded) return translate(deployment, refused);
-      const failure = await forward(call, deployment, out, outcome, deps, refused);
-      return { failure, broken: outcome.failure, usage: outcome.usage };
+      return forward(call, deployment, out, outcome, deps, refused);
     });
   }
 
@@ -215,7 +223,6 @@ export class Llm {
         deps,
       );
       const { usage } = result;
-      outcome.usage = usage;
       if (result.kind === 'done') {
         outcome.stop = result.stop;
         answer.end();
@@ -292,7 +299,7 @@ export class Llm {
       const result = await runLoop({
         plan,
         host: timedHost(host, outcome.upstream, () => deps.clock.monotonicMs()),
-        bounds: TOOL_BOUNDS,
+        bounds: this.#deps.bounds,
         signal: gone.signal,
         newId: facts.newId,
         endsAsLitellm: plan.isLitellm && call.route.format === 'responses' && !call.isStream,
@@ -305,7 +312,6 @@ export class Llm {
           answer.begin(head);
         },
       });
-      outcome.usage = result.usage;
       if (result.kind === 'done') answer.end();
       else if (answer.hasBegun && !out.isGone) {
         outcome.failure = result.failure;
@@ -341,7 +347,7 @@ export class Llm {
       });
     } catch (error) {
       if (!(error instanceof LlmFailure)) throw error;
-      return { kind: 'failed', failure: error, usage: undefined };
+      return { kind: 'failed', failure: error, usage: result?.usage };
     }
     return result!;
   }

@@ -16,7 +16,10 @@ export interface LlmOutcome {
   /** How many models stood in. */
   fallbacks: number;
   deployment: Deployment | undefined;
+  /** Of all turns of all deployments. */
   usage: Usage | undefined;
+  /** Whether `usage` is in part an estimate. */
+  isEstimated: boolean;
   stop: Stop | undefined;
   /** What went wrong after the answer had begun. */
   failure: LlmFailure | undefined;
@@ -38,6 +41,7 @@ export function newOutcome(startedMs: number, requestTrace?: TraceContext): LlmO
     fallbacks: 0,
     deployment: undefined,
     usage: undefined,
+    isEstimated: false,
     stop: undefined,
     failure: undefined,
     cost: undefined,

@@ -129,13 +129,14 @@ async function tryOne(
     router.began(deployment);
     let verdict: Verdict = { kind: 'unknown', tokens: 0 };
     let failure: LlmFailure | undefined;
+    let trouble: LlmFailure | undefined;
     let result: TryResult | undefined;
     try {
       result = await attempt(deployment, refused);
       const { usage, broken, failure: whole } = result;
       failure = whole;
       const tokens = usage === undefined ? 0 : usage.input + usage.output;
-      const trouble = broken ?? whole;
+      trouble = broken ?? whole;
       if (trouble === undefined) {
         const { firstContentMs = startedMs } = outcome;
         const saidMs = firstContentMs > startedMs ? firstContentMs : clock.monotonicMs();
@@ -144,21 +145,24 @@ async function tryOne(
     } catch (error) {
       if (!(error instanceof LlmFailure)) throw error;
       failure = error;
+      trouble = error;
     } finally {
       router.ended(deployment, verdict);
-      span.end(failure ?? result?.broken, result?.usage);
+      span.end(trouble, result?.usage);
     }
-    if (failure === undefined || out.isGone) return failure;
-    log.warn('a model did not answer', {
+    if (trouble === undefined || out.isGone) return failure;
+    const { kind, status, message, detail, cause } = trouble;
+    log.warn(failure === undefined ? 'a model broke its answer off' : 'a model did not answer', {
       request: id,
       model: name,
       deployment: deployment.id,
       provider: deployment.provider,
-      kind: failure.kind,
-      status: failure.status,
-      reason: failure.message.slice(0, 500),
-      ...(failure.kind === 'internal' ? { error: failure.cause } : {}),
+      kind,
+      status,
+      reason: (detail ?? message).slice(0, 500),
+      ...(kind === 'internal' ? { error: cause } : {}),
     });
+    if (failure === undefined) return failure;
     const param = refusedParam(failure);
     if (!config.dropParams || param === undefined || refused.has(param) || refused.size >= REFUSED_MAX)
       return failure;

@@ -43,7 +43,10 @@ export interface AnswerHeaderFacts {
   readonly nowMs: number;
 }
 
-/** The headers of the client's answer: LiteLLM's names for what the gateway knows, and what the provider said of limits and itself. */
+/**
+ * The headers of the client's answer: LiteLLM's names for what the gateway knows (LiteLLM, "Response Headers"; not `x-litellm-model-api-base`, which would
+ * tell where the provider is), and what the provider said of limits and itself, by its own names and by LiteLLM's.
+ */
 export function answerHeaders(
   head: ResponseHead | undefined,
   { call, deployment, dropped, outcome, id, nowMs }: AnswerHeaderFacts,
@@ -64,16 +67,16 @@ export function answerHeaders(
     'x-litellm-attempted-retries': String(Math.max(0, outcome.attempts - 1)),
     'x-litellm-attempted-fallbacks': String(outcome.fallbacks),
   };
-  // What a stream costs and how long it takes is not known when it begins.
-  if (!call.isStream) {
-    if (outcome.cost !== undefined) headers['x-litellm-response-cost'] = dollarsText(outcome.cost);
-    const totalMs = nowMs - outcome.startedMs;
-    headers['x-litellm-response-duration-ms'] = milliseconds(totalMs);
-    headers['x-litellm-overhead-duration-ms'] = milliseconds(totalMs - (outcome.upstream.ms(nowMs) ?? 0));
-  }
+  // What a stream costs is not known when it begins; the times are those until then.
+  if (!call.isStream && outcome.cost !== undefined)
+    headers['x-litellm-response-cost'] = dollarsText(outcome.cost);
+  const totalMs = nowMs - outcome.startedMs;
+  headers['x-litellm-response-duration-ms'] = milliseconds(totalMs);
+  headers['x-litellm-overhead-duration-ms'] = milliseconds(totalMs - (outcome.upstream.ms(nowMs) ?? 0));
   for (const [name, value] of Object.entries(head?.headers ?? {})) {
     if (value === undefined || !PASSED_BACK.test(name)) continue;
     headers[name === 'x-request-id' ? 'x-upstream-request-id' : name] = value;
+    headers[`llm_provider-${name}`] = value;
   }
   if (dropped !== undefined && dropped.size > 0) headers['x-lanport-dropped'] = dropped.names.join(',');
   return headers;

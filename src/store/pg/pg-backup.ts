@@ -13,7 +13,19 @@ import type { BackupSource } from '../store-ports.ts';
 import { type Migration, migrate } from './migrate.ts';
 
 /** Every table of the migrations; what is not named here is not backed up. Partitions come with the table that they are of. */
-export const TABLES = ['catalog', 'instance_secrets', 'ledger_calls', 'responses', 'tool_history'] as const;
+export const TABLES = [
+  'catalog',
+  'instance_secrets',
+  'keys',
+  'ledger_calls',
+  'ledger_manifests',
+  'ledger_usage',
+  'ledger_writers',
+  'responses',
+  'teams',
+  'tool_history',
+  'users',
+] as const;
 
 const PIECE_BYTES = 4 * 1024 * 1024;
 
@@ -157,7 +169,10 @@ async function importRows(
     await client.query('BEGIN');
     await client.query('SET LOCAL statement_timeout = 0');
     for (const table of manifest.tables) await makePartitions(client, table);
+    // The sums of usage come with the backup: nothing is counted again.
+    await client.query('ALTER TABLE ledger_calls DISABLE TRIGGER USER');
     const imported = await copyAll(client, manifest, pieces);
+    await client.query('ALTER TABLE ledger_calls ENABLE TRIGGER USER');
     await client.query('COMMIT');
     isDone = true;
     return imported;
