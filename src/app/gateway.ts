@@ -180,10 +180,12 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     return known.deps;
   };
   const startedAt = clock.now();
+  const onRefused = (code: string): void => metrics.refused(code);
   const models = new ModelSurface(config, {
     live,
     http,
     journal,
+    onRefused,
     responses: opened.store.responses,
     log,
     tracer,
@@ -197,7 +199,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     newId,
     clock,
     log,
-    onRefused: (code) => metrics.refused(code),
+    onRefused,
     handlers: {
       mcp: (exchange) => handleMcp(exchange, mcpDeps()),
       sse: (exchange) => sse.open(exchange, mcpDeps()),

@@ -25,6 +25,7 @@ export interface ModelSurfaceDeps {
   readonly live: LiveConfig;
   readonly http: HttpClient;
   readonly journal: Journal;
+  readonly onRefused: (code: string) => void;
   readonly responses: ResponseTable;
   readonly log: Log;
   readonly tracer: Tracer;
@@ -111,12 +112,13 @@ export class ModelSurface {
   }
 
   #llmDeps(): HandleLlmDeps {
-    const { live, journal, log, tracer, clock } = this.#deps;
+    const { live, journal, onRefused, log, tracer, clock } = this.#deps;
     const { access } = live;
     const { llm, known } = this.#models;
     return {
       llm,
       journal,
+      onRefused,
       log,
       tracer,
       clock,

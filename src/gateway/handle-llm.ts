@@ -18,18 +18,16 @@ import {
   type ToolHost,
 } from '../llm/llm-wire.ts';
 import type { Verdict } from '../policy/rights.ts';
-import type { Log } from '../telemetry/log.ts';
 import { endCallSpan, startLlmSpan } from './call-trace.ts';
 import type { AnswerStream, Exchange } from './exchange.ts';
 import type { Journal } from './journal.ts';
-import { refuse } from './llm-refusal.ts';
+import { refuse, type RefusalDeps } from './llm-refusal.ts';
 import { withAlias } from './model-alias.ts';
 
 /** What the way of a request to a model needs. */
-export interface HandleLlmDeps {
+export interface HandleLlmDeps extends RefusalDeps {
   readonly llm: Llm;
   readonly journal: Journal;
-  readonly log: Log;
   readonly tracer: Tracer;
   readonly clock: Clock;
   readonly bodyBytesMax: number;
@@ -57,7 +55,7 @@ export async function handleLlm(exchange: Exchange, route: LlmRoute, deps: Handl
     await answer(call, body.length, principal, sink, exchange, deps);
   } catch (error) {
     if (sink.hasBegun) sink.cut();
-    else refuse(error, route.format, exchange, deps.log);
+    else refuse(error, route.format, exchange, deps);
   }
 }
 

@@ -14,13 +14,20 @@ const KINDS: Readonly<Record<number, ConstructorParameters<typeof LlmFailure>[0]
   503: 'overloaded',
 };
 
+export interface RefusalDeps {
+  readonly log: Log;
+  /** Hears the code of the gateway's own error with which a request was refused. */
+  readonly onRefused: (code: string) => void;
+}
+
 /** Answers a request to a model that failed before its answer began, in the words of the client's format. */
 export function refuse(
   error: unknown,
   format: Parameters<typeof writeFailure>[1],
   exchange: Exchange,
-  log: Log,
+  { log, onRefused }: RefusalDeps,
 ): void {
+  if (error instanceof GatewayError) onRefused(error.code);
   const failure = asFailure(error, exchange, log);
   const { status, headers, body } = writeFailure(failure, format);
   log.info('refused', {

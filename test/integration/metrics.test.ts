@@ -141,6 +141,33 @@ test('the state of what the gateway is made of can be seen', async () => {
     expect(now.get(name)?.samples.length, name).toBeGreaterThan(0);
 });
 
+test('every metric of the dashboard, the alerts and the guide exists, and the guide names every one of ours', async () => {
+  verifies('telemetry:metrics-files');
+  const known = await metrics();
+  const named = async (path: string): Promise<ReadonlySet<string>> => {
+    const text = await readFile(join(ROOT, path), 'utf8');
+    return new Set(text.match(/\b(?:lanport|litellm|nodejs|process)_[a-z0-9_]+(?<!_)\b(?!\.\w)/g));
+  };
+  const base = (name: string): string =>
+    known.has(name) ? name : name.replace(/_(?:bucket|sum|count)$/, '');
+  const files: Readonly<Record<string, readonly string[]>> = {
+    'deploy/grafana/lanport.json': [],
+    'deploy/prometheus/lanport-alerts.yml': [],
+    'docs/guide/monitoring.md': ['litellm_settings', 'litellm_model_name'],
+  };
+  for (const [file, others] of Object.entries(files)) {
+    const names = [...(await named(file))].filter((name) => !others.includes(name));
+    expect(names.length, file).toBeGreaterThan(10);
+    expect(
+      names.filter((name) => !known.has(base(name))),
+      file,
+    ).toEqual([]);
+  }
+  const guide = await named('docs/guide/monitoring.md');
+  const ours = [...known.keys()].filter((name) => /^(?:lanport|litellm)_/.test(name));
+  expect(ours.filter((name) => !guide.has(name))).toEqual([]);
+});
+
 test('names that clients make up become no series, and nothing of keys and texts is shown', async () => {
   verifies('telemetry:metrics-bounded', 'telemetry:metrics-format');
   await call(`${CANARY}-first`, KEY);
@@ -171,7 +198,8 @@ test('the metrics take the master key, until the configuration makes them public
   expect((await http(`${gateway.url}/metrics`)).status).toBe(401);
   expect((await scrape('sk-wrong')).status).toBe(401);
   expect((await scrape(KEY)).status).toBe(403);
-  expect(valueOf(await metrics(), 'lanport_refused_requests_total', { code: 'auth-missing' })).toBe(1);
+  expect((await http(`${gateway.url}/v1/responses`, { method: 'POST', body: '{}' })).status).toBe(401);
+  expect(valueOf(await metrics(), 'lanport_refused_requests_total', { code: 'auth-missing' })).toBe(2);
   const file = join(gateway.folder, 'config.yaml');
   const config = JSON.parse(await readFile(file, 'utf8')) as { general_settings: object };
   const reload = async (changed: object): Promise<void> => {
