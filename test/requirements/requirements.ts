@@ -1,3 +1,4 @@
+import { ADMIN } from './admin.ts';
 import { GATEWAY_PAINS } from './gateway-pains.ts';
 import { LLM_PROMISES } from './llm-promises.ts';
 import { MCP_RULES } from './mcp-rules.ts';
@@ -361,6 +362,7 @@ export const REQUIREMENTS = {
     promise: 'A child is ended with everything that it started, and inherits only the listed variables.',
   },
   'core:secrets': { source: 'SECURITY.md', promise: 'A secret is printed by nothing.' },
+  ...ADMIN,
   ...LLM_PROMISES,
   ...STORE_PROMISES,
   ...MCP_RULES,
