@@ -84,7 +84,7 @@ async function play(gateway: TestGateway, { pairs }: Story): Promise<readonly st
   return secrets;
 }
 
-describe.each(STORIES)('docs.litellm.ai/docs/proxy/$page: $title', (story) => {
+describe.each(STORIES)('$page: $title', (story) => {
   let gateway: TestGateway;
   beforeAll(async () => {
     gateway = await startFor();
