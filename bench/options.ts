@@ -1,4 +1,4 @@
-/** What a run measures, and how long. The environment sets it: `BENCH_REPEATS=1 BENCH_SECONDS=1 BENCH_PARTS=calls npm run bench`. */
+/** What a run measures, and how long. The environment sets it: `BENCH_REPEATS=1 BENCH_SECONDS=1 BENCH_PARTS=ledger npm run bench`. */
 export interface BenchOptions {
   readonly repeats: number;
   /** Of each case in each repeat. */
@@ -9,7 +9,7 @@ export interface BenchOptions {
   readonly isWhole: boolean;
 }
 
-const PARTS = ['calls', 'lists', 'peers', 'memory'] as const;
+const PARTS = ['calls', 'lists', 'peers', 'memory', 'ledger'] as const;
 export type Part = (typeof PARTS)[number];
 
 type Environment = Readonly<Record<string, string | undefined>>;

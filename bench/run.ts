@@ -9,9 +9,11 @@ import { readOptions } from './options.ts';
 import { drive, PINNED, readyLine, type Started, startProcess } from './processes.ts';
 import { aimsReport } from './aims.ts';
 import { peersReport, report, type Row } from './report.ts';
+import { ledgerReport, measureLedger } from './ledger.ts';
 import { median } from './statistics.ts';
 
 const HERE = import.meta.dirname;
+const LEDGER_CALLS = 1_000_000;
 const { repeats, seconds, warmUpSeconds, parts, isWhole } = readOptions(process.env);
 const folder = await mkdtemp(join(tmpdir(), 'lanport-bench-'));
 const started: Started[] = [];
@@ -46,6 +48,7 @@ try {
 
   const rows = cases.map((one) => rowOf(one, cases));
   const memory = parts.includes('memory') ? await measureMemory(folder) : undefined;
+  const ledger = parts.includes('ledger') ? await measureLedger(folder, LEDGER_CALLS, say) : undefined;
   const text = report(rows, {
     date: new Date().toISOString(),
     machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.version}`,
@@ -53,6 +56,7 @@ try {
     how: `${repeats} interleaved repeats of ${seconds} s after a warm-up of ${warmUpSeconds} s; medians; ${PINNED ? 'the process under test on one processor, load and upstream on the other' : 'not pinned'}`,
     sections: [
       ...(memory === undefined ? [] : [memoryReport(memory)]),
+      ...(ledger === undefined ? [] : [ledgerReport(ledger, LEDGER_CALLS)]),
       ...(parts.includes('peers') ? [peersReport(rows, peers)] : []),
       aimsReport(rows, memory),
     ],
@@ -62,7 +66,7 @@ try {
     const name = join(HERE, 'results', new Date().toISOString().slice(0, 10));
     await mkdir(join(HERE, 'results'), { recursive: true });
     await writeFile(`${name}.md`, text);
-    await writeFile(`${name}.json`, `${JSON.stringify({ rows, memory }, null, 2)}\n`);
+    await writeFile(`${name}.json`, `${JSON.stringify({ rows, memory, ledger }, null, 2)}\n`);
   }
 } finally {
   for (const one of started.reverse()) await one[Symbol.asyncDispose]();

@@ -4,6 +4,7 @@ import { BOUNDS } from '../core/bounds.ts';
 import { systemClock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import { createIdSource } from '../core/ids.ts';
+import { passingTracer } from '../core/trace.ts';
 import type { Secret } from '../core/secret.ts';
 import { Edge } from '../edge/server.ts';
 import type { Exchange } from '../gateway/exchange.ts';
@@ -102,6 +103,7 @@ export function createSurface(options: SurfaceOptions): BridgeSurface {
     }),
     journal: createJournal({ ledger: forgetfulLedger, log }),
     log,
+    tracer: passingTracer,
     clock,
     newId,
     authenticate,
@@ -128,6 +130,7 @@ export function createSurface(options: SurfaceOptions): BridgeSurface {
       messages: (exchange) => sse.post(exchange, deps),
       health: (exchange, route) => health(exchange, route.probe, mcp, authenticate),
       admin: unknownRoute,
+      metrics: unknownRoute,
       backup: unknownRoute,
       llm: unknownRoute,
       models: unknownRoute,

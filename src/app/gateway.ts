@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LanportConfig } from '../config/load.ts';
@@ -8,30 +7,36 @@ import { systemClock } from '../core/clock.ts';
 import { createIdSource } from '../core/ids.ts';
 import { Scope } from '../core/scope.ts';
 import type { Secret } from '../core/secret.ts';
+import type { Tracer } from '../core/trace.ts';
 import { Edge } from '../edge/server.ts';
 import { handleBackup } from '../gateway/handle-backup.ts';
 import { handleMcp } from '../gateway/handle-mcp.ts';
 import { createJournal } from '../gateway/journal.ts';
+import { handleMetrics } from '../gateway/handle-metrics.ts';
 import type { HandleMcpDeps } from '../gateway/mcp-deps.ts';
 import { SseSessions } from '../gateway/handle-sse.ts';
 import { handleHealth } from '../gateway/health.ts';
 import { sendStatusPage } from '../gateway/status-page.ts';
 import { openKeyDirectory } from '../keys/open-directory.ts';
 import { masterKeyFile } from '../keys/master-key-file.ts';
-import { createLedger } from '../ledger/ledger.ts';
 import { mockModel } from '../llm/model-config.ts';
 import { Mcp } from '../mcp/mcp.ts';
 import type { InProcessServer, ServerConfig } from '../mcp/mcp-ports.ts';
+import { Agents } from '../net/agents.ts';
 import { HttpClient } from '../net/http-client.ts';
 import { lockFolder } from '../store/folder-lock.ts';
 import { type OpenedStore, openStore, type StoreMode } from '../store/open-store.ts';
 import { type BufferedLog, errorChain, type Log } from '../telemetry/log.ts';
+import { Metrics } from '../telemetry/metrics.ts';
+import { openTracing, spanSamples } from '../telemetry/tracing.ts';
 import { type Access, requireKey } from './access.ts';
 import { adminHandler } from './admin-surface.ts';
 import { postgresConnector } from './connectors.ts';
 import { DEMO_MODEL, demoServer, prepareDemo } from './demo.ts';
 import { filesToKeep } from './kept-files.ts';
+import { openLedger } from './ledger.ts';
 import { LiveConfig } from './live-config.ts';
+import { measure } from './measure.ts';
 import { ModelSurface } from './model-surface.ts';
 import { purgeResponses } from './purge-responses.ts';
 import { Reload, type ReloadDeps } from './reload.ts';
@@ -99,19 +104,26 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   scope.add('keys', () => directory[Symbol.asyncDispose]());
   const live = new LiveConfig(config, masterKey, clock, directory);
 
-  const ledger = await createLedger({
-    store: opened.store.ledger,
-    folder: join(dataFolder, 'ledger'),
-    writer: `${Date.now().toString(36)}-${randomUUID().slice(0, 8)}`,
+  const { ledger, retention } = await openLedger(config, dataFolder, scope, {
+    store: opened.store,
     clock,
     log,
-    bounds: {
-      memoryRowsMax: config.limits.ledgerMemoryRowsMax,
-      diskBytesMax: config.limits.ledgerDiskBytesMax,
-    },
   });
-  scope.add('ledger', () => ledger[Symbol.asyncDispose]());
-  const journal = createJournal({ ledger, log });
+  const metrics = new Metrics(VERSION);
+  scope.add('metrics', async () => metrics[Symbol.dispose]());
+  const agents = new Agents();
+  scope.add('connections to the collector', async () => agents[Symbol.dispose]());
+  const tracing = await openTracing(config.telemetry.traces, {
+    version: VERSION,
+    log,
+    agentFor: (protocol) => agents.for(protocol),
+  });
+  const { tracer } = tracing;
+  scope.add('traces', () => tracing[Symbol.asyncDispose]());
+  metrics.counter('lanport_spans_total', 'Spans of traces, by what became of them.', () =>
+    spanSamples(tracing.counts()),
+  );
+  const journal = createJournal({ ledger, metrics: metrics.calls, log });
 
   const http = new HttpClient();
   scope.add('outbound connections', () => http[Symbol.asyncDispose]());
@@ -128,7 +140,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     bounds: live.bounds,
     identity: { name: 'lanport', version: VERSION },
     sealSecrets: () => seals.secrets,
-    inProcess: connectors(opened, log),
+    inProcess: connectors(opened, log, tracer),
     environment: options.environment,
   });
   scope.add('servers', () => mcp[Symbol.asyncDispose](), 20_000);
@@ -154,6 +166,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
           policy,
           journal,
           log,
+          tracer,
           clock,
           newId,
           authenticate,
@@ -173,7 +186,9 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     journal,
     responses: opened.store.responses,
     log,
+    tracer,
     clock,
+    newId,
     mcpDeps,
   });
   const edge = new Edge({
@@ -182,6 +197,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     newId,
     clock,
     log,
+    onRefused: (code) => metrics.refused(code),
     handlers: {
       mcp: (exchange) => handleMcp(exchange, mcpDeps()),
       sse: (exchange) => sse.open(exchange, mcpDeps()),
@@ -190,6 +206,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
         handleHealth(exchange, route.probe, {
           mcp,
           ledger,
+          retention: () => retention.state,
           storeHealth: () => opened.store.health(),
           storeKind: opened.store.kind,
           version: VERSION,
@@ -197,6 +214,12 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
           isDraining: () => draining,
           configuration: () => ({ files: live.files, ...reload.state }),
           identify: (one) => live.access.identify(one),
+        }),
+      metrics: (exchange) =>
+        handleMetrics(exchange, {
+          metrics,
+          isPublic: () => live.metricsPublic,
+          authenticate: (one) => live.access.authenticate(one, 'admin'),
         }),
       admin: adminHandler({
         live,
@@ -221,6 +244,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
       status: (exchange) => sendStatusPage(exchange, VERSION),
       ...models.handlers,
     },
+    openSocket: models.openSocket,
   });
   scope.add('listener', () => edge[Symbol.asyncDispose]());
   const stopFollowing = live.followKeys({ mcp, edge, log });
@@ -239,6 +263,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     clock,
     log,
   });
+  measure(metrics, { mcp, models, ledger, store: opened.store, edge, reload });
   const stopPurging = purgeResponses(opened.store.responses, log);
   scope.add('deletion of expired answers', async () => stopPurging());
   await mcp.start();
@@ -305,8 +330,9 @@ async function withServers(
 function connectors(
   { embedded }: OpenedStore,
   log: Log,
+  tracer: Tracer,
 ): ReadonlyMap<string, (config: ServerConfig) => InProcessServer> {
-  const postgres = (config: ServerConfig): InProcessServer => postgresConnector(config, log);
+  const postgres = (config: ServerConfig): InProcessServer => postgresConnector(config, log, tracer);
   const all = new Map([['postgres', postgres]]);
   if (embedded !== undefined) {
     all.set(
@@ -315,6 +341,7 @@ function connectors(
         createPostgresConnector({
           connection: embedded.connection(DEMO_DATABASE, DEMO_ROLE),
           log,
+          tracer,
           version: VERSION,
           allowWrite: false,
           allowFunctions: [],

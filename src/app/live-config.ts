@@ -50,6 +50,11 @@ export class LiveConfig {
     return this.#config.files;
   }
 
+  /** Whether the metrics take no key. */
+  get metricsPublic(): boolean {
+    return this.#config.telemetry.metricsPublic;
+  }
+
   get browser(): BrowserGuardOptions {
     return { allowedHosts: this.#config.edge.allowedHosts, checkHost: this.#access.isOpen };
   }

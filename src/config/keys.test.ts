@@ -40,6 +40,26 @@ describe('virtual keys', () => {
     });
   });
 
+  it('carry what few of them have, and nothing where nothing was said', async () => {
+    const { config } = await load(
+      `${SERVERS}virtual_keys:\n  - {api_key: sk-1, key_type: llm_api, allowed_routes: [/mcp], aliases: {gpt: small}, tags: [a], metadata: {b: 1}, mcp_tool_permissions: {DB: [query]}, mcp_servers: [all-team-mcpservers]}\n  - {api_key: sk-2}\n`,
+    );
+    expect(config.keys.keys.slice(0, 2).map(({ more, mcpServers }) => ({ more, mcpServers }))).toEqual([
+      {
+        more: {
+          keyType: 'llm_api',
+          allowedRoutes: ['/mcp'],
+          modelAliases: { gpt: 'small' },
+          tags: ['a'],
+          metadata: { b: 1 },
+          toolPermissions: { DB: ['query'] },
+        },
+        mcpServers: ['all-team-mcpservers'],
+      },
+      { more: {}, mcpServers: [] },
+    ]);
+  });
+
   it('"*" means every server, and no-mcp-servers none', async () => {
     const { config } = await load(
       `${SERVERS}virtual_keys: [{api_key: sk-1, mcp_servers: ["*"]}, {api_key: sk-2, mcp_servers: [no-mcp-servers]}]`,
@@ -75,6 +95,10 @@ describe('virtual keys', () => {
     [
       'virtual_keys: [{api_key: sk-hidden, mcp_access_groups: [dta]}]',
       'virtual_keys[0].mcp_access_groups[0]: there is no MCP server, alias or access group "dta". Did you mean "data"?',
+    ],
+    [
+      'virtual_keys: [{api_key: sk-hidden, mcp_tool_permissions: {wbe: [open]}}]',
+      'virtual_keys[0].mcp_tool_permissions.wbe: there is no MCP server, alias or access group "wbe". Did you mean "web"?',
     ],
     ['virtual_keys: [{api_key: sk-hidden, mcp_servers: [elsewhere]}]', 'Known are: pg, web, db, data.'],
     [

@@ -6,6 +6,7 @@ import { type LedgerConfig, resolveLedger } from '../ledger/ledger-config.ts';
 import { type LlmConfig, resolveLlm } from '../llm/llm-config.ts';
 import { resolveServers, type ServersOutput } from '../mcp/mcp-config.ts';
 import { resolveStore, type StoreConfig } from '../store/store-config.ts';
+import { resolveTelemetry, type TelemetryConfig } from '../telemetry/telemetry-config.ts';
 import { Collector } from './collector.ts';
 import { type ConfigFiles, diskFiles, readConfigFiles, readEnvFile } from './files.ts';
 import { interpolate, type Lookup } from './interpolate.ts';
@@ -41,6 +42,7 @@ export interface LanportConfig {
   readonly ledger: LedgerConfig;
   readonly limits: Bounds;
   readonly log: LogConfig;
+  readonly telemetry: TelemetryConfig;
 }
 
 export interface LoadOptions {
@@ -237,6 +239,10 @@ function resolve(
     ledger: resolveLedger(settings.ledger, general),
     limits,
     log: { level: logLevel(general, collector) },
+    telemetry: resolveTelemetry(
+      { general, litellm: settings.litellm_settings, section: settings.telemetry },
+      collector,
+    ),
   };
 }
 

@@ -56,6 +56,7 @@ export const ERRORS = {
   'input-invalid': row(422, 1422, false, 'caller', 'The request has problems: {problems}'),
   'model-unknown': row(404, 1421, false, 'caller', 'There is no model "{model}" for this key. GET /v1/models lists those that it may use.'),
   'route-unknown': row(404, 1414, false, 'caller', 'Nothing is served at {path}. MCP is at /mcp.'),
+  'websocket-elsewhere': row(426, 1424, false, 'caller', 'There is no WebSocket at {path}: only /v1/responses is served over one. Send the request over plain HTTP.'),
   'operation-unknown': row(404, 1423, false, 'caller', 'Nothing is served at {path}. {hint}GET /openapi.json lists every operation.'),
   'method-not-allowed': row(405, 1415, false, 'caller', '{method} is not allowed at {path}.'),
   'body-too-large': row(413, 1416, false, 'caller', 'The body is larger than {max} bytes (limits.body_bytes_max).'),

@@ -17,6 +17,7 @@ export type Route =
   | { readonly kind: 'models'; readonly model: string | undefined; readonly api: 'v1' | 'gemini' | 'info' }
   | { readonly kind: 'health'; readonly probe: 'all' | 'liveness' | 'readiness' }
   | ({ readonly kind: 'admin' } & AdminRoute)
+  | { readonly kind: 'metrics' }
   | { readonly kind: 'backup' }
   | { readonly kind: 'status' }
   | { readonly kind: 'oauth' }
@@ -64,9 +65,15 @@ const FIXED: ReadonlyMap<string, Route> = new Map<string, Route>([
   ['/health/liveliness', { kind: 'health', probe: 'liveness' }],
   ['/health/liveness', { kind: 'health', probe: 'liveness' }],
   ['/health/readiness', { kind: 'health', probe: 'readiness' }],
+  ['/metrics', { kind: 'metrics' }],
   ['/v1/backup', { kind: 'backup' }],
   ['/', { kind: 'status' }],
 ]);
+
+/** Whether a route is served over a WebSocket, too. */
+export function takesSocket(route: Route): boolean {
+  return route.kind === 'llm' && route.format === 'responses' && route.operation === 'generate';
+}
 
 /** Finds the route of a path; a trailing slash makes no difference, and nothing is ever redirected. */
 export function routeOf(path: string): Route {

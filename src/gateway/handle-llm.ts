@@ -1,10 +1,12 @@
 import type { Principal } from '../auth/authenticate.ts';
 import type { Clock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
-import type { CallStart, CallStatus } from '../ledger/ledger-ports.ts';
+import { type Span, type TraceContext, traceIdOf, type Tracer } from '../core/trace.ts';
+import type { CallEnd, CallStart, CallStatus } from '../ledger/ledger-ports.ts';
 import type { Llm } from '../llm/llm.ts';
 import {
   type AnswerSink,
+  type ConnectionMemory,
   type LlmCall,
   LlmFailure,
   type LlmOutcome,
@@ -17,23 +19,28 @@ import {
 } from '../llm/llm-wire.ts';
 import type { Verdict } from '../policy/rights.ts';
 import type { Log } from '../telemetry/log.ts';
+import { endCallSpan, startLlmSpan } from './call-trace.ts';
 import type { AnswerStream, Exchange } from './exchange.ts';
 import type { Journal } from './journal.ts';
 import { refuse } from './llm-refusal.ts';
+import { withAlias } from './model-alias.ts';
 
 /** What the way of a request to a model needs. */
 export interface HandleLlmDeps {
   readonly llm: Llm;
   readonly journal: Journal;
   readonly log: Log;
+  readonly tracer: Tracer;
   readonly clock: Clock;
   readonly bodyBytesMax: number;
   readonly authenticate: (exchange: Exchange, isGemini: boolean) => Principal;
   readonly addressOf: (exchange: Exchange) => string;
   /** Whether a principal may use a model, and why. */
   readonly judge: (principal: Principal, model: string) => Verdict;
+  /** Of the connection, for requests that come on one that lasts. */
+  readonly memory?: ConnectionMemory;
   /** The servers behind the gateway, for a model. */
-  readonly toolHost: (exchange: Exchange, principal: Principal) => ToolHost;
+  readonly toolHost: (exchange: Exchange, principal: Principal, trace: TraceContext | undefined) => ToolHost;
 }
 
 /** The way of a request to a model: a step per line, each of which may end it with an error in the words of the client's format. */
@@ -45,7 +52,7 @@ export async function handleLlm(exchange: Exchange, route: LlmRoute, deps: Handl
     const principal = deps.authenticate(exchange, route.format === 'gemini'); // 401, 403
     const coded = await exchange.body(); // 400, 408, 413, 415
     const body = await plainBody(coded, exchange.headers['content-encoding'], deps.bodyBytesMax); // 400, 413, 415
-    const call = readCall(route, body, exchange.headers); // 400
+    const call = withAlias(readCall(route, body, exchange.headers), principal); // 400
     await answer(call, body.length, principal, sink, exchange, deps);
   } catch (error) {
     if (sink.hasBegun) sink.cut();
@@ -63,15 +70,16 @@ async function answer(
 ): Promise<void> {
   const verdict = deps.judge(principal, call.model);
   const id = exchange.requestId;
-  const start = startOf(call, bytesIn, principal, verdict, exchange, deps);
+  const span = startLlmSpan(deps.tracer, call, deps.llm.entryOf(call.model), exchange);
+  const start = startOf(call, bytesIn, principal, verdict, span, exchange, deps);
   await deps.journal.begin(start); // 503
-  const outcome = newOutcome(deps.clock.monotonicMs());
+  const outcome = newOutcome(deps.clock.monotonicMs(), span.context);
   let failure: unknown;
   try {
     if (!verdict.allowed || !deps.llm.has(call.model)) throw unknownModel(call.model, principal, deps);
-    const host = call.wantsTools ? deps.toolHost(exchange, principal) : undefined;
+    const host = call.wantsTools ? deps.toolHost(exchange, principal, span.context) : undefined;
     const mayUse = (model: string): boolean => deps.judge(principal, model).allowed;
-    const context = { id, keyId: principal.id, out: sink, outcome, host, mayUse };
+    const context = { id, keyId: principal.id, out: sink, outcome, host, memory: deps.memory, mayUse };
     switch (call.route.operation) {
       case 'generate':
         await deps.llm.generate(call, context);
@@ -89,7 +97,7 @@ async function answer(
     failure = error;
     throw error;
   } finally {
-    finish(start, outcome, failure, sink, exchange, deps);
+    finish(start, call.model, span, outcome, failure, sink, exchange, deps);
   }
 }
 
@@ -109,6 +117,7 @@ function startOf(
   bytesIn: number,
   principal: Principal,
   verdict: Verdict,
+  span: Span,
   exchange: Exchange,
   deps: HandleLlmDeps,
 ): CallStart {
@@ -131,12 +140,14 @@ function startOf(
     decision: verdict.allowed ? 'allowed' : 'denied',
     rule: verdict.rule,
     bytesIn,
-    traceId: undefined,
+    traceId: traceIdOf(span.context),
   };
 }
 
 function finish(
   start: CallStart,
+  model: string,
+  span: Span,
   outcome: LlmOutcome,
   failure: unknown,
   sink: ExchangeSink,
@@ -144,8 +155,8 @@ function finish(
   deps: HandleLlmDeps,
 ): void {
   const nowMs = deps.clock.monotonicMs();
-  const { usage, cost } = outcome;
-  deps.journal.end(start, {
+  const { usage, cost, firstContentMs } = outcome;
+  const end: CallEnd = {
     id: start.id,
     endedAt: deps.clock.now(),
     status: start.decision === 'denied' ? 'denied' : statusOf(failure),
@@ -158,7 +169,14 @@ function finish(
     cost: cost === undefined ? undefined : dollars(cost),
     deployment: outcome.deployment?.id,
     attempts: outcome.attempts,
+    tokensEstimated: outcome.isEstimated ? true : undefined,
+  };
+  deps.journal.end(start, end, {
+    asked: deps.llm.entryOf(model),
+    served: outcome.deployment?.config.name,
+    firstContentMs: firstContentMs === undefined ? undefined : firstContentMs - exchange.startedMs,
   });
+  endCallSpan(deps.tracer, span, end);
 }
 
 function errorCodeOf(failure: unknown): string | undefined {

@@ -1,5 +1,6 @@
 import type { Principal } from '../auth/authenticate.ts';
 import type { Ledger } from '../ledger/ledger-ports.ts';
+import type { RetentionState } from '../ledger/retention.ts';
 import type { Mcp } from '../mcp/mcp.ts';
 import { shownStatus } from '../mcp/shown-status.ts';
 import type { Exchange } from './exchange.ts';
@@ -7,6 +8,8 @@ import type { Exchange } from './exchange.ts';
 export interface HealthDeps {
   readonly mcp: Mcp;
   readonly ledger: Ledger;
+  /** Of the ledger's days. */
+  readonly retention: () => RetentionState;
   readonly storeHealth: () => Promise<{ readonly ok: boolean; readonly detail: string }>;
   readonly storeKind: string;
   readonly version: string;
@@ -40,10 +43,11 @@ export async function handleHealth(
   }
   const principal = deps.identify(exchange);
   const servers = deps.mcp.status();
+  const retention = deps.retention();
   const healthy = servers.filter((server) => server.state === 'ready').length;
   const status = deps.isDraining()
     ? 'stopping'
-    : store.ok && healthy === servers.length
+    : store.ok && healthy === servers.length && retention.strays === 0 && retention.failure === undefined
       ? 'healthy'
       : 'degraded';
   const detail = {
@@ -51,7 +55,7 @@ export async function handleHealth(
     startedAt: new Date(deps.startedAt).toISOString(),
     configuration: deps.configuration(),
     store: { kind: deps.storeKind, ...store },
-    ledger: deps.ledger.stats(),
+    ledger: { ...deps.ledger.stats(), ...retention },
     sessions: deps.mcp.sessions.size,
     healthy_count: healthy,
     unhealthy_count: servers.length - healthy,

@@ -29,7 +29,7 @@ export function refuse(
     error: failure.code ?? failure.kind,
     status,
   });
-  exchange.send(status, headers, body);
+  exchange.send(status, { ...headers, 'x-litellm-call-id': exchange.requestId }, body);
 }
 
 function asFailure(error: unknown, exchange: Exchange, log: Log): LlmFailure {

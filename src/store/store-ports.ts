@@ -139,6 +139,7 @@ export interface Store extends AsyncDisposable {
   readonly accounts: AccountTable;
   readonly ledger: LedgerStore;
   readonly spend: SpendQueries;
+  readonly archive: LedgerArchive;
   readonly secrets: InstanceSecrets;
   /** `undefined`: there is no database. */
   readonly backup: BackupSource | undefined;
@@ -195,6 +196,8 @@ export interface CallEnd {
   /** Of a request to a model: the deployment that was asked last, and how often one was asked. */
   readonly deployment?: string | undefined;
   readonly attempts?: number | undefined;
+  /** Whether the tokens are in part an estimate, because a provider did not tell them. */
+  readonly tokensEstimated?: boolean | undefined;
 }
 
 /** A record as JSON: what `bytes` holds from `from` to before `to`; and of what it says, the little that is always needed. */
@@ -213,18 +216,65 @@ export type LedgerRecord = (
   | { readonly phase: 'received'; readonly writer: string; readonly seq: number; readonly start: CallStart }
   | { readonly phase: 'ended'; readonly writer: string; readonly seq: number; readonly end: CallEnd }
 ) &
-  Partial<RecordJson>;
+  Partial<RecordJson> & {
+    /** Its place in the chain of its writer. */
+    readonly hash?: Buffer | undefined;
+  };
 
 /** A joined row for reading. */
 export interface LedgerRow extends CallStart, Partial<Omit<CallEnd, 'id'>> {}
 
+/** A run of a gateway, as the others on the same store know it. */
+export interface WriterIdentity {
+  readonly writer: string;
+  /** Name of its data folder, which one process at a time has: another writer of the same home has ended. */
+  readonly home: string;
+  /** Fingerprint of the key that its hashes are made with. */
+  readonly keyId: string;
+}
+
+/** How far the chain of a writer has come: its newest record, and that one's hash. */
+export interface ChainTip extends WriterIdentity {
+  readonly seq: number;
+  readonly hash: Buffer;
+}
+
+/** A call without an end whose writer does not live. */
+export interface OrphanCall {
+  readonly id: string;
+  readonly startedAt: number;
+}
+
+/** An end that is not in the chain of the call's writer: another one closed the call. */
+export interface Closing {
+  readonly call: OrphanCall;
+  readonly end: CallEnd;
+  /** Who closes. */
+  readonly writer: string;
+  readonly hash: Buffer;
+}
+
 /** Where records end up. `append` is idempotent by (call id, phase) and all or nothing. */
 export interface LedgerStore {
-  append(records: readonly LedgerRecord[]): Promise<void>;
+  /** Whether hashes and tips are kept. */
+  readonly isChained: boolean;
+  /** The tips move with the records or not at all, and never back. */
+  append(records: readonly LedgerRecord[], tips?: readonly ChainTip[]): Promise<void>;
+  /** Rejects when the store would not take the record; keeps nothing of it. */
+  accepts(record: LedgerRecord): Promise<void>;
+  /** `undefined`: it has no record of this writer. */
+  tip(writer: string): Promise<ChainTip | undefined>;
+  /** Says that the writer lives, or has ended in order. */
+  beat(who: WriterIdentity, alive: boolean): Promise<void>;
+  /**
+   * Calls without an end whose writer has ended: one of the same home, one that ended in order or never beat, and one that has not beaten
+   * for `silentMs`.
+   */
+  orphans(by: WriterIdentity, silentMs: number, limit: number): Promise<readonly OrphanCall[]>;
+  /** Ends them unless they have ended meanwhile; returns how many. The true end, when it comes after all, wins. */
+  close(closings: readonly Closing[]): Promise<number>;
   /** Newest first. */
   recent(query: { readonly limit: number; readonly beforeId?: string }): Promise<readonly LedgerRow[]>;
-  /** Closes every call of these writers that has no end, with status `unknown`; returns how many. Called at start for dead writers. */
-  closeOrphans(exceptWriter: string, endedAt: number): Promise<number>;
 }
 
 /** Whose use is asked for. A user, a team, a model or a server by its name, a key by its id. */
@@ -313,4 +363,81 @@ export interface SpendQueries {
   usage(query: UsageQuery): Promise<readonly UsageRow[]>;
   /** Newest first. */
   find(query: CallQuery): Promise<readonly LedgerRow[]>;
+}
+
+/** Records of one writer without a gap between them. */
+export interface ChainRun {
+  readonly writer: string;
+  readonly first: number;
+  readonly last: number;
+  /** Of the last one, hexadecimal. */
+  readonly hash: string;
+}
+
+/** A statement about a day of the ledger, with the code that proves who made it. */
+export interface ManifestRow {
+  /** `2026-11-21`. */
+  readonly day: string;
+  /** Empty: of all. */
+  readonly writer: string;
+  /** `sealed`: what there was; `dropped`: that it was removed because it was old. */
+  readonly kind: 'sealed' | 'dropped';
+  /** Of several about the same, the highest counts. */
+  readonly revision: number;
+  /** JSON, as it was signed. */
+  readonly body: string;
+  readonly keyId: string;
+  readonly mac: Buffer;
+}
+
+/** A record as its columns say it, with its place in a chain; one without a place or a hash was put there by something else. */
+export type ChainedRecord = {
+  readonly writer: string | undefined;
+  readonly seq: number | undefined;
+  readonly hash: Buffer | undefined;
+} & (
+  | { readonly phase: 'received'; readonly start: CallStart }
+  /** `whole`: whether all that an end must have is there, and no number has more digits than were recorded. */
+  | { readonly phase: 'ended'; readonly end: CallEnd; readonly whole: boolean }
+);
+
+/** A writer as the store knows it. */
+export interface WriterRow {
+  readonly writer: string;
+  readonly keyId: string | undefined;
+  readonly seq: number;
+  readonly hash: Buffer | undefined;
+}
+
+/** The ledger at one moment, for whoever checks it. */
+export interface LedgerSnapshot {
+  writers(): Promise<readonly WriterRow[]>;
+  manifests(): Promise<readonly ManifestRow[]>;
+  /** Days that there are (`2026-11-21`), oldest first; `default` holds what belongs to none. */
+  days(): Promise<readonly string[]>;
+  /** All records of a day in batches, by writer, and of each by place; those without a place first. */
+  records(day: string): AsyncIterable<readonly ChainedRecord[]>;
+}
+
+/** The ledger by days (UTC): made ahead, sealed, removed, checked. */
+export interface LedgerArchive {
+  /** Prepares the day of `now` and the three after it. */
+  prepareAhead(now: number): Promise<void>;
+  /** Records that belong to no day that is there; at most `max` are counted. */
+  strays(max: number): Promise<number>;
+  /** Oldest first. */
+  days(): Promise<readonly string[]>;
+  /** Calls of that day that have not ended. */
+  openCalls(day: string): Promise<number>;
+  /** What the day holds of each chain. */
+  runs(day: string): Promise<readonly ChainRun[]>;
+  /** Without an argument: of all days. */
+  manifests(day?: string): Promise<readonly ManifestRow[]>;
+  saveManifests(rows: readonly ManifestRow[]): Promise<void>;
+  /** Removes a day. Rejects when somebody reads it for long. */
+  drop(day: string): Promise<void>;
+  /** Removes sums of hours before this moment; returns how many rows. */
+  dropUsage(before: number): Promise<number>;
+  /** Reads the ledger as it is at one moment. */
+  snapshot<Result>(use: (snapshot: LedgerSnapshot) => Promise<Result>): Promise<Result>;
 }

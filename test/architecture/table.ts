@@ -65,6 +65,23 @@ export const PACKAGES: readonly {
     reason: 'the hot path has no HTTP framework',
   },
   {
+    names: [
+      'prom-client',
+      '@opentelemetry/api',
+      '@opentelemetry/sdk-trace',
+      '@opentelemetry/resources',
+      '@opentelemetry/exporter-trace-otlp-http',
+    ],
+    folders: ['telemetry'],
+    reason: 'what measures and traces is behind the ports of telemetry/ and core/trace.ts',
+  },
+  {
+    names: ['ws'],
+    folders: ['edge'],
+    reason:
+      'WebSockets are taken in edge/, where bounds, guards and the stop are; outbound ones would belong to net/',
+  },
+  {
     names: ['commander'],
     folders: ['cli', 'config', 'main'],
     reason: 'only the command line parses arguments',

@@ -7,8 +7,9 @@ import { Secret } from '../../src/core/secret.ts';
 import { openStore, type StoreMode } from '../../src/store/open-store.ts';
 import type { CallEnd, CallStart, LedgerRecord, Store, Usage } from '../../src/store/store-ports.ts';
 import { silentLog } from '../../src/telemetry/log.ts';
-import { callEnd, callStart } from '../support/ledger-fakes.ts';
+import { callEnd, callStart, closeOrphans } from '../support/ledger-fakes.ts';
 import { startTestPostgres, type TestPostgres } from '../support/postgres.ts';
+import { verifies } from '../support/verifies.ts';
 
 const newId = createIdSource();
 const HOUR = 3_600_000;
@@ -136,6 +137,7 @@ describe.each(MODES)('the use of the %s store', (_kind, modeOf) => {
   });
 
   it('is the use of the rows, whatever happened to their ends', async () => {
+    verifies('ledger:usage');
     const { ledger, spend } = await open('exact');
     const whole = { from: 0, to: NOON * 2, groupBy: [] } as const;
     const [twice, late, dead, open_] = [newId(), newId(), newId(), newId()];
@@ -147,7 +149,7 @@ describe.each(MODES)('the use of the %s store', (_kind, modeOf) => {
     expect(await spend.usage(whole)).toEqual([{ group: {}, ...used(1, 0, 1) }]);
     await ledger.append([start(late), start(dead), start(open_)]);
     await ledger.append([ended(callEnd(open_, { cost: 2 }), 'gone')]);
-    expect(await ledger.closeOrphans('lives', NOON)).toBe(2);
+    expect(await closeOrphans(ledger, 'lives')).toBe(2);
     expect(await spend.usage(whole)).toEqual([{ group: {}, ...used(4, 2, 3) }]);
     // The spool of the writer that died has the end all the same: alone, or beside a start that is known.
     await ledger.append([ended(callEnd(late, { cost: 4, promptTokens: 5 }), 'gone')]);
@@ -202,7 +204,7 @@ it('sums are exact when two gateways write at once and their calls are closed an
       await ledger.append(
         ids.map((id, at) => received(callStart(id, { startedAt, keyId: `k${at % 4}` }), writer)),
       );
-      if (round % 4 === 0) await ledger.closeOrphans('somebody', NOON);
+      if (round % 4 === 0) await closeOrphans(ledger, 'somebody');
       const ends = ids
         .slice(round % 5)
         .map((id, at) =>

@@ -1,8 +1,13 @@
 import { ADMIN } from './admin.ts';
 import { GATEWAY_PAINS } from './gateway-pains.ts';
 import { LLM_PROMISES } from './llm-promises.ts';
+import { LLM_SOCKETS } from './llm-sockets.ts';
+import { LEDGER_GUARANTEES } from './ledger-guarantees.ts';
 import { MCP_RULES } from './mcp-rules.ts';
+import { KEY_PROMISES } from './key-promises.ts';
 import { STORE_PROMISES } from './store-promises.ts';
+import { MODEL_RULES } from './model-rules.ts';
+import { TELEMETRY } from './telemetry.ts';
 
 /** One promise: where it comes from, and what it says in a sentence. */
 export interface Requirement {
@@ -364,9 +369,14 @@ export const REQUIREMENTS = {
   'core:secrets': { source: 'SECURITY.md', promise: 'A secret is printed by nothing.' },
   ...ADMIN,
   ...LLM_PROMISES,
+  ...LLM_SOCKETS,
   ...STORE_PROMISES,
+  ...KEY_PROMISES,
   ...MCP_RULES,
+  ...MODEL_RULES,
   ...GATEWAY_PAINS,
+  ...LEDGER_GUARANTEES,
+  ...TELEMETRY,
 } as const satisfies Record<string, Requirement>;
 
 export type RequirementId = keyof typeof REQUIREMENTS;

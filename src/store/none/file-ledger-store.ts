@@ -13,7 +13,15 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { JsonBuilder, jsonOf } from '../record-json.ts';
-import type { CallEnd, LedgerRecord, LedgerRow, LedgerStore } from '../store-ports.ts';
+import type {
+  CallEnd,
+  Closing,
+  LedgerRecord,
+  LedgerRow,
+  LedgerStore,
+  OrphanCall,
+  WriterIdentity,
+} from '../store-ports.ts';
 
 const LINE_FEED = 0x0a;
 const FILE_BYTES_MAX = 16 * 1024 * 1024;
@@ -21,6 +29,7 @@ const FILES_MAX = 64;
 
 /** Ledger records as JSON lines in files of bounded size and number; the oldest file goes first. */
 export class FileLedgerStore implements LedgerStore {
+  readonly isChained = false;
   readonly #folder: string;
   #current: string | undefined;
   /** Whether the current file is known to end in a whole line. */
@@ -54,31 +63,31 @@ export class FileLedgerStore implements LedgerStore {
     return Promise.resolve(from.slice(0, query.limit));
   }
 
-  async closeOrphans(exceptWriter: string, endedAt: number): Promise<number> {
+  accepts(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  tip(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  beat(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** The folder has one owner: every other writer has ended. */
+  orphans(by: WriterIdentity, _silentMs: number, limit: number): Promise<readonly OrphanCall[]> {
     const writers = new Map<string, string>();
-    const rows = this.rows(writers);
-    const open = [...rows.values()].filter(
-      (row) => row.status === undefined && writers.get(row.id) !== exceptWriter,
+    const open = [...this.rows(writers).values()].filter(
+      ({ id, status }) => status === undefined && writers.get(id) !== by.writer,
     );
-    const ends = open.map(
-      ({ id }, seq): LedgerRecord => ({
-        phase: 'ended',
-        writer: exceptWriter,
-        seq: -seq - 1,
-        end: {
-          id,
-          endedAt,
-          status: 'unknown',
-          errorCode: 'gateway-died',
-          totalMs: 0,
-          upstreamMs: undefined,
-          bytesOut: 0,
-          promptTokens: undefined,
-          completionTokens: undefined,
-          cost: undefined,
-        },
-      }),
-    );
+    return Promise.resolve(open.slice(0, limit).map(({ id, startedAt }) => ({ id, startedAt })));
+  }
+
+  async close(closings: readonly Closing[]): Promise<number> {
+    const rows = this.rows();
+    const open = closings.filter(({ call }) => rows.get(call.id)?.status === undefined);
+    const ends = open.map(({ end, writer }): LedgerRecord => ({ phase: 'ended', writer, seq: 0, end }));
     if (ends.length > 0) await this.append(ends);
     return open.length;
   }

@@ -37,6 +37,7 @@ export const END_COLUMNS: readonly (readonly [string, string, keyof CallEnd])[] 
   ['cost', 'numeric', 'cost'],
   ['deployment', 'text', 'deployment'],
   ['attempts', 'integer', 'attempts'],
+  ['tokens_estimated', 'boolean', 'tokensEstimated'],
 ];
 
 /** A row of ledger_calls. */
@@ -85,6 +86,7 @@ export function toRow(row: CallRow): LedgerRow {
           cost: number('cost'),
           deployment: text('deployment'),
           attempts: number('attempts'),
+          tokensEstimated: row['tokens_estimated'] === true ? true : undefined,
         }),
   };
 }
