@@ -2,7 +2,6 @@ import type { CallEnd, CallStart } from '../store/store-ports.ts';
 
 export type {
   CallEnd,
-  CallFilter,
   CallStart,
   CallStatus,
   LedgerRow,

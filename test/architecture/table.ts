@@ -151,7 +151,7 @@ export const OUTBOUND_GLOBALS: ReadonlySet<string> = new Set([
 ]);
 
 /** Files that are tables of data, not code to be read in one sitting, and may be longer than LINES_MAX. */
-export const DATA_TABLES: ReadonlySet<string> = new Set<string>([]);
+export const DATA_TABLES: ReadonlySet<string> = new Set(['test/acceptance/litellm-admin.ts']);
 
 export const LINES_NOTED = 300;
 export const LINES_MAX = 500;

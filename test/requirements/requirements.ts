@@ -1,3 +1,4 @@
+import { ADMIN } from './admin.ts';
 import { GATEWAY_PAINS } from './gateway-pains.ts';
 import { LLM_PROMISES } from './llm-promises.ts';
 import { LLM_SOCKETS } from './llm-sockets.ts';
@@ -366,6 +367,7 @@ export const REQUIREMENTS = {
     promise: 'A child is ended with everything that it started, and inherits only the listed variables.',
   },
   'core:secrets': { source: 'SECURITY.md', promise: 'A secret is printed by nothing.' },
+  ...ADMIN,
   ...LLM_PROMISES,
   ...LLM_SOCKETS,
   ...STORE_PROMISES,
