@@ -14,6 +14,7 @@ import { SseSessions } from '../gateway/handle-sse.ts';
 import { json, publicStatus } from '../gateway/health.ts';
 import { sendStatusPage } from '../gateway/status-page.ts';
 import { createKeyRing } from '../keys/key-ring.ts';
+import { OPEN_GATE } from '../limits/limits.ts';
 import type { Ledger, LedgerStats } from '../ledger/ledger-ports.ts';
 import { Mcp } from '../mcp/mcp.ts';
 import type { ServerConfig } from '../mcp/mcp-ports.ts';
@@ -100,6 +101,8 @@ export function createSurface(options: SurfaceOptions): BridgeSurface {
       keyHeaderOf: authenticator.keyHeaderOf,
     }),
     journal: createJournal({ ledger: forgetfulLedger, log }),
+    limits: OPEN_GATE,
+    toolCosts: () => undefined,
     log,
     clock,
     newId,

@@ -19,6 +19,7 @@ import { sendStatusPage } from '../gateway/status-page.ts';
 import { masterKeyFile } from '../keys/master-key-file.ts';
 import { createLedger } from '../ledger/ledger.ts';
 import { mockModel } from '../llm/model-config.ts';
+import { Limits } from '../limits/limits.ts';
 import { Mcp } from '../mcp/mcp.ts';
 import type { InProcessServer, ServerConfig } from '../mcp/mcp-ports.ts';
 import { HttpClient } from '../net/http-client.ts';
@@ -33,6 +34,7 @@ import { ModelSurface } from './model-surface.ts';
 import { purgeResponses } from './purge-responses.ts';
 import { Reload, type ReloadDeps } from './reload.ts';
 import { openSealSecrets } from './seal-secrets.ts';
+import { limitEvents, spendHistory, targetLimits } from './usage-limits.ts';
 import { VERSION } from './version.ts';
 
 export interface GatewayOptions {
@@ -108,6 +110,10 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   scope.add('ledger', () => ledger[Symbol.asyncDispose]());
   const journal = createJournal({ ledger, log });
 
+  const limits = new Limits(
+    targetLimits(config.usage, (model) => models.canonical(model)),
+    { clock, history: spendHistory(opened.store.spend, ledger), events: limitEvents(log) },
+  );
   const http = new HttpClient();
   scope.add('outbound connections', () => http[Symbol.asyncDispose]());
   const seals = await openSealSecrets(opened.store.secrets, clock, log);
@@ -148,6 +154,8 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
           mcp,
           policy,
           journal,
+          limits,
+          toolCosts: (server) => live.toolCosts[server],
           log,
           clock,
           newId,
@@ -162,10 +170,11 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     return known.deps;
   };
   const startedAt = clock.now();
-  const models = new ModelSurface(config, {
+  const models: ModelSurface = new ModelSurface(config, {
     live,
     http,
     journal,
+    limits,
     responses: opened.store.responses,
     log,
     clock,
@@ -221,6 +230,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
       const newModels = models.prepare(served);
       const change = await live.apply(served, keyOf(renewed).masterKey, { mcp, edge, log });
       newModels.use();
+      limits.reconfigure(targetLimits(next.usage, (model) => models.canonical(model)));
       return change;
     },
     clock,

@@ -46,6 +46,11 @@ export class LiveConfig {
     return this.#config.files;
   }
 
+  /** What calls of tools cost, by server. */
+  get toolCosts(): LanportConfig['usage']['toolCosts'] {
+    return this.#config.usage.toolCosts;
+  }
+
   get browser(): BrowserGuardOptions {
     return { allowedHosts: this.#config.edge.allowedHosts, checkHost: this.#access.isOpen };
   }

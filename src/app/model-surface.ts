@@ -9,6 +9,7 @@ import { createToolHost } from '../gateway/tool-host.ts';
 import type { Journal } from '../gateway/journal.ts';
 import { handleModels } from '../gateway/handle-models.ts';
 import { handleResponse } from '../gateway/handle-response.ts';
+import type { Gate } from '../limits/limits.ts';
 import { Llm } from '../llm/llm.ts';
 import { type EntryTool, ResponseState } from '../llm/llm-wire.ts';
 import type { ResponseTable } from '../store/store-ports.ts';
@@ -21,6 +22,7 @@ export interface ModelSurfaceDeps {
   readonly live: LiveConfig;
   readonly http: HttpClient;
   readonly journal: Journal;
+  readonly limits: Gate;
   readonly responses: ResponseTable;
   readonly log: Log;
   readonly clock: Clock;
@@ -56,6 +58,11 @@ export class ModelSurface {
     };
   }
 
+  /** The name of `model_list` that a model's name stands for, by the configuration in force. */
+  canonical(model: string): string {
+    return this.#models.llm.canonical(model);
+  }
+
   get handlers(): Pick<Handlers, 'llm' | 'models' | 'response'> {
     return {
       llm: (exchange, route) =>
@@ -75,12 +82,13 @@ export class ModelSurface {
   }
 
   #llmDeps(): HandleLlmDeps {
-    const { live, journal, log, clock } = this.#deps;
+    const { live, journal, limits, log, clock } = this.#deps;
     const { access } = live;
     const { llm, known } = this.#models;
     return {
       llm,
       journal,
+      limits,
       log,
       clock,
       bodyBytesMax: live.bounds.bodyBytesMax,

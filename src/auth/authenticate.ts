@@ -21,6 +21,8 @@ export interface Principal {
   readonly grants: Grants | undefined;
   /** Of a virtual key: what it, its user and its team may use up. Empty for principals without limits. */
   readonly allowances: readonly Allowance[];
+  /** Class of litellm_settings.priority_reservation. */
+  readonly priority?: string | undefined;
 }
 
 /** The rights of a virtual key, as they were written. */
@@ -149,7 +151,8 @@ function know(entry: RingEntry): Known {
     team: key.team,
     scopeKey: `${id}.${rights}`,
     grants,
-    allowances: Object.freeze([{ scope: 'key', id, limits: key.limits } as const]),
+    allowances: Object.freeze([{ scope: 'key', id, limits: key.limits, source: key.source } as const]),
+    priority: key.priority,
   });
   return { principal, key, allows: key.allowedIps.length === 0 ? undefined : addressList(key.allowedIps) };
 }
@@ -164,6 +167,7 @@ function everything(kind: 'master' | 'anonymous'): Principal {
     scopeKey: kind,
     grants: undefined,
     allowances: [],
+    priority: undefined,
   });
 }
 

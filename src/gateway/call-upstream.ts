@@ -13,6 +13,7 @@ import {
 import type { HandleMcpDeps } from './mcp-deps.ts';
 import { asGatewayError, isToolTrouble, type McpContext, type Reply } from './mcp-context.ts';
 import { bytesOf } from './exchange.ts';
+import { admitTool, giveUp, limitReached, settleTool } from './limit-mcp.ts';
 import { resolveTarget } from './resolve-target.ts';
 
 const WENT_AWAY = 'the client went away';
@@ -22,6 +23,9 @@ interface Outcome {
   errorCode: string | undefined;
   upstreamMs: number | undefined;
   bytesOut: number;
+  isAsked: boolean;
+  /** US dollars. */
+  cost: number | undefined;
 }
 
 /**
@@ -45,16 +49,26 @@ export async function callUpstream(
   if (inbound.era === 'modern' && target.tool !== undefined)
     deps.mcp.checkCallHeaders(target.tool, request.params, exchange.headers); // 400
   const id = inbound.batch ? deps.newId() : exchange.requestId;
-  const start = startOf(id, request, nameOf(request), target, context, inbound, deps);
-  await deps.journal.begin(start); // 503
-  const outcome: Outcome = { status: 'unknown', errorCode: undefined, upstreamMs: undefined, bytesOut: 0 };
+  const isNested = context.parentId !== undefined;
+  const admission = await admitTool(
+    target,
+    context.principal,
+    isNested,
+    (gone) => exchange.onGone(gone),
+    deps,
+  );
+  const denied = admission.kind === 'refused' ? admission.rule : undefined;
+  const start = startOf(id, request, nameOf(request), target, context, inbound, deps, denied);
+  await deps.journal.begin(start).catch((error: unknown) => giveUp(admission, error)); // 503
+  const outcome = newOutcome('unknown', undefined);
   try {
+    if (admission.kind === 'refused') throw limitReached(admission);
     const answer = await sendUpstream(target, request, inbound, context, stream, outcome, deps);
     outcome.bytesOut = bytesOf(answer.message);
     return answer;
   } catch (error) {
     const failure = asGatewayError(error, exchange, deps);
-    outcome.status = statusOf(failure);
+    outcome.status = denied === undefined ? statusOf(failure) : 'denied';
     outcome.errorCode = failure.code;
     if (failure.code === 'client-gone' && inbound.era === 'legacy') return undefined;
     if (target.tool === undefined || !isToolTrouble(failure)) throw failure;
@@ -65,8 +79,13 @@ export async function callUpstream(
     outcome.bytesOut = message.length;
     return { status: 200, message };
   } finally {
+    if (admission.kind === 'admitted') outcome.cost = settleTool(admission, target, outcome, deps);
     finish(start, outcome, context, deps);
   }
+}
+
+function newOutcome(status: CallStatus, errorCode: string | undefined): Outcome {
+  return { status, errorCode, upstreamMs: undefined, bytesOut: 0, isAsked: false, cost: undefined };
 }
 
 async function sendUpstream(
@@ -101,6 +120,7 @@ async function sendUpstream(
     });
     if (step.kind === 'input') {
       outcome.status = 'ok';
+      outcome.isAsked = true;
       return { status: 200, message: resultMessage(request.idBytes, step.result) };
     }
     const { reply } = step.reply;
@@ -192,7 +212,7 @@ async function refuse(
   const start = startOf(id, request, name, target, context, inbound, deps, rule);
   await deps.journal.begin(start); // 503
   const status = held !== undefined || isHidden ? 'denied' : 'error';
-  const outcome: Outcome = { status, errorCode: answered.code, upstreamMs: undefined, bytesOut: 0 };
+  const outcome = newOutcome(status, answered.code);
   finish(start, outcome, context, deps);
   if (!isToolTrouble(answered)) throw answered;
   const result = toolErrorResult(answered.message, answered.code, inbound.era);
@@ -200,7 +220,7 @@ async function refuse(
 }
 
 function finish(start: CallStart, outcome: Outcome, context: McpContext, deps: HandleMcpDeps): void {
-  const { status, errorCode, upstreamMs, bytesOut } = outcome;
+  const { status, errorCode, upstreamMs, bytesOut, cost } = outcome;
   deps.journal.end(start, {
     id: start.id,
     endedAt: deps.clock.now(),
@@ -211,7 +231,7 @@ function finish(start: CallStart, outcome: Outcome, context: McpContext, deps: H
     bytesOut,
     promptTokens: undefined,
     completionTokens: undefined,
-    cost: undefined,
+    cost,
   });
 }
 

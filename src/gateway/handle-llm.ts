@@ -1,15 +1,12 @@
 import type { Principal } from '../auth/authenticate.ts';
-import type { Clock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { CallStart, CallStatus } from '../ledger/ledger-ports.ts';
-import type { Llm } from '../llm/llm.ts';
 import {
   type AnswerSink,
   type LlmCall,
   LlmFailure,
   type LlmOutcome,
   type LlmRoute,
-  dollars,
   newOutcome,
   plainBody,
   readCall,
@@ -19,14 +16,14 @@ import type { Verdict } from '../policy/rights.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { AnswerStream, Exchange } from './exchange.ts';
 import type { Journal } from './journal.ts';
+import { admitCall, type LimitLlmDeps, settleCall, standingHeaders, tooMuch } from './limit-llm.ts';
+import { giveUp } from './limit-mcp.ts';
 import { refuse } from './llm-refusal.ts';
 
 /** What the way of a request to a model needs. */
-export interface HandleLlmDeps {
-  readonly llm: Llm;
+export interface HandleLlmDeps extends LimitLlmDeps {
   readonly journal: Journal;
   readonly log: Log;
-  readonly clock: Clock;
   readonly bodyBytesMax: number;
   readonly authenticate: (exchange: Exchange, isGemini: boolean) => Principal;
   readonly addressOf: (exchange: Exchange) => string;
@@ -49,7 +46,7 @@ export async function handleLlm(exchange: Exchange, route: LlmRoute, deps: Handl
     await answer(call, body.length, principal, sink, exchange, deps);
   } catch (error) {
     if (sink.hasBegun) sink.cut();
-    else refuse(error, route.format, exchange, deps.log);
+    else refuse(error, route.format, exchange, deps.log, sink.headers);
   }
 }
 
@@ -63,12 +60,17 @@ async function answer(
 ): Promise<void> {
   const verdict = deps.judge(principal, call.model);
   const id = exchange.requestId;
-  const start = startOf(call, bytesIn, principal, verdict, exchange, deps);
-  await deps.journal.begin(start); // 503
+  const isKnown = verdict.allowed && deps.llm.has(call.model);
+  const admission = isKnown ? await admitCall(call, principal, (gone) => sink.onGone(gone), deps) : undefined;
+  const decision = admission?.kind === 'refused' ? { allowed: false, rule: admission.rule } : verdict;
+  const start = startOf(call, bytesIn, principal, decision, exchange, deps);
+  await deps.journal.begin(start).catch((error: unknown) => giveUp(admission, error)); // 503
   const outcome = newOutcome(deps.clock.monotonicMs());
   let failure: unknown;
   try {
-    if (!verdict.allowed || !deps.llm.has(call.model)) throw unknownModel(call.model, principal, deps);
+    if (admission === undefined) throw unknownModel(call.model, principal, deps); // 404
+    sink.headers = standingHeaders(admission, call, deps);
+    if (admission.kind === 'refused') throw tooMuch(admission, call); // 400, 429
     const host = call.wantsTools ? deps.toolHost(exchange, principal) : undefined;
     const mayUse = (model: string): boolean => deps.judge(principal, model).allowed;
     const context = { id, keyId: principal.id, out: sink, outcome, host, mayUse };
@@ -89,7 +91,9 @@ async function answer(
     failure = error;
     throw error;
   } finally {
-    finish(start, outcome, failure, sink, exchange, deps);
+    const cost =
+      admission?.kind === 'admitted' ? settleCall(admission, call, outcome, failure, sink, deps) : undefined;
+    finish(start, outcome, cost, failure, sink, exchange, deps);
   }
 }
 
@@ -138,13 +142,14 @@ function startOf(
 function finish(
   start: CallStart,
   outcome: LlmOutcome,
+  cost: number | undefined,
   failure: unknown,
   sink: ExchangeSink,
   exchange: Exchange,
   deps: HandleLlmDeps,
 ): void {
   const nowMs = deps.clock.monotonicMs();
-  const { usage, cost } = outcome;
+  const { usage } = outcome;
   deps.journal.end(start, {
     id: start.id,
     endedAt: deps.clock.now(),
@@ -155,7 +160,7 @@ function finish(
     bytesOut: sink.bytesOut,
     promptTokens: usage?.input,
     completionTokens: usage?.output,
-    cost: cost === undefined ? undefined : dollars(cost),
+    cost,
     deployment: outcome.deployment?.id,
     attempts: outcome.attempts,
   });
@@ -181,6 +186,8 @@ class ExchangeSink implements AnswerSink {
   #stream: AnswerStream | undefined;
   #listeners: Set<() => void> | undefined;
   hasBegun = false;
+  /** Further headers of the answer. */
+  headers: Readonly<Record<string, string>> | undefined;
   bytesOut = 0;
 
   constructor(exchange: Exchange) {
@@ -207,12 +214,16 @@ class ExchangeSink implements AnswerSink {
   send(status: number, headers: Readonly<Record<string, string>>, body: Buffer): void {
     this.hasBegun = true;
     this.bytesOut = body.length;
-    this.#exchange.send(status, headers, body);
+    this.#exchange.send(status, this.#with(headers), body);
   }
 
   begin(headers: Readonly<Record<string, string>>): void {
     this.hasBegun = true;
-    this.#stream = this.#exchange.openAnswer(headers);
+    this.#stream = this.#exchange.openAnswer(this.#with(headers));
+  }
+
+  #with(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+    return this.headers === undefined ? headers : { ...headers, ...this.headers };
   }
 
   write(bytes: Buffer): boolean {

@@ -20,6 +20,7 @@ export function refuse(
   format: Parameters<typeof writeFailure>[1],
   exchange: Exchange,
   log: Log,
+  more?: Readonly<Record<string, string>>,
 ): void {
   const failure = asFailure(error, exchange, log);
   const { status, headers, body } = writeFailure(failure, format);
@@ -29,7 +30,7 @@ export function refuse(
     error: failure.code ?? failure.kind,
     status,
   });
-  exchange.send(status, headers, body);
+  exchange.send(status, more === undefined ? headers : { ...headers, ...more }, body);
 }
 
 function asFailure(error: unknown, exchange: Exchange, log: Log): LlmFailure {

@@ -9,6 +9,7 @@ import type { AnswerFacts } from './conversation/format.ts';
 import { LlmFailure } from './conversation/llm-failure.ts';
 import type { JsonObject } from './conversation/parts.ts';
 import { countTokens } from './counting/count-tokens.ts';
+import { type CallEstimate, closerEstimate, estimateBroken, estimateCall } from './counting/estimate-call.ts';
 import { embed } from './embedding/embed.ts';
 import { FORMATS } from './formats/formats.ts';
 import { type LlmCall, valueOf } from './llm-call.ts';
@@ -104,6 +105,16 @@ export class Llm {
 
   members(model: string): readonly Deployment[] {
     return this.#router.members(model);
+  }
+
+  /** What a request may use at most, cheaply; `closer` looks at everything in it. */
+  estimate(call: LlmCall, closer = false): CallEstimate {
+    return (closer ? closerEstimate : estimateCall)(call, this.members(call.model), this.#prices);
+  }
+
+  /** What was used of a request whose answer broke off after so many bytes, before its provider said so. */
+  estimateBroken(call: LlmCall, bytesOut: number): CallEstimate {
+    return estimateBroken(call, bytesOut, this.members(call.model), this.#prices);
   }
 
   /**

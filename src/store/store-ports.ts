@@ -57,6 +57,20 @@ export interface ResponseTable {
   purge(): Promise<number>;
 }
 
+/** What was spent, by the ledger. */
+export interface SpendTable {
+  /**
+   * US dollars of the calls that began since then (milliseconds since the Unix epoch) and belong to an account: all of them, or those of one model by the
+   * name that was asked for. Of scope `model` and `server` the id is the name.
+   */
+  spentSince(
+    scope: 'key' | 'user' | 'team' | 'model' | 'server',
+    id: string,
+    sinceMs: number,
+    model?: string,
+  ): Promise<number>;
+}
+
 /** Random values that belong to this installation, made on first use and then kept (for example the key that seals session ids). */
 export interface InstanceSecrets {
   /** The value called `name`; `bytes` random bytes when it did not exist. The same for every process on the same store. */
@@ -70,6 +84,7 @@ export interface Store extends AsyncDisposable {
   readonly toolHistory: ToolHistoryTable;
   readonly responses: ResponseTable;
   readonly ledger: LedgerStore;
+  readonly spend: SpendTable;
   readonly secrets: InstanceSecrets;
   /** A round trip to the database, bounded to 2 s; never throws. `detail` is one sentence for the operator, free of secrets. */
   health(): Promise<{ readonly ok: boolean; readonly detail: string }>;

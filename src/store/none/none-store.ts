@@ -26,6 +26,7 @@ import type {
   LedgerStore,
   Store,
 } from '../store-ports.ts';
+import { fileSpend } from './file-spend.ts';
 import { responseMemory } from './response-memory.ts';
 import { toolHistoryFile } from './tool-history-file.ts';
 
@@ -44,6 +45,7 @@ export function openNoneStore(folder: string, responseBytesPerKeyMax: number): S
     ),
     responses: responseMemory(responseBytesPerKeyMax),
     ledger: new FileLedgerStore(join(folder, 'ledger')),
+    spend: fileSpend(join(folder, 'ledger')),
     secrets: secretsFile(join(folder, 'secrets.json')),
     health: () => Promise.resolve({ ok: true, detail: `no database; state is in ${folder}` }),
     [Symbol.asyncDispose]: () => Promise.resolve(),

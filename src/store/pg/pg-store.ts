@@ -6,6 +6,7 @@ import type { CatalogTable, InstanceSecrets, Store } from '../store-ports.ts';
 import { MIGRATIONS_FOLDER, migrate, readMigrations } from './migrate.ts';
 import { PgLedgerStore } from './pg-ledger-store.ts';
 import { responseTable } from './pg-responses.ts';
+import { spendTable } from './pg-spend.ts';
 import { toolHistoryTable } from './pg-tool-history.ts';
 
 const POOL_MAX = 8;
@@ -54,6 +55,7 @@ export async function openPgStore(options: PgStoreOptions): Promise<Store> {
       toolHistory: toolHistoryTable(pool),
       responses: responseTable(pool, options.responseBytesPerKeyMax),
       ledger,
+      spend: spendTable(pool),
       secrets: secretsTable(pool),
       health: async () => {
         try {

@@ -1,0 +1,87 @@
+import type { Principal } from '../auth/authenticate.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { ToolCosts } from '../limits/limits-config.ts';
+import type { Admission, Refusal } from '../limits/limits-ports.ts';
+import type { Gate } from '../limits/limits.ts';
+import type { CallTarget } from '../mcp/mcp-wire.ts';
+import { isSpent, refusalText, retrySeconds } from './limit-text.ts';
+
+export interface LimitMcpDeps {
+  readonly limits: Gate;
+  /** What a call of a server's tools costs, where somebody said so. */
+  readonly toolCosts: (server: string) => ToolCosts | undefined;
+}
+
+/** What became of a call, as far as its price depends on it. */
+interface Answered {
+  readonly status: string;
+  readonly errorCode: string | undefined;
+  /** Whether the server asked something instead of answering. */
+  readonly isAsked: boolean;
+}
+
+const PICO_PER_DOLLAR = 1_000_000_000_000;
+
+/** Whether a request to a server may go on, by everything that limits it. `isNested`: a request to a model that is under way makes it. */
+export function admitTool(
+  target: CallTarget,
+  principal: Principal,
+  isNested: boolean,
+  onGone: (listener: () => void) => void,
+  { limits, toolCosts }: LimitMcpDeps,
+): Admission | Refusal | Promise<Admission | Refusal> {
+  return limits.admit({
+    holder: principal,
+    target: { scope: 'server', id: target.server },
+    isNested,
+    estimate: () => ({ tokens: 0, cost: picoOf(costOf(target, toolCosts)) }),
+    onGone,
+  });
+}
+
+/**
+ * The answer to a request over a limit. A tool's caller gets it as a result that its model can read, any other request as a JSON-RPC error: an HTTP 429 would
+ * be taken for a broken connection by clients of MCP, and the model would never hear of it.
+ */
+export function limitReached(refusal: Refusal): GatewayError {
+  if (refusal.isGone) return new GatewayError('client-gone');
+  const what = refusalText(refusal);
+  const seconds = retrySeconds(refusal);
+  return new GatewayError(
+    isSpent(refusal) ? 'budget-exceeded' : 'limit-reached',
+    { what },
+    seconds === undefined ? {} : { data: { retryAfterSeconds: seconds } },
+  );
+}
+
+/** A request that is not made after all, because of `error`. */
+export function giveUp(verdict: Admission | Refusal | undefined, error: unknown): never {
+  if (verdict?.kind === 'admitted') verdict.withdraw();
+  throw error;
+}
+
+/** Settles what was reserved, and returns what the call costs, in US dollars, for the record. What never reached the server costs nothing. */
+export function settleTool(
+  admission: Admission,
+  target: CallTarget,
+  { status, errorCode, isAsked }: Answered,
+  { toolCosts }: LimitMcpDeps,
+): number | undefined {
+  const isUsed =
+    !isAsked &&
+    (status === 'ok' || status === 'tool-error' || status === 'timeout' || errorCode === 'call-lost');
+  const cost = isUsed ? costOf(target, toolCosts) : undefined;
+  admission.settle({ tokens: 0, cost: picoOf(cost) });
+  return cost;
+}
+
+/** US dollars; a call that is none of a tool costs nothing. */
+function costOf({ server, tool }: CallTarget, toolCosts: LimitMcpDeps['toolCosts']): number | undefined {
+  if (tool === undefined) return undefined;
+  const costs = toolCosts(server);
+  return costs === undefined ? undefined : (costs.byTool[tool.originalName] ?? costs.standard);
+}
+
+function picoOf(usd: number | undefined): number {
+  return usd === undefined ? 0 : Math.round(usd * PICO_PER_DOLLAR);
+}
