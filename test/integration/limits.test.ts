@@ -312,9 +312,7 @@ test('a soft budget is a warning and no refusal', async () => {
 test('a request to a model has the only slot of its key, and its tools can be called all the same', async () => {
   verifies('limits:nested');
   const answer = await ask(gateway.url, keyOf('nested'), 'priced', 'chat', {
-    tools: [
-      { type: 'mcp', server_label: 'c', server_url: 'litellm_proxy', require_approval: 'never' },
-    ],
+    tools: [{ type: 'mcp', server_label: 'c', server_url: 'litellm_proxy', require_approval: 'never' }],
     mock_response: { tool_calls: [{ name: 'counting-cheap', arguments: {} }] },
   });
   expect(answer.status, answer.text).toBe(200);

@@ -1,6 +1,4 @@
-import { GATEWAY_PAINS } from './gateway-pains.ts';
-import { LIMITS } from './limits.ts';
-import { MCP_RULES } from './mcp-rules.ts';
+import { CHAPTERS } from './chapters.ts';
 
 /** One promise: where it comes from, and what it says in a sentence. */
 export interface Requirement {
@@ -494,9 +492,7 @@ export const REQUIREMENTS = {
     promise: 'A child is ended with everything that it started, and inherits only the listed variables.',
   },
   'core:secrets': { source: 'SECURITY.md', promise: 'A secret is printed by nothing.' },
-  ...LIMITS,
-  ...MCP_RULES,
-  ...GATEWAY_PAINS,
+  ...CHAPTERS,
 } as const satisfies Record<string, Requirement>;
 
 export type RequirementId = keyof typeof REQUIREMENTS;
