@@ -52,4 +52,36 @@ export const LIMITS = {
     promise:
       "Tools that a model calls need no slot of the key's requests in flight besides that of the request to the model.",
   },
+  'limits:restart': {
+    source: SOURCE,
+    promise:
+      'What was spent counts after a restart, however the gateway ended: the ledger is the truth of it.',
+  },
+  'limits:window': {
+    source: SOURCE,
+    promise: 'Whenever 60 s begin, no more is let through in them than the limit per minute.',
+  },
+  'limits:priority': {
+    source: SOURCE,
+    promise:
+      'Requests over the limit of a model wait for their turn: each class has its share when it wants it, and lends it when it does not; within a class every key has its turn.',
+  },
+  'limits:priority-bounds': {
+    source: SOURCE,
+    promise:
+      'Waiting for a turn ends with a 429 after its time, when too many wait, or when the client goes.',
+  },
+  'limits:shared': {
+    source: SOURCE,
+    promise: 'Processes that share a Redis keep limits together, and none is ever over.',
+  },
+  'limits:shared-killed': {
+    source: SOURCE,
+    promise: 'What a killed process held is free for the others when its lease is over.',
+  },
+  'limits:shared-gone': {
+    source: SOURCE,
+    promise:
+      'Without its Redis a gateway goes on with its share of the limits, says so once and in /health, and counts together again when Redis is back.',
+  },
 } as const;
