@@ -65,6 +65,9 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
+/** How long a start waits for Redis, before limits are counted for this process alone. Milliseconds. */
+const REDIS_READY_MS = 3_000;
+
 /** Builds the gateway from its configuration and starts it. Rejects with what went wrong; then nothing is left running. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { log } = options;
@@ -112,8 +115,14 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
 
   const limits = new Limits(
     targetLimits(config.usage, (model) => models.canonical(model)),
-    { clock, history: spendHistory(opened.store.spend, ledger), events: limitEvents(log) },
+    {
+      clock,
+      history: spendHistory(opened.store.spend, ledger),
+      events: limitEvents(log),
+      redisUrl: config.usage.redisUrl?.reveal(),
+    },
   );
+  scope.add('limits', () => limits[Symbol.asyncDispose]());
   const http = new HttpClient();
   scope.add('outbound connections', () => http[Symbol.asyncDispose]());
   const seals = await openSealSecrets(opened.store.secrets, clock, log);
@@ -196,6 +205,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
           ledger,
           storeHealth: () => opened.store.health(),
           storeKind: opened.store.kind,
+          limits: () => limits.stats(),
           version: VERSION,
           startedAt,
           isDraining: () => draining,
@@ -239,6 +249,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   const stopPurging = purgeResponses(opened.store.responses, log);
   scope.add('deletion of expired answers', async () => stopPurging());
   await mcp.start();
+  await limits.ready(REDIS_READY_MS);
   const { port } = await edge.listen(config.edge.host, config.edge.port);
   scope.add(
     'requests under way',

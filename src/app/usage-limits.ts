@@ -55,5 +55,13 @@ export function limitEvents(log: Log): LimitEvents {
         account: id,
         reason: errorChain(error),
       }),
+    sharedUp: (isBack) =>
+      log.info(
+        isBack
+          ? 'limits are counted together through Redis again'
+          : 'limits are counted together through Redis',
+      ),
+    sharedDown: (reason) =>
+      log.warn('Redis is away: this process goes on with its share of every limit', { reason }),
   };
 }

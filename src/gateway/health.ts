@@ -1,4 +1,5 @@
 import type { Principal } from '../auth/authenticate.ts';
+import type { LimitStats } from '../limits/limits-ports.ts';
 import type { Ledger } from '../ledger/ledger-ports.ts';
 import type { Mcp } from '../mcp/mcp.ts';
 import type { ServerStatus } from '../mcp/mcp-view.ts';
@@ -9,6 +10,7 @@ export interface HealthDeps {
   readonly ledger: Ledger;
   readonly storeHealth: () => Promise<{ readonly ok: boolean; readonly detail: string }>;
   readonly storeKind: string;
+  readonly limits: () => LimitStats;
   readonly version: string;
   readonly startedAt: number;
   readonly isDraining: () => boolean;
@@ -40,10 +42,11 @@ export async function handleHealth(
   }
   const principal = deps.identify(exchange);
   const servers = deps.mcp.status();
+  const limits = deps.limits();
   const healthy = servers.filter((server) => server.state === 'ready').length;
   const status = deps.isDraining()
     ? 'stopping'
-    : store.ok && healthy === servers.length
+    : store.ok && limits.shared?.isUp !== false && healthy === servers.length
       ? 'healthy'
       : 'degraded';
   const detail = {
@@ -52,6 +55,7 @@ export async function handleHealth(
     configuration: deps.configuration(),
     store: { kind: deps.storeKind, ...store },
     ledger: deps.ledger.stats(),
+    limits,
     sessions: deps.mcp.sessions.size,
     healthy_count: healthy,
     unhealthy_count: servers.length - healthy,

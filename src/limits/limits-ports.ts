@@ -132,6 +132,10 @@ export interface LimitEvents {
   softBudget(account: Pick<Account, 'scope' | 'id' | 'source'>, usd: number, soft: number): void;
   /** What was spent before is not known for now: it counts from zero until the history can be read. */
   historyUnknown(account: Pick<Account, 'scope' | 'id'>, error: unknown): void;
+  /** Limits are counted together with other processes, from now on. `isBack`: again. */
+  sharedUp(isBack: boolean): void;
+  /** Redis is away: this process goes on with its share of the limits. Told once each time. */
+  sharedDown(reason: string): void;
 }
 
 /** Counts since the start, and what is held at the moment. */
@@ -145,4 +149,8 @@ export interface LimitStats {
   readonly accounts: number;
   /** Budget periods in which a soft budget was passed. */
   readonly softBudgets: number;
+  /** Whether limits are counted together with other processes; `undefined`: they are not meant to be. */
+  readonly shared:
+    | { readonly isUp: boolean; readonly reason: string | undefined; readonly processes: number }
+    | undefined;
 }

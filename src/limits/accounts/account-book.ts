@@ -41,6 +41,11 @@ export class AccountBook {
     this.#plans = new WeakMap();
   }
 
+  /** What was spent is to be read again, of every budget. */
+  forgetSpending(): void {
+    for (const meter of this.#meters.values()) if (meter instanceof BudgetMeter) meter.forget();
+  }
+
   /** The limits of a request. `target`: the account of what it goes to, when that has limits of its own. */
   planOf(
     holder: Holder,
@@ -88,12 +93,11 @@ export class AccountBook {
     const list: Check[] = [];
     const add = (kind: LimitKind, max: number | undefined, make: () => Meter): void => {
       if (max === undefined) return;
-      const name = `${account.scope}:${account.id}:${model === undefined ? kind : `${kind}:${model}`}`;
+      const name = nameOf(account, kind, model, limits.budgetDurationMs);
       const meter = this.#meter(name, make);
       const word = model === undefined ? RULES[kind].own : `${RULES[kind].model}.${model}`;
       const source = account.source ?? `${account.scope} ${account.id}`;
       const budget = meter instanceof BudgetMeter ? meter : undefined;
-      budget?.setPeriods(limits.budgetDurationMs, resetAt);
       list.push({
         kind,
         meter,
@@ -104,7 +108,6 @@ export class AccountBook {
         name,
         budget,
         softMax: softBudget === undefined || budget === undefined ? undefined : picoOf(softBudget),
-        durationMs: limits.budgetDurationMs,
       });
     };
     add('parallel', limits.parallelRequests, () => new SlotMeter());
@@ -137,6 +140,18 @@ export class AccountBook {
     // Plans hold on to meters, and would go on counting with forgotten ones.
     if (this.#meters.size < before) this.forgetPlans();
   }
+}
+
+/** The same in every process with the same configuration. With other periods, or set by hand, what was spent is something else, and counted anew. */
+function nameOf(
+  { scope, id, limits, spendBase }: Account,
+  kind: LimitKind,
+  model: string | undefined,
+  durationMs: number | undefined,
+): string {
+  const name = `${scope}:${id}:${kind}${model === undefined ? '' : `:${model}`}`;
+  if (kind !== 'budget') return name;
+  return `${name}:${durationMs ?? 'ever'}:${limits.budgetResetAt ?? ''}:${spendBase?.at ?? ''}`;
 }
 
 function picoOf(dollars: number): number {

@@ -17,7 +17,6 @@ export interface Check {
   /** Of a budget. */
   readonly budget: BudgetMeter | undefined;
   readonly softMax: number | undefined;
-  readonly durationMs: number | undefined;
 }
 
 /** All limits that a request of one holder to one target has to stay within, the cheapest to look at first. */

@@ -19,6 +19,8 @@ export interface Hold {
 
 /** Where requests get what they need, all of it or nothing. */
 export interface Desk {
+  /** What is left of a limit, as far as that is known here. */
+  free(check: Check, nowMs: number): number;
   take(
     plan: Plan,
     need: Need,
@@ -38,12 +40,20 @@ export class LocalDesk implements Desk {
     this.#share = share;
   }
 
+  free(check: Check, nowMs: number): number {
+    return check.meter.free(part(check, this.#share()).max, nowMs);
+  }
+
   take(plan: Plan, need: Need, nowMs: number): Hold | readonly Shortage[] {
     const share = this.#share();
-    const { checks } = plan;
-    for (const check of checks)
-      if (!fits(shared(check, share), amountOf(check.kind, need), nowMs))
+    for (const check of plan.checks)
+      if (!fits(part(check, share), amountOf(check.kind, need), nowMs))
         return shortages(plan, need, share, nowMs);
+    return this.force(plan, need, nowMs);
+  }
+
+  /** Takes it whether it fits or not. */
+  force({ checks }: Plan, need: Need, nowMs: number): Hold {
     for (const { kind, meter } of checks) meter.take(amountOf(kind, need), nowMs);
     return new LocalHold(checks, need, nowMs);
   }
@@ -52,7 +62,7 @@ export class LocalDesk implements Desk {
 /** All that is short, for the message and the time that make most sense. */
 function shortages({ checks }: Plan, need: Need, share: number, nowMs: number): readonly Shortage[] {
   return checks.flatMap((one) => {
-    const check = shared(one, share);
+    const check = part(one, share);
     const amount = amountOf(check.kind, need);
     if (fits(check, amount, nowMs)) return [];
     const { meter, max } = check;
@@ -68,7 +78,7 @@ function shortages({ checks }: Plan, need: Need, share: number, nowMs: number): 
 }
 
 /** A part of a limit; something of it is always left, or nothing would ever go through. */
-function shared(check: Check, share: number): Check {
+function part(check: Check, share: number): Check {
   return share === 1 || check.max === 0
     ? check
     : { ...check, max: Math.max(1, Math.floor(check.max * share)) };

@@ -10,8 +10,8 @@ const LOOK_AGAIN_MS = 1_000;
 /** Money of one account in its budget period: 10^-12 US dollars. What was spent before is not known until `begin`. */
 export class BudgetMeter implements Meter {
   readonly #clock: Clock;
-  #durationMs: number | undefined;
-  #resetAt: number | undefined;
+  readonly #durationMs: number | undefined;
+  readonly #resetAt: number | undefined;
   #period: Period;
   #spent = 0;
   #reserved = 0;
@@ -44,15 +44,7 @@ export class BudgetMeter implements Meter {
     if (from === this.#period.from) this.#spent = Math.max(this.#spent, spent);
   }
 
-  /** Other periods, by a changed configuration: what was spent in the running one has to be read again. */
-  setPeriods(durationMs: number | undefined, resetAt: number | undefined): void {
-    if (durationMs === this.#durationMs && resetAt === this.#resetAt) return;
-    this.#durationMs = durationMs;
-    this.#resetAt = resetAt;
-    this.forget();
-  }
-
-  /** What was spent is to be read again: an operator has set it by hand. */
+  /** What was spent is to be read again. */
   forget(): void {
     this.#period = periodAt(this.#clock.now(), this.#durationMs, this.#resetAt);
     this.#spent = 0;
