@@ -5,7 +5,7 @@ export interface CountingServer extends AsyncDisposable {
   readonly url: string;
   /** Calls of its tools so far. */
   readonly calls: number;
-  /** Most calls that were in flight at once. */
+  /** Most calls that were in flight at once, since `hold` was called last. */
   readonly mostAtOnce: number;
   /** From now on calls are not answered, until what this returns is called. */
   hold(): () => void;
@@ -70,6 +70,7 @@ export async function startCountingServer(): Promise<CountingServer> {
     hold: () => {
       const { promise, resolve } = Promise.withResolvers<void>();
       held = promise;
+      mostAtOnce = inFlight;
       return () => {
         held = undefined;
         resolve();
