@@ -57,7 +57,7 @@ export async function callUpstream(
     (gone) => exchange.onGone(gone),
     deps,
   );
-  const denied = admission.kind === 'refused' ? admission.rule : undefined;
+  const denied = admission.kind === 'refused' && !admission.isGone ? admission.rule : undefined;
   const start = startOf(id, request, nameOf(request), target, context, inbound, deps, denied);
   await deps.journal.begin(start).catch((error: unknown) => giveUp(admission, error)); // 503
   const outcome = newOutcome('unknown', undefined);

@@ -62,7 +62,8 @@ async function answer(
   const id = exchange.requestId;
   const isKnown = verdict.allowed && deps.llm.has(call.model);
   const admission = isKnown ? await admitCall(call, principal, (gone) => sink.onGone(gone), deps) : undefined;
-  const decision = admission?.kind === 'refused' ? { allowed: false, rule: admission.rule } : verdict;
+  const isDenied = admission?.kind === 'refused' && !admission.isGone;
+  const decision = isDenied ? { allowed: false, rule: admission.rule } : verdict;
   const start = startOf(call, bytesIn, principal, decision, exchange, deps);
   await deps.journal.begin(start).catch((error: unknown) => giveUp(admission, error)); // 503
   const outcome = newOutcome(deps.clock.monotonicMs());

@@ -204,7 +204,10 @@ export class Limits implements AsyncDisposable {
     this.#admitted++;
     const atMs = this.#clock.monotonicMs();
     const className = queue?.use.classOf(holder.priority);
-    if (queue !== undefined) queue.use.take(className!, plan.shared, need, atMs);
+    if (queue !== undefined) {
+      queue.use.take(className!, plan.shared, need, atMs);
+      queue.took(className!, plan, need);
+    }
     let isOver = false;
     const end = (used: Need | undefined): void => {
       if (isOver) return;

@@ -4,9 +4,6 @@ import type { Meter } from '../meters/meter.ts';
 import { SlotMeter } from '../meters/slot-meter.ts';
 import { WindowMeter } from '../meters/window-meter.ts';
 
-/** Class of requests whose class has no share, and of those without one. */
-export const OTHERS = '';
-
 /** Limits whose use is told apart by class; a budget is not: no waiting helps there. */
 export function isShared({ kind }: Check): boolean {
   return kind !== 'budget';
@@ -28,14 +25,18 @@ export class ClassUse {
     this.#shares = shares;
   }
 
-  /** The class as it is counted: those that nobody reserved anything for are one. */
+  /** The class as it is counted: what nobody reserved anything for belongs to the class with the smallest share. */
   classOf(priority: string | undefined): string {
-    return priority !== undefined && Object.hasOwn(this.#shares, priority) ? priority : OTHERS;
+    if (priority !== undefined && Object.hasOwn(this.#shares, priority)) return priority;
+    const names = Object.keys(this.#shares);
+    return names.reduce(
+      (least, name) => (this.shareOf(name) < this.shareOf(least) ? name : least),
+      names[0] ?? '',
+    );
   }
 
-  /** Of the class of others: the smallest share that anybody has. */
   shareOf(name: string): number {
-    return name === OTHERS ? Math.min(...Object.values(this.#shares)) : (this.#shares[name] ?? 0);
+    return this.#shares[name] ?? 0;
   }
 
   /** Whether a class may take what `need` says, of `free(check)`. `waiting`: what a class waits for. */
@@ -51,18 +52,9 @@ export class ClassUse {
       if (!isShared(check)) return true;
       const amount = amountOf(check.kind, need);
       if (this.#used(name, check, nowMs) + amount <= this.shareOf(name) * check.max) return true;
-      return amount <= free(check) - this.#heldForOthers(name, check, waiting, nowMs);
+      // Parts of one are held for nobody, or a limit of one would let nobody through.
+      return amount <= free(check) - Math.floor(this.#heldForOthers(name, check, waiting, nowMs));
     });
-  }
-
-  /** How much of its share a class uses: of the limit of which it is most. */
-  ratio(name: string, checks: readonly Check[], nowMs: number): number {
-    const share = this.shareOf(name);
-    return Math.max(
-      ...checks
-        .filter(isShared)
-        .map((check) => this.#used(name, check, nowMs) / Math.max(1e-9, share * check.max)),
-    );
   }
 
   take(name: string, checks: readonly Check[], need: Need, nowMs: number): void {
@@ -95,7 +87,7 @@ export class ClassUse {
     nowMs: number,
   ): number {
     let held = 0;
-    for (const other of [...Object.keys(this.#shares), OTHERS]) {
+    for (const other of Object.keys(this.#shares)) {
       if (other === name) continue;
       const used = this.#used(other, check, nowMs);
       const rest = Math.max(0, this.shareOf(other) * check.max - used);

@@ -4,12 +4,15 @@ import type { Shortage } from '../accounts/desk.ts';
 import type { PriorityConfig } from '../limits-config.ts';
 import type { Ask, Need } from '../limits-ports.ts';
 import { ClassUse, isShared } from './class-use.ts';
+import { FairOrder } from './fair-order.ts';
 import { type Waiter, WaitingLine } from './waiting-line.ts';
 
 /** Requests that wait for one model at the same time at most; more are refused. */
 export const WAITING_MAX = 1_000;
 /** How often it is looked whether somebody's turn has come, when nothing says so: time frees what was used a minute ago, and other processes end requests. */
 const LOOK_MS = 100;
+/** When it makes sense to ask again for who waits for nothing but others. */
+const TURN_MS = 1_000;
 
 /** What an attempt came to: a verdict that ends the waiting, or what is short of the limits that are waited for. */
 export type Attempt<Verdict> =
@@ -37,13 +40,14 @@ interface Waiting<Verdict> extends Waiter {
 }
 
 /**
- * The requests that wait for one model. Whose turn it is: the class that uses least of its share; within a class each key in turn. Who is next and does not fit
- * yet is not overtaken, so that a long request starves behind no short ones; only a class that may borrow nothing more is passed over.
+ * The requests that wait for one model. Classes have their turns in proportion to their shares; within a class each key has its turn. Who is next and does not
+ * fit yet is not overtaken, so that a long request starves behind no short ones; only a class that may borrow nothing more is passed over.
  */
 export class TurnQueue<Verdict> {
   readonly use: ClassUse;
   readonly #deps: TurnQueueDeps<Verdict>;
   readonly #lines = new Map<string, WaitingLine<Waiting<Verdict>>>();
+  readonly #order = new FairOrder();
   #waitMs: number;
   #size = 0;
   #isServing = false;
@@ -71,13 +75,13 @@ export class TurnQueue<Verdict> {
   }
 
   /** Waits for the turn of a request; refused at once where no waiting helps. */
-  enter(ask: Ask, shortages: readonly Shortage[]): Promise<Verdict> {
+  enter(ask: Ask, found: readonly Shortage[]): Promise<Verdict> {
     const { refuse, clock } = this.#deps;
+    const shortages = found.length > 0 ? found : this.#shortages(ask);
     const isVain = shortages.some(
       ({ check, waitMs }) => waitMs === undefined || (check.kind === 'requests' && waitMs > this.#waitMs),
     );
-    if (isVain || this.#size >= WAITING_MAX)
-      return Promise.resolve(refuse(ask, this.#known(ask, shortages), 0, false));
+    if (isVain || this.#size >= WAITING_MAX) return Promise.resolve(refuse(ask, shortages, 0, false));
     return new Promise((resolve) => {
       const className = this.use.classOf(ask.holder.priority);
       const waiting: Waiting<Verdict> = {
@@ -90,7 +94,9 @@ export class TurnQueue<Verdict> {
         timer: setTimeout(() => this.#giveUp(waiting, false), this.#waitMs).unref(),
         shortages,
       };
-      this.#line(className).add(waiting);
+      const line = this.#line(className);
+      if (line.size === 0) this.#order.join(className);
+      line.add(waiting);
       this.#size++;
       ask.onGone?.(() => this.#giveUp(waiting, true));
       this.wake();
@@ -129,17 +135,28 @@ export class TurnQueue<Verdict> {
     this.#timer = setTimeout(() => this.wake(), LOOK_MS).unref();
   }
 
-  /** Who is next; `undefined` when no class may take what its next one needs. */
+  /** A request was let through: its class has paid for it. */
+  took(className: string, { shared }: Plan, need: Need): void {
+    const part = Math.max(
+      0,
+      ...shared.filter(isShared).map((check) => amountOf(check.kind, need) / Math.max(1, check.max)),
+    );
+    this.#order.pay(className, part, this.use.shareOf(className));
+  }
+
+  /** Who is next; `undefined` when the only class that waits may borrow nothing. */
   #next(): Waiting<Verdict> | undefined {
-    const nowMs = this.#deps.clock.monotonicMs();
+    const { use } = this;
     const heads = [...this.#lines.values()].flatMap(({ head }) => head ?? []);
-    const ranked = heads
-      .map((head) => {
-        const { plan } = this.#deps.look(head.ask);
-        return { head, ratio: this.use.ratio(head.className, plan.shared, nowMs) };
-      })
-      .sort((a, b) => a.ratio - b.ratio || a.head.sinceMs - b.head.sinceMs);
-    return ranked.find(({ head }) => this.#mayTake(head.className, head.ask))?.head;
+    heads.sort(
+      (a, b) =>
+        this.#order.paid(a.className) - this.#order.paid(b.className) ||
+        use.shareOf(b.className) - use.shareOf(a.className) ||
+        a.sinceMs - b.sinceMs,
+    );
+    const next = heads.find(({ className, ask }) => this.#mayTake(className, ask));
+    // Where several classes wait and hold what is left for each other, somebody has to begin.
+    return next ?? (heads.length > 1 ? heads[0] : undefined);
   }
 
   #mayTake(className: string, ask: Ask): boolean {
@@ -163,9 +180,7 @@ export class TurnQueue<Verdict> {
   #giveUp(waiting: Waiting<Verdict>, isGone: boolean): void {
     if (!this.#leave(waiting, false)) return;
     const waitedMs = this.#deps.clock.monotonicMs() - waiting.sinceMs;
-    waiting.resolve(
-      this.#deps.refuse(waiting.ask, this.#known(waiting.ask, waiting.shortages), waitedMs, isGone),
-    );
+    waiting.resolve(this.#deps.refuse(waiting.ask, waiting.shortages, waitedMs, isGone));
   }
 
   /** Whether it waited still. */
@@ -185,15 +200,24 @@ export class TurnQueue<Verdict> {
       (verdict as { withdraw(): void }).withdraw();
   }
 
-  /** What to say is short, where a class may borrow nothing and nothing else is. */
-  #known(ask: Ask, shortages: readonly Shortage[]): readonly Shortage[] {
-    if (shortages.length > 0) return shortages;
-    const nowMs = this.#deps.clock.monotonicMs();
-    return this.#deps
-      .look(ask)
-      .plan.shared.filter(isShared)
-      .slice(0, 1)
-      .map((check) => ({ check, used: check.meter.used(nowMs), reserved: 0, waitMs: 1_000 }));
+  /** What is short for a request that was not tried, because others are before it; at least one limit, since that is what it waits for. */
+  #shortages(ask: Ask): readonly Shortage[] {
+    const { look, free, clock } = this.#deps;
+    const nowMs = clock.monotonicMs();
+    const { plan, need } = look(ask);
+    const all = plan.shared.filter(isShared).map((check) => {
+      const amount = amountOf(check.kind, need);
+      const waitMs = check.meter.untilFree(amount, check.max, nowMs);
+      const shortage = {
+        check,
+        used: check.meter.used(nowMs),
+        reserved: 0,
+        waitMs: waitMs === 0 ? TURN_MS : waitMs,
+      };
+      return { shortage, isShort: amount > free(check) };
+    });
+    const short = all.filter(({ isShort }) => isShort);
+    return (short.length > 0 ? short : all.slice(0, 1)).map(({ shortage }) => shortage);
   }
 
   #line(className: string): WaitingLine<Waiting<Verdict>> {
