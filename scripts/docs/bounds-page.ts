@@ -32,6 +32,11 @@ const MEANING: Readonly<Record<keyof typeof BOUNDS, string>> = {
     'How long calls in flight may go on, and clients may read their answers, when the gateway stops; what takes longer is cut. Streams that bring news end at once.',
   bodyReadMs:
     'How long a request, head and body, may take to arrive; then it gets 408. The head alone has 15 s at most.',
+  maxToolRounds:
+    'Rounds in which a model calls tools of the gateway within one request. Then it gets no more tools, and has to answer. A request of Responses may say less in `max_tool_calls`.',
+  toolCallMs: 'One call of a tool that a model makes; then the model is told that it took too long.',
+  toolResultCharactersMax:
+    'Characters of one result that a model is given; what is longer is cut, and the model is told.',
 };
 
 /** Bounds that cannot be set: the file that has the constant, its name, and what it bounds. */
@@ -48,6 +53,43 @@ const FIXED: readonly (readonly [file: string, name: string, what: string])[] = 
     'ANSWERS_BYTES_MAX',
     'What may wait on a stream with answers, which are not left out; a client that lets more wait loses the stream.',
   ],
+  [
+    'edge/server.ts',
+    'SOCKET_IDLE_MS',
+    'How long a WebSocket stays open on which nothing is asked. A message on it may be as large as a body.',
+  ],
+  [
+    'edge/server.ts',
+    'SOCKET_LIFE_MS',
+    'How long any WebSocket stays open; its client is told (`websocket_connection_limit_reached`), and what is under way ends first.',
+  ],
+  [
+    'edge/websocket/open-socket.ts',
+    'SILENT_PINGS_MAX',
+    'Pings of a WebSocket, one each `limits.keep_alive_ms`, that its client may leave without an answer; with the next one it is cut.',
+  ],
+  ['gateway/handle-llm-socket.ts', 'RUNNING_MAX', 'Answers under way at a time on one WebSocket.'],
+  [
+    'gateway/handle-llm-socket.ts',
+    'WAITING_MAX',
+    'Requests that wait on one WebSocket, with at most `limits.body_bytes_max` in all; one more is refused (`websocket_queue_full`).',
+  ],
+  [
+    'gateway/handle-llm-socket.ts',
+    'LANES_MAX',
+    'Different `stream_id`s on one WebSocket; one more is refused (`websocket_stream_limit_reached`).',
+  ],
+  [
+    'llm/state/connection-memory.ts',
+    'KEPT_MAX',
+    'Answers that one WebSocket remembers besides those that are stored; the least recently used goes first.',
+  ],
+  [
+    'llm/state/connection-memory.ts',
+    'KEPT_BYTES_MAX',
+    'Their bytes, conversations included; the newest always stays.',
+  ],
+  ['llm/state/connection-memory.ts', 'TOTAL_BYTES_MAX', 'The same for all WebSockets together.'],
   ['core/json-scan.ts', 'JSON_DEPTH_MAX', 'Levels of nesting in a message; a deeper one gets 400.'],
   ['mcp/wire/message.ts', 'BATCH_MESSAGES_MAX', 'Messages in one batch; a larger one gets 400.'],
   [

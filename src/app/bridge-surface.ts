@@ -4,6 +4,7 @@ import { BOUNDS } from '../core/bounds.ts';
 import { systemClock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import { createIdSource } from '../core/ids.ts';
+import { passingTracer } from '../core/trace.ts';
 import type { Secret } from '../core/secret.ts';
 import { Edge } from '../edge/server.ts';
 import type { Exchange } from '../gateway/exchange.ts';
@@ -11,7 +12,8 @@ import { handleMcp } from '../gateway/handle-mcp.ts';
 import { createJournal } from '../gateway/journal.ts';
 import type { HandleMcpDeps } from '../gateway/mcp-deps.ts';
 import { SseSessions } from '../gateway/handle-sse.ts';
-import { json, publicStatus } from '../gateway/health.ts';
+import { json } from '../gateway/health.ts';
+import { shownStatus } from '../mcp/shown-status.ts';
 import { sendStatusPage } from '../gateway/status-page.ts';
 import { createKeyRing } from '../keys/key-ring.ts';
 import { OPEN_GATE } from '../limits/limits.ts';
@@ -104,6 +106,7 @@ export function createSurface(options: SurfaceOptions): BridgeSurface {
     limits: OPEN_GATE,
     toolCosts: () => undefined,
     log,
+    tracer: passingTracer,
     clock,
     newId,
     authenticate,
@@ -130,6 +133,8 @@ export function createSurface(options: SurfaceOptions): BridgeSurface {
       messages: (exchange) => sse.post(exchange, deps),
       health: (exchange, route) => health(exchange, route.probe, mcp, authenticate),
       admin: unknownRoute,
+      metrics: unknownRoute,
+      backup: unknownRoute,
       llm: unknownRoute,
       models: unknownRoute,
       response: unknownRoute,
@@ -188,7 +193,7 @@ function health(
     json(exchange, healthy ? 200 : 503, {
       status: healthy ? 'healthy' : server.state,
       version: VERSION,
-      ...(maySeeMore(exchange, authenticate) ? { server: publicStatus(server) } : {}),
+      ...(maySeeMore(exchange, authenticate) ? { server: shownStatus(server) } : {}),
     });
 }
 

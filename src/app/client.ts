@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { HttpClient, type HttpFailure, parseTarget } from '../net/http-client.ts';
 import { EXIT, StartupError } from './startup-error.ts';
 
@@ -16,6 +17,8 @@ export interface GatewayClient extends AsyncDisposable {
   get(path: string): Promise<unknown>;
   /** Without a body when it is `undefined`. */
   post(path: string, body?: unknown): Promise<unknown>;
+  /** A body of any size. Its stream fails when the body does not come to its end. */
+  download(path: string): Promise<Readable>;
   /** One JSON-RPC request to `/mcp`; its result. */
   rpc(method: string, params: Readonly<Record<string, unknown>>): Promise<unknown>;
 }
@@ -56,6 +59,7 @@ export function connectGateway(options: GatewayClientOptions): GatewayClient {
   return {
     get: (path) => send('GET', path, undefined),
     post: (path, body) => send('POST', path, body),
+    download: (path) => download(http, `${base}${path}`, key),
     rpc: async (method, params) => {
       const answer = (await send('POST', '/mcp', { jsonrpc: '2.0', id: 1, method, params })) as {
         readonly result?: unknown;
@@ -108,17 +112,72 @@ function exchange(
         },
         onData: (chunk) => chunks.push(chunk),
         onEnd: () => resolve({ status, text: Buffer.concat(chunks).toString('utf8') }),
-        onError: (failure: HttpFailure) =>
-          reject(
-            new StartupError(
-              `no gateway answers at ${new URL(url).origin}: ${failure.message}. Start it with: npm start (or give --url)`,
-              EXIT.unreachable,
-              failure,
-            ),
-          ),
+        onError: (failure: HttpFailure) => reject(unreachable(url, failure)),
       },
     );
   });
+}
+
+/** Longest that a download may stand still, in milliseconds. */
+const STANDSTILL_MS = 120_000;
+
+function download(http: HttpClient, url: string, key: string | undefined): Promise<Readable> {
+  return new Promise((resolve, reject) => {
+    let status = 0;
+    let refusal = '';
+    const body = new Readable({
+      read: () => handle?.resume(),
+      destroy: (error, done) => {
+        handle?.abort();
+        done(error);
+      },
+    });
+    const handle = http.send(
+      {
+        target: parseTarget(url),
+        method: 'GET',
+        headers: key === undefined ? [] : [['Authorization', `Bearer ${key}`]],
+        body: undefined,
+        headTimeoutMs: TIMEOUT_MS,
+        idleTimeoutMs: STANDSTILL_MS,
+        totalTimeoutMs: undefined,
+        bodyBytesMax: Number.POSITIVE_INFINITY,
+      },
+      {
+        onHead: (head) => {
+          status = head.status;
+          if (status === 200) resolve(body);
+        },
+        onData: (chunk) => {
+          if (status !== 200) refusal += chunk.toString('utf8');
+          else if (!body.push(chunk)) handle.pause();
+        },
+        onEnd: () => {
+          if (status === 200) body.push(null);
+          else
+            reject(
+              new StartupError(
+                `the gateway answered ${status}: ${messageOf(parse(refusal)) ?? refusal.slice(0, 200)}`,
+                EXIT.failed,
+              ),
+            );
+        },
+        onError: (failure: HttpFailure) => {
+          if (status === 200)
+            body.destroy(new Error(`the gateway broke off: ${failure.message}`, { cause: failure }));
+          else reject(unreachable(url, failure));
+        },
+      },
+    );
+  });
+}
+
+function unreachable(url: string, failure: HttpFailure): StartupError {
+  return new StartupError(
+    `no gateway answers at ${new URL(url).origin}: ${failure.message}. Start it with: npm start (or give --url)`,
+    EXIT.unreachable,
+    failure,
+  );
 }
 
 function parse(text: string): unknown {

@@ -8,28 +8,37 @@ import { systemClock } from '../core/clock.ts';
 import { createIdSource } from '../core/ids.ts';
 import { Scope } from '../core/scope.ts';
 import type { Secret } from '../core/secret.ts';
+import type { Tracer } from '../core/trace.ts';
 import { Edge } from '../edge/server.ts';
-import { handleAdmin } from '../gateway/handle-admin.ts';
+import { handleBackup } from '../gateway/handle-backup.ts';
 import { handleMcp } from '../gateway/handle-mcp.ts';
 import { createJournal } from '../gateway/journal.ts';
+import { handleMetrics } from '../gateway/handle-metrics.ts';
 import type { HandleMcpDeps } from '../gateway/mcp-deps.ts';
 import { SseSessions } from '../gateway/handle-sse.ts';
 import { handleHealth } from '../gateway/health.ts';
 import { sendStatusPage } from '../gateway/status-page.ts';
+import { openKeyDirectory } from '../keys/open-directory.ts';
 import { masterKeyFile } from '../keys/master-key-file.ts';
 import { createLedger } from '../ledger/ledger.ts';
 import { mockModel } from '../llm/model-config.ts';
 import { Limits } from '../limits/limits.ts';
 import { Mcp } from '../mcp/mcp.ts';
 import type { InProcessServer, ServerConfig } from '../mcp/mcp-ports.ts';
+import { Agents } from '../net/agents.ts';
 import { HttpClient } from '../net/http-client.ts';
 import { lockFolder } from '../store/folder-lock.ts';
 import { type OpenedStore, openStore, type StoreMode } from '../store/open-store.ts';
 import { type BufferedLog, errorChain, type Log } from '../telemetry/log.ts';
+import { Metrics } from '../telemetry/metrics.ts';
+import { openTracing, spanSamples } from '../telemetry/tracing.ts';
 import { type Access, requireKey } from './access.ts';
+import { adminHandler } from './admin-surface.ts';
 import { postgresConnector } from './connectors.ts';
 import { DEMO_MODEL, demoServer, prepareDemo } from './demo.ts';
+import { filesToKeep } from './kept-files.ts';
 import { LiveConfig } from './live-config.ts';
+import { measure } from './measure.ts';
 import { ModelSurface } from './model-surface.ts';
 import { purgeResponses } from './purge-responses.ts';
 import { Reload, type ReloadDeps } from './reload.ts';
@@ -97,7 +106,9 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   const opened = await openStore(storeMode(options), log, options.config.limits);
   scope.add('store', () => opened.store[Symbol.asyncDispose](), 30_000);
   const config = await withServers(options, opened);
-  const live = new LiveConfig(config, masterKey, clock);
+  const directory = await openKeyDirectory({ table: opened.store.accounts, clock, log });
+  scope.add('keys', () => directory[Symbol.asyncDispose]());
+  const live = new LiveConfig(config, masterKey, clock, directory);
 
   const ledger = await createLedger({
     store: opened.store.ledger,
@@ -111,7 +122,21 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     },
   });
   scope.add('ledger', () => ledger[Symbol.asyncDispose]());
-  const journal = createJournal({ ledger, log });
+  const metrics = new Metrics(VERSION);
+  scope.add('metrics', async () => metrics[Symbol.dispose]());
+  const agents = new Agents();
+  scope.add('connections to the collector', async () => agents[Symbol.dispose]());
+  const tracing = await openTracing(config.telemetry.traces, {
+    version: VERSION,
+    log,
+    agentFor: (protocol) => agents.for(protocol),
+  });
+  const { tracer } = tracing;
+  scope.add('traces', () => tracing[Symbol.asyncDispose]());
+  metrics.counter('lanport_spans_total', 'Spans of traces, by what became of them.', () =>
+    spanSamples(tracing.counts()),
+  );
+  const journal = createJournal({ ledger, metrics: metrics.calls, log });
 
   const limits = new Limits(
     targetLimits(config.usage, (model) => models.canonical(model)),
@@ -138,7 +163,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     bounds: live.bounds,
     identity: { name: 'lanport', version: VERSION },
     sealSecrets: () => seals.secrets,
-    inProcess: connectors(opened, log),
+    inProcess: connectors(opened, log, tracer),
     environment: options.environment,
   });
   scope.add('servers', () => mcp[Symbol.asyncDispose](), 20_000);
@@ -166,6 +191,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
           limits,
           toolCosts: (server) => live.toolCosts[server],
           log,
+          tracer,
           clock,
           newId,
           authenticate,
@@ -186,7 +212,9 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     limits,
     responses: opened.store.responses,
     log,
+    tracer,
     clock,
+    newId,
     mcpDeps,
   });
   const edge = new Edge({
@@ -195,6 +223,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     newId,
     clock,
     log,
+    onRefused: (code) => metrics.refused(code),
     handlers: {
       mcp: (exchange) => handleMcp(exchange, mcpDeps()),
       sse: (exchange) => sse.open(exchange, mcpDeps()),
@@ -212,25 +241,40 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
           configuration: () => ({ files: live.files, ...reload.state }),
           identify: (one) => live.access.identify(one),
         }),
-      admin: (exchange, route) =>
-        handleAdmin(exchange, route.operation, route.argument, {
-          mcp,
-          log,
-          policy: live.access.policy,
+      metrics: (exchange) =>
+        handleMetrics(exchange, {
+          metrics,
+          isPublic: () => live.metricsPublic,
           authenticate: (one) => live.access.authenticate(one, 'admin'),
-          addressOf: (one) => live.access.addressOf(one),
-          recentCalls: async (query) => {
-            await ledger.flush(AbortSignal.timeout(1_000)).catch(() => undefined);
-            return opened.store.ledger.recent(query);
+        }),
+      admin: adminHandler({
+        live,
+        mcp,
+        models: () => models.asked,
+        directory,
+        store: opened.store,
+        ledger,
+        log,
+        clock,
+        reload: () => reload.request('admin'),
+      }),
+      backup: (exchange) =>
+        handleBackup(exchange, {
+          authenticate: (one) => live.access.authenticate(one, 'admin'),
+          log,
+          archive: async () => {
+            await ledger.flush(AbortSignal.timeout(5_000)).catch(() => undefined);
+            return opened.store.backup?.archive({ madeBy: VERSION, files: filesToKeep(dataFolder) });
           },
-          accessGroups: live.access.accessGroups,
-          reload: () => reload.request('admin'),
         }),
       status: (exchange) => sendStatusPage(exchange, VERSION),
       ...models.handlers,
     },
+    openSocket: models.openSocket,
   });
   scope.add('listener', () => edge[Symbol.asyncDispose]());
+  const stopFollowing = live.followKeys({ mcp, edge, log });
+  scope.add('streams of keys', async () => stopFollowing());
   const reload = new Reload({
     read: options.read,
     stamps: options.stamps,
@@ -246,6 +290,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     clock,
     log,
   });
+  measure(metrics, { mcp, models, ledger, store: opened.store, edge, reload });
   const stopPurging = purgeResponses(opened.store.responses, log);
   scope.add('deletion of expired answers', async () => stopPurging());
   await mcp.start();
@@ -313,8 +358,9 @@ async function withServers(
 function connectors(
   { embedded }: OpenedStore,
   log: Log,
+  tracer: Tracer,
 ): ReadonlyMap<string, (config: ServerConfig) => InProcessServer> {
-  const postgres = (config: ServerConfig): InProcessServer => postgresConnector(config, log);
+  const postgres = (config: ServerConfig): InProcessServer => postgresConnector(config, log, tracer);
   const all = new Map([['postgres', postgres]]);
   if (embedded !== undefined) {
     all.set(
@@ -323,6 +369,7 @@ function connectors(
         createPostgresConnector({
           connection: embedded.connection(DEMO_DATABASE, DEMO_ROLE),
           log,
+          tracer,
           version: VERSION,
           allowWrite: false,
           allowFunctions: [],

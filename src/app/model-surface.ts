@@ -1,9 +1,13 @@
+import type { AdminModels } from '../admin/admin-ports.ts';
 import type { Principal } from '../auth/authenticate.ts';
 import type { LanportConfig } from '../config/load.ts';
 import type { Clock } from '../core/clock.ts';
+import type { Tracer } from '../core/trace.ts';
 import type { Handlers } from '../edge/server.ts';
 import type { Exchange } from '../gateway/exchange.ts';
+import { openLlmSocket } from '../gateway/handle-llm-socket.ts';
 import { handleLlm, type HandleLlmDeps } from '../gateway/handle-llm.ts';
+import type { OpenSocket } from '../gateway/message-socket.ts';
 import type { HandleMcpDeps } from '../gateway/mcp-deps.ts';
 import { createToolHost } from '../gateway/tool-host.ts';
 import type { Journal } from '../gateway/journal.ts';
@@ -11,7 +15,7 @@ import { handleModels } from '../gateway/handle-models.ts';
 import { handleResponse } from '../gateway/handle-response.ts';
 import type { Gate } from '../limits/limits.ts';
 import { Llm } from '../llm/llm.ts';
-import { type EntryTool, ResponseState } from '../llm/llm-wire.ts';
+import { ConnectionMemories, type EntryTool, ResponseState } from '../llm/llm-wire.ts';
 import type { ResponseTable } from '../store/store-ports.ts';
 import type { HttpClient } from '../net/http-client.ts';
 import { judgeModel, type PolicyModel } from '../policy/models.ts';
@@ -25,7 +29,9 @@ export interface ModelSurfaceDeps {
   readonly limits: Gate;
   readonly responses: ResponseTable;
   readonly log: Log;
+  readonly tracer: Tracer;
   readonly clock: Clock;
+  readonly newId: () => string;
   /** What calls of tools need, by the configuration that is in force. */
   readonly mcpDeps: () => HandleMcpDeps;
 }
@@ -39,6 +45,7 @@ interface Models {
 export class ModelSurface {
   readonly #deps: ModelSurfaceDeps;
   readonly #state: ResponseState;
+  readonly #memories = new ConnectionMemories();
   #models: Models;
 
   /** Throws an Error for a model that cannot be used. */
@@ -63,6 +70,25 @@ export class ModelSurface {
     return this.#models.llm.canonical(model);
   }
 
+  /** How the deployments of the configuration in force do. */
+  deploymentStates(): ReturnType<Llm['deploymentStates']> {
+    return this.#models.llm.deploymentStates();
+  }
+
+  /** What the operator API asks of the models. */
+  get asked(): AdminModels {
+    const { llm } = this.#models;
+    return {
+      has: (model) => llm.has(llm.canonical(model)),
+      quote: (model, asked) => llm.quote(model, asked),
+      provider: (deployment) => {
+        const info = llm.catalog.info(() => true, false, deployment)[0]?.['model_info'];
+        const provider = (info as { readonly litellm_provider?: unknown } | undefined)?.litellm_provider;
+        return typeof provider === 'string' ? provider : undefined;
+      },
+    };
+  }
+
   get handlers(): Pick<Handlers, 'llm' | 'models' | 'response'> {
     return {
       llm: (exchange, route) =>
@@ -81,8 +107,18 @@ export class ModelSurface {
     };
   }
 
+  /** Takes WebSockets to models. */
+  get openSocket(): OpenSocket {
+    return (upgrade) =>
+      openLlmSocket(upgrade, {
+        memories: this.#memories,
+        newId: this.#deps.newId,
+        llm: () => this.#llmDeps(),
+      });
+  }
+
   #llmDeps(): HandleLlmDeps {
-    const { live, journal, limits, log, clock } = this.#deps;
+    const { live, journal, limits, log, tracer, clock } = this.#deps;
     const { access } = live;
     const { llm, known } = this.#models;
     return {
@@ -90,6 +126,7 @@ export class ModelSurface {
       journal,
       limits,
       log,
+      tracer,
       clock,
       bodyBytesMax: live.bounds.bodyBytesMax,
       authenticate: (exchange: Exchange, isGemini) =>
@@ -100,7 +137,8 @@ export class ModelSurface {
         const target = llm.canonical(model);
         return verdict.allowed || target === model ? verdict : judgeModel(principal, target, known);
       },
-      toolHost: (exchange, principal) => createToolHost(exchange, principal, this.#deps.mcpDeps()),
+      toolHost: (exchange, principal, trace) =>
+        createToolHost(exchange, principal, trace, this.#deps.mcpDeps()),
     };
   }
 
@@ -116,10 +154,11 @@ export class ModelSurface {
   }
 
   #build(config: LanportConfig): Models {
-    const { http, log, clock, live } = this.#deps;
+    const { http, log, tracer, clock, live } = this.#deps;
     const llm = new Llm(config.llm, {
       http,
       log,
+      tracer,
       clock,
       random: Math.random,
       bounds: live.bounds,

@@ -3,7 +3,7 @@ import type { UsageConfig } from '../limits/limits-config.ts';
 import type { Account, LimitEvents, LimitSet, SpendHistory } from '../limits/limits-ports.ts';
 import type { TargetLimits } from '../limits/limits.ts';
 import type { Ledger } from '../ledger/ledger-ports.ts';
-import type { SpendTable } from '../store/store-ports.ts';
+import type { SpendQueries } from '../store/store-ports.ts';
 import { errorChain, type Log } from '../telemetry/log.ts';
 
 /** How long a first look at what was spent waits for records that are still on their way to the store, and for the store. */
@@ -35,11 +35,17 @@ function accounts(
 }
 
 /** What was spent, by the ledger: with everything that this process and those before it have recorded so far. */
-export function spendHistory(table: SpendTable, ledger: Pick<Ledger, 'flush'>): SpendHistory {
+export function spendHistory(
+  spend: Pick<SpendQueries, 'usage'>,
+  ledger: Pick<Ledger, 'flush'>,
+): SpendHistory {
   return {
-    spentSince: async (...query) => {
+    spentSince: async (scope, id, from, model) => {
       await ledger.flush(AbortSignal.timeout(FLUSH_MS)).catch(() => undefined);
-      return withDeadline(table.spentSince(...query), HISTORY_MS, 'reading what was spent');
+      const filter = { [scope]: id, ...(model === undefined ? {} : { model }) };
+      const asked = spend.usage({ from, to: Number.POSITIVE_INFINITY, groupBy: [], filter });
+      const [all] = await withDeadline(asked, HISTORY_MS, 'reading what was spent');
+      return all?.cost ?? 0;
     },
   };
 }

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { VERSION } from '../app/version.ts';
+import { registerBackupCommands } from './backup.ts';
 import { registerBridgeCommand } from './bridge.ts';
 import { registerConfigCommands } from './config.ts';
 import { registerDoctorCommand } from './doctor.ts';
@@ -28,6 +29,7 @@ export function buildProgram(io: ProgramIo): Command {
   registerDoctorCommand(program, io);
   registerToolsCommands(program, io);
   registerLedgerCommands(program, io);
+  registerBackupCommands(program, io);
   registerStdioCommand(program, io);
   registerBridgeCommand(program, io);
   registerPostgresCommand(program, io);

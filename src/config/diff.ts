@@ -7,6 +7,7 @@ import type { UsageConfig } from '../limits/limits-config.ts';
 import type { LlmConfig } from '../llm/llm-config.ts';
 import { sameServer } from '../mcp/mcp-config.ts';
 import type { StoreConfig } from '../store/store-config.ts';
+import type { TelemetryConfig } from '../telemetry/telemetry-config.ts';
 import type { LanportConfig, LogConfig } from './load.ts';
 import { snakeCase } from './schema.ts';
 
@@ -78,6 +79,11 @@ const LEDGER: Rows<LedgerConfig> = {
 
 const LOG: Rows<LogConfig> = { level: ['general_settings.log_level', 'live'] };
 
+const TELEMETRY: Rows<TelemetryConfig> = {
+  metricsPublic: ['general_settings.metrics_public', 'live'],
+  traces: ['telemetry', 'restart'],
+};
+
 /**
  * Limits that a running gateway takes anew: those that are looked up when they are needed. The three of servers and calls are defaults
  * of server entries. Any other one is a size that something was built with.
@@ -88,6 +94,9 @@ export const LIVE_LIMITS: readonly (keyof Bounds)[] = [
   'serverStartMs',
   'callTotalMs',
   'inFlightPerServerMax',
+  'maxToolRounds',
+  'toolCallMs',
+  'toolResultCharactersMax',
 ];
 
 /** What `after` changes of `before`, apart from settings that need a restart. */
@@ -171,6 +180,7 @@ function changedSettings(before: LanportConfig, after: LanportConfig, effect: Ef
     ...changedIn(STORE, before.store, after.store, effect),
     ...changedIn(LEDGER, before.ledger, after.ledger, effect),
     ...changedIn(LOG, before.log, after.log, effect),
+    ...changedIn(TELEMETRY, before.telemetry, after.telemetry, effect),
     ...changedIn(limitRows(before.limits), before.limits, after.limits, effect),
   ];
 }

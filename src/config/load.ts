@@ -7,6 +7,7 @@ import { resolveUsage, type UsageConfig } from '../limits/limits-config.ts';
 import { type LlmConfig, resolveLlm } from '../llm/llm-config.ts';
 import { resolveServers, type ServersOutput } from '../mcp/mcp-config.ts';
 import { resolveStore, type StoreConfig } from '../store/store-config.ts';
+import { resolveTelemetry, type TelemetryConfig } from '../telemetry/telemetry-config.ts';
 import { Collector } from './collector.ts';
 import { type ConfigFiles, diskFiles, readConfigFiles, readEnvFile } from './files.ts';
 import { interpolate, type Lookup } from './interpolate.ts';
@@ -44,6 +45,7 @@ export interface LanportConfig {
   /** Limits of models and servers, prices of tools, and how limits are shared. */
   readonly usage: UsageConfig;
   readonly log: LogConfig;
+  readonly telemetry: TelemetryConfig;
 }
 
 export interface LoadOptions {
@@ -242,6 +244,10 @@ function resolve(
     ledger: resolveLedger(settings.ledger, general),
     limits,
     log: { level: logLevel(general, collector) },
+    telemetry: resolveTelemetry(
+      { general, litellm: settings.litellm_settings, section: settings.telemetry },
+      collector,
+    ),
   };
 }
 

@@ -15,6 +15,11 @@ import {
   serversSchema,
 } from '../mcp/mcp-config.ts';
 import { storeGeneralShape } from '../store/store-config.ts';
+import {
+  telemetryGeneralShape,
+  telemetryLitellmShape,
+  telemetrySchema,
+} from '../telemetry/telemetry-config.ts';
 import { INERT_GENERAL, INERT_LITELLM, INERT_TOP } from './litellm-keys.ts';
 
 const LOG_LEVELS = [
@@ -54,6 +59,7 @@ export const generalSchema = z.strictObject({
   ...storeGeneralShape,
   ...ledgerGeneralShape,
   ...limitsGeneralShape,
+  ...telemetryGeneralShape,
   ...logGeneralShape,
   mcp_tool_prefix_separator: separatorSchema,
   mcp_on_tool_change: onToolChangeSchema,
@@ -76,6 +82,7 @@ export const generalSchema = z.strictObject({
 export const litellmSchema = z.strictObject({
   ...llmLitellmShape,
   ...limitsLitellmShape,
+  ...telemetryLitellmShape,
   mcp_aliases: aliasesSchema
     .unwrap()
     .optional()
@@ -107,6 +114,10 @@ const LIMIT_MEANINGS: Readonly<Record<LimitName, string>> = {
   ledgerDiskBytesMax: 'Disk that the ledger may use while the database is away.',
   shutdownDrainMs: 'Time that calls in flight get to finish at shutdown.',
   bodyReadMs: 'Time that a request body may take to arrive.',
+  maxToolRounds: 'How often a model may call tools of the gateway within one request; then it has to answer.',
+  toolCallMs: 'Time that one of these calls may take.',
+  toolResultCharactersMax:
+    'Characters of one result of a tool that a model is given; the rest is cut, and the model is told.',
 };
 
 /** `bodyBytesMax` as the file writes it: `body_bytes_max`. */
@@ -154,6 +165,7 @@ export const rootSchema = z.strictObject({
   ),
   limits: setting(limitsSchema.prefault({}), 'Bounds on everything that holds or waits.'),
   ledger: setting(ledgerSchema.prefault({}), 'What is recorded of calls.'),
+  telemetry: setting(telemetrySchema.prefault({}), 'Where traces are sent.'),
   environment_variables: setting(
     environmentSchema,
     'Environment variables for this file; those that are already set win.',

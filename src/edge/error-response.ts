@@ -7,6 +7,8 @@ export function sendError(exchange: Exchange, error: GatewayError): void {
   const status = error.status === 200 ? 400 : error.status;
   if (status === 401) headers['www-authenticate'] = 'Bearer realm="lanport"';
   if (status === 405) headers['allow'] = 'POST, GET, DELETE';
+  // RFC 9110, section 15.5.22.
+  if (status === 426) headers['upgrade'] = 'HTTP/1.1';
   if (status === 503) headers['retry-after'] = '2';
   exchange.send(status, headers, isMcp(exchange.path) ? rpcBody(error) : plainBody(error, status));
 }

@@ -1,10 +1,12 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { operationUnknown } from '../admin/router.ts';
 import type { Bounds } from '../core/bounds.ts';
 import type { Clock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import { Roster } from '../core/roster.ts';
 import type { Exchange } from '../gateway/exchange.ts';
+import type { OpenSocket } from '../gateway/message-socket.ts';
 import type { Log } from '../telemetry/log.ts';
 import { type BrowserGuardOptions, createBrowserGuard } from './browser-guard.ts';
 import { sendError } from './error-response.ts';
@@ -12,7 +14,8 @@ import type { EdgeExchange, SlowAnswer } from './edge-exchange.ts';
 import { EventStreams } from './event-stream.ts';
 import { HttpExchange } from './http-exchange.ts';
 import { Lane } from './lane/lane.ts';
-import { type Route, routeOf } from './routes.ts';
+import { type Route, routeOf, takesSocket } from './routes.ts';
+import { WebSockets } from './websocket/websockets.ts';
 
 export type Handler<Kind extends Route['kind']> = (
   exchange: Exchange,
@@ -23,11 +26,15 @@ export type Handlers = { readonly [Kind in Exclude<Route['kind'], 'unknown' | 'o
 
 export interface EdgeDeps {
   readonly handlers: Handlers;
+  /** Takes WebSockets to models. */
+  readonly openSocket?: OpenSocket;
   readonly bounds: Bounds;
   readonly browser: BrowserGuardOptions;
   readonly newId: () => string;
   readonly clock: Clock;
   readonly log: Log;
+  /** Hears the code of the error with which a request was refused. */
+  readonly onRefused?: (code: string) => void;
 }
 
 const HEADERS_MS = 15_000;
@@ -40,12 +47,17 @@ const TIMEOUTS_CHECK_MS = 5_000;
 const LAST_BYTES_MS = 250;
 /** How long requests that were given up at a stop have for their answers. */
 const GIVEN_UP_MS = 1_000;
+/** How long a WebSocket on which nothing is asked stays open. */
+const SOCKET_IDLE_MS = 15 * 60_000;
+/** As OpenAI's (OpenAI, "WebSocket mode", "Connection behavior and limits"). */
+const SOCKET_LIFE_MS = 60 * 60_000;
 
 /** The listener: takes requests in, finds their route, lets the handler answer, turns failures into answers. */
 export class Edge implements AsyncDisposable {
   readonly #deps: EdgeDeps;
   readonly #server: Server;
   readonly #lane: Lane;
+  readonly #sockets: WebSockets;
   readonly #streams: EventStreams;
   readonly #slow = new Roster<SlowAnswer>();
   #guard: ReturnType<typeof createBrowserGuard>;
@@ -68,14 +80,22 @@ export class Edge implements AsyncDisposable {
         requestTimeout: deps.bounds.bodyReadMs,
         maxHeaderSize: HEADER_BYTES_MAX,
         noDelay: true,
+        // Whoever would like another protocol, such as HTTP/2, is answered in this one (RFC 9110, section 7.8).
+        shouldUpgradeCallback: (request) => /^websocket$/i.test(request.headers.upgrade ?? ''),
       },
       (request, response) => void this.#handle(request, response),
     );
     // Its own way of it, which `close` uses too, cuts answers that are written and not read yet.
     this.#server.closeIdleConnections = () => this.#closeIdle();
-    this.#server.on('upgrade', (_request, socket) => {
-      socket.end('HTTP/1.1 426 Upgrade Required\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    this.#sockets = new WebSockets({
+      messageBytesMax: deps.bounds.bodyBytesMax,
+      pingMs: deps.bounds.keepAliveMs,
+      idleMs: SOCKET_IDLE_MS,
+      lifeMs: SOCKET_LIFE_MS,
+      now: () => deps.clock.monotonicMs(),
+      log: deps.log,
     });
+    this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket as Socket, head));
     // As all listeners that are here before the lane, it hears of the connections that the lane leaves to the general server.
     this.#server.on('connection', (socket: Socket) => {
       this.#connections.set(socket, 0);
@@ -113,14 +133,19 @@ export class Edge implements AsyncDisposable {
     });
   }
 
+  /** Requests under way, and event streams that are open. */
+  get load(): { readonly requests: number; readonly streams: number } {
+    return { requests: this.#inFlight, streams: this.#streams.size };
+  }
+
   /** Which pages of other sites are let in from now on. */
   setBrowser(options: BrowserGuardOptions): void {
     this.#guard = createBrowserGuard(options);
   }
 
-  /** Ends the event streams whose request `mayStay` refuses; how many. */
+  /** Ends the event streams and WebSockets whose request `mayStay` refuses; how many. */
   closeStreamsUnless(mayStay: (exchange: Exchange) => boolean): number {
-    return this.#streams.closeUnless(mayStay);
+    return this.#streams.closeUnless(mayStay) + this.#sockets.closeUnless(mayStay);
   }
 
   /**
@@ -133,12 +158,15 @@ export class Edge implements AsyncDisposable {
     this.#closing = true;
     this.#streams.closeNews();
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    if (this.#inFlight > 0) {
-      const done = new Promise<void>((resolve) => {
+    const socketsClosed = this.#sockets.drain();
+    if (this.#isBusy) {
+      const answered = new Promise<void>((resolve) => {
         this.#draining = resolve;
+        if (this.#inFlight === 0) resolve();
       });
+      const done = Promise.all([answered, socketsClosed]).then(() => undefined);
       await within(drainMs, done);
-      if (giveUp !== undefined && this.#inFlight > 0) {
+      if (giveUp !== undefined && this.#isBusy) {
         giveUp();
         await within(GIVEN_UP_MS, done);
       }
@@ -147,6 +175,7 @@ export class Edge implements AsyncDisposable {
     this.#closeIdle();
     await within(Math.max(LAST_BYTES_MS, drainMs - (clock.monotonicMs() - startedMs)), closed);
     this.#lane.close();
+    this.#sockets.close();
     this.#server.closeAllConnections();
     await closed;
   }
@@ -155,6 +184,11 @@ export class Edge implements AsyncDisposable {
     clearInterval(this.#sweep);
     if (this.#server.listening) await this.drain(0);
     this.#lane.close();
+    this.#sockets.close();
+  }
+
+  get #isBusy(): boolean {
+    return this.#inFlight > 0 || this.#sockets.size > 0;
   }
 
   #closeIdle(): void {
@@ -163,17 +197,44 @@ export class Edge implements AsyncDisposable {
   }
 
   #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { clock, newId, bounds } = this.#deps;
     this.#count(request.socket, response);
-    return this.#serve(
-      new HttpExchange(request, response, newId(), clock.monotonicMs(), {
-        bodyBytesMax: bounds.bodyBytesMax,
-        streams: this.#streams,
-        slow: this.#slow,
-        now: () => clock.monotonicMs(),
-        isClosing: () => this.#closing,
-      }),
-    );
+    return this.#serve(this.#exchange(request, response));
+  }
+
+  #exchange(request: IncomingMessage, response: ServerResponse): HttpExchange {
+    const { clock, newId, bounds } = this.#deps;
+    return new HttpExchange(request, response, newId(), clock.monotonicMs(), {
+      bodyBytesMax: bounds.bodyBytesMax,
+      streams: this.#streams,
+      slow: this.#slow,
+      now: () => clock.monotonicMs(),
+      isClosing: () => this.#closing,
+    });
+  }
+
+  /** A request for a WebSocket: refused as any request would be, or taken. */
+  #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
+    // node:http has let go of the socket; so that it breaks nothing when it goes.
+    socket.on('error', () => socket.destroy());
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket);
+    response.once('finish', () => socket.destroySoon());
+    const exchange = this.#exchange(request, response);
+    try {
+      this.#guard(exchange.headers); // 403
+      const { openSocket } = this.#deps;
+      if (openSocket === undefined || !takesSocket(routeOf(exchange.path)))
+        throw new GatewayError('websocket-elsewhere', { path: exchange.path.slice(0, 200) }); // 426
+      if (this.#closing) throw new GatewayError('shutting-down'); // 503
+      const begin = openSocket(exchange); // 401, 403
+      if (begin === undefined) return;
+      this.#connections.delete(socket);
+      response.detachSocket(socket);
+      this.#sockets.accept(request, socket, head, exchange, begin);
+    } catch (error) {
+      this.#fail(exchange, error);
+    }
   }
 
   #count(socket: Socket, response: ServerResponse): void {
@@ -219,11 +280,18 @@ export class Edge implements AsyncDisposable {
         return this.#deps.handlers.response(exchange, route);
       case 'models':
         return this.#deps.handlers.models(exchange, route);
+      case 'metrics':
+        return this.#deps.handlers.metrics(exchange, route);
+      case 'backup':
+        return this.#deps.handlers.backup(exchange, route);
       case 'status':
         return this.#deps.handlers.status(exchange, route);
       case 'oauth':
       case 'unknown':
-        throw new GatewayError('route-unknown', { path: exchange.path.slice(0, 200) });
+        throw (
+          operationUnknown(exchange.path) ??
+          new GatewayError('route-unknown', { path: exchange.path.slice(0, 200) })
+        );
     }
   }
 
@@ -232,6 +300,7 @@ export class Edge implements AsyncDisposable {
       error instanceof GatewayError
         ? error
         : new GatewayError('internal', { request: exchange.requestId }, { cause: error });
+    this.#deps.onRefused?.(failure.code);
     if (failure.code === 'internal')
       this.#deps.log.error('a request broke', {
         request: exchange.requestId,

@@ -1,6 +1,7 @@
 import type { Cancellation } from '../core/cancellation.ts';
 import { GatewayError } from '../core/errors.ts';
-import type { CallStart, CallStatus } from '../ledger/ledger-ports.ts';
+import { type Span, traceIdOf } from '../core/trace.ts';
+import type { CallEnd, CallStart, CallStatus } from '../ledger/ledger-ports.ts';
 import {
   type CallTarget,
   type Inbound,
@@ -12,8 +13,10 @@ import {
 } from '../mcp/mcp-wire.ts';
 import type { HandleMcpDeps } from './mcp-deps.ts';
 import { asGatewayError, isToolTrouble, type McpContext, type Reply } from './mcp-context.ts';
+import { endCallSpan, errorTypeOf, startMcpSpan, startUpstreamSpan } from './call-trace.ts';
 import { bytesOf } from './exchange.ts';
-import { admitTool, giveUp, limitReached, settleTool } from './limit-mcp.ts';
+import { admitTool, limitReached, settleTool } from './limit-mcp.ts';
+import { giveUp } from './limit-text.ts';
 import { resolveTarget } from './resolve-target.ts';
 
 const WENT_AWAY = 'the client went away';
@@ -23,6 +26,7 @@ interface Outcome {
   errorCode: string | undefined;
   upstreamMs: number | undefined;
   bytesOut: number;
+  /** Whether the server asked something instead of answering. */
   isAsked: boolean;
   /** US dollars. */
   cost: number | undefined;
@@ -49,27 +53,19 @@ export async function callUpstream(
   if (inbound.era === 'modern' && target.tool !== undefined)
     deps.mcp.checkCallHeaders(target.tool, request.params, exchange.headers); // 400
   const id = inbound.batch ? deps.newId() : exchange.requestId;
-  const isNested = context.parentId !== undefined;
-  const admission = await admitTool(
-    target,
-    context.principal,
-    isNested,
-    (gone) => exchange.onGone(gone),
-    deps,
-  );
+  const span = spanOf(id, request, target, context, inbound, deps);
+  const admission = await admitTool(target, context, deps);
   const denied = admission.kind === 'refused' && !admission.isGone ? admission.rule : undefined;
-  const start = startOf(id, request, nameOf(request), target, context, inbound, deps, denied);
+  const start = startOf(id, request, span, target, context, inbound, deps, denied);
   await deps.journal.begin(start).catch((error: unknown) => giveUp(admission, error)); // 503
   const outcome = newOutcome('unknown', undefined);
   try {
-    if (admission.kind === 'refused') throw limitReached(admission);
-    const answer = await sendUpstream(target, request, inbound, context, stream, outcome, deps);
+    if (admission.kind === 'refused') throw limitReached(admission, outcome);
+    const answer = await sendUpstream(target, request, inbound, context, stream, span, outcome, deps);
     outcome.bytesOut = bytesOf(answer.message);
     return answer;
   } catch (error) {
     const failure = asGatewayError(error, exchange, deps);
-    outcome.status = denied === undefined ? statusOf(failure) : 'denied';
-    outcome.errorCode = failure.code;
     if (failure.code === 'client-gone' && inbound.era === 'legacy') return undefined;
     if (target.tool === undefined || !isToolTrouble(failure)) throw failure;
     const message = resultMessage(
@@ -80,7 +76,7 @@ export async function callUpstream(
     return { status: 200, message };
   } finally {
     if (admission.kind === 'admitted') outcome.cost = settleTool(admission, target, outcome, deps);
-    finish(start, outcome, context, deps);
+    finish(start, span, outcome, context, deps);
   }
 }
 
@@ -94,6 +90,7 @@ async function sendUpstream(
   inbound: Inbound,
   context: McpContext,
   stream: ReplyStream,
+  span: Span,
   outcome: Outcome,
   deps: HandleMcpDeps,
 ): Promise<Reply> {
@@ -102,6 +99,7 @@ async function sendUpstream(
   const { session } = inbound;
   const startedMs = deps.clock.monotonicMs();
   const requestId = session === undefined ? '' : request.idBytes.toString('latin1');
+  const leg = startUpstreamSpan(deps.tracer, target, span.context);
   let mine: Cancellation | undefined;
   try {
     const step = await mcp.call(request, target, {
@@ -110,6 +108,7 @@ async function sendUpstream(
       visibility,
       stream,
       headers: deps.policy.upstreamHeaders(target.server, exchange.headers),
+      trace: leg.context,
       onStart: (cancellation) => {
         mine = cancellation;
         session?.calls.set(requestId, cancellation);
@@ -130,9 +129,15 @@ async function sendUpstream(
     outcome.status = reply.kind === 'error' ? 'error' : answer.isError ? 'tool-error' : 'ok';
     outcome.errorCode = reply.kind === 'error' ? 'upstream-error' : undefined;
     return answer;
+  } catch (error) {
+    const failure = asGatewayError(error, exchange, deps);
+    outcome.status = statusOf(failure);
+    outcome.errorCode = failure.code;
+    throw failure;
   } finally {
     if (session !== undefined && session.calls.get(requestId) === mine) session.calls.delete(requestId);
     outcome.upstreamMs = deps.clock.monotonicMs() - startedMs;
+    leg.end(errorTypeOf(outcome));
   }
 }
 
@@ -146,10 +151,29 @@ function nameOf(request: RpcRequest): string {
   return params?.string('name') ?? params?.string('uri') ?? params?.string('taskId') ?? '';
 }
 
+function spanOf(
+  id: string,
+  request: RpcRequest,
+  target: CallTarget | undefined,
+  { exchange, trace }: McpContext,
+  inbound: Inbound,
+  { tracer }: HandleMcpDeps,
+): Span {
+  return startMcpSpan(tracer, {
+    id,
+    request,
+    name: nameOf(request),
+    target,
+    inbound,
+    exchange,
+    cause: trace,
+  });
+}
+
 function startOf(
   id: string,
   request: RpcRequest,
-  name: string,
+  span: Span,
   target: CallTarget | undefined,
   context: McpContext,
   inbound: Inbound,
@@ -169,13 +193,13 @@ function startOf(
     address: deps.addressOf(exchange),
     client: inbound.session?.client ?? exchange.headers['user-agent'],
     server: target?.server,
-    toolName: name,
+    toolName: nameOf(request),
     originalName: target?.originalName,
     model: undefined,
     decision: denied === undefined ? 'allowed' : 'denied',
     rule: denied ?? deps.policy.rule(principal, target?.server),
     bytesIn: request.object.bytes.length,
-    traceId: traceIdOf(request),
+    traceId: traceIdOf(span.context),
     parentId: context.parentId,
   };
 }
@@ -209,19 +233,26 @@ async function refuse(
       ? failure
       : new GatewayError('tool-held', { name: name.slice(0, 100), server: held.server });
   const id = deps.newId();
-  const start = startOf(id, request, name, target, context, inbound, deps, rule);
+  const span = spanOf(id, request, target, context, inbound, deps);
+  const start = startOf(id, request, span, target, context, inbound, deps, rule);
   await deps.journal.begin(start); // 503
   const status = held !== undefined || isHidden ? 'denied' : 'error';
   const outcome = newOutcome(status, answered.code);
-  finish(start, outcome, context, deps);
+  finish(start, span, outcome, context, deps);
   if (!isToolTrouble(answered)) throw answered;
   const result = toolErrorResult(answered.message, answered.code, inbound.era);
   return { status: 200, message: resultMessage(request.idBytes, result) };
 }
 
-function finish(start: CallStart, outcome: Outcome, context: McpContext, deps: HandleMcpDeps): void {
+function finish(
+  start: CallStart,
+  span: Span,
+  outcome: Outcome,
+  context: McpContext,
+  deps: HandleMcpDeps,
+): void {
   const { status, errorCode, upstreamMs, bytesOut, cost } = outcome;
-  deps.journal.end(start, {
+  const end: CallEnd = {
     id: start.id,
     endedAt: deps.clock.now(),
     status,
@@ -232,18 +263,12 @@ function finish(start: CallStart, outcome: Outcome, context: McpContext, deps: H
     promptTokens: undefined,
     completionTokens: undefined,
     cost,
-  });
+  };
+  deps.journal.end(start, end);
+  endCallSpan(deps.tracer, span, end);
 }
 
 function statusOf(failure: GatewayError): CallStatus {
   if (failure.code === 'client-gone') return 'cancelled';
   return failure.code === 'call-timeout' ? 'timeout' : 'error';
-}
-
-const TRACEPARENT = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
-
-/** The trace id of `_meta.traceparent` (W3C Trace Context, section 3.2.2). */
-function traceIdOf(request: RpcRequest): string | undefined {
-  const traceparent = request.params?.child('_meta')?.string('traceparent');
-  return traceparent === undefined ? undefined : TRACEPARENT.exec(traceparent)?.[1];
 }

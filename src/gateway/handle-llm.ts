@@ -1,8 +1,10 @@
 import type { Principal } from '../auth/authenticate.ts';
 import { GatewayError } from '../core/errors.ts';
-import type { CallStart, CallStatus } from '../ledger/ledger-ports.ts';
+import { type Span, type TraceContext, traceIdOf, type Tracer } from '../core/trace.ts';
+import type { CallEnd, CallStart, CallStatus } from '../ledger/ledger-ports.ts';
 import {
   type AnswerSink,
+  type ConnectionMemory,
   type LlmCall,
   LlmFailure,
   type LlmOutcome,
@@ -14,23 +16,27 @@ import {
 } from '../llm/llm-wire.ts';
 import type { Verdict } from '../policy/rights.ts';
 import type { Log } from '../telemetry/log.ts';
+import { endCallSpan, startLlmSpan } from './call-trace.ts';
 import type { AnswerStream, Exchange } from './exchange.ts';
 import type { Journal } from './journal.ts';
 import { admitCall, type LimitLlmDeps, settleCall, standingHeaders, tooMuch } from './limit-llm.ts';
-import { giveUp } from './limit-mcp.ts';
+import { giveUp } from './limit-text.ts';
 import { refuse } from './llm-refusal.ts';
 
 /** What the way of a request to a model needs. */
 export interface HandleLlmDeps extends LimitLlmDeps {
   readonly journal: Journal;
   readonly log: Log;
+  readonly tracer: Tracer;
   readonly bodyBytesMax: number;
   readonly authenticate: (exchange: Exchange, isGemini: boolean) => Principal;
   readonly addressOf: (exchange: Exchange) => string;
   /** Whether a principal may use a model, and why. */
   readonly judge: (principal: Principal, model: string) => Verdict;
+  /** Of the connection, for requests that come on one that lasts. */
+  readonly memory?: ConnectionMemory;
   /** The servers behind the gateway, for a model. */
-  readonly toolHost: (exchange: Exchange, principal: Principal) => ToolHost;
+  readonly toolHost: (exchange: Exchange, principal: Principal, trace: TraceContext | undefined) => ToolHost;
 }
 
 /** The way of a request to a model: a step per line, each of which may end it with an error in the words of the client's format. */
@@ -60,21 +66,22 @@ async function answer(
 ): Promise<void> {
   const verdict = deps.judge(principal, call.model);
   const id = exchange.requestId;
+  const span = startLlmSpan(deps.tracer, call, deps.llm.entryOf(call.model), exchange);
   const isKnown = verdict.allowed && deps.llm.has(call.model);
   const admission = isKnown ? await admitCall(call, principal, (gone) => sink.onGone(gone), deps) : undefined;
   const isDenied = admission?.kind === 'refused' && !admission.isGone;
   const decision = isDenied ? { allowed: false, rule: admission.rule } : verdict;
-  const start = startOf(call, bytesIn, principal, decision, exchange, deps);
+  const start = startOf(call, bytesIn, principal, decision, span, exchange, deps);
   await deps.journal.begin(start).catch((error: unknown) => giveUp(admission, error)); // 503
-  const outcome = newOutcome(deps.clock.monotonicMs());
+  const outcome = newOutcome(deps.clock.monotonicMs(), span.context);
   let failure: unknown;
   try {
     if (admission === undefined) throw unknownModel(call.model, principal, deps); // 404
     sink.headers = standingHeaders(admission, call, deps);
     if (admission.kind === 'refused') throw tooMuch(admission, call); // 400, 429
-    const host = call.wantsTools ? deps.toolHost(exchange, principal) : undefined;
+    const host = call.wantsTools ? deps.toolHost(exchange, principal, span.context) : undefined;
     const mayUse = (model: string): boolean => deps.judge(principal, model).allowed;
-    const context = { id, keyId: principal.id, out: sink, outcome, host, mayUse };
+    const context = { id, keyId: principal.id, out: sink, outcome, host, memory: deps.memory, mayUse };
     switch (call.route.operation) {
       case 'generate':
         await deps.llm.generate(call, context);
@@ -92,9 +99,9 @@ async function answer(
     failure = error;
     throw error;
   } finally {
-    const cost =
-      admission?.kind === 'admitted' ? settleCall(admission, call, outcome, failure, sink, deps) : undefined;
-    finish(start, outcome, cost, failure, sink, exchange, deps);
+    const admitted = admission?.kind === 'admitted' ? admission : undefined;
+    const cost = settleCall(admitted, outcome);
+    finish(start, call.model, span, outcome, cost, failure, sink, exchange, deps);
   }
 }
 
@@ -114,6 +121,7 @@ function startOf(
   bytesIn: number,
   principal: Principal,
   verdict: Verdict,
+  span: Span,
   exchange: Exchange,
   deps: HandleLlmDeps,
 ): CallStart {
@@ -136,12 +144,14 @@ function startOf(
     decision: verdict.allowed ? 'allowed' : 'denied',
     rule: verdict.rule,
     bytesIn,
-    traceId: undefined,
+    traceId: traceIdOf(span.context),
   };
 }
 
 function finish(
   start: CallStart,
+  model: string,
+  span: Span,
   outcome: LlmOutcome,
   cost: number | undefined,
   failure: unknown,
@@ -150,8 +160,8 @@ function finish(
   deps: HandleLlmDeps,
 ): void {
   const nowMs = deps.clock.monotonicMs();
-  const { usage } = outcome;
-  deps.journal.end(start, {
+  const { usage, firstContentMs } = outcome;
+  const end: CallEnd = {
     id: start.id,
     endedAt: deps.clock.now(),
     status: start.decision === 'denied' ? 'denied' : statusOf(failure),
@@ -164,7 +174,14 @@ function finish(
     cost,
     deployment: outcome.deployment?.id,
     attempts: outcome.attempts,
+    tokensEstimated: outcome.isEstimated ? true : undefined,
+  };
+  deps.journal.end(start, end, {
+    asked: deps.llm.entryOf(model),
+    served: outcome.deployment?.config.name,
+    firstContentMs: firstContentMs === undefined ? undefined : firstContentMs - exchange.startedMs,
   });
+  endCallSpan(deps.tracer, span, end);
 }
 
 function errorCodeOf(failure: unknown): string | undefined {

@@ -13,12 +13,6 @@ export interface LimitLlmDeps {
   readonly clock: Clock;
 }
 
-/** What of an answer says whether anything was used. */
-interface Answered {
-  readonly hasBegun: boolean;
-  readonly bytesOut: number;
-}
-
 /** Whether a request to a model may go on, by everything that limits it. */
 export function admitCall(
   call: LlmCall,
@@ -69,37 +63,14 @@ export function tooMuch(refusal: Refusal, { route }: LlmCall): LlmFailure {
   });
 }
 
-/**
- * Settles what was reserved with what was used, and returns what the request costs, in US dollars, for the record. Where an answer broke off before its
- * provider said what it used, that is estimated, lest nobody pays for it.
- */
+/** Settles what was reserved with what was used, and returns what the request costs, in US dollars, for the record. */
 export function settleCall(
-  admission: Admission,
-  call: LlmCall,
-  outcome: LlmOutcome,
-  failure: unknown,
-  answered: Answered,
-  { llm }: LimitLlmDeps,
+  admission: Admission | undefined,
+  { usage, cost }: LlmOutcome,
 ): number | undefined {
-  const known = outcome.cost === undefined ? undefined : dollars(outcome.cost);
-  if (admission.reserved === undefined || call.route.operation === 'count-tokens') {
-    admission.settle({ tokens: 0, cost: 0 });
-    return known;
-  }
-  const { usage } = outcome;
-  const isUnknown = usage === undefined && wasUsed(outcome, failure, answered);
-  const guess = isUnknown ? llm.estimateBroken(call, answered.bytesOut) : { tokens: 0, cost: 0 };
-  const tokens = usage === undefined ? guess.tokens : usage.input + usage.output;
-  const cost = outcome.cost === undefined ? guess.cost : Number(outcome.cost);
-  admission.settle({ tokens, cost });
-  return known ?? (cost === 0 ? undefined : cost / PICO_PER_DOLLAR);
-}
-
-const PICO_PER_DOLLAR = 1_000_000_000_000;
-
-/** Whether a provider worked on it, as far as that can be known: who goes away has to pay for what was asked for. */
-function wasUsed({ attempts }: LlmOutcome, failure: unknown, { hasBegun }: Answered): boolean {
-  if (failure === undefined) return true;
-  const isGone = failure instanceof LlmFailure && failure.code === 'client_gone';
-  return hasBegun || (isGone && attempts > 0);
+  admission?.settle({
+    tokens: usage === undefined ? 0 : usage.input + usage.output,
+    cost: cost === undefined ? 0 : Number(cost),
+  });
+  return cost === undefined ? undefined : dollars(cost);
 }

@@ -1,10 +1,10 @@
-import type { Principal } from '../auth/authenticate.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { ToolCosts } from '../limits/limits-config.ts';
 import type { Admission, Refusal } from '../limits/limits-ports.ts';
 import type { Gate } from '../limits/limits.ts';
 import type { CallTarget } from '../mcp/mcp-wire.ts';
 import { isSpent, refusalText, retrySeconds } from './limit-text.ts';
+import type { McpContext } from './mcp-context.ts';
 
 export interface LimitMcpDeps {
   readonly limits: Gate;
@@ -22,20 +22,18 @@ interface Answered {
 
 const PICO_PER_DOLLAR = 1_000_000_000_000;
 
-/** Whether a request to a server may go on, by everything that limits it. `isNested`: a request to a model that is under way makes it. */
+/** Whether a request to a server may go on, by everything that limits it. What a model calls takes no slot besides that of the request to the model. */
 export function admitTool(
   target: CallTarget,
-  principal: Principal,
-  isNested: boolean,
-  onGone: (listener: () => void) => void,
+  { exchange, principal, parentId }: McpContext,
   { limits, toolCosts }: LimitMcpDeps,
 ): Admission | Refusal | Promise<Admission | Refusal> {
   return limits.admit({
     holder: principal,
     target: { scope: 'server', id: target.server },
-    isNested,
+    isNested: parentId !== undefined,
     estimate: () => ({ tokens: 0, cost: picoOf(costOf(target, toolCosts)) }),
-    onGone,
+    onGone: (gone) => exchange.onGone(gone),
   });
 }
 
@@ -43,21 +41,19 @@ export function admitTool(
  * The answer to a request over a limit. A tool's caller gets it as a result that its model can read, any other request as a JSON-RPC error: an HTTP 429 would
  * be taken for a broken connection by clients of MCP, and the model would never hear of it.
  */
-export function limitReached(refusal: Refusal): GatewayError {
-  if (refusal.isGone) return new GatewayError('client-gone');
-  const what = refusalText(refusal);
+export function limitReached(
+  refusal: Refusal,
+  outcome: { status: string; errorCode: string | undefined },
+): GatewayError {
+  const code = refusal.isGone ? 'client-gone' : isSpent(refusal) ? 'budget-exceeded' : 'limit-reached';
+  outcome.status = refusal.isGone ? 'cancelled' : 'denied';
+  outcome.errorCode = code;
   const seconds = retrySeconds(refusal);
   return new GatewayError(
-    isSpent(refusal) ? 'budget-exceeded' : 'limit-reached',
-    { what },
+    code,
+    { what: refusalText(refusal) },
     seconds === undefined ? {} : { data: { retryAfterSeconds: seconds } },
   );
-}
-
-/** A request that is not made after all, because of `error`. */
-export function giveUp(verdict: Admission | Refusal | undefined, error: unknown): never {
-  if (verdict?.kind === 'admitted') verdict.withdraw();
-  throw error;
 }
 
 /** Settles what was reserved, and returns what the call costs, in US dollars, for the record. What never reached the server costs nothing. */

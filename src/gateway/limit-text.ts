@@ -1,4 +1,4 @@
-import type { Refusal } from '../limits/limits-ports.ts';
+import type { Admission, Refusal } from '../limits/limits-ports.ts';
 
 const WHAT = {
   requests: 'requests per minute',
@@ -7,6 +7,12 @@ const WHAT = {
   budget: 'US dollars',
 } as const;
 const PICO = 1_000_000_000_000;
+
+/** A request that is not made after all, because of `error`. */
+export function giveUp(verdict: Admission | Refusal | undefined, error: unknown): never {
+  if (verdict?.kind === 'admitted') verdict.withdraw();
+  throw error;
+}
 
 /** Whether the money is spent, rather than reserved for requests in flight: then no waiting helps within the budget period. */
 export function isSpent({ limit, retryAfterMs, used, max }: Refusal): boolean {

@@ -30,7 +30,7 @@ export function refuse(
     error: failure.code ?? failure.kind,
     status,
   });
-  exchange.send(status, more === undefined ? headers : { ...headers, ...more }, body);
+  exchange.send(status, { ...headers, ...more, 'x-litellm-call-id': exchange.requestId }, body);
 }
 
 function asFailure(error: unknown, exchange: Exchange, log: Log): LlmFailure {

@@ -1,3 +1,4 @@
+import type { TraceContext } from '../core/trace.ts';
 import type { Principal } from '../auth/authenticate.ts';
 import { ERRORS, GatewayError } from '../core/errors.ts';
 import type { Visibility } from '../policy/visibility.ts';
@@ -13,6 +14,8 @@ export interface McpContext {
   readonly scopeName: string | undefined;
   /** The request to the model that causes these calls. */
   readonly parentId?: string | undefined;
+  /** Where in a trace that request is. */
+  readonly trace?: TraceContext | undefined;
 }
 
 /** The answer to one message: HTTP status and JSON-RPC message. */

@@ -1,5 +1,6 @@
 import type { Principal } from '../auth/authenticate.ts';
 import type { Clock } from '../core/clock.ts';
+import type { Tracer } from '../core/trace.ts';
 import type { Mcp } from '../mcp/mcp.ts';
 import type { McpPolicy } from '../policy/visibility.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -13,6 +14,7 @@ export interface HandleMcpDeps extends LimitMcpDeps {
   readonly policy: McpPolicy;
   readonly journal: Journal;
   readonly log: Log;
+  readonly tracer: Tracer;
   readonly clock: Clock;
   readonly authenticate: (exchange: Exchange) => Principal;
   /** The client's address, as far as proxies in between are trusted. */

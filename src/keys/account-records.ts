@@ -1,4 +1,4 @@
-import type { KeyLimits } from './keys-config.ts';
+import type { KeyLimits, KeyType } from './keys-config.ts';
 
 /** What may be used of MCP: LiteLLM's `object_permission`, and our own list of tools. */
 export interface McpGrant {
@@ -10,9 +10,6 @@ export interface McpGrant {
   /** By server: the tools that may be used of it; a server that is not named has all its tools. */
   readonly toolPermissions: Readonly<Record<string, readonly string[]>>;
 }
-
-/** LiteLLM's `key_type`: which routes a key is for, unless `allowedRoutes` says it. */
-export type KeyType = 'default' | 'llm_api' | 'management' | 'read_only';
 
 /** Spend as an operator set it by hand; what the ledger says since `at` comes on top. */
 export interface SpendBase {

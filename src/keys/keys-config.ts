@@ -34,6 +34,23 @@ export interface KeyConfig {
   readonly blocked: boolean;
   readonly priority: string | undefined;
   readonly limits: KeyLimits;
+  /** What few keys have. */
+  readonly more?: KeyExtras;
+}
+
+/** LiteLLM's `key_type`: which routes a key is for, unless its `allowed_routes` say it. */
+export type KeyType = 'default' | 'llm_api' | 'management' | 'read_only';
+
+/** What few keys of a configuration have. */
+export interface KeyExtras {
+  readonly keyType?: KeyType | undefined;
+  readonly allowedRoutes?: readonly string[];
+  readonly tags?: readonly string[];
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
+  /** From the name of a model in a request to the one it stands for. */
+  readonly modelAliases?: Readonly<Record<string, string>>;
+  /** By server: the tools that may be used of it. */
+  readonly toolPermissions?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** What a key may use up. */

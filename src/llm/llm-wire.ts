@@ -3,6 +3,8 @@ import type { FormatName } from './conversation/format-name.ts';
 import type { LlmFailure } from './conversation/llm-failure.ts';
 import { FORMATS } from './formats/formats.ts';
 
+export { invalid } from './conversation/llm-failure.ts';
+export { EventTap } from './upstream/event-tap.ts';
 export { type ListShape, writeEntry, writeList } from './listing/list-shapes.ts';
 export type { EntryTool } from './listing/model-entry.ts';
 export { LlmFailure } from './conversation/llm-failure.ts';
@@ -12,6 +14,7 @@ export type { Part as ToolPart } from './conversation/parts.ts';
 export { type LlmOutcome, newOutcome } from './outcome.ts';
 export { dollars } from './usage/money.ts';
 export { plainBody } from './request-body.ts';
+export { ConnectionMemories, type ConnectionMemory } from './state/connection-memory.ts';
 export { ResponseState } from './state/response-state.ts';
 
 /** An error answer in the words of a format; a provider's own in that format as it came. */

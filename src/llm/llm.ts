@@ -1,5 +1,7 @@
+import type { Bounds } from '../core/bounds.ts';
 import type { Clock } from '../core/clock.ts';
 import type { HttpClient } from '../net/http-client.ts';
+import type { Tracer } from '../core/trace.ts';
 import type { Log } from '../telemetry/log.ts';
 import { planTools } from './agent/plan.ts';
 import { runLoop } from './agent/loop.ts';
@@ -9,7 +11,7 @@ import type { AnswerFacts } from './conversation/format.ts';
 import { LlmFailure } from './conversation/llm-failure.ts';
 import type { JsonObject } from './conversation/parts.ts';
 import { countTokens } from './counting/count-tokens.ts';
-import { type CallEstimate, closerEstimate, estimateBroken, estimateCall } from './counting/estimate-call.ts';
+import { type CallEstimate, closerEstimate, estimateCall } from './counting/estimate-call.ts';
 import { embed } from './embedding/embed.ts';
 import { FORMATS } from './formats/formats.ts';
 import { type LlmCall, valueOf } from './llm-call.ts';
@@ -19,12 +21,16 @@ import { ModelCatalog } from './model-catalog.ts';
 import type { LlmOutcome } from './outcome.ts';
 import type { Deployment } from './providers/deployment.ts';
 import { type AskedRouting, readRouting } from './router/asked-routing.ts';
-import { Router } from './router/router.ts';
+import { type DeploymentState, Router } from './router/router.ts';
 import { type Try, tryModels, type TryResult } from './router/try-deployments.ts';
+import type { ConnectionMemory } from './state/connection-memory.ts';
+import { RememberingSink } from './state/remembering-sink.ts';
 import type { ResponseState } from './state/response-state.ts';
 import { ClientAnswer } from './turn/client-answer.ts';
 import { takeTurn, type TurnCall, understand } from './turn/converse.ts';
 import type { TurnResult, TurnTaker } from './turn/turn.ts';
+import { answerWarmUp, isWarmUp } from './turn/warm-up.ts';
+import { type Quoted, quote } from './quote.ts';
 import { PriceBook } from './usage/price-book.ts';
 import { type Attempt, type AttemptDeps, formatFor } from './upstream/attempt-deps.ts';
 import { forward } from './upstream/forward.ts';
@@ -33,10 +39,14 @@ import { answerHeaders } from './upstream/headers.ts';
 export interface LlmDeps {
   readonly http: HttpClient;
   readonly log: Log;
+  readonly tracer: Tracer;
   readonly clock: Clock;
   /** A number from 0 to 1. */
   readonly random: () => number;
-  readonly bounds: { readonly keepAliveMs: number; readonly upstreamResponseBytesMax: number };
+  readonly bounds: Pick<
+    Bounds,
+    'keepAliveMs' | 'upstreamResponseBytesMax' | 'maxToolRounds' | 'toolCallMs' | 'toolResultCharactersMax'
+  >;
   readonly state: ResponseState;
 }
 
@@ -49,11 +59,11 @@ export interface LlmContext {
   readonly outcome: LlmOutcome;
   /** The servers behind the gateway, where the request may use them. */
   readonly host: ToolHost | undefined;
+  /** Of the connection that the request came on, where there is one that lasts. */
+  readonly memory: ConnectionMemory | undefined;
   /** Whether who asks may use a model, for those that the request names as stand-ins. */
   readonly mayUse: (model: string) => boolean;
 }
-
-const TOOL_BOUNDS = { roundsMax: 10, callMs: 120_000, resultCharactersMax: 200_000 } as const;
 
 /** One request and its way. */
 interface RoutedCall {
@@ -94,6 +104,22 @@ export class Llm {
     return new ModelCatalog(this.#config, this.#router, this.#prices, this.#since);
   }
 
+  /** How the deployments do at this moment. */
+  deploymentStates(): readonly DeploymentState[] {
+    return this.#router.states();
+  }
+
+  /** The name in `model_list` that a client's name leads to, wildcards as they are written. */
+  entryOf(model: string): string | undefined {
+    return this.members(model)[0]?.config.name;
+  }
+
+  /** What a request to a model would cost, or did, in US dollars; `undefined` when there is no such model or nobody said what it costs. */
+  quote(model: string, asked: Quoted): number | undefined {
+    const [deployment] = this.members(this.canonical(model));
+    return deployment && quote(deployment, asked, this.#prices);
+  }
+
   /** The name of `model_list` that an alias stands for. */
   canonical(model: string): string {
     return this.#router.canonical(model);
@@ -112,19 +138,25 @@ export class Llm {
     return (closer ? closerEstimate : estimateCall)(call, this.members(call.model), this.#prices);
   }
 
-  /** What was used of a request whose answer broke off after so many bytes, before its provider said so. */
-  estimateBroken(call: LlmCall, bytesOut: number): CallEstimate {
-    return estimateBroken(call, bytesOut, this.members(call.model), this.#prices);
-  }
-
   /**
    * Has a model answer, and writes the answer to `out`: deployment after deployment is tried as long as nothing was written. What goes wrong later is told
    * to the client in its format, and to `outcome`. Rejects with LlmFailure when nothing was written.
    */
   async generate(asked: LlmCall, context: LlmContext): Promise<void> {
+    const { id, keyId, outcome, memory } = context;
+    const call = await this.#deps.state.expand(asked, keyId, memory);
+    if (memory === undefined) return this.#generate(call, context);
+    const isNothing = isWarmUp(call);
+    // What is not stored is known to this connection alone.
+    const isRemembered = isNothing || call.text.slice('store')?.toString('latin1') === 'false';
+    const out = isRemembered ? new RememberingSink(context.out, call, memory) : context.out;
+    if (!isNothing) return this.#generate(call, { ...context, out });
+    answerWarmUp(understand(call, valueOf(call), new Dropped(), this.#attemptDeps(id, keyId)), out, outcome);
+  }
+
+  async #generate(call: LlmCall, context: LlmContext): Promise<void> {
     const { id, keyId, out, outcome, host } = context;
     const deps = this.#attemptDeps(id, keyId);
-    const call = await this.#deps.state.expand(asked, keyId);
     const routing = readRouting(call, (model) => this.has(model) && context.mayUse(model));
     if (call.wantsTools && host !== undefined && (await this.#withTools(call, routing, context, deps, host)))
       return;
@@ -137,13 +169,13 @@ export class Llm {
         !isArray(call) &&
         formatFor(deployment, call.route.format) === call.route.format;
       if (!isForwarded) return translate(deployment, refused);
-      const failure = await forward(call, deployment, out, outcome, deps, refused);
-      return { failure, broken: outcome.failure, usage: outcome.usage };
+      return forward(call, deployment, out, outcome, deps, refused);
     });
   }
 
   #tried({ call, routing, out, outcome }: RoutedCall, { id }: AttemptDeps, attempt: Try): Promise<void> {
-    return tryModels({ id, model: call.model, asked: routing, out, outcome }, attempt, {
+    const { operation } = call.route;
+    return tryModels({ id, model: call.model, operation, asked: routing, out, outcome }, attempt, {
       ...this.#deps,
       router: this.#router,
       config: this.#config,
@@ -197,7 +229,6 @@ export class Llm {
         deps,
       );
       const { usage } = result;
-      outcome.usage = usage;
       if (result.kind === 'done') {
         outcome.stop = result.stop;
         answer.end();
@@ -274,7 +305,7 @@ export class Llm {
       const result = await runLoop({
         plan,
         host: timedHost(host, outcome.upstream, () => deps.clock.monotonicMs()),
-        bounds: TOOL_BOUNDS,
+        bounds: this.#deps.bounds,
         signal: gone.signal,
         newId: facts.newId,
         endsAsLitellm: plan.isLitellm && call.route.format === 'responses' && !call.isStream,
@@ -287,7 +318,6 @@ export class Llm {
           answer.begin(head);
         },
       });
-      outcome.usage = result.usage;
       if (result.kind === 'done') answer.end();
       else if (answer.hasBegun && !out.isGone) {
         outcome.failure = result.failure;
@@ -313,14 +343,17 @@ export class Llm {
       await this.#tried(routed, deps, async (deployment, refused) => {
         result = await takeTurn({ ...turn, deployment, refused }, taker, out, outcome, deps);
         const { usage } = result;
-        if (result.kind === 'done') return { failure: undefined, broken: undefined, usage };
+        if (result.kind === 'done') {
+          outcome.stop = result.stop;
+          return { failure: undefined, broken: undefined, usage };
+        }
         return result.kind === 'failed'
           ? { failure: result.failure, broken: undefined, usage }
           : { failure: undefined, broken: result.failure, usage };
       });
     } catch (error) {
       if (!(error instanceof LlmFailure)) throw error;
-      return { kind: 'failed', failure: error, usage: undefined };
+      return { kind: 'failed', failure: error, usage: result?.usage };
     }
     return result!;
   }

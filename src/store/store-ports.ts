@@ -1,3 +1,5 @@
+import type { Readable } from 'node:stream';
+
 /**
  * The shapes that the store keeps. `ledger/` and `keys/` import them from here; `mcp/` declares its own port (mcp-ports.ts
  * CatalogStore), which CatalogTable satisfies structurally, because the engine must not know the store.
@@ -57,18 +59,58 @@ export interface ResponseTable {
   purge(): Promise<number>;
 }
 
-/** What was spent, by the ledger. */
-export interface SpendTable {
-  /**
-   * US dollars of the calls that began since then (milliseconds since the Unix epoch) and belong to an account: all of them, or those of one model by the
-   * name that was asked for. Of scope `model` and `server` the id is the name.
-   */
-  spentSince(
-    scope: 'key' | 'user' | 'team' | 'model' | 'server',
-    id: string,
-    sinceMs: number,
-    model?: string,
-  ): Promise<number>;
+export type AccountKind = 'key' | 'user' | 'team';
+
+/** A key, user or team as it is kept. */
+export interface AccountRow {
+  readonly kind: AccountKind;
+  readonly id: string;
+  /** Counts the changes of this row; the store sets it. */
+  readonly version: number;
+  /** Of a key: SHA-256 of its value in hexadecimal; no two keys have the same. */
+  readonly digest: string | undefined;
+  /** Of a key or team. No two keys have the same. */
+  readonly alias: string | undefined;
+  /** Of a key. */
+  readonly user: string | undefined;
+  readonly team: string | undefined;
+  /** JSON text of an object; equal in meaning when read again, not byte for byte. */
+  readonly record: string;
+}
+
+/** One step of a change. `replace` counts only while the row has the `version` that is given. */
+export type AccountWrite =
+  | { readonly op: 'insert'; readonly row: AccountRow }
+  | { readonly op: 'replace'; readonly row: AccountRow }
+  | { readonly op: 'remove'; readonly kind: AccountKind; readonly ids: readonly string[] };
+
+/** What became of a change. */
+export type AccountOutcome =
+  | { readonly outcome: 'kept' }
+  /** Another row has the same id, digest or alias. */
+  | { readonly outcome: 'taken'; readonly what: 'id' | 'digest' | 'alias' }
+  /** Somebody else changed a row since it was read: read it again. */
+  | { readonly outcome: 'stale' }
+  /** Text that the database cannot hold. */
+  | { readonly outcome: 'invalid' };
+
+/** What has changed, whoever changed it: one row (version 0: it is gone), or anything, because changes may have been missed. */
+export type AccountEvent =
+  | { readonly kind: AccountKind; readonly id: string; readonly version: number }
+  | { readonly kind: 'all' };
+
+/** Keys, users and teams that were made at run time. Never holds a key's value. */
+export interface AccountTable {
+  /** Whether anything can be kept here. */
+  readonly isWritable: boolean;
+  /** All rows of a kind, in parts, by id. */
+  parts(kind: AccountKind): AsyncIterable<readonly AccountRow[]>;
+  /** Those of the rows that exist. */
+  load(kind: AccountKind, ids: readonly string[]): Promise<readonly AccountRow[]>;
+  /** All steps or none. Rejects when the store cannot be reached. */
+  change(writes: readonly AccountWrite[]): Promise<AccountOutcome>;
+  /** Tells of every change from now on, those made here too. After it could not be told for a while: `all`. The first event is `all`. */
+  watch(listener: (event: AccountEvent) => void): AsyncDisposable;
 }
 
 /** Random values that belong to this installation, made on first use and then kept (for example the key that seals session ids). */
@@ -77,15 +119,30 @@ export interface InstanceSecrets {
   getOrCreate(name: string, bytes: number): Promise<Uint8Array>;
 }
 
+/** Everything that a store holds, to be put away. */
+export interface BackupSource {
+  /** A gzipped tar archive of all of it as of one moment, while others go on writing. Who takes it reads or destroys it. */
+  archive(options: {
+    /** Version of the program. */
+    readonly madeBy: string;
+    /** What goes with it, by paths in the data folder. */
+    readonly files: readonly { readonly path: string; readonly bytes: Buffer }[];
+  }): Readable;
+}
+
 /** An opened store. Who opened it closes it. */
 export interface Store extends AsyncDisposable {
   readonly kind: 'embedded' | 'external' | 'none';
   readonly catalog: CatalogTable;
   readonly toolHistory: ToolHistoryTable;
   readonly responses: ResponseTable;
+  readonly accounts: AccountTable;
   readonly ledger: LedgerStore;
-  readonly spend: SpendTable;
+  readonly spend: SpendQueries;
+  readonly archive: LedgerArchive;
   readonly secrets: InstanceSecrets;
+  /** `undefined`: there is no database. */
+  readonly backup: BackupSource | undefined;
   /** A round trip to the database, bounded to 2 s; never throws. `detail` is one sentence for the operator, free of secrets. */
   health(): Promise<{ readonly ok: boolean; readonly detail: string }>;
 }
@@ -139,6 +196,8 @@ export interface CallEnd {
   /** Of a request to a model: the deployment that was asked last, and how often one was asked. */
   readonly deployment?: string | undefined;
   readonly attempts?: number | undefined;
+  /** Whether the tokens are in part an estimate, because a provider did not tell them. */
+  readonly tokensEstimated?: boolean | undefined;
 }
 
 /** A record as JSON: what `bytes` holds from `from` to before `to`; and of what it says, the little that is always needed. */
@@ -157,16 +216,228 @@ export type LedgerRecord = (
   | { readonly phase: 'received'; readonly writer: string; readonly seq: number; readonly start: CallStart }
   | { readonly phase: 'ended'; readonly writer: string; readonly seq: number; readonly end: CallEnd }
 ) &
-  Partial<RecordJson>;
+  Partial<RecordJson> & {
+    /** Its place in the chain of its writer. */
+    readonly hash?: Buffer | undefined;
+  };
 
 /** A joined row for reading. */
 export interface LedgerRow extends CallStart, Partial<Omit<CallEnd, 'id'>> {}
 
+/** A run of a gateway, as the others on the same store know it. */
+export interface WriterIdentity {
+  readonly writer: string;
+  /** Name of its data folder, which one process at a time has: another writer of the same home has ended. */
+  readonly home: string;
+  /** Fingerprint of the key that its hashes are made with. */
+  readonly keyId: string;
+}
+
+/** How far the chain of a writer has come: its newest record, and that one's hash. */
+export interface ChainTip extends WriterIdentity {
+  readonly seq: number;
+  readonly hash: Buffer;
+}
+
+/** A call without an end whose writer does not live. */
+export interface OrphanCall {
+  readonly id: string;
+  readonly startedAt: number;
+}
+
+/** An end that is not in the chain of the call's writer: another one closed the call. */
+export interface Closing {
+  readonly call: OrphanCall;
+  readonly end: CallEnd;
+  /** Who closes. */
+  readonly writer: string;
+  readonly hash: Buffer;
+}
+
 /** Where records end up. `append` is idempotent by (call id, phase) and all or nothing. */
 export interface LedgerStore {
-  append(records: readonly LedgerRecord[]): Promise<void>;
+  /** Whether hashes and tips are kept. */
+  readonly isChained: boolean;
+  /** The tips move with the records or not at all, and never back. */
+  append(records: readonly LedgerRecord[], tips?: readonly ChainTip[]): Promise<void>;
+  /** Rejects when the store would not take the record; keeps nothing of it. */
+  accepts(record: LedgerRecord): Promise<void>;
+  /** `undefined`: it has no record of this writer. */
+  tip(writer: string): Promise<ChainTip | undefined>;
+  /** Says that the writer lives, or has ended in order. */
+  beat(who: WriterIdentity, alive: boolean): Promise<void>;
+  /**
+   * Calls without an end whose writer has ended: one of the same home, one that ended in order or never beat, and one that has not beaten
+   * for `silentMs`.
+   */
+  orphans(by: WriterIdentity, silentMs: number, limit: number): Promise<readonly OrphanCall[]>;
+  /** Ends them unless they have ended meanwhile; returns how many. The true end, when it comes after all, wins. */
+  close(closings: readonly Closing[]): Promise<number>;
   /** Newest first. */
   recent(query: { readonly limit: number; readonly beforeId?: string }): Promise<readonly LedgerRow[]>;
-  /** Closes every call of these writers that has no end, with status `unknown`; returns how many. Called at start for dead writers. */
-  closeOrphans(exceptWriter: string, endedAt: number): Promise<number>;
+}
+
+/** Whose use is asked for. A user, a team, a model or a server by its name, a key by its id. */
+export type SpendScope = 'key' | 'user' | 'team' | 'model' | 'server';
+
+/** What ended calls used. */
+export interface Usage {
+  readonly requests: number;
+  /** Of them, those whose status is not `ok`. */
+  readonly failures: number;
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  /** US dollars. */
+  readonly cost: number;
+}
+
+/** By what calls differ. A tool by its server's own name; hour and day in UTC. */
+export type UsageDimension =
+  | 'hour'
+  | 'day'
+  | 'kind'
+  | 'key'
+  | 'user'
+  | 'team'
+  | 'model'
+  | 'deployment'
+  | 'server'
+  | 'tool';
+
+/** Values of the dimensions asked for: `2026-11-21` for a day, `2026-11-21T13:00:00Z` for an hour, `` for none. */
+export type UsageGroup = Readonly<Partial<Record<UsageDimension, string>>>;
+
+export interface UsageRow extends Usage {
+  readonly group: UsageGroup;
+}
+
+export interface UsageQuery {
+  /** Calls that began from here on, to before `to`. Milliseconds since the Unix epoch, not on the hour too. */
+  readonly from: number;
+  readonly to: number;
+  /** Empty: one row of everything. */
+  readonly groupBy: readonly UsageDimension[];
+  readonly filter?: Readonly<Partial<Record<Exclude<UsageDimension, 'hour' | 'day'>, string>>>;
+  /** At most 10,000, which is the default. */
+  readonly limit?: number;
+  /** The group of the last row of the page before. */
+  readonly after?: UsageGroup;
+}
+
+/** Calls that are looked for: all that is given must apply. */
+export interface CallFilter {
+  readonly key?: string;
+  readonly user?: string;
+  readonly team?: string;
+  readonly kind?: CallStart['kind'];
+  readonly model?: string;
+  readonly server?: string;
+  /** The server's own name of the tool, or as the client wrote it. */
+  readonly tool?: string;
+  /** `open`: not ended. */
+  readonly status?: CallStatus | 'open';
+  /** Id of the request to a model that caused them. */
+  readonly parent?: string;
+  /** Of one call. */
+  readonly id?: string;
+  readonly from?: number;
+  readonly to?: number;
+}
+
+export interface CallQuery {
+  readonly filter?: CallFilter;
+  /** At most 10,000. */
+  readonly limit: number;
+  /** The last row of the page before. */
+  readonly before?: { readonly startedAt: number; readonly id: string };
+}
+
+/**
+ * What was used, and by which calls. A call counts from its end on, at the moment of its start. Sums are those of the rows whatever
+ * happened on the way: ends that came late, calls that were closed as `unknown` first, records that were stored twice.
+ */
+export interface SpendQueries {
+  /** Of calls that began at `sinceMs` (milliseconds since the Unix epoch, not on the hour too) or later. */
+  spentSince(scope: SpendScope, id: string, sinceMs: number): Promise<Usage>;
+  /** In ascending order of the groups, in the order in which they are named. */
+  usage(query: UsageQuery): Promise<readonly UsageRow[]>;
+  /** Newest first. */
+  find(query: CallQuery): Promise<readonly LedgerRow[]>;
+}
+
+/** Records of one writer without a gap between them. */
+export interface ChainRun {
+  readonly writer: string;
+  readonly first: number;
+  readonly last: number;
+  /** Of the last one, hexadecimal. */
+  readonly hash: string;
+}
+
+/** A statement about a day of the ledger, with the code that proves who made it. */
+export interface ManifestRow {
+  /** `2026-11-21`. */
+  readonly day: string;
+  /** Empty: of all. */
+  readonly writer: string;
+  /** `sealed`: what there was; `dropped`: that it was removed because it was old. */
+  readonly kind: 'sealed' | 'dropped';
+  /** Of several about the same, the highest counts. */
+  readonly revision: number;
+  /** JSON, as it was signed. */
+  readonly body: string;
+  readonly keyId: string;
+  readonly mac: Buffer;
+}
+
+/** A record as its columns say it, with its place in a chain; one without a place or a hash was put there by something else. */
+export type ChainedRecord = {
+  readonly writer: string | undefined;
+  readonly seq: number | undefined;
+  readonly hash: Buffer | undefined;
+} & (
+  | { readonly phase: 'received'; readonly start: CallStart }
+  /** `whole`: whether all that an end must have is there, and no number has more digits than were recorded. */
+  | { readonly phase: 'ended'; readonly end: CallEnd; readonly whole: boolean }
+);
+
+/** A writer as the store knows it. */
+export interface WriterRow {
+  readonly writer: string;
+  readonly keyId: string | undefined;
+  readonly seq: number;
+  readonly hash: Buffer | undefined;
+}
+
+/** The ledger at one moment, for whoever checks it. */
+export interface LedgerSnapshot {
+  writers(): Promise<readonly WriterRow[]>;
+  manifests(): Promise<readonly ManifestRow[]>;
+  /** Days that there are (`2026-11-21`), oldest first; `default` holds what belongs to none. */
+  days(): Promise<readonly string[]>;
+  /** All records of a day in batches, by writer, and of each by place; those without a place first. */
+  records(day: string): AsyncIterable<readonly ChainedRecord[]>;
+}
+
+/** The ledger by days (UTC): made ahead, sealed, removed, checked. */
+export interface LedgerArchive {
+  /** Prepares the day of `now` and the three after it. */
+  prepareAhead(now: number): Promise<void>;
+  /** Records that belong to no day that is there; at most `max` are counted. */
+  strays(max: number): Promise<number>;
+  /** Oldest first. */
+  days(): Promise<readonly string[]>;
+  /** Calls of that day that have not ended. */
+  openCalls(day: string): Promise<number>;
+  /** What the day holds of each chain. */
+  runs(day: string): Promise<readonly ChainRun[]>;
+  /** Without an argument: of all days. */
+  manifests(day?: string): Promise<readonly ManifestRow[]>;
+  saveManifests(rows: readonly ManifestRow[]): Promise<void>;
+  /** Removes a day. Rejects when somebody reads it for long. */
+  drop(day: string): Promise<void>;
+  /** Removes sums of hours before this moment; returns how many rows. */
+  dropUsage(before: number): Promise<number>;
+  /** Reads the ledger as it is at one moment. */
+  snapshot<Result>(use: (snapshot: LedgerSnapshot) => Promise<Result>): Promise<Result>;
 }

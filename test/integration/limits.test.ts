@@ -167,7 +167,7 @@ describe('a key over its requests per minute', () => {
       params: { name: 'counting-ask' },
     });
     expect(prompt.status).toBe(200);
-    expect(prompt.text).toMatch(/"code":1456.*"retryAfterSeconds":\d+/);
+    expect(prompt.text).toMatch(/"code":1465.*"retryAfterSeconds":\d+/);
     const list = await rpc(`${gateway.url}/mcp`, mine, { jsonrpc: '2.0', id: 1, method: 'tools/list' });
     expect(list.text).toContain('counting-cheap');
   });

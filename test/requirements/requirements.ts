@@ -1,4 +1,13 @@
-import { CHAPTERS } from './chapters.ts';
+import { GATEWAY_PAINS } from './gateway-pains.ts';
+import { LLM_PROMISES } from './llm-promises.ts';
+import { LIMITS } from './limits.ts';
+import { LLM_SOCKETS } from './llm-sockets.ts';
+import { LEDGER_GUARANTEES } from './ledger-guarantees.ts';
+import { MCP_RULES } from './mcp-rules.ts';
+import { KEY_PROMISES } from './key-promises.ts';
+import { STORE_PROMISES } from './store-promises.ts';
+import { MODEL_RULES } from './model-rules.ts';
+import { TELEMETRY } from './telemetry.ts';
 
 /** One promise: where it comes from, and what it says in a sentence. */
 export interface Requirement {
@@ -309,54 +318,6 @@ export const REQUIREMENTS = {
     source: `${SPEC}/2024-11-05/basic/transports`,
     promise: 'A client of HTTP+SSE gets each answer on its stream, however slowly it reads.',
   },
-  'llm:gone': {
-    source: 'docs/guide/models.md',
-    promise:
-      'Nobody works on an answer that nobody waits for: a client that leaves ends the request to the provider.',
-  },
-  'llm:faults': {
-    source: 'docs/guide/models.md',
-    promise:
-      'A provider that fails before it said anything is replaced by another deployment; one that fails later is an error in the dialect of the client, never an end.',
-  },
-  'llm:routing': {
-    source: 'docs/guide/models.md',
-    promise: 'Deployments are chosen, retried and replaced as router_settings and the request say.',
-  },
-  'llm:held-back': {
-    source: 'docs/guide/models.md',
-    promise: 'A client that reads slowly holds its provider back, and costs no memory.',
-  },
-  'llm:sdks': {
-    source: 'docs/guide/models.md',
-    promise:
-      "The official SDKs get text, thoughts, parallel calls and usage from a provider of any format, and bring its seals and its calls' results back to it.",
-  },
-  'llm:bad-input': {
-    source: 'docs/guide/models.md',
-    promise:
-      'A request that is wrong is refused before a provider sees it, with the error body of its dialect and the name of the member that is wrong.',
-  },
-  'llm:round-trip': {
-    source: 'docs/guide/models.md',
-    promise:
-      'A conversation that goes from one format to another and back keeps what both can say, in order; what one cannot say is named in x-lanport-dropped.',
-  },
-  'llm:coded-bodies': {
-    source: 'https://www.rfc-editor.org/rfc/rfc9110#section-8.4',
-    promise:
-      'A request to a model may come in gzip, deflate, br or zstd; what is damaged, too large without its coding, or in another one is refused.',
-  },
-  'llm:real-clients': {
-    source: 'docs/guide/models.md',
-    promise:
-      'Claude Code, Codex CLI, Gemini CLI, the OpenAI Agents SDK and the Vercel AI SDK complete plain turns and turns with tools, their own and the gateway’s.',
-  },
-  'llm:tools': {
-    source: 'https://platform.openai.com/docs/guides/tools-connectors-mcp',
-    promise:
-      'A model uses the tools behind the gateway in one request: round after round, in parallel, with consent where it is wanted.',
-  },
   'bounds:sessions': {
     source: 'docs/reference/bounds.md',
     promise:
@@ -396,92 +357,6 @@ export const REQUIREMENTS = {
     source: 'docs/reference/bounds.md',
     promise: 'Large bodies pass whole up to the bound and are refused beyond it; cut ones cost nothing.',
   },
-  'store:contract': {
-    source: 'docs/decisions/2026-11-21-embedded-postgresql.md',
-    promise: 'The embedded PostgreSQL, an external one and none keep the same contract.',
-  },
-  'store:migrations': {
-    source: 'ARCHITECTURE.md',
-    promise: 'Migrations run forward only, once, whole or not at all, from every earlier version.',
-  },
-  'llm:cost': {
-    source: 'docs/guide/model-lists-and-costs.md',
-    promise:
-      'What a request to a model cost is in the ledger and, for whole answers, in x-litellm-response-cost: exact, with the price of each kind of token.',
-  },
-  'llm:own-prices': {
-    source: 'docs/guide/model-lists-and-costs.md',
-    promise: 'Prices of an entry of model_list, and its base_model, take the place of the bundled ones.',
-  },
-  'llm:overhead': {
-    source: 'docs/guide/model-lists-and-costs.md',
-    promise:
-      'x-litellm-overhead-duration-ms says how long a whole answer took beyond the wait for providers and tools.',
-  },
-  'llm:models': {
-    source: 'docs/guide/model-lists-and-costs.md',
-    promise:
-      'GET /v1/models lists the models that the key may use: by name, alias, wildcard and access group.',
-  },
-  'llm:models-tools': {
-    source: 'docs/guide/model-lists-and-costs.md',
-    promise: 'For keys with access to MCP servers, each entry of the list of models tells the tools.',
-  },
-  'llm:models-anthropic': {
-    source: 'docs/guide/model-lists-and-costs.md',
-    promise: "With anthropic-version, GET /v1/models answers in Anthropic's shape, page by page.",
-  },
-  'llm:models-claude': {
-    source: 'docs/guide/model-lists-and-costs.md',
-    promise:
-      "Models have names that Claude Code's discovery keeps, where an entry or claude_code_discovery asks for it.",
-  },
-  'llm:models-codex': {
-    source: 'docs/guide/model-lists-and-costs.md',
-    promise: 'With client_version, GET /v1/models answers with what Codex reads.',
-  },
-  'llm:models-gemini': {
-    source: 'docs/guide/model-lists-and-costs.md',
-    promise: "GET /v1beta/models answers in Gemini's shape, page by page.",
-  },
-  'llm:models-errors': {
-    source: 'docs/guide/model-lists-and-costs.md',
-    promise: 'Trouble with the list of models is told in the words of the shape that was asked for.',
-  },
-  'llm:model-info': {
-    source: 'docs/guide/model-lists-and-costs.md',
-    promise:
-      "GET /model/info has LiteLLM's shape: all for the operator, for other keys their own models, and never a secret.",
-  },
-  'llm:count-native': {
-    source: 'docs/guide/model-lists-and-costs.md',
-    promise: "Tokens are counted by the provider, where it speaks the client's format.",
-  },
-  'llm:count-estimate': {
-    source: 'docs/guide/model-lists-and-costs.md',
-    promise: 'Elsewhere tokens are estimated, and x-lanport-token-count says so.',
-  },
-  'llm:embeddings': {
-    source: 'docs/guide/model-lists-and-costs.md',
-    promise: "Embeddings are the provider's own bytes; their usage and cost are in the ledger.",
-  },
-  'llm:embeddings-mock': {
-    source: 'docs/guide/model-lists-and-costs.md',
-    promise: 'A mock embeds the same text in the same way every time.',
-  },
-  'llm:ledger-cause': {
-    source: 'docs/guide/model-lists-and-costs.md',
-    promise: 'The ledger row of a tool call that a model caused names the request to the model.',
-  },
-  'llm:state-kept': {
-    source: 'docs/guide/model-lists-and-costs.md',
-    promise:
-      'Answers of Responses are kept in the database: they can be referred to after a restart, by the key that asked.',
-  },
-  'store:litellm-views': {
-    source: 'docs/guide/migrate-from-litellm.md',
-    promise: 'litellm_logs and "LiteLLM_SpendLogs" show the ledger in the words of LiteLLM users.',
-  },
   'net:strict-http': {
     source: 'https://www.rfc-editor.org/rfc/rfc9112',
     promise:
@@ -492,7 +367,16 @@ export const REQUIREMENTS = {
     promise: 'A child is ended with everything that it started, and inherits only the listed variables.',
   },
   'core:secrets': { source: 'SECURITY.md', promise: 'A secret is printed by nothing.' },
-  ...CHAPTERS,
+  ...LLM_PROMISES,
+  ...LIMITS,
+  ...LLM_SOCKETS,
+  ...STORE_PROMISES,
+  ...KEY_PROMISES,
+  ...MCP_RULES,
+  ...MODEL_RULES,
+  ...GATEWAY_PAINS,
+  ...LEDGER_GUARANTEES,
+  ...TELEMETRY,
 } as const satisfies Record<string, Requirement>;
 
 export type RequirementId = keyof typeof REQUIREMENTS;

@@ -46,10 +46,12 @@ export async function startEdge(
       messages: none,
       health: none,
       admin: none,
+      metrics: none,
       status: none,
       llm: none,
       models: none,
       response: none,
+      backup: none,
     },
   });
   const { port } = await edge.listen('127.0.0.1', 0);

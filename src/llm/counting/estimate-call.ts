@@ -6,6 +6,7 @@ import { type LlmCall, valueOf } from '../llm-call.ts';
 import type { Deployment } from '../providers/deployment.ts';
 import { costOf } from '../usage/price.ts';
 import type { PriceBook } from '../usage/price-book.ts';
+import { NO_USAGE } from '../usage/spent.ts';
 import { estimateRequest } from './estimate.ts';
 
 /** What a request may use at most, as far as that can be said before. */
@@ -19,8 +20,6 @@ export interface CallEstimate {
 /** How much of an answer is expected: what the request allows, within these bounds; without a word of it, `unsaid`. */
 const ANSWER_TOKENS = { unsaid: 1_024, max: 8_192 } as const;
 const BYTES_PER_TOKEN = 3.7;
-/** What one token takes at least in a stream of events, around it and itself. */
-const STREAM_BYTES_PER_TOKEN = 40;
 /** Where data in the body is no text, its length says nothing of its tokens. */
 const DATA = /base64|inline_?data/i;
 const DATA_BODY_BYTES_MIN = 2_000;
@@ -52,18 +51,6 @@ export function closerEstimate(
   return priced(call, input, answerTokens(call), members, prices);
 }
 
-/** What was used of a request whose answer broke off before anybody said it. `bytesOut`: as much of the answer as there was. */
-export function estimateBroken(
-  call: LlmCall,
-  bytesOut: number,
-  members: readonly Deployment[],
-  prices: PriceBook,
-): CallEstimate {
-  const input = Math.ceil((call.text.end - call.text.start) / BYTES_PER_TOKEN);
-  const output = Math.min(answerTokens(call), Math.ceil(bytesOut / STREAM_BYTES_PER_TOKEN));
-  return priced(call, input, output, members, prices);
-}
-
 /** Which deployment will answer is not known, so the dearest one counts. */
 function priced(
   call: LlmCall,
@@ -73,7 +60,7 @@ function priced(
   prices: PriceBook,
 ): CallEstimate {
   if (call.route.operation === 'count-tokens') return { tokens: 0, cost: 0 };
-  const usage: Usage = { ...NOTHING, input, output };
+  const usage: Usage = { ...NO_USAGE, input, output };
   const tier = call.text.string('service_tier');
   let cost = 0;
   for (const deployment of members) {
@@ -113,14 +100,3 @@ function jsonOf(bytes: Buffer | undefined): unknown {
     return undefined;
   }
 }
-
-const NOTHING: Usage = {
-  input: 0,
-  output: 0,
-  cacheRead: 0,
-  cacheWrite: 0,
-  cacheWrite1h: 0,
-  reasoning: 0,
-  audioInput: 0,
-  audioOutput: 0,
-};

@@ -1,8 +1,10 @@
-import { isObject } from '../conversation/json.ts';
+import { isObject, parseBody } from '../conversation/json.ts';
 import { LlmFailure } from '../conversation/llm-failure.ts';
 import type { Json, JsonObject } from '../conversation/parts.ts';
 import { type LlmCall, readCall, valueOf } from '../llm-call.ts';
 import type { ResponseStore, StoredResponse } from '../llm-ports.ts';
+import type { ConnectionMemory } from './connection-memory.ts';
+import { inputItems, outputItems } from './items.ts';
 
 /** How long an answer can be referred to, in milliseconds: as long as OpenAI keeps them. */
 const TTL_MS = 30 * 24 * 60 * 60_000;
@@ -34,14 +36,15 @@ export class ResponseState {
 
   /**
    * The request with the conversation that it refers to in it. A reference that is not ours is left as it is: the provider may know it.
+   * `memory`: of the connection that the request came on.
    */
-  async expand(call: LlmCall, keyId: string): Promise<LlmCall> {
+  async expand(call: LlmCall, keyId: string, memory?: ConnectionMemory): Promise<LlmCall> {
     const id = call.text.string('previous_response_id');
     if (call.route.format !== 'responses' || id === undefined) return call;
-    const kept = await this.#load(id, keyId);
-    if (kept === undefined) return call;
+    const earlier = memory?.recall(id) ?? (await this.#conversation(id, keyId));
+    if (earlier === undefined) return call;
     const { previous_response_id: _, ...rest } = valueOf(call);
-    const input = [...kept.input, ...outputItems(kept.response), ...inputItems(rest['input'])];
+    const input = [...earlier, ...inputItems(rest['input'])];
     return readCall(call.route, Buffer.from(JSON.stringify({ ...rest, input })), call.headers);
   }
 
@@ -81,10 +84,15 @@ export class ResponseState {
     if (!(await this.#asked(this.#store.remove(id, keyId)))) throw unknown(id);
   }
 
+  async #conversation(id: string, keyId: string): Promise<readonly Json[] | undefined> {
+    const kept = await this.#load(id, keyId);
+    return kept === undefined ? undefined : [...kept.input, ...outputItems(kept.response['output'])];
+  }
+
   async #load(id: string, keyId: string): Promise<Kept | undefined> {
     const row = this.#saving.get(id)?.row;
     const stored = row?.keyId === keyId ? row : await this.#asked(this.#store.load(id, keyId));
-    return stored === undefined ? undefined : (JSON.parse(stored.payload) as Kept);
+    return stored === undefined ? undefined : (parseBody(stored.payload) as unknown as Kept);
   }
 
   /** What the store says. Rejects with LlmFailure where it cannot. */
@@ -106,23 +114,5 @@ function unknown(id: string): LlmFailure {
     'not-found',
     `Response with id '${id.slice(0, 100)}' not found: it was never kept here for this key ("store": false?), was deleted, or is older than 30 days.`,
     { status: 404, param: 'previous_response_id', code: 'previous_response_not_found' },
-  );
-}
-
-/** The input as a list of items. */
-function inputItems(input: Json | undefined): readonly Json[] {
-  if (typeof input === 'string') return [{ type: 'message', role: 'user', content: input }];
-  return Array.isArray(input) ? (input as readonly Json[]) : [];
-}
-
-/** What an answer says, as the next request's input. What the gateway only told of is nothing that the model said. */
-function outputItems({ output }: JsonObject): readonly Json[] {
-  if (!Array.isArray(output)) return [];
-  return (output as readonly Json[]).filter(
-    (item) =>
-      isObject(item) &&
-      item['type'] !== 'mcp_list_tools' &&
-      item['type'] !== 'mcp_tools_fetched' &&
-      item['type'] !== 'tool_execution_results',
   );
 }

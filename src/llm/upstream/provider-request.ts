@@ -11,7 +11,7 @@ import type { Format } from '../conversation/format.ts';
 import { LlmFailure } from '../conversation/llm-failure.ts';
 import { credentialHeaders, type Deployment, urlOf } from '../providers/deployment.ts';
 import type { Operation } from '../providers/provider-table.ts';
-import { fromHttp, nameOf, withWarning } from './provider-failures.ts';
+import { fromHttp, nameOf, unsendable, withWarning } from './provider-failures.ts';
 
 const ERROR_BYTES_MAX = 1024 * 1024;
 const TIMER_MS_MAX = 2 ** 31 - 1;
@@ -78,20 +78,7 @@ export function sendToProvider(call: ProviderCall, sink: ProviderSink, http: Htt
       response,
     );
   } catch (error) {
-    // An address or a header that cannot be sent.
-    queueMicrotask(() =>
-      sink.onFailure(
-        new LlmFailure(
-          'internal',
-          `The request to ${nameOf(call.deployment)} could not be made; the operator finds the reason in the log.`,
-          {
-            status: 502,
-            code: 'upstream_config',
-            cause: error,
-          },
-        ),
-      ),
-    );
+    queueMicrotask(() => sink.onFailure(unsendable(call.deployment, error)));
     return { abort() {}, pause() {}, resume() {}, heard() {} };
   }
   response.begin(handle);

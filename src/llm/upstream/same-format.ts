@@ -1,5 +1,5 @@
 import type { JsonObject as JsonText } from '../../core/json-scan.ts';
-import type { Json } from '../conversation/parts.ts';
+import { parseBody } from '../conversation/json.ts';
 import type { LlmCall } from '../llm-call.ts';
 import type { Deployment } from '../providers/deployment.ts';
 import { ROUTING_MEMBERS } from '../router/asked-routing.ts';
@@ -43,7 +43,7 @@ export function sameFormatBody(
     const [outer, inner] = path.split('.') as [string, string | undefined];
     if (inner === undefined) changes.set(outer, undefined);
     else if (changes.has(outer) || text.has(outer)) {
-      const value = without(JSON.parse(String(changes.get(outer) ?? text.slice(outer))) as Json, inner);
+      const value = without(parseBody(String(changes.get(outer) ?? text.slice(outer))), inner);
       changes.set(outer, json(value));
     }
   }

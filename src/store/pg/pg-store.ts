@@ -3,10 +3,14 @@ import { Pool } from 'pg';
 import { withDeadline } from '../../core/scope.ts';
 import { errorChain, type Log } from '../../telemetry/log.ts';
 import type { CatalogTable, InstanceSecrets, Store } from '../store-ports.ts';
+import { Partitions } from './ledger-partitions.ts';
+import { backupSource } from './pg-backup.ts';
 import { MIGRATIONS_FOLDER, migrate, readMigrations } from './migrate.ts';
+import { accountTable } from './pg-accounts.ts';
+import { PgLedgerArchive } from './pg-ledger-archive.ts';
 import { PgLedgerStore } from './pg-ledger-store.ts';
+import { PgSpend } from './pg-spend.ts';
 import { responseTable } from './pg-responses.ts';
-import { spendTable } from './pg-spend.ts';
 import { toolHistoryTable } from './pg-tool-history.ts';
 
 const POOL_MAX = 8;
@@ -14,13 +18,15 @@ const CONNECT_MS = 5_000;
 const STATEMENT_MS = 30_000;
 const HEALTH_MS = 2_000;
 
+export type PgConnection =
+  | { readonly connectionString: string }
+  | { readonly host: string; readonly port: number; readonly user: string; readonly database: string };
+
 export interface PgStoreOptions {
   readonly kind: 'embedded' | 'external';
   /** Printable: never has a password in it. */
   readonly describe: string;
-  readonly connection:
-    | { readonly connectionString: string }
-    | { readonly host: string; readonly port: number; readonly user: string; readonly database: string };
+  readonly connection: PgConnection;
   readonly log: Log;
   /** Closed after the pool. */
   readonly owner?: AsyncDisposable;
@@ -29,10 +35,10 @@ export interface PgStoreOptions {
   readonly migrationsFolder?: string;
 }
 
-/** The store on PostgreSQL, migrated. Rejects with one sentence when the database cannot be reached or is of another version. */
-export async function openPgStore(options: PgStoreOptions): Promise<Store> {
+/** Connections to the database; who made the pool ends it. */
+export function createPool(connection: PgConnection, log: Log): Pool {
   const pool = new Pool({
-    ...options.connection,
+    ...connection,
     max: POOL_MAX,
     connectionTimeoutMillis: CONNECT_MS,
     statement_timeout: STATEMENT_MS,
@@ -40,23 +46,31 @@ export async function openPgStore(options: PgStoreOptions): Promise<Store> {
     allowExitOnIdle: true,
   });
   // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
-  pool.on('error', (error) =>
-    options.log.warn('an idle database connection broke', { reason: errorChain(error) }),
-  );
+  pool.on('error', (error) => log.warn('an idle database connection broke', { reason: errorChain(error) }));
+  return pool;
+}
+
+/** The store on PostgreSQL, migrated. Rejects with one sentence when the database cannot be reached or is of another version. */
+export async function openPgStore(options: PgStoreOptions): Promise<Store> {
+  const pool = createPool(options.connection, options.log);
   try {
     await pool.query('SELECT 1');
     const ran = await migrate(pool, await readMigrations(options.migrationsFolder ?? MIGRATIONS_FOLDER));
     if (ran.length > 0) options.log.info('the database was migrated', { migrations: ran });
-    const ledger = new PgLedgerStore(pool);
-    await ledger.ensurePartitions(Date.now());
+    const partitions = new Partitions(pool);
+    await partitions.prepareAhead(Date.now());
+    const ledger = new PgLedgerStore(pool, partitions);
     return {
       kind: options.kind,
       catalog: catalogTable(pool),
       toolHistory: toolHistoryTable(pool),
       responses: responseTable(pool, options.responseBytesPerKeyMax),
+      accounts: accountTable(pool, options.connection, options.log),
       ledger,
-      spend: spendTable(pool),
+      spend: new PgSpend(pool),
+      archive: new PgLedgerArchive(pool, partitions),
       secrets: secretsTable(pool),
+      backup: backupSource(pool),
       health: async () => {
         try {
           await withDeadline(pool.query('SELECT 1'), HEALTH_MS, 'a round trip');

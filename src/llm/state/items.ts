@@ -1,0 +1,17 @@
+import { isObject } from '../conversation/json.ts';
+import type { Json } from '../conversation/parts.ts';
+
+/** What the gateway only tells of; nothing that a model said. */
+const TOLD: ReadonlySet<unknown> = new Set(['mcp_list_tools', 'mcp_tools_fetched', 'tool_execution_results']);
+
+/** The input of a request to Responses as a list of items. */
+export function inputItems(input: Json | undefined): readonly Json[] {
+  if (typeof input === 'string') return [{ type: 'message', role: 'user', content: input }];
+  return Array.isArray(input) ? (input as readonly Json[]) : [];
+}
+
+/** What an answer says, as the next request's input. */
+export function outputItems(output: Json | undefined): readonly Json[] {
+  if (!Array.isArray(output)) return [];
+  return (output as readonly Json[]).filter((item) => isObject(item) && !TOLD.has(item['type']));
+}
