@@ -213,7 +213,7 @@ describe('an admission', () => {
   it('is tried with the closer estimate before it is refused', async () => {
     const holder = [account('k', { tokensPerMinute: 100 })];
     const subject = new Limits(targets(), { clock: systemClock, history: NO_HISTORY, events: NO_EVENTS });
-    const closer = vi.fn(() => ({ tokens: 60, cost: 0 }));
+    const closer = vi.fn<() => Need>(() => ({ tokens: 60, cost: 0 }));
     expect((await subject.admit(ask(holder, { tokens: 40, cost: 0 }, { closer }))).kind).toBe('admitted');
     expect(closer).not.toHaveBeenCalled();
     expect((await subject.admit(ask(holder, { tokens: 80, cost: 0 }, { closer }))).kind).toBe('admitted');
@@ -244,11 +244,11 @@ describe('an admission', () => {
 describe('what was spent before', () => {
   it('is asked for once, and by all that wait for it', async () => {
     const answers = Promise.withResolvers<number>();
-    const spentSince = vi.fn(() => answers.promise);
+    const spentSince = vi.fn<SpendHistory['spentSince']>(() => answers.promise);
     const subject = new Limits(targets(), { clock: systemClock, history: { spentSince }, events: NO_EVENTS });
     const holder = [account('k', { maxBudget: 10, budgetDurationMs: 86_400_000 })];
     const verdicts = Array.from({ length: 20 }, () =>
-      subject.admit(ask(holder, { tokens: 0, cost: DOLLAR })),
+      Promise.resolve(subject.admit(ask(holder, { tokens: 0, cost: DOLLAR }))),
     );
     answers.resolve(7);
     const kinds = (await Promise.all(verdicts)).map(({ kind }) => kind);
@@ -258,7 +258,7 @@ describe('what was spent before', () => {
 
   it('begins with what an operator set, and the ledger from then on', async () => {
     const at = Date.parse('2026-11-21T11:00:00Z');
-    const spentSince = vi.fn(() => Promise.resolve(1));
+    const spentSince = vi.fn<SpendHistory['spentSince']>(() => Promise.resolve(1));
     const subject = new Limits(targets(), { clock: systemClock, history: { spentSince }, events: NO_EVENTS });
     const holder = [{ ...account('k', { maxBudget: 10 }), spendBase: { usd: 8, at } }];
     expect(await subject.admit(ask(holder, { tokens: 0, cost: 2 * DOLLAR }))).toMatchObject({
@@ -269,7 +269,7 @@ describe('what was spent before', () => {
   });
 
   it('counts from zero while it cannot be read, which is said, and is read when it can be', async () => {
-    const historyUnknown = vi.fn();
+    const historyUnknown = vi.fn<LimitEvents['historyUnknown']>();
     let isAway = true;
     const spentSince = (): Promise<number> =>
       isAway ? Promise.reject(new Error('away')) : Promise.resolve(9);
@@ -353,7 +353,7 @@ describe('turns', () => {
     verifies('limits:priority-bounds');
     const subject = queued({ parallelRequests: 1 }, { only: 1 });
     const first = (await subject.admit(of('only', 'a'))) as Admission;
-    const waiting = Array.from({ length: 1_000 }, () => subject.admit(of('only', 'a')));
+    const waiting = Array.from({ length: 1_000 }, () => Promise.resolve(subject.admit(of('only', 'a'))));
     expect(subject.stats().waiting).toBe(1_000);
     expect((await subject.admit(of('only', 'a'))).kind).toBe('refused');
     first.settle({ tokens: 0, cost: 0 });

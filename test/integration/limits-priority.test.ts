@@ -115,7 +115,7 @@ describe('requests over the limit of a model', () => {
       ['prod-b', 'prod b1'],
       ['dev-b', 'dev b1'],
     ].entries()) {
-      answers.push(say(alias!, text!));
+      answers.push(say(alias!, text));
       await until(at + 1);
     }
     for (let at = 0; at < 7; at++) {
