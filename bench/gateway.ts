@@ -22,7 +22,10 @@ export interface BenchGateway {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Starts Lanport on the processor under test, with a virtual key that may use all the servers. */
+/** Limits that are counted and never reached. */
+const LIMITS = { rpm_limit: 1_000_000_000, max_parallel_requests: 1_000_000, max_budget: 1_000_000 };
+
+/** Starts Lanport on the processor under test, with a virtual key that may use all the servers, within limits. */
 export async function startGateway(options: BenchGateway): Promise<Started> {
   const { folder, servers, general = {}, limits = {}, flags = [], env = {} } = options;
   const config = join(folder, 'config.yaml');
@@ -30,7 +33,7 @@ export async function startGateway(options: BenchGateway): Promise<Started> {
     config,
     JSON.stringify({
       general_settings: { master_key: 'sk-bench-master-0123456789', ...general },
-      virtual_keys: [{ api_key: KEY, mcp_servers: Object.keys(servers) }],
+      virtual_keys: [{ api_key: KEY, mcp_servers: Object.keys(servers), ...LIMITS }],
       mcp_servers: servers,
       limits,
     }),

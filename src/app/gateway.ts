@@ -290,7 +290,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     clock,
     log,
   });
-  measure(metrics, { mcp, models, ledger, store: opened.store, edge, reload });
+  measure(metrics, { mcp, models, ledger, limits, store: opened.store, edge, reload });
   const stopPurging = purgeResponses(opened.store.responses, log);
   scope.add('deletion of expired answers', async () => stopPurging());
   await mcp.start();

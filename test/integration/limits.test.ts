@@ -307,6 +307,11 @@ test('a soft budget is a warning and no refusal', async () => {
   const line = await gateway.logged(({ message }) => message === 'a soft budget is passed');
   expect(line).toMatchObject({ scope: 'key', spentUsd: 0.6, softBudgetUsd: 0.5 });
   expect(gateway.log.filter(({ message }) => message === 'a soft budget is passed')).toHaveLength(1);
+  const metrics = await http(`${gateway.url}/metrics`, {
+    headers: { authorization: `Bearer ${gateway.key}` },
+  });
+  expect(metrics.text).toContain('lanport_soft_budgets_passed_total 1');
+  expect(metrics.text).toMatch(/lanport_limits_refused_total\{limit="parallel"\} 380/);
 });
 
 test('a request to a model has the only slot of its key, and its tools can be called all the same', async () => {
