@@ -23,7 +23,10 @@ export interface BenchGateway {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Starts Lanport on the processor under test, with a virtual key that may use all the servers and models. */
+/** Limits that are counted and never reached. */
+const LIMITS = { rpm_limit: 1_000_000_000, max_parallel_requests: 1_000_000, max_budget: 1_000_000 };
+
+/** Starts Lanport on the processor under test, with a virtual key that may use all the servers and models, within limits. */
 export async function startGateway(options: BenchGateway): Promise<Started> {
   const { folder, servers, models = [], general = {}, limits = {}, flags = [], env = {} } = options;
   const config = join(folder, 'config.yaml');
@@ -31,7 +34,7 @@ export async function startGateway(options: BenchGateway): Promise<Started> {
     config,
     JSON.stringify({
       general_settings: { master_key: 'sk-bench-master-0123456789', ...general },
-      virtual_keys: [{ api_key: KEY, mcp_servers: Object.keys(servers), models: ['*'] }],
+      virtual_keys: [{ api_key: KEY, mcp_servers: Object.keys(servers), models: ['*'], ...LIMITS }],
       mcp_servers: servers,
       model_list: models,
       limits,

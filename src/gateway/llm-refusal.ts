@@ -26,6 +26,7 @@ export function refuse(
   format: Parameters<typeof writeFailure>[1],
   exchange: Exchange,
   { log, onRefused }: RefusalDeps,
+  more?: Readonly<Record<string, string>>,
 ): void {
   if (error instanceof GatewayError) onRefused(error.code);
   const failure = asFailure(error, exchange, log);
@@ -36,7 +37,7 @@ export function refuse(
     error: failure.code ?? failure.kind,
     status,
   });
-  exchange.send(status, { ...headers, 'x-litellm-call-id': exchange.requestId }, body);
+  exchange.send(status, { ...headers, ...more, 'x-litellm-call-id': exchange.requestId }, body);
 }
 
 function asFailure(error: unknown, exchange: Exchange, log: Log): LlmFailure {

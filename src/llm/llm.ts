@@ -11,6 +11,7 @@ import type { AnswerFacts } from './conversation/format.ts';
 import { LlmFailure } from './conversation/llm-failure.ts';
 import type { JsonObject } from './conversation/parts.ts';
 import { countTokens } from './counting/count-tokens.ts';
+import { type CallEstimate, closerEstimate, estimateCall } from './counting/estimate-call.ts';
 import { embed } from './embedding/embed.ts';
 import { FORMATS } from './formats/formats.ts';
 import { type LlmCall, valueOf } from './llm-call.ts';
@@ -132,6 +133,11 @@ export class Llm {
 
   members(model: string): readonly Deployment[] {
     return this.#router.members(model);
+  }
+
+  /** What a request may use at most, cheaply; `closer` looks at everything in it. */
+  estimate(call: LlmCall, closer = false): CallEstimate {
+    return (closer ? closerEstimate : estimateCall)(call, this.members(call.model), this.#prices);
   }
 
   /**
