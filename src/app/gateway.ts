@@ -241,6 +241,8 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
           metrics,
           isPublic: () => live.metricsPublic,
           authenticate: (one) => live.access.authenticate(one, 'admin'),
+          mayRead: ({ kind, id }) =>
+            kind !== 'virtual' || directory.findKey(id)?.allowedRoutes.includes('/metrics') === true,
         }),
       admin: adminHandler({
         live,

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { configWith, MASTER_KEY, startGateway, type TestGateway } from '../support/gateway.ts';
 import { http, rpc } from '../support/http.ts';
 import { type Family, parseMetrics, valueOf } from '../support/prometheus.ts';
+import { startTestPostgres } from '../support/postgres.ts';
 import { ROOT } from '../support/process.ts';
 import { serversSettled } from '../support/servers.ts';
 import { verifies } from '../support/verifies.ts';
@@ -221,3 +222,23 @@ test('the metrics take the master key, until the configuration makes them public
   await reload({});
   expect((await http(`${gateway.url}/metrics`)).status).toBe(401);
 });
+
+test('a key that was made for the metrics reads them, and does nothing else', async () => {
+  verifies('telemetry:metrics-closed');
+  await using postgres = await startTestPostgres();
+  const database_url = await postgres.createDatabase();
+  await using own = await startGateway({
+    config: { general_settings: { master_key: MASTER_KEY, database_url } },
+  });
+  const made = await http(`${own.url}/key/generate`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${MASTER_KEY}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ allowed_routes: ['/metrics'] }),
+  });
+  const headers = { authorization: `Bearer ${made.json<{ key: string }>().key}` };
+  const answer = await http(`${own.url}/metrics`, { headers });
+  expect(answer.status).toBe(200);
+  expect(valueOf(parseMetrics(answer.text), 'lanport_store_up', { store: 'external' })).toBe(1);
+  expect((await http(`${own.url}/v1/models`, { headers })).status).toBe(403);
+  expect((await http(`${own.url}/key/list`, { headers })).status).toBe(403);
+}, 60_000);

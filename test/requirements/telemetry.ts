@@ -18,7 +18,8 @@ export const TELEMETRY = {
   },
   'telemetry:metrics-closed': {
     source: SOURCE,
-    promise: 'The metrics take the master key, unless the configuration makes them public.',
+    promise:
+      'The metrics take the master key, or a key that was made for them, unless the configuration makes them public.',
   },
   'telemetry:metrics-files': {
     source: SOURCE,
