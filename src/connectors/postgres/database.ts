@@ -1,6 +1,6 @@
 import { Pool, type PoolClient } from 'pg';
 import type { Tracer } from '../../core/trace.ts';
-import type { ToolContext } from '../../mcp/tool-server.ts';
+import type { ToolContext } from '../../mcp/tool-context.ts';
 import type { ConnectorLog } from '../connector-log.ts';
 import { type ConnectionTarget, poolConfig } from './connection.ts';
 import { ConnectionCut, DatabaseUnavailable, describeConnectError, RoleRefused } from './errors.ts';

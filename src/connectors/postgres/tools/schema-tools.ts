@@ -1,4 +1,5 @@
-import type { ToolContext, ToolDefinition, ToolResult } from '../../../mcp/tool-server.ts';
+import type { ToolContext } from '../../../mcp/tool-context.ts';
+import type { ToolDefinition, ToolResult } from '../../../mcp/tool-server.ts';
 import type { Database } from '../database.ts';
 import { dataResult, failure, refusal } from '../results.ts';
 import { DETAIL_QUERIES, DETAIL_TYPES, type DetailType } from './detail-queries.ts';
