@@ -3,12 +3,13 @@ import type { InProcessServer } from '../../mcp/mcp-ports.ts';
 import { createToolServer } from '../../mcp/tool-server.ts';
 import type { ConnectorLog } from '../connector-log.ts';
 import type { ConnectionTarget } from './connection.ts';
-import { Database } from './database.ts';
+import { Database, type DatabaseOptions } from './database.ts';
 import { parseAllowRule } from './guard/function-rules.ts';
 import { SqlParser } from './guard/sql-parser.ts';
 import type { RowCaps } from './rows.ts';
+import { explainQueryTool } from './tools/explain-tool.ts';
 import { schemaTools } from './tools/schema-tools.ts';
-import { executeSqlTool, executeWriteTool, explainQueryTool } from './tools/sql-tools.ts';
+import { executeSqlTool, executeWriteTool } from './tools/sql-tools.ts';
 
 export interface PostgresConnectorOptions {
   readonly connection: ConnectionTarget;
@@ -22,6 +23,11 @@ export interface PostgresConnectorOptions {
   readonly allowFunctions: readonly string[];
   /** What happens when the role may do more than read; `warn` by default. Not with allowWrite, which wants such a role. */
   readonly rolePolicy?: 'enforce' | 'warn';
+  /**
+   * Only for the demo: how its owner reaches it, to try indexes for real in transactions that are rolled back. `role` is the reader's, as
+   * which they are planned with.
+   */
+  readonly demoOwner?: { readonly connection: ConnectionTarget; readonly role: string };
   readonly caps?: Partial<RowCaps>;
   readonly statementTimeoutMs?: number;
 }
@@ -39,6 +45,7 @@ const STATEMENT_MS = 30_000;
 const LOCK_MS = 2_000;
 const WIRE_BYTES_MAX = 8 * 1024 * 1024;
 const SESSIONS_MAX = 5;
+const OWNER_SESSIONS_MAX = 2;
 const SESSION_WAIT_MS = 5_000;
 
 const INSTRUCTIONS =
@@ -50,7 +57,7 @@ const INSTRUCTIONS =
  */
 export function createPostgresConnector(options: PostgresConnectorOptions): PostgresConnector {
   const { log, allowWrite } = options;
-  const database = new Database({
+  const settings: DatabaseOptions = {
     connection: options.connection,
     allowFunctions: options.allowFunctions.map(parseAllowRule),
     rolePolicy: allowWrite ? 'warn' : (options.rolePolicy ?? 'warn'),
@@ -61,14 +68,30 @@ export function createPostgresConnector(options: PostgresConnectorOptions): Post
     sessionWaitMs: SESSION_WAIT_MS,
     log,
     tracer: options.tracer ?? passingTracer,
-  });
+  };
+  const database = new Database(settings);
+  const { demoOwner } = options;
+  const owner =
+    demoOwner === undefined
+      ? undefined
+      : {
+          database: new Database({
+            ...settings,
+            connection: demoOwner.connection,
+            rolePolicy: 'ignore',
+            sessionsMax: OWNER_SESSIONS_MAX,
+          }),
+          role: demoOwner.role,
+        };
   const parser = new SqlParser();
-  const deps = { database, parser, caps: { ...CAPS, ...options.caps } };
+  const deps = { database, parser, caps: { ...CAPS, ...options.caps }, trials: { database, owner } };
   let closed: Promise<void> | undefined;
   const close = (): Promise<void> => {
-    closed ??= Promise.all([parser[Symbol.asyncDispose](), database[Symbol.asyncDispose]()]).then(
-      () => undefined,
-    );
+    closed ??= Promise.all([
+      parser[Symbol.asyncDispose](),
+      database[Symbol.asyncDispose](),
+      owner?.database[Symbol.asyncDispose](),
+    ]).then(() => undefined);
     return closed;
   };
   const server = createToolServer({

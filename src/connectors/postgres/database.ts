@@ -13,8 +13,8 @@ import { Session } from './session.ts';
 export interface DatabaseOptions {
   readonly connection: ConnectionTarget;
   readonly allowFunctions: readonly AllowRule[];
-  /** `enforce`: a role that may do more than read is refused; `warn`: it is reported. */
-  readonly rolePolicy: 'enforce' | 'warn';
+  /** `enforce`: a role that may do more than read is refused; `warn`: it is reported; `ignore`: it is meant to. */
+  readonly rolePolicy: 'enforce' | 'warn' | 'ignore';
   readonly statementTimeoutMs: number;
   readonly lockTimeoutMs: number;
   /** Bytes that may arrive for one batch of rows; beyond it the connection is cut. */
@@ -85,6 +85,11 @@ export class Database implements AsyncDisposable {
     return this.#traced('READ WRITE', context, work);
   }
 
+  /** Runs `work` in a READ WRITE transaction that is rolled back whatever happens. Only where indexes are tried on the demo. */
+  tryOut<T>(context: ToolContext, work: (session: Session) => Promise<T>): Promise<T> {
+    return this.#traced('READ WRITE', context, work, 'ROLLBACK');
+  }
+
   /** One round trip. Never rejects. */
   async health(): Promise<{ readonly ok: boolean; readonly detail: string }> {
     try {
@@ -106,12 +111,13 @@ export class Database implements AsyncDisposable {
     access: 'READ ONLY' | 'READ WRITE',
     { signal, trace }: ToolContext,
     work: (session: Session) => Promise<T>,
+    end: 'COMMIT' | 'ROLLBACK' = access === 'READ ONLY' ? 'ROLLBACK' : 'COMMIT',
   ): Promise<T> {
     const { tracer, connection } = this.options;
     const span = startQuerySpan(tracer, connection, access, trace);
     let failure: unknown;
     try {
-      return await this.#transaction(access, signal, work);
+      return await this.#transaction({ access, end }, signal, work);
     } catch (error) {
       failure = error;
       throw error;
@@ -121,7 +127,7 @@ export class Database implements AsyncDisposable {
   }
 
   async #transaction<T>(
-    access: 'READ ONLY' | 'READ WRITE',
+    { access, end }: { readonly access: 'READ ONLY' | 'READ WRITE'; readonly end: 'COMMIT' | 'ROLLBACK' },
     signal: AbortSignal,
     work: (session: Session) => Promise<T>,
   ): Promise<T> {
@@ -147,7 +153,7 @@ export class Database implements AsyncDisposable {
       await client.query(prologue(facts, this.options));
       signal.throwIfAborted();
       const result = await Promise.race([work(session), session.gone]);
-      await client.query(access === 'READ ONLY' ? 'ROLLBACK' : 'COMMIT');
+      await client.query(end);
       return result;
     } catch (error) {
       if (session.broken !== undefined) throw session.broken;
@@ -191,13 +197,14 @@ export class Database implements AsyncDisposable {
   #reportRole(role: RoleFacts): void {
     const { user, excessRights } = role;
     const state = `${user} ${excessRights.join()}`;
-    if (excessRights.length === 0 || state === this.#reportedRole) return;
+    if (this.options.rolePolicy === 'ignore' || excessRights.length === 0 || state === this.#reportedRole)
+      return;
     this.#reportedRole = state;
     this.options.log.warn('the database role may do more than read', { role: user, reasons: excessRights });
   }
 
   #checkRole({ user, excessRights }: RoleFacts): void {
-    if (this.options.rolePolicy === 'warn' || excessRights.length === 0) return;
+    if (this.options.rolePolicy !== 'enforce' || excessRights.length === 0) return;
     throw new RoleRefused(
       `the role ${user} may do more than read (${excessRights.join('; ')}), and this connector is set to refuse such a role`,
     );
