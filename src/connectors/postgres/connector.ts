@@ -9,6 +9,7 @@ import { SqlParser } from './guard/sql-parser.ts';
 import type { RowCaps } from './rows.ts';
 import { explainQueryTool } from './tools/explain-tool.ts';
 import { schemaTools } from './tools/schema-tools.ts';
+import { topQueriesTool } from './tools/top-queries-tool.ts';
 import { executeSqlTool, executeWriteTool } from './tools/sql-tools.ts';
 
 export interface PostgresConnectorOptions {
@@ -102,6 +103,7 @@ export function createPostgresConnector(options: PostgresConnectorOptions): Post
       ...schemaTools(database),
       executeSqlTool(deps),
       explainQueryTool(deps),
+      topQueriesTool(deps),
       ...(allowWrite ? [executeWriteTool(deps)] : []),
     ],
     onFailure: (tool, error) =>
