@@ -179,12 +179,12 @@ describe('explain_query', () => {
   test('shows the plan; with analyze what it really took', async () => {
     const sql = 'SELECT * FROM shop.orders WHERE customer_id = 7';
     const estimated = await callTool(reader.server, 'explain_query', { sql });
-    expect(estimated.structured).toMatchObject({ analyzed: false, plan: expect.stringContaining('cost=') });
-    expect(estimated.structured['plan']).not.toContain('actual time');
+    expect(estimated.structured).toMatchObject({ analyzed: false, text: expect.stringContaining('cost ') });
+    expect(estimated.structured['text']).not.toContain('actual');
     const executed = await callTool(reader.server, 'explain_query', { sql, analyze: true });
     expect(executed.structured).toMatchObject({
       analyzed: true,
-      plan: expect.stringContaining('actual time'),
+      text: expect.stringContaining('| actual '),
     });
   });
 

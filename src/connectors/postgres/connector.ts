@@ -45,6 +45,11 @@ export interface PostgresConnectorOptions {
   readonly allowFunctions: readonly string[];
   /** What happens when the reading role may do more than read; `warn` by default, and always where one connection reads and writes. */
   readonly rolePolicy?: 'enforce' | 'warn';
+  /**
+   * Only for the demo: how its owner reaches it, to try indexes for real in transactions that are rolled back. `role` is the reader's, as
+   * which they are planned with.
+   */
+  readonly demoOwner?: { readonly connection: ConnectionTarget; readonly role: string };
   readonly caps?: Partial<RowCaps>;
   readonly statementTimeoutMs?: number;
 }
@@ -62,6 +67,7 @@ const STATEMENT_MS = 30_000;
 const LOCK_MS = 2_000;
 const WIRE_BYTES_MAX = 8 * 1024 * 1024;
 const SESSIONS_MAX = 5;
+const OWNER_SESSIONS_MAX = 2;
 const SESSION_WAIT_MS = 5_000;
 const SERVER_NAME = 'lanport-postgres';
 const DATABASE_NAME = 'main';
@@ -78,12 +84,12 @@ export function createPostgresConnector(options: PostgresConnectorOptions): Post
   const chosen = chosenToolsets(options.toolsets ?? [], allowWrite);
   const all = openAll(options);
   const { parser } = [...all.values()][0]!;
-  const opened = [...all.values()].flatMap(({ database, writer }) =>
-    writer === undefined || writer === database ? [database] : [database, writer],
+  const opened = new Set(
+    [...all.values()].flatMap(({ database, writer, trials }) => [database, writer, trials.owner?.database]),
   );
   let closed: Promise<void> | undefined;
   const close = (): Promise<void> => {
-    closed ??= Promise.all([parser, ...opened].map((one) => one[Symbol.asyncDispose]())).then(
+    closed ??= Promise.all([parser, ...opened].map((one) => one?.[Symbol.asyncDispose]())).then(
       () => undefined,
     );
     return closed;
@@ -134,18 +140,31 @@ function openAll(options: PostgresConnectorOptions): ReadonlyMap<string, ToolDep
     log: options.log,
     tracer: options.tracer ?? passingTracer,
   };
-  const open = (one: NamedDatabase): ToolDeps => {
+  const open = (one: NamedDatabase, demoOwner?: PostgresConnectorOptions['demoOwner']): ToolDeps => {
     const isSplit = one.writeConnection !== undefined;
     const rolePolicy = allowWrite && !isSplit ? 'warn' : (options.rolePolicy ?? 'warn');
     const database = new Database({ ...settings, connection: one.connection, rolePolicy });
+    const meantToWrite = (connection: ConnectionTarget, sessionsMax: number): Database =>
+      new Database({ ...settings, connection, sessionsMax, rolePolicy: 'ignore' });
     const writer =
-      one.writeConnection === undefined
-        ? database
-        : new Database({ ...settings, connection: one.writeConnection, rolePolicy: 'ignore' });
-    return { ...shared, name: one.name, database, writer: allowWrite ? writer : undefined };
+      one.writeConnection === undefined ? database : meantToWrite(one.writeConnection, SESSIONS_MAX);
+    const owner = demoOwner && {
+      database: meantToWrite(demoOwner.connection, OWNER_SESSIONS_MAX),
+      role: demoOwner.role,
+    };
+    return {
+      ...shared,
+      name: one.name,
+      database,
+      writer: allowWrite ? writer : undefined,
+      trials: { database, owner },
+    };
   };
   const first = { name: databaseName, connection, writeConnection };
-  return new Map([first, ...moreDatabases].map((one) => [one.name, open(one)]));
+  return new Map([
+    [first.name, open(first, options.demoOwner)],
+    ...moreDatabases.map((one): [string, ToolDeps] => [one.name, open(one)]),
+  ]);
 }
 
 async function healthOf(

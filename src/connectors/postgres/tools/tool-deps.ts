@@ -1,3 +1,4 @@
+import type { TrialDatabases } from '../advice/trial-indexes.ts';
 import type { Cursors } from '../cursors.ts';
 import type { Database } from '../database.ts';
 import type { SqlParser } from '../guard/sql-parser.ts';
@@ -13,4 +14,6 @@ export interface ToolDeps {
   readonly parser: SqlParser;
   readonly caps: RowCaps;
   readonly cursors: Cursors;
+  /** Where indexes are tried out. */
+  readonly trials: TrialDatabases;
 }

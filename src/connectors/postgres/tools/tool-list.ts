@@ -12,6 +12,7 @@ import { routedTool } from './routed-tool.ts';
 import { sampleRowsTool } from './sample-rows.ts';
 import { searchObjectsTool } from './search-objects.ts';
 import type { ToolDeps } from './tool-deps.ts';
+import { topQueriesTool } from './top-queries-tool.ts';
 import type { Toolset } from './toolsets.ts';
 
 /** A tool of one database, or of all of them together. */
@@ -31,6 +32,7 @@ const TOOLS: readonly ToolEntry[] = [
   { set: 'schema', make: erDiagramTool },
   { set: 'data', make: sampleRowsTool },
   { set: 'data', makeForAll: fetchMoreTool },
+  { set: 'performance', make: topQueriesTool },
   { set: 'write', make: (deps) => executeWriteTool(deps, deps.writer!) },
   { set: 'aliases', make: queryTool },
   { set: 'aliases', make: listTablesTool },
