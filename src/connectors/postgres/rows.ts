@@ -69,11 +69,13 @@ export async function readRows(
   const kept = new Keeper(caps, skipRows);
   let last: QueryResult | undefined;
   let batchRows = FIRST_BATCH_ROWS;
+  let arrived = 0;
   try {
     while (toEnd || !kept.full) {
       session.nextBatch();
       const { rows, result } = await readBatch(cursor, batchRows);
       last = result ?? last;
+      arrived += rows.length;
       for (const row of rows) kept.add(row);
       if (rows.length < batchRows) break;
       const rowBytes = Math.max(1, session.nextBatch() / rows.length);
@@ -92,7 +94,8 @@ export async function readRows(
     rows: kept.rows,
     moreRows: kept.full,
     cutCells: kept.cutCells,
-    affectedRows: last?.rowCount ?? undefined,
+    // Of a statement that is read in batches the server counts the last batch alone.
+    affectedRows: fields.length > 0 ? arrived : (last?.rowCount ?? undefined),
   };
 }
 
