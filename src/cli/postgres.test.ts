@@ -137,7 +137,7 @@ test('a database that is down does not keep it from starting: health is 503 with
   expect(health.status).toBe(503);
   expect(health.text).toContain('ECONNREFUSED');
   await using client = await connect('2025-11-25', server.base, 'unused');
-  expect(await client.list()).toHaveLength(5);
+  expect(await client.list()).toHaveLength(6);
   const result = JSON.stringify(await client.call('list_objects', {}));
   expect(result).toContain('"isError":true');
   expect(result).not.toContain('hunter2');
