@@ -16,6 +16,7 @@ import { json } from '../gateway/health.ts';
 import { shownStatus } from '../mcp/shown-status.ts';
 import { sendStatusPage } from '../gateway/status-page.ts';
 import { createKeyRing } from '../keys/key-ring.ts';
+import { OPEN_GATE } from '../limits/limits.ts';
 import type { Ledger, LedgerStats } from '../ledger/ledger-ports.ts';
 import { Mcp } from '../mcp/mcp.ts';
 import type { ServerConfig } from '../mcp/mcp-ports.ts';
@@ -102,6 +103,8 @@ export function createSurface(options: SurfaceOptions): BridgeSurface {
       keyHeaderOf: authenticator.keyHeaderOf,
     }),
     journal: createJournal({ ledger: forgetfulLedger, log }),
+    limits: OPEN_GATE,
+    toolCosts: () => undefined,
     log,
     tracer: passingTracer,
     clock,

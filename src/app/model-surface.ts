@@ -13,6 +13,7 @@ import { createToolHost } from '../gateway/tool-host.ts';
 import type { Journal } from '../gateway/journal.ts';
 import { handleModels } from '../gateway/handle-models.ts';
 import { handleResponse } from '../gateway/handle-response.ts';
+import type { Gate } from '../limits/limits.ts';
 import { Llm } from '../llm/llm.ts';
 import { ConnectionMemories, type EntryTool, ResponseState } from '../llm/llm-wire.ts';
 import type { ResponseTable } from '../store/store-ports.ts';
@@ -25,6 +26,8 @@ export interface ModelSurfaceDeps {
   readonly live: LiveConfig;
   readonly http: HttpClient;
   readonly journal: Journal;
+  readonly onRefused: (code: string) => void;
+  readonly limits: Gate;
   readonly responses: ResponseTable;
   readonly log: Log;
   readonly tracer: Tracer;
@@ -61,6 +64,11 @@ export class ModelSurface {
         this.#models = models;
       },
     };
+  }
+
+  /** The name of `model_list` that a model's name stands for, by the configuration in force. */
+  canonical(model: string): string {
+    return this.#models.llm.canonical(model);
   }
 
   /** How the deployments of the configuration in force do. */
@@ -111,12 +119,14 @@ export class ModelSurface {
   }
 
   #llmDeps(): HandleLlmDeps {
-    const { live, journal, log, tracer, clock } = this.#deps;
+    const { live, journal, onRefused, limits, log, tracer, clock } = this.#deps;
     const { access } = live;
     const { llm, known } = this.#models;
     return {
       llm,
       journal,
+      onRefused,
+      limits,
       log,
       tracer,
       clock,

@@ -129,12 +129,22 @@ describe('virtual keys', () => {
     ]);
   });
 
-  it('limits and past dates are warnings, once each', async () => {
+  it('limits of single models are gathered by model', async () => {
+    const { config } = await load(
+      'virtual_keys: [{api_key: a, budget_duration: 1d, model_rpm_limit: {m: 1}, model_tpm_limit: {m: 2, n: 3}, model_max_budget: {m: 4, n: {budget_limit: 5, time_period: 7d}}}]',
+    );
+    const day = 86_400_000;
+    expect(config.keys.keys[0]!.limits.perModel).toEqual({
+      m: { requestsPerMinute: 1, tokensPerMinute: 2, maxBudget: 4, budgetDurationMs: day },
+      n: { requestsPerMinute: undefined, tokensPerMinute: 3, maxBudget: 5, budgetDurationMs: 7 * day },
+    });
+  });
+
+  it('past dates are warnings, and limits are none', async () => {
     const { warnings } = await load(
       'virtual_keys: [{api_key: a, max_budget: 1, rpm_limit: 2}, {api_key: b, tpm_limit: 3, expires: 2020-01-01}]',
     );
     expect(warnings.map(formatProblem)).toEqual([
-      'c.yaml:1:29: warning: virtual_keys[0].max_budget: is loaded, but without effect: limits per key are not enforced yet.',
       'c.yaml:1:86: warning: virtual_keys[1].expires: lies in the past, so this key is refused.',
     ]);
   });

@@ -84,6 +84,8 @@ export const ERRORS = {
   'response-too-large': row(200, 1446, false, 'upstream', 'Server "{server}" answered with more than {max} bytes ({limit}).'),
   'tool-held': row(200, 1447, false, 'operator', 'Tool "{name}" was not called: server "{server}" changed or added it, and it is held back until the operator of this gateway accepts it (lanport tools held).'),
   'backup-unavailable': row(400, 1457, false, 'operator', 'This gateway runs without a database, so there is nothing to back up but its data folder: stop it and copy that.'),
+  'limit-reached': row(200, 1465, true, 'caller', '{what}'),
+  'budget-exceeded': row(200, 1466, false, 'operator', '{what} The operator of this gateway can raise it.'),
   'ledger-unavailable': row(503, 1450, true, 'operator', 'The call was not made, because it could not be recorded first: {reason}.'),
   'store-unavailable': row(503, 1451, true, 'operator', 'This was not done, because it could not be kept: {reason}.'),
   'database-missing': row(400, 1456, false, 'operator', 'No connected db. Keys, users and teams are kept in a database, and this gateway runs without one (general_settings.disable_database). Put keys into virtual_keys, or let it have a database.'),

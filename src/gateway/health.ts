@@ -1,4 +1,5 @@
 import type { Principal } from '../auth/authenticate.ts';
+import type { LimitStats } from '../limits/limits-ports.ts';
 import type { Ledger } from '../ledger/ledger-ports.ts';
 import type { RetentionState } from '../ledger/retention.ts';
 import type { Mcp } from '../mcp/mcp.ts';
@@ -12,6 +13,7 @@ export interface HealthDeps {
   readonly retention: () => RetentionState;
   readonly storeHealth: () => Promise<{ readonly ok: boolean; readonly detail: string }>;
   readonly storeKind: string;
+  readonly limits: () => LimitStats;
   readonly version: string;
   readonly startedAt: number;
   readonly isDraining: () => boolean;
@@ -44,18 +46,22 @@ export async function handleHealth(
   const principal = deps.identify(exchange);
   const servers = deps.mcp.status();
   const retention = deps.retention();
+  const limits = deps.limits();
   const healthy = servers.filter((server) => server.state === 'ready').length;
-  const status = deps.isDraining()
-    ? 'stopping'
-    : store.ok && healthy === servers.length && retention.strays === 0 && retention.failure === undefined
-      ? 'healthy'
-      : 'degraded';
+  const isWell =
+    store.ok &&
+    limits.shared?.isUp !== false &&
+    healthy === servers.length &&
+    retention.strays === 0 &&
+    retention.failure === undefined;
+  const status = deps.isDraining() ? 'stopping' : isWell ? 'healthy' : 'degraded';
   const detail = {
     version: deps.version,
     startedAt: new Date(deps.startedAt).toISOString(),
     configuration: deps.configuration(),
     store: { kind: deps.storeKind, ...store },
     ledger: { ...deps.ledger.stats(), ...retention },
+    limits,
     sessions: deps.mcp.sessions.size,
     healthy_count: healthy,
     unhealthy_count: servers.length - healthy,

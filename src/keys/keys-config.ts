@@ -99,8 +99,6 @@ export interface KeysConfig {
   readonly defaultAccess: 'none' | 'all';
 }
 
-const NO_LIMITS = 'limits per key are not enforced yet';
-
 /** Keys of `general_settings` that belong to keys. */
 export const keysGeneralShape = {
   master_key: setting(
@@ -113,6 +111,19 @@ export const keysGeneralShape = {
     'What a virtual key without mcp_servers may use. LiteLLM behaves like "all".',
   ),
 };
+
+const modelBudget = z.union(
+  [
+    z.number().nonnegative(),
+    z.strictObject({
+      budget_limit: setting(z.number().nonnegative().optional(), 'US dollars.'),
+      max_budget: setting(z.number().nonnegative().optional(), 'The same as budget_limit.'),
+      time_period: setting(duration('s').optional(), 'Length of the budget period.'),
+      budget_duration: setting(duration('s').optional(), 'The same as time_period.'),
+    }),
+  ],
+  { error: 'must be a number of US dollars, or {budget_limit, time_period}' },
+);
 
 const nameText = z.string().min(1).max(200);
 
@@ -173,26 +184,28 @@ export const virtualKeySchema = z.strictObject({
   priority: setting(
     z.union([z.string(), z.number()], { error: 'must be text' }).optional(),
     'Class of litellm_settings.priority_reservation.',
-    {
-      later: 'requests are not queued by priority yet',
-    },
   ),
   max_budget: setting(
     z.number().nonnegative().optional(),
     'US dollars that the key may spend in each budget period.',
-    { later: NO_LIMITS },
   ),
-  soft_budget: setting(z.number().nonnegative().optional(), 'US dollars at which a warning is logged.', {
-    later: NO_LIMITS,
-  }),
-  budget_duration: setting(duration('s').optional(), 'Length of the budget period, for example "30d".', {
-    later: NO_LIMITS,
-  }),
-  rpm_limit: setting(z.int().min(0).optional(), 'Requests per minute at most.', { later: NO_LIMITS }),
-  tpm_limit: setting(z.int().min(0).optional(), 'Tokens per minute at most.', { later: NO_LIMITS }),
-  max_parallel_requests: setting(z.int().min(0).optional(), 'Requests in flight at the same time at most.', {
-    later: NO_LIMITS,
-  }),
+  soft_budget: setting(z.number().nonnegative().optional(), 'US dollars at which a warning is logged.'),
+  budget_duration: setting(duration('s').optional(), 'Length of the budget period, for example "30d".'),
+  rpm_limit: setting(z.int().min(0).optional(), 'Requests per minute at most.'),
+  tpm_limit: setting(z.int().min(0).optional(), 'Tokens per minute at most.'),
+  max_parallel_requests: setting(z.int().min(0).optional(), 'Requests in flight at the same time at most.'),
+  model_rpm_limit: setting(
+    z.record(z.string(), z.int().min(0)).optional(),
+    'Requests per minute at most, for single models: {name: number}.',
+  ),
+  model_tpm_limit: setting(
+    z.record(z.string(), z.int().min(0)).optional(),
+    'Tokens per minute at most, for single models: {name: number}.',
+  ),
+  model_max_budget: setting(
+    z.record(z.string(), modelBudget).optional(),
+    'US dollars at most, for single models: {name: number}, or {name: {budget_limit: number, time_period: duration}}.',
+  ),
   metadata: setting(z.record(z.string(), z.unknown()).optional(), 'Anything; not interpreted.'),
 });
 
@@ -282,9 +295,37 @@ function toKey(entry: VirtualKey, index: number, input: KeysInput, report: Confi
       requestsPerMinute: entry.rpm_limit,
       tokensPerMinute: entry.tpm_limit,
       parallelRequests: entry.max_parallel_requests,
+      perModel: modelLimits(entry),
     },
     more: extras(entry, input, report, path),
   };
+}
+
+function modelLimits(entry: VirtualKey): KeyLimits['perModel'] {
+  const { model_rpm_limit: requests, model_tpm_limit: tokens, model_max_budget: budgets } = entry;
+  const names = [requests, tokens, budgets].flatMap((one) => Object.keys(one ?? {}));
+  if (names.length === 0) return undefined;
+  return Object.fromEntries(
+    names.map((name): [string, ModelLimits] => {
+      const budget = budgets?.[name];
+      const { max, durationMs } =
+        typeof budget === 'object'
+          ? {
+              max: budget.budget_limit ?? budget.max_budget,
+              durationMs: budget.time_period ?? budget.budget_duration,
+            }
+          : { max: budget, durationMs: entry.budget_duration };
+      return [
+        name,
+        {
+          maxBudget: max,
+          budgetDurationMs: durationMs,
+          requestsPerMinute: requests?.[name],
+          tokensPerMinute: tokens?.[name],
+        },
+      ];
+    }),
+  );
 }
 
 function serverNames(

@@ -60,6 +60,11 @@ export const PACKAGES: readonly {
     reason: 'outbound connections are opened in net/, where deadlines, bounds and address checks are',
   },
   {
+    names: ['ioredis'],
+    folders: ['store', 'limits'],
+    reason: 'Redis counts limits, and nothing else depends on it',
+  },
+  {
     names: ['express', 'fastify', 'hono', 'koa', '@hono/node-server'],
     folders: ['admin', 'edge'],
     reason: 'the hot path has no HTTP framework',

@@ -45,9 +45,9 @@ it(
       }>().ledger;
     const answered = new Set<string>();
     const refused: unknown[] = [];
-    let isOver = false;
+    const over = new AbortController();
     const callOn = async (caller: number): Promise<void> => {
-      for (let at = 0; !isOver; at++) {
+      for (let at = 0; !over.signal.aborted; at++) {
         const text = `call ${caller} ${at}`;
         const request = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: text } };
         const answer = await rpc(`${gateway.url}/mcp`, MASTER_KEY, request);
@@ -71,7 +71,7 @@ it(
     expect((await ledger()).storeFailures).toBeGreaterThan(0);
     expect(answered.size).toBeGreaterThan(before);
     await postgres.query(postgres.url, `ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
-    isOver = true;
+    over.abort();
     await load;
     expect(refused).toEqual([]);
     expect(grownMib).toBeLessThan(GROWTH_MIB_MAX);

@@ -64,7 +64,8 @@ class Other {
   }
 
   async says(line: string): Promise<void> {
-    expect((await this.#lines.next()).value).toBe(line);
+    const { value } = await this.#lines.next();
+    if (value !== line) throw new Error(`the other ledger said "${String(value)}", not "${line}"`);
   }
 
   async does(line: string): Promise<void> {
