@@ -9,6 +9,7 @@ import { keyInfo, keysInfo } from './keys/key-info.ts';
 import { listKeyAliases, listKeys } from './keys/list-keys.ts';
 import { regenerateKey, regenerateNamedKey } from './keys/regenerate-key.ts';
 import { updateKey } from './keys/update-key.ts';
+import { countTokens } from './models/token-counter.ts';
 import type { Operation } from './operation.ts';
 import { listAccessGroups } from './servers/list-access-groups.ts';
 import { listServers } from './servers/list-servers.ts';
@@ -103,6 +104,7 @@ export const OPERATIONS: readonly Operation[] = [
   toolsHistory,
   acceptTools,
   reload,
+  countTokens,
   routes,
   describe,
 ];
