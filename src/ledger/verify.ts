@@ -37,6 +37,8 @@ class LedgerCheck {
   /** Of days that are there, by day: what each writer's records must be. */
   readonly #sealed = new Map<string, ManifestBody[]>();
   readonly #dropped = new Set<string>();
+  /** Of manifests; what those say is believed, and told to be unproven. */
+  readonly #unknownKeys = new Set<string>();
   readonly #findings: Finding[] = [];
   #findingsCount = 0;
   #records = 0;
@@ -65,9 +67,11 @@ class LedgerCheck {
     }
     const bodies: ManifestBody[] = [];
     for (const row of stored.values()) {
-      const body = readManifest(row, this.#keys);
+      const key = this.#keys.get(row.keyId);
+      if (key === undefined) this.#unknownKeys.add(row.keyId);
+      const body = readManifest(row, key);
       if (body !== undefined) bodies.push(body);
-      else if (this.#keys.has(row.keyId)) this.#manifest(row, 'it was not signed with its key');
+      else this.#manifest(row, 'it was not signed with its key');
     }
     for (const { kind, day } of bodies) if (kind === 'dropped') this.#dropped.add(day);
     const newest = new Map<string, ManifestBody>();
@@ -114,7 +118,7 @@ class LedgerCheck {
     // Days that should be there, and of which nothing is.
     for (const [day, bodies] of this.#sealed)
       for (const { writer, runs } of bodies) this.#compare(day, writer, runs, []);
-    const withoutKey: string[] = [];
+    const withoutKey = [...this.#unknownKeys].map((keyId) => `manifests with key ${keyId}`);
     const withoutAnchor: string[] = [];
     for (const [writer, check] of this.#checks) {
       const row = this.#writers.get(writer);

@@ -2,7 +2,7 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Clock } from '../../src/core/clock.ts';
+import { type Clock, systemClock } from '../../src/core/clock.ts';
 import { createIdSource } from '../../src/core/ids.ts';
 import { chainKey, chainKeyFile } from '../../src/ledger/chain-key.ts';
 import { createLedger } from '../../src/ledger/ledger.ts';
@@ -189,9 +189,11 @@ describe('a check of the ledger', () => {
               ? `'\\x00'::bytea`
               : type.startsWith('timestamp')
                 ? `${name} + interval '1 microsecond'`
-                : type === 'numeric'
-                  ? `${name} + 1e-30`
-                  : `coalesce(${name}, 0) + 1`;
+                : type === 'boolean'
+                  ? `NOT coalesce(${name}, true)`
+                  : type === 'numeric'
+                    ? `${name} + 1e-30`
+                    : `coalesce(${name}, 0) + 1`;
       await sql(`UPDATE ledger_calls SET ${name} = ${other} WHERE id = '${id}'`);
       const { findings } = await verify(url, home);
       if (
@@ -268,6 +270,40 @@ describe('a check of the ledger', () => {
       expect(told(await verify(url, home)), `${seq} ${hash}`).toEqual([
         ['inserted', 'one', seq === '120 + 1' ? 121 : Number(seq), id, TODAY],
       ]);
+    }
+  });
+
+  it('names the end of a call that another gateway has closed, when it was changed', async () => {
+    const { url, home, sql } = await copy();
+    const store = await open(url);
+    const options = { store: store.ledger, folder: home, clock: systemClock, log: silentLog };
+    const dies = await createLedger({ ...options, writer: 'dies' });
+    const id = newId();
+    await dies.begin(callStart(id, { startedAt: MIDNIGHT }));
+    await dies[Symbol.asyncDispose]();
+    const closes = await createLedger({ ...options, writer: 'closes' });
+    await closes.flush();
+    await closes[Symbol.asyncDispose]();
+    await store[Symbol.asyncDispose]();
+    expect(await sql(`SELECT status, end_seq FROM ledger_calls WHERE id = '${id}'`)).toEqual([
+      { status: 'unknown', end_seq: null },
+    ]);
+    expect((await verify(url, home)).findings).toEqual([]);
+    for (const change of [
+      "ended_at = ended_at + interval '1 second'",
+      'cost = 1',
+      "status = 'ok'",
+      'end_hash = NULL',
+      "end_writer = 'one'",
+    ]) {
+      await sql(
+        `CREATE TABLE kept AS SELECT * FROM ledger_calls WHERE id = '${id}'; UPDATE ledger_calls SET ${change} WHERE id = '${id}'`,
+      );
+      const found = (await verify(url, home)).findings.map(({ kind, id: call, day }) => [kind, call, day]);
+      expect(found, change).toEqual([['changed', id, TODAY]]);
+      await sql(
+        `DELETE FROM ledger_calls WHERE id = '${id}'; INSERT INTO ledger_calls SELECT * FROM kept; DROP TABLE kept`,
+      );
     }
   });
 

@@ -277,6 +277,8 @@ function toEnd(values: Values): ChainedRecord {
   const whole =
     end['endedAt'] !== undefined &&
     end['status'] !== undefined &&
+    // Recorded where it is true, and else not at all.
+    end['tokensEstimated'] !== false &&
     (cost === undefined || decimals(String(cost)) === decimals(text!));
   return { phase: 'ended', ...placeOf(values), end: end as unknown as CallEnd, whole };
 }
