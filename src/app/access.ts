@@ -1,3 +1,4 @@
+import type { AdminCaller } from '../admin/admin-ports.ts';
 import {
   type Authenticator,
   createAuthenticator,
@@ -72,6 +73,16 @@ export function createAccess(
     mayListen: (exchange) => attempt(exchange, 'mcp') !== undefined,
     identify: (exchange) => attempt(exchange, 'health'),
     addressOf: authenticator.addressOf,
+  };
+}
+
+/** Who asks the operator API, by the access that is in force when the request comes. */
+export function adminCaller(exchange: Exchange, access: Access): AdminCaller {
+  const authenticate = (): Principal => access.authenticate(exchange, 'admin');
+  return {
+    authenticate,
+    address: access.addressOf(exchange),
+    visibility: () => access.policy.visibility(authenticate(), access.policy.narrowing(exchange)),
   };
 }
 

@@ -12,9 +12,11 @@ import { handleMcp } from '../gateway/handle-mcp.ts';
 import { createJournal } from '../gateway/journal.ts';
 import type { HandleMcpDeps } from '../gateway/mcp-deps.ts';
 import { SseSessions } from '../gateway/handle-sse.ts';
-import { json, publicStatus } from '../gateway/health.ts';
+import { json } from '../gateway/health.ts';
+import { shownStatus } from '../mcp/shown-status.ts';
 import { sendStatusPage } from '../gateway/status-page.ts';
 import { createKeyRing } from '../keys/key-ring.ts';
+import { OPEN_GATE } from '../limits/limits.ts';
 import type { Ledger, LedgerStats } from '../ledger/ledger-ports.ts';
 import { Mcp } from '../mcp/mcp.ts';
 import type { ServerConfig } from '../mcp/mcp-ports.ts';
@@ -101,6 +103,8 @@ export function createSurface(options: SurfaceOptions): BridgeSurface {
       keyHeaderOf: authenticator.keyHeaderOf,
     }),
     journal: createJournal({ ledger: forgetfulLedger, log }),
+    limits: OPEN_GATE,
+    toolCosts: () => undefined,
     log,
     tracer: passingTracer,
     clock,
@@ -189,7 +193,7 @@ function health(
     json(exchange, healthy ? 200 : 503, {
       status: healthy ? 'healthy' : server.state,
       version: VERSION,
-      ...(maySeeMore(exchange, authenticate) ? { server: publicStatus(server) } : {}),
+      ...(maySeeMore(exchange, authenticate) ? { server: shownStatus(server) } : {}),
     });
 }
 

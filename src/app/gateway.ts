@@ -9,7 +9,6 @@ import { Scope } from '../core/scope.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Tracer } from '../core/trace.ts';
 import { Edge } from '../edge/server.ts';
-import { handleAdmin } from '../gateway/handle-admin.ts';
 import { handleBackup } from '../gateway/handle-backup.ts';
 import { handleMcp } from '../gateway/handle-mcp.ts';
 import { createJournal } from '../gateway/journal.ts';
@@ -21,6 +20,7 @@ import { sendStatusPage } from '../gateway/status-page.ts';
 import { openKeyDirectory } from '../keys/open-directory.ts';
 import { masterKeyFile } from '../keys/master-key-file.ts';
 import { mockModel } from '../llm/model-config.ts';
+import { Limits } from '../limits/limits.ts';
 import { Mcp } from '../mcp/mcp.ts';
 import type { InProcessServer, ServerConfig } from '../mcp/mcp-ports.ts';
 import { Agents } from '../net/agents.ts';
@@ -31,6 +31,7 @@ import { type BufferedLog, errorChain, type Log } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { openTracing, spanSamples } from '../telemetry/tracing.ts';
 import { type Access, requireKey } from './access.ts';
+import { adminHandler } from './admin-surface.ts';
 import { postgresConnector } from './connectors.ts';
 import { DEMO_MODEL, demoServer, prepareDemo } from './demo.ts';
 import { filesToKeep } from './kept-files.ts';
@@ -41,6 +42,7 @@ import { ModelSurface } from './model-surface.ts';
 import { purgeResponses } from './purge-responses.ts';
 import { Reload, type ReloadDeps } from './reload.ts';
 import { openSealSecrets } from './seal-secrets.ts';
+import { limitEvents, spendHistory, targetLimits } from './usage-limits.ts';
 import { VERSION } from './version.ts';
 
 export interface GatewayOptions {
@@ -70,6 +72,9 @@ export interface Gateway {
   /** Drains, stops every child, flushes, closes. Never rejects. */
   stop(): Promise<void>;
 }
+
+/** How long a start waits for Redis, before limits are counted for this process alone. Milliseconds. */
+const REDIS_READY_MS = 3_000;
 
 /** Builds the gateway from its configuration and starts it. Rejects with what went wrong; then nothing is left running. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
@@ -125,6 +130,16 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   );
   const journal = createJournal({ ledger, metrics: metrics.calls, log });
 
+  const limits = new Limits(
+    targetLimits(config.usage, (model) => models.canonical(model)),
+    {
+      clock,
+      history: spendHistory(opened.store.spend, ledger),
+      events: limitEvents(log),
+      redisUrl: config.usage.redisUrl?.reveal(),
+    },
+  );
+  scope.add('limits', () => limits[Symbol.asyncDispose]());
   const http = new HttpClient();
   scope.add('outbound connections', () => http[Symbol.asyncDispose]());
   const seals = await openSealSecrets(opened.store.secrets, clock, log);
@@ -165,6 +180,8 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
           mcp,
           policy,
           journal,
+          limits,
+          toolCosts: (server) => live.toolCosts[server],
           log,
           tracer,
           clock,
@@ -180,10 +197,13 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     return known.deps;
   };
   const startedAt = clock.now();
-  const models = new ModelSurface(config, {
+  const onRefused = (code: string): void => metrics.refused(code);
+  const models: ModelSurface = new ModelSurface(config, {
     live,
     http,
     journal,
+    onRefused,
+    limits,
     responses: opened.store.responses,
     log,
     tracer,
@@ -197,7 +217,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     newId,
     clock,
     log,
-    onRefused: (code) => metrics.refused(code),
+    onRefused,
     handlers: {
       mcp: (exchange) => handleMcp(exchange, mcpDeps()),
       sse: (exchange) => sse.open(exchange, mcpDeps()),
@@ -209,32 +229,32 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
           retention: () => retention.state,
           storeHealth: () => opened.store.health(),
           storeKind: opened.store.kind,
+          limits: () => limits.stats(),
           version: VERSION,
           startedAt,
           isDraining: () => draining,
           configuration: () => ({ files: live.files, ...reload.state }),
           identify: (one) => live.access.identify(one),
         }),
-      admin: (exchange, route) =>
-        handleAdmin(exchange, route.operation, route.argument, {
-          mcp,
-          log,
-          policy: live.access.policy,
-          authenticate: (one) => live.access.authenticate(one, 'admin'),
-          addressOf: (one) => live.access.addressOf(one),
-          recentCalls: async (query) => {
-            await ledger.flush(AbortSignal.timeout(1_000)).catch(() => undefined);
-            return opened.store.ledger.recent(query);
-          },
-          accessGroups: live.access.accessGroups,
-          reload: () => reload.request('admin'),
-        }),
       metrics: (exchange) =>
         handleMetrics(exchange, {
           metrics,
           isPublic: () => live.metricsPublic,
           authenticate: (one) => live.access.authenticate(one, 'admin'),
+          mayRead: ({ kind, id }) =>
+            kind !== 'virtual' || directory.findKey(id)?.allowedRoutes.includes('/metrics') === true,
         }),
+      admin: adminHandler({
+        live,
+        mcp,
+        models: () => models.asked,
+        directory,
+        store: opened.store,
+        ledger,
+        log,
+        clock,
+        reload: () => reload.request('admin'),
+      }),
       backup: (exchange) =>
         handleBackup(exchange, {
           authenticate: (one) => live.access.authenticate(one, 'admin'),
@@ -261,15 +281,17 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
       const newModels = models.prepare(served);
       const change = await live.apply(served, keyOf(renewed).masterKey, { mcp, edge, log });
       newModels.use();
+      limits.reconfigure(targetLimits(next.usage, (model) => models.canonical(model)));
       return change;
     },
     clock,
     log,
   });
-  measure(metrics, { mcp, models, ledger, store: opened.store, edge, reload });
+  measure(metrics, { mcp, models, ledger, limits, store: opened.store, edge, reload });
   const stopPurging = purgeResponses(opened.store.responses, log);
   scope.add('deletion of expired answers', async () => stopPurging());
   await mcp.start();
+  await limits.ready(REDIS_READY_MS);
   const { port } = await edge.listen(config.edge.host, config.edge.port);
   scope.add(
     'requests under way',

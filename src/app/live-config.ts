@@ -50,6 +50,11 @@ export class LiveConfig {
     return this.#config.files;
   }
 
+  /** What calls of tools cost, by server. */
+  get toolCosts(): LanportConfig['usage']['toolCosts'] {
+    return this.#config.usage.toolCosts;
+  }
+
   /** Whether the metrics take no key. */
   get metricsPublic(): boolean {
     return this.#config.telemetry.metricsPublic;

@@ -1,3 +1,4 @@
+import type { AdminModels } from '../admin/admin-ports.ts';
 import type { Principal } from '../auth/authenticate.ts';
 import type { LanportConfig } from '../config/load.ts';
 import type { Clock } from '../core/clock.ts';
@@ -12,6 +13,7 @@ import { createToolHost } from '../gateway/tool-host.ts';
 import type { Journal } from '../gateway/journal.ts';
 import { handleModels } from '../gateway/handle-models.ts';
 import { handleResponse } from '../gateway/handle-response.ts';
+import type { Gate } from '../limits/limits.ts';
 import { Llm } from '../llm/llm.ts';
 import { ConnectionMemories, type EntryTool, ResponseState } from '../llm/llm-wire.ts';
 import type { ResponseTable } from '../store/store-ports.ts';
@@ -24,6 +26,8 @@ export interface ModelSurfaceDeps {
   readonly live: LiveConfig;
   readonly http: HttpClient;
   readonly journal: Journal;
+  readonly onRefused: (code: string) => void;
+  readonly limits: Gate;
   readonly responses: ResponseTable;
   readonly log: Log;
   readonly tracer: Tracer;
@@ -62,9 +66,28 @@ export class ModelSurface {
     };
   }
 
+  /** The name of `model_list` that a model's name stands for, by the configuration in force. */
+  canonical(model: string): string {
+    return this.#models.llm.canonical(model);
+  }
+
   /** How the deployments of the configuration in force do. */
   deploymentStates(): ReturnType<Llm['deploymentStates']> {
     return this.#models.llm.deploymentStates();
+  }
+
+  /** What the operator API asks of the models. */
+  get asked(): AdminModels {
+    const { llm } = this.#models;
+    return {
+      has: (model) => llm.has(llm.canonical(model)),
+      quote: (model, asked) => llm.quote(model, asked),
+      provider: (deployment) => {
+        const info = llm.catalog.info(() => true, false, deployment)[0]?.['model_info'];
+        const provider = (info as { readonly litellm_provider?: unknown } | undefined)?.litellm_provider;
+        return typeof provider === 'string' ? provider : undefined;
+      },
+    };
   }
 
   get handlers(): Pick<Handlers, 'llm' | 'models' | 'response'> {
@@ -96,12 +119,14 @@ export class ModelSurface {
   }
 
   #llmDeps(): HandleLlmDeps {
-    const { live, journal, log, tracer, clock } = this.#deps;
+    const { live, journal, onRefused, limits, log, tracer, clock } = this.#deps;
     const { access } = live;
     const { llm, known } = this.#models;
     return {
       llm,
       journal,
+      onRefused,
+      limits,
       log,
       tracer,
       clock,

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { operationUnknown } from '../admin/router.ts';
 import type { Bounds } from '../core/bounds.ts';
 import type { Clock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
@@ -287,7 +288,10 @@ export class Edge implements AsyncDisposable {
         return this.#deps.handlers.status(exchange, route);
       case 'oauth':
       case 'unknown':
-        throw new GatewayError('route-unknown', { path: exchange.path.slice(0, 200) });
+        throw (
+          operationUnknown(exchange.path) ??
+          new GatewayError('route-unknown', { path: exchange.path.slice(0, 200) })
+        );
     }
   }
 

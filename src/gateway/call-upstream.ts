@@ -15,6 +15,8 @@ import type { HandleMcpDeps } from './mcp-deps.ts';
 import { asGatewayError, isToolTrouble, type McpContext, type Reply } from './mcp-context.ts';
 import { endCallSpan, errorTypeOf, startMcpSpan, startUpstreamSpan } from './call-trace.ts';
 import { bytesOf } from './exchange.ts';
+import { admitTool, limitReached, settleTool } from './limit-mcp.ts';
+import { giveUp } from './limit-text.ts';
 import { resolveTarget } from './resolve-target.ts';
 
 const WENT_AWAY = 'the client went away';
@@ -24,6 +26,10 @@ interface Outcome {
   errorCode: string | undefined;
   upstreamMs: number | undefined;
   bytesOut: number;
+  /** Whether the server asked something instead of answering. */
+  isAsked: boolean;
+  /** US dollars. */
+  cost: number | undefined;
 }
 
 /**
@@ -48,10 +54,13 @@ export async function callUpstream(
     deps.mcp.checkCallHeaders(target.tool, request.params, exchange.headers); // 400
   const id = inbound.batch ? deps.newId() : exchange.requestId;
   const span = spanOf(id, request, target, context, inbound, deps);
-  const start = startOf(id, request, span, target, context, inbound, deps);
-  await deps.journal.begin(start); // 503
-  const outcome: Outcome = { status: 'unknown', errorCode: undefined, upstreamMs: undefined, bytesOut: 0 };
+  const admission = await admitTool(target, context, deps);
+  const denied = admission.kind === 'refused' && !admission.isGone ? admission.rule : undefined;
+  const start = startOf(id, request, span, target, context, inbound, deps, denied);
+  await deps.journal.begin(start).catch((error: unknown) => giveUp(admission, error)); // 503
+  const outcome = newOutcome('unknown', undefined);
   try {
+    if (admission.kind === 'refused') throw limitReached(admission, outcome);
     const answer = await sendUpstream(target, request, inbound, context, stream, span, outcome, deps);
     outcome.bytesOut = bytesOf(answer.message);
     return answer;
@@ -66,8 +75,13 @@ export async function callUpstream(
     outcome.bytesOut = message.length;
     return { status: 200, message };
   } finally {
+    if (admission.kind === 'admitted') outcome.cost = settleTool(admission, target, outcome, deps);
     finish(start, span, outcome, context, deps);
   }
+}
+
+function newOutcome(status: CallStatus, errorCode: string | undefined): Outcome {
+  return { status, errorCode, upstreamMs: undefined, bytesOut: 0, isAsked: false, cost: undefined };
 }
 
 async function sendUpstream(
@@ -105,6 +119,7 @@ async function sendUpstream(
     });
     if (step.kind === 'input') {
       outcome.status = 'ok';
+      outcome.isAsked = true;
       return { status: 200, message: resultMessage(request.idBytes, step.result) };
     }
     const { reply } = step.reply;
@@ -222,7 +237,7 @@ async function refuse(
   const start = startOf(id, request, span, target, context, inbound, deps, rule);
   await deps.journal.begin(start); // 503
   const status = held !== undefined || isHidden ? 'denied' : 'error';
-  const outcome: Outcome = { status, errorCode: answered.code, upstreamMs: undefined, bytesOut: 0 };
+  const outcome = newOutcome(status, answered.code);
   finish(start, span, outcome, context, deps);
   if (!isToolTrouble(answered)) throw answered;
   const result = toolErrorResult(answered.message, answered.code, inbound.era);
@@ -236,7 +251,7 @@ function finish(
   context: McpContext,
   deps: HandleMcpDeps,
 ): void {
-  const { status, errorCode, upstreamMs, bytesOut } = outcome;
+  const { status, errorCode, upstreamMs, bytesOut, cost } = outcome;
   const end: CallEnd = {
     id: start.id,
     endedAt: deps.clock.now(),
@@ -247,7 +262,7 @@ function finish(
     bytesOut,
     promptTokens: undefined,
     completionTokens: undefined,
-    cost: undefined,
+    cost,
   };
   deps.journal.end(start, end);
   endCallSpan(deps.tracer, span, end);

@@ -1,8 +1,9 @@
 import type { Principal } from '../auth/authenticate.ts';
+import type { LimitStats } from '../limits/limits-ports.ts';
 import type { Ledger } from '../ledger/ledger-ports.ts';
 import type { RetentionState } from '../ledger/retention.ts';
 import type { Mcp } from '../mcp/mcp.ts';
-import type { ServerStatus } from '../mcp/mcp-view.ts';
+import { shownStatus } from '../mcp/shown-status.ts';
 import type { Exchange } from './exchange.ts';
 
 export interface HealthDeps {
@@ -12,6 +13,7 @@ export interface HealthDeps {
   readonly retention: () => RetentionState;
   readonly storeHealth: () => Promise<{ readonly ok: boolean; readonly detail: string }>;
   readonly storeKind: string;
+  readonly limits: () => LimitStats;
   readonly version: string;
   readonly startedAt: number;
   readonly isDraining: () => boolean;
@@ -44,41 +46,32 @@ export async function handleHealth(
   const principal = deps.identify(exchange);
   const servers = deps.mcp.status();
   const retention = deps.retention();
+  const limits = deps.limits();
   const healthy = servers.filter((server) => server.state === 'ready').length;
-  const status = deps.isDraining()
-    ? 'stopping'
-    : store.ok && healthy === servers.length && retention.strays === 0 && retention.failure === undefined
-      ? 'healthy'
-      : 'degraded';
+  const isWell =
+    store.ok &&
+    limits.shared?.isUp !== false &&
+    healthy === servers.length &&
+    retention.strays === 0 &&
+    retention.failure === undefined;
+  const status = deps.isDraining() ? 'stopping' : isWell ? 'healthy' : 'degraded';
   const detail = {
     version: deps.version,
     startedAt: new Date(deps.startedAt).toISOString(),
     configuration: deps.configuration(),
     store: { kind: deps.storeKind, ...store },
     ledger: { ...deps.ledger.stats(), ...retention },
+    limits,
     sessions: deps.mcp.sessions.size,
     healthy_count: healthy,
     unhealthy_count: servers.length - healthy,
-    servers: servers.map(publicStatus),
+    servers: servers.map(shownStatus),
   };
   json(
     exchange,
     200,
     principal?.kind === 'master' || principal?.kind === 'anonymous' ? { status, ...detail } : { status },
   );
-}
-
-/** A server's status as the admin API shows it: times as RFC 3339. */
-export function publicStatus(status: ServerStatus): Record<string, unknown> {
-  const { since, toolsReadAt, stderr, history, ...rest } = status;
-  return {
-    server_id: status.name,
-    ...rest,
-    since: new Date(since).toISOString(),
-    toolsReadAt: toolsReadAt === undefined ? undefined : new Date(toolsReadAt).toISOString(),
-    history: history.map(({ at, ...entry }) => ({ at: new Date(at).toISOString(), ...entry })),
-    stderr: stderr === '' ? undefined : stderr.slice(-4_000),
-  };
 }
 
 export function json(exchange: Exchange, status: number, value: unknown): void {

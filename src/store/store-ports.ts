@@ -338,6 +338,8 @@ export interface CallFilter {
   readonly status?: CallStatus | 'open';
   /** Id of the request to a model that caused them. */
   readonly parent?: string;
+  /** Of one call. */
+  readonly id?: string;
   readonly from?: number;
   readonly to?: number;
 }

@@ -29,7 +29,8 @@ const MESSAGE = {
 const COST = 0.00384;
 
 /** The same answer in events. */
-function streamOf({ content: _, ...head }: typeof MESSAGE): string {
+function streamOf(message: typeof MESSAGE): string {
+  const { content: _, ...head } = message;
   return events(
     ['message_start', { type: 'message_start', message: { ...head, content: [], usage: USAGE } }],
     [

@@ -38,6 +38,8 @@ beforeAll(async () => {
     config: configWith(
       { tools: { command: process.execPath, args: [join(ROOT, 'test/support/upstreams/stdio-2025.ts')] } },
       {
+        // So many failures would have them rest.
+        router_settings: { allowed_fails: 1_000 },
         model_list: DIALECTS.map(({ name, model }) => ({
           model_name: name,
           litellm_params: { model, api_base: `${provider.url}/v1`, api_key: 'sk-up', max_retries: 0 },
@@ -294,6 +296,17 @@ describe('the service tier that sets the price', () => {
         const [row] = await rowsOf(() => ask(client, speaks.name, isStream, more));
         expect(row?.cost, `${asked} ${answered}`).toBeCloseTo(3e-6 + 2 * rate, 9);
       }
+    },
+  );
+
+  test.each(['priority', 'SERVICE_TIER_PRIORITY'])(
+    'is what a client of Gemini asks for (%s)',
+    async (tier) => {
+      verifies('llm:usage-tier');
+      const gemini = DIALECTS.find(({ name }) => name === 'gemini')!;
+      provider.answer(answering(gemini, undefined, false));
+      const [row] = await rowsOf(() => ask(gemini, 'gemini', false, { serviceTier: tier }));
+      expect(row?.cost).toBeCloseTo(3e-6 + 2 * 2e-3, 9);
     },
   );
 

@@ -63,4 +63,9 @@ export const MODEL_RULES = {
     promise:
       'Rounds of tools, the time of a call and the length of a result have bounds, which the configuration sets; max_tool_calls of a request is kept.',
   },
+  'llm:golden-pairs': {
+    source: 'test/golden/README.md',
+    promise:
+      'Streams shaped as providers send them, and errors in their midst, arrive in every format with their text, thoughts, calls, end and usage.',
+  },
 } as const;

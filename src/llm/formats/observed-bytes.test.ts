@@ -31,13 +31,17 @@ test.each(DIALECTS)('$name: inputs of tools count', ({ name, stream }) => {
 test('gemini: chunks that count nothing are counted', () => {
   const chunk = (part: object): string =>
     `data: ${JSON.stringify({ candidates: [{ content: { parts: [part] } }], usageMetadata: { promptTokenCount: 3 } })}\n\n`;
-  const [text, call] = seenOf(
+  const [text, call, piece] = seenOf(
     'gemini',
     chunk({ text: 'Hello' }),
     chunk({ functionCall: { name: 'look', args: { name: 'x' } } }),
+    chunk({
+      functionCall: { partialArgs: [{ jsonPath: '$.name', stringValue: 'Boston', willContinue: true }] },
+    }),
   );
+  expect(piece?.bytesSinceUsage).toBe(5 + '{"name":"x"}'.length + 'Boston'.length);
   expect(text?.bytesSinceUsage).toBe(5);
-  expect(call?.bytesSinceUsage).toBeGreaterThan(5 + 12);
+  expect(call?.bytesSinceUsage).toBe(5 + '{"name":"x"}'.length);
 });
 
 test.each(DIALECTS)(

@@ -119,7 +119,7 @@ describe.each(DIALECTS)('an answer for a client that speaks $name', ({ name }) =
     side.answer.take(EVENTS.slice(0, 2));
     side.client.isSlow = true;
     expect(side.answer.take([EVENTS[2]!])).toBe(false);
-    const drained = vi.fn();
+    const drained = vi.fn<() => void>();
     side.answer.onDrain(drained);
     side.client.drain();
     expect(drained).toHaveBeenCalledOnce();

@@ -23,6 +23,11 @@ export function charge(
   const price = prices.priceOf(deployment);
   if (price === undefined || (spent === undefined && price.second === undefined)) return;
   const usage = spent?.usage ?? NO_USAGE;
-  outcome.cost =
-    (outcome.cost ?? 0n) + costOf(usage, price, spent?.usage.tier ?? call.text.string('service_tier'), ms);
+  outcome.cost = (outcome.cost ?? 0n) + costOf(usage, price, spent?.usage.tier ?? askedTier(call), ms);
+}
+
+/** The tier that the request asks for; Gemini has a longer word for it, too (Gemini API, "Priority inference"). */
+function askedTier({ text }: LlmCall): string | undefined {
+  const tier = text.string('service_tier') ?? text.string('serviceTier');
+  return tier?.toLowerCase().replace(/^service_tier_/, '');
 }

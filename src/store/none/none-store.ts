@@ -11,10 +11,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import type { CatalogRow, CatalogTable, InstanceSecrets, Store } from '../store-ports.ts';
-import { noAccounts } from './no-accounts.ts';
 import { FileArchive } from './file-archive.ts';
 import { FileLedgerStore } from './file-ledger-store.ts';
 import { FileSpend } from './file-spend.ts';
+import { noAccounts } from './no-accounts.ts';
 import { responseMemory } from './response-memory.ts';
 import { toolHistoryFile } from './tool-history-file.ts';
 

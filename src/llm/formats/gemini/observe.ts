@@ -52,7 +52,8 @@ export class ResponseObserver implements AnswerObserver, Seen {
 
   #count(text: string): void {
     if (COUNTED.test(text)) this.bytesSinceUsage = 0;
-    else this.bytesSinceUsage += text.includes('"functionCall"') ? text.length : saidBytes(text, SAID);
+    else
+      this.bytesSinceUsage += saidBytes(text, SAID) + (text.includes('"functionCall"') ? callBytes(text) : 0);
   }
 
   #read(body: Buffer): Seen {
@@ -91,6 +92,22 @@ export class ResponseObserver implements AnswerObserver, Seen {
     this.stop = readStop(reason, this.#hasCalls, undefined);
     this.isComplete = true;
   }
+}
+
+/** Bytes of the inputs of calls, whole or in pieces. */
+function callBytes(text: string): number {
+  const candidates = parse(text)?.['candidates'];
+  const candidate = isList(candidates) ? candidates.find(isFirst) : undefined;
+  const content = isObject(candidate) ? candidate['content'] : undefined;
+  const parts = isObject(content) && isList(content['parts']) ? content['parts'].filter(isObject) : [];
+  let bytes = 0;
+  for (const { functionCall: call } of parts) {
+    if (!isObject(call)) continue;
+    if (isObject(call['args'])) bytes += JSON.stringify(call['args']).length;
+    for (const piece of isList(call['partialArgs']) ? call['partialArgs'].filter(isObject) : [])
+      bytes += textOf(piece['stringValue'])?.length ?? 1;
+  }
+  return bytes;
 }
 
 function isFirst(candidate: Json): boolean {
