@@ -24,7 +24,7 @@ export async function verifyLedger(snapshot: LedgerSnapshot, options: VerifyOpti
     for await (const batch of snapshot.records(day)) for (const record of batch) check.add(record, day);
     check.endDay(day);
   }
-  return check.end(days.filter((day) => day !== 'default').length);
+  return check.end();
 }
 
 class LedgerCheck {
@@ -41,6 +41,7 @@ class LedgerCheck {
   readonly #unknownKeys = new Set<string>();
   readonly #findings: Finding[] = [];
   #findingsCount = 0;
+  readonly #days = new Set<string>();
   #records = 0;
   #calls = 0;
   #unchained = 0;
@@ -92,6 +93,7 @@ class LedgerCheck {
 
   add(record: ChainedRecord, day: string): void {
     if (record.phase === 'received') this.#calls++;
+    this.#days.add(day);
     const { writer, seq, hash } = record;
     if (hash === undefined || writer === undefined) this.#addUnchained(record, day);
     else if (seq === undefined) this.#addClosing(record, writer, hash, day);
@@ -113,7 +115,7 @@ class LedgerCheck {
     this.#sealed.delete(day);
   }
 
-  end(days: number): Verification {
+  end(): Verification {
     this.#judgeHashless();
     // Days that should be there, and of which nothing is.
     for (const [day, bodies] of this.#sealed)
@@ -135,7 +137,7 @@ class LedgerCheck {
       records: this.#records,
       calls: this.#calls,
       writers: this.#checks.size,
-      days,
+      days: this.#days.size,
       daysDropped: this.#dropped.size,
       findings: this.#findings,
       findingsCount: this.#findingsCount,

@@ -116,12 +116,17 @@ async function verify(url: string, home: string): Promise<Verification> {
 }
 
 /** Seals and, with a retention, removes days, two days later. */
-async function keepDays(url: string, home: string, retentionMs?: number): Promise<void> {
+async function keepDays(
+  url: string,
+  home: string,
+  retentionMs?: number,
+  key = chainKeyFile(home),
+): Promise<void> {
   const store = await open(url);
   const retention = new Retention({
     archive: store.archive,
     folder: home,
-    key: chainKeyFile(home),
+    key,
     clock: { now: () => MIDNIGHT + DAY_MS + 7_200_000, monotonicMs: () => 0 },
     log: silentLog,
     retentionMs,
@@ -359,6 +364,15 @@ describe('a check of the ledger', () => {
     await sql('DELETE FROM ledger_manifests');
     const { findings } = await verify(url, home);
     expect(new Set(findings.map(({ kind }) => kind))).toEqual(new Set(['manifest']));
+  });
+
+  it('believes a day that a gateway with another key has removed, and says that it cannot prove it', async () => {
+    const { url, home } = await copy();
+    await keepDays(url, home, DAY_MS, chainKey('the key of another gateway'));
+    await rm(join(home, 'manifests'), { recursive: true });
+    const { findings, withoutKey, daysDropped } = await verify(url, home);
+    expect([findings, daysDropped]).toEqual([[], 1]);
+    expect(withoutKey).toEqual([expect.stringMatching(/^manifests with key [0-9a-f]{16}$/)]);
   });
 
   it('says what it cannot tell without the key of a writer, and still finds what is gone', async () => {
