@@ -10,6 +10,7 @@ import { createLedger } from './ledger.ts';
 
 /** A store that is away for its first appends and, as the real ones do, has nothing to put an end to before the start is there. */
 class LateStore implements LedgerStore {
+  readonly isChained = true;
   readonly calls = new Map<string, 'open' | 'ended'>();
   away: number;
 
@@ -30,7 +31,23 @@ class LateStore implements LedgerStore {
     return Promise.resolve([]);
   }
 
-  closeOrphans(): Promise<number> {
+  accepts(): Promise<void> {
+    return this.away-- > 0 ? Promise.reject(new Error('connection refused')) : Promise.resolve();
+  }
+
+  tip(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  beat(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  orphans(): Promise<[]> {
+    return Promise.resolve([]);
+  }
+
+  close(): Promise<number> {
     return Promise.resolve(0);
   }
 }

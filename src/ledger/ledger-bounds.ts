@@ -16,6 +16,10 @@ export interface LedgerBounds {
   readonly replayMs: number;
   /** Longest that closing waits for the store; what is left then waits in the spool for the next start. */
   readonly closeMs: number;
+  /** How often a writer says in the store that it lives. */
+  readonly beatMs: number;
+  /** Silence after which its calls are closed by others. */
+  readonly silentMs: number;
 }
 
 /** The default bounds. */
@@ -27,4 +31,6 @@ export const LEDGER_BOUNDS: LedgerBounds = {
   appendMs: 30_000,
   replayMs: 5_000,
   closeMs: 5_000,
+  beatMs: 10_000,
+  silentMs: 60_000,
 };

@@ -5,6 +5,9 @@ import { IdSet } from '../core/id-set.ts';
 import { withDeadline } from '../core/scope.ts';
 import type { LedgerStore } from '../store/store-ports.ts';
 import { errorChain, type Log } from '../telemetry/log.ts';
+import { Anchors } from './anchors.ts';
+import { type ChainKey, chainKeyFile, homeName } from './chain-key.ts';
+import { Chains } from './chains.ts';
 import { LEDGER_BOUNDS, type LedgerBounds } from './ledger-bounds.ts';
 import type { CallEnd, CallStart, Ledger, LedgerStats } from './ledger-ports.ts';
 import { RecordWriter } from './record-writer.ts';
@@ -12,6 +15,7 @@ import { Shipper } from './shipper.ts';
 import { Spool } from './spool.ts';
 import { type SpoolFiles, spoolFolder } from './spool-files.ts';
 import { unspooledRecord } from './spooled-record.ts';
+import { Watch } from './watch.ts';
 
 /** What `createLedger` needs. */
 export interface LedgerOptions {
@@ -25,6 +29,8 @@ export interface LedgerOptions {
   readonly bounds?: Partial<LedgerBounds>;
   /** The spool's files, when they are not those of `folder`. */
   readonly files?: SpoolFiles;
+  /** What hashes are made with; else a key is kept in `folder`. */
+  readonly key?: ChainKey;
 }
 
 const WRITER = /^[\w.-]{1,80}$/;
@@ -59,6 +65,8 @@ class SpooledLedger implements Ledger {
   readonly #spool: Spool;
   readonly #shipper: Shipper;
   readonly #records: RecordWriter;
+  readonly #anchors: Anchors;
+  readonly #watch: Watch;
   /** Calls that were begun and not ended. */
   readonly #open = new IdSet();
   #seq = 0;
@@ -99,6 +107,10 @@ class SpooledLedger implements Ledger {
         return this.#shipper.pushUnwritten(records.map(unspooledRecord));
       },
     });
+    const key = options.key ?? chainKeyFile(options.folder);
+    const identity = { writer, home: homeName(options.folder), keyId: key.id };
+    this.#anchors = new Anchors(options.folder, log);
+    this.#watch = new Watch({ store, identity, key, clock, log, bounds });
     const { memoryRowsMax, appendMs } = bounds;
     this.#shipper = new Shipper({
       store,
@@ -109,6 +121,8 @@ class SpooledLedger implements Ledger {
       memoryRowsMax,
       appendMs,
       clock,
+      chains: new Chains(store, identity, key),
+      anchors: this.#anchors,
     });
   }
 
@@ -128,6 +142,7 @@ class SpooledLedger implements Ledger {
         done: !hasLeftovers,
       });
     if (!this.#isSettled()) this.#schedule();
+    this.#watch.start();
   }
 
   begin(start: CallStart): Promise<void> {
@@ -198,6 +213,8 @@ class SpooledLedger implements Ledger {
     this.#shipper.stop();
     clearTimeout(this.#timer);
     this.#wake();
+    await this.#anchors.flush();
+    await this.#watch.stop(this.#shipper.failures === 0);
     try {
       const closed = this.#spool.close(() => this.#isSettled());
       this.#lost = await withDeadline(closed, this.#bounds.writeMs * 2, 'closing the spool');
@@ -277,13 +294,9 @@ class SpooledLedger implements Ledger {
   }
 
   async #closeOrphans(): Promise<void> {
-    const { store, writer, clock, log } = this.#options;
+    const { log } = this.#options;
     try {
-      const calls = await withDeadline(
-        store.closeOrphans(writer, clock.now()),
-        this.#bounds.appendMs,
-        'closing unfinished calls',
-      );
+      const calls = await this.#watch.closeOrphans();
       this.#orphansClosed = true;
       if (calls > 0) log.warn('calls of earlier runs have no end and were closed as unknown', { calls });
     } catch (error) {

@@ -2,6 +2,8 @@ import type { Clock } from '../core/clock.ts';
 import { withDeadline } from '../core/scope.ts';
 import type { LedgerStore } from '../store/store-ports.ts';
 import { errorChain, type Log } from '../telemetry/log.ts';
+import type { Anchors } from './anchors.ts';
+import type { Chains } from './chains.ts';
 import type { Segment, SegmentFate, Spool } from './spool.ts';
 import type { SpoolFiles } from './spool-files.ts';
 import { type ReadRecord, SegmentReader } from './segment-reader.ts';
@@ -20,6 +22,8 @@ export interface ShipperOptions {
   /** Longest that the store may take for one batch, in milliseconds. */
   readonly appendMs: number;
   readonly clock: Clock;
+  readonly chains: Chains;
+  readonly anchors: Anchors;
 }
 
 const BATCH_ROWS = 500;
@@ -51,6 +55,10 @@ export class Shipper {
   #delivered = 0;
   #refused = 0;
   #replayed = 0;
+  /** Calls whose start the store refused: it has nothing that their end could be put to. */
+  readonly #refusedCalls = new Set<string>();
+  /** Records that were put into the file of refused ones. */
+  readonly #kept = new Set<string>();
 
   constructor(options: ShipperOptions) {
     this.#options = options;
@@ -248,15 +256,35 @@ export class Shipper {
   }
 
   /** Resolves when the store has the batch, with how many single records of it the store refuses for good. */
-  async #deliver(batch: readonly SpooledRecord[]): Promise<number> {
+  async #deliver(all: readonly SpooledRecord[]): Promise<number> {
+    const batch = await this.#withoutRefusedCalls(all);
     try {
       await this.#append(batch);
-      return 0;
+      return all.length - batch.length;
     } catch (error) {
       const due = this.#failures >= ISOLATE.first && (this.#failures - ISOLATE.first) % ISOLATE.every === 0;
       if (!due || batch.length === 1) throw error;
-      return this.#isolate(batch, error);
+      return (await this.#isolate(batch, error)) + all.length - batch.length;
     }
+  }
+
+  async #withoutRefusedCalls(batch: readonly SpooledRecord[]): Promise<readonly SpooledRecord[]> {
+    if (this.#refusedCalls.size === 0) return batch;
+    const lost = batch.filter(({ phase, id }) => phase === 'ended' && this.#refusedCalls.has(id));
+    if (lost.length === 0) return batch;
+    await this.#keepRefused(lost);
+    return batch.filter((record) => !lost.includes(record));
+  }
+
+  /** Once each, although a batch that fails after this comes again. */
+  async #keepRefused(refused: readonly SpooledRecord[]): Promise<void> {
+    const fresh = refused.filter(({ writer, seq }) => !this.#kept.has(`${writer} ${seq}`));
+    if (fresh.length > 0) await this.#options.files.keepRefused(fresh.map((record) => record.line));
+    for (const { phase, id, writer, seq } of fresh) {
+      this.#kept.add(`${writer} ${seq}`);
+      if (phase === 'received') this.#refusedCalls.add(id);
+    }
+    this.#refused += fresh.length;
   }
 
   /**
@@ -264,7 +292,7 @@ export class Shipper {
    * after, are kept aside, and the rest goes on. Anything less certain is a store that fails, and rejects.
    */
   async #isolate(batch: readonly SpooledRecord[], cause: unknown): Promise<number> {
-    const { clock, appendMs, files, log } = this.#options;
+    const { clock, appendMs, log } = this.#options;
     const endMs = clock.monotonicMs() + appendMs;
     const suspects: SpooledRecord[] = [];
     let control: SpooledRecord | undefined;
@@ -276,36 +304,48 @@ export class Shipper {
     if (control === undefined) throw cause;
     const refused: SpooledRecord[] = [];
     for (const suspect of suspects) if (await this.#refusesForGood(suspect, control)) refused.push(suspect);
-    // An end that was taken before its start has had nothing to end: what is good goes once more, in order.
-    if (refused.length < suspects.length) await this.#append(batch.filter((one) => !refused.includes(one)));
-    if (refused.length === 0) return 0;
-    await files.keepRefused(refused.map((record) => record.line));
-    this.#refused += refused.length;
-    log.error('the store refuses ledger records; they are kept in refused.jsonl beside the spool', {
-      records: refused.length,
-      reason: errorChain(cause),
-    });
-    return refused.length;
+    if (refused.length > 0) await this.#keepRefused(refused);
+    if (refused.length > 0)
+      log.error('the store refuses ledger records; they are kept in refused.jsonl beside the spool', {
+        records: refused.length,
+        reason: errorChain(cause),
+      });
+    const good = batch.filter((one) => !refused.includes(one));
+    const rest = await this.#withoutRefusedCalls(good);
+    // One by one, as they were tried: what fails then is found here again, after all those before it.
+    for (const record of rest) await this.#append([record]);
+    return batch.length - rest.length;
   }
 
   /** Rejects when the store fails on `control`, which it has taken before. */
   async #refusesForGood(suspect: SpooledRecord, control: SpooledRecord): Promise<boolean> {
     for (let attempt = 0; attempt < ISOLATE.attempts; attempt++) {
-      await this.#append([control]);
+      await this.#try(control);
       if (await this.#takes(suspect)) return false;
     }
-    await this.#append([control]);
+    await this.#try(control);
     return true;
   }
 
   #takes(record: SpooledRecord): Promise<boolean> {
-    return this.#append([record]).then(
+    return this.#try(record).then(
       () => true,
       () => false,
     );
   }
 
+  #try(record: SpooledRecord): Promise<void> {
+    const { store, appendMs } = this.#options;
+    return withDeadline(store.accepts(record), appendMs, 'trying a ledger record');
+  }
+
+  /** In the order of the records: each one's hash goes on from the one before. */
   async #append(batch: readonly SpooledRecord[]): Promise<void> {
-    await withDeadline(this.#options.store.append(batch), this.#options.appendMs, 'storing ledger records');
+    const { store, appendMs, chains, anchors } = this.#options;
+    const { records, tips } = await chains.link(batch);
+    if (records.length === 0) return;
+    await withDeadline(store.append(records, tips), appendMs, 'storing ledger records');
+    chains.commit(tips);
+    anchors.note(tips);
   }
 }

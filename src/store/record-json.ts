@@ -14,13 +14,19 @@ export function jsonOf(record: LedgerRecord): RecordJson {
 
 /** JSON texts, and what stands between them, put together without a copy as text. */
 export class JsonBuilder {
-  readonly #parts: (RecordJson | number)[] = [];
+  readonly #parts: (RecordJson | number | string)[] = [];
   #length = 0;
 
   /** A single byte. */
   byte(code: number): void {
     this.#parts.push(code);
     this.#length++;
+  }
+
+  /** ASCII. */
+  text(text: string): void {
+    this.#parts.push(text);
+    this.#length += text.length;
   }
 
   json(json: RecordJson): void {
@@ -33,6 +39,7 @@ export class JsonBuilder {
     let at = 0;
     for (const part of this.#parts) {
       if (typeof part === 'number') whole[at++] = part;
+      else if (typeof part === 'string') at += whole.write(part, at, 'latin1');
       else at += part.bytes.copy(whole, at, part.from, part.to);
     }
     return whole;

@@ -83,6 +83,7 @@ export interface Store extends AsyncDisposable {
   readonly toolHistory: ToolHistoryTable;
   readonly responses: ResponseTable;
   readonly ledger: LedgerStore;
+  readonly spend: SpendQueries;
   readonly secrets: InstanceSecrets;
   /** `undefined`: there is no database. */
   readonly backup: BackupSource | undefined;
@@ -157,16 +158,149 @@ export type LedgerRecord = (
   | { readonly phase: 'received'; readonly writer: string; readonly seq: number; readonly start: CallStart }
   | { readonly phase: 'ended'; readonly writer: string; readonly seq: number; readonly end: CallEnd }
 ) &
-  Partial<RecordJson>;
+  Partial<RecordJson> & {
+    /** Its place in the chain of its writer. */
+    readonly hash?: Buffer | undefined;
+  };
 
 /** A joined row for reading. */
 export interface LedgerRow extends CallStart, Partial<Omit<CallEnd, 'id'>> {}
 
+/** A run of a gateway, as the others on the same store know it. */
+export interface WriterIdentity {
+  readonly writer: string;
+  /** Name of its data folder, which one process at a time has: another writer of the same home has ended. */
+  readonly home: string;
+  /** Fingerprint of the key that its hashes are made with. */
+  readonly keyId: string;
+}
+
+/** How far the chain of a writer has come: its newest record, and that one's hash. */
+export interface ChainTip extends WriterIdentity {
+  readonly seq: number;
+  readonly hash: Buffer;
+}
+
+/** A call without an end whose writer does not live. */
+export interface OrphanCall {
+  readonly id: string;
+  readonly startedAt: number;
+}
+
+/** An end that is not in the chain of the call's writer: another one closed the call. */
+export interface Closing {
+  readonly call: OrphanCall;
+  readonly end: CallEnd;
+  /** Who closes. */
+  readonly writer: string;
+  readonly hash: Buffer;
+}
+
 /** Where records end up. `append` is idempotent by (call id, phase) and all or nothing. */
 export interface LedgerStore {
-  append(records: readonly LedgerRecord[]): Promise<void>;
+  /** Whether hashes and tips are kept. */
+  readonly isChained: boolean;
+  /** The tips move with the records or not at all, and never back. */
+  append(records: readonly LedgerRecord[], tips?: readonly ChainTip[]): Promise<void>;
+  /** Rejects when the store would not take the record; keeps nothing of it. */
+  accepts(record: LedgerRecord): Promise<void>;
+  /** `undefined`: it has no record of this writer. */
+  tip(writer: string): Promise<ChainTip | undefined>;
+  /** Says that the writer lives, or has ended in order. */
+  beat(who: WriterIdentity, alive: boolean): Promise<void>;
+  /**
+   * Calls without an end whose writer has ended: one of the same home, one that ended in order or never beat, and one that has not beaten
+   * for `silentMs`.
+   */
+  orphans(by: WriterIdentity, silentMs: number, limit: number): Promise<readonly OrphanCall[]>;
+  /** Ends them unless they have ended meanwhile; returns how many. The true end, when it comes after all, wins. */
+  close(closings: readonly Closing[]): Promise<number>;
   /** Newest first. */
   recent(query: { readonly limit: number; readonly beforeId?: string }): Promise<readonly LedgerRow[]>;
-  /** Closes every call of these writers that has no end, with status `unknown`; returns how many. Called at start for dead writers. */
-  closeOrphans(exceptWriter: string, endedAt: number): Promise<number>;
+}
+
+/** Whose use is asked for. A user, a team, a model or a server by its name, a key by its id. */
+export type SpendScope = 'key' | 'user' | 'team' | 'model' | 'server';
+
+/** What ended calls used. */
+export interface Usage {
+  readonly requests: number;
+  /** Of them, those whose status is not `ok`. */
+  readonly failures: number;
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  /** US dollars. */
+  readonly cost: number;
+}
+
+/** By what calls differ. A tool by its server's own name; hour and day in UTC. */
+export type UsageDimension =
+  | 'hour'
+  | 'day'
+  | 'kind'
+  | 'key'
+  | 'user'
+  | 'team'
+  | 'model'
+  | 'deployment'
+  | 'server'
+  | 'tool';
+
+/** Values of the dimensions asked for: `2026-11-21` for a day, `2026-11-21T13:00:00Z` for an hour, `` for none. */
+export type UsageGroup = Readonly<Partial<Record<UsageDimension, string>>>;
+
+export interface UsageRow extends Usage {
+  readonly group: UsageGroup;
+}
+
+export interface UsageQuery {
+  /** Calls that began from here on, to before `to`. Milliseconds since the Unix epoch, not on the hour too. */
+  readonly from: number;
+  readonly to: number;
+  /** Empty: one row of everything. */
+  readonly groupBy: readonly UsageDimension[];
+  readonly filter?: Readonly<Partial<Record<Exclude<UsageDimension, 'hour' | 'day'>, string>>>;
+  /** At most 10,000, which is the default. */
+  readonly limit?: number;
+  /** The group of the last row of the page before. */
+  readonly after?: UsageGroup;
+}
+
+/** Calls that are looked for: all that is given must apply. */
+export interface CallFilter {
+  readonly key?: string;
+  readonly user?: string;
+  readonly team?: string;
+  readonly kind?: CallStart['kind'];
+  readonly model?: string;
+  readonly server?: string;
+  /** The server's own name of the tool, or as the client wrote it. */
+  readonly tool?: string;
+  /** `open`: not ended. */
+  readonly status?: CallStatus | 'open';
+  /** Id of the request to a model that caused them. */
+  readonly parent?: string;
+  readonly from?: number;
+  readonly to?: number;
+}
+
+export interface CallQuery {
+  readonly filter?: CallFilter;
+  /** At most 10,000. */
+  readonly limit: number;
+  /** The last row of the page before. */
+  readonly before?: { readonly startedAt: number; readonly id: string };
+}
+
+/**
+ * What was used, and by which calls. A call counts from its end on, at the moment of its start. Sums are those of the rows whatever
+ * happened on the way: ends that came late, calls that were closed as `unknown` first, records that were stored twice.
+ */
+export interface SpendQueries {
+  /** Of calls that began at `sinceMs` (milliseconds since the Unix epoch, not on the hour too) or later. */
+  spentSince(scope: SpendScope, id: string, sinceMs: number): Promise<Usage>;
+  /** In ascending order of the groups, in the order in which they are named. */
+  usage(query: UsageQuery): Promise<readonly UsageRow[]>;
+  /** Newest first. */
+  find(query: CallQuery): Promise<readonly LedgerRow[]>;
 }

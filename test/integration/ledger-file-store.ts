@@ -1,5 +1,12 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
-import type { CallEnd, LedgerRecord, LedgerStore } from '../../src/store/store-ports.ts';
+import type {
+  CallEnd,
+  Closing,
+  LedgerRecord,
+  LedgerStore,
+  OrphanCall,
+  WriterIdentity,
+} from '../../src/store/store-ports.ts';
 
 /** What a file store holds of one call. */
 export interface KeptCall {
@@ -12,6 +19,7 @@ export interface KeptCall {
  * and rejects some batches, before or after it has stored them, as `fails` says.
  */
 export class LedgerFileStore implements LedgerStore {
+  readonly isChained = true;
   readonly #path: string;
   readonly #fails: () => 'no' | 'before' | 'after';
   readonly #calls = new Map<string, { writer: string | undefined; ends: CallEnd[] }>();
@@ -44,29 +52,26 @@ export class LedgerFileStore implements LedgerStore {
     return Promise.resolve([]);
   }
 
-  closeOrphans(exceptWriter: string, endedAt: number): Promise<number> {
-    const open = [...this.#calls].filter(
-      ([, call]) => call.writer !== exceptWriter && call.ends.length === 0,
-    );
-    const ends = open.map(
-      ([id]): LedgerRecord => ({
-        phase: 'ended',
-        writer: exceptWriter,
-        seq: 0,
-        end: {
-          id,
-          endedAt,
-          status: 'unknown',
-          errorCode: undefined,
-          totalMs: 0,
-          upstreamMs: undefined,
-          bytesOut: 0,
-          promptTokens: undefined,
-          completionTokens: undefined,
-          cost: undefined,
-        },
-      }),
-    );
+  accepts(): Promise<void> {
+    return this.#fails() === 'no' ? Promise.resolve() : Promise.reject(new Error('the store is away'));
+  }
+
+  tip(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  beat(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  orphans(by: WriterIdentity): Promise<readonly OrphanCall[]> {
+    const open = [...this.#calls].filter(([, call]) => call.writer !== by.writer && call.ends.length === 0);
+    return Promise.resolve(open.map(([id]) => ({ id, startedAt: 0 })));
+  }
+
+  close(closings: readonly Closing[]): Promise<number> {
+    const open = closings.filter(({ call }) => this.#calls.get(call.id)?.ends.length === 0);
+    const ends = open.map(({ end, writer }): LedgerRecord => ({ phase: 'ended', writer, seq: 0, end }));
     if (ends.length > 0) this.#write(ends);
     return Promise.resolve(ends.length);
   }

@@ -2,10 +2,17 @@ import { expect } from 'vitest';
 import { GatewayError } from '../../src/core/errors.ts';
 import type { CallEnd, CallStart } from '../../src/ledger/ledger-ports.ts';
 import type { SpoolFiles } from '../../src/ledger/spool-files.ts';
-import type { LedgerRecord, LedgerStore } from '../../src/store/store-ports.ts';
+import type {
+  Closing,
+  LedgerRecord,
+  LedgerStore,
+  OrphanCall,
+  WriterIdentity,
+} from '../../src/store/store-ports.ts';
 
 /** A store in memory that keeps the contract, and fails or hangs on demand. */
 export class LedgerMemoryStore implements LedgerStore {
+  readonly isChained = true;
   readonly starts = new Map<string, { start: CallStart; writer: string }>();
   readonly ends = new Map<string, CallEnd>();
   /** Every record in order of arrival, repeated ones included. */
@@ -29,12 +36,30 @@ export class LedgerMemoryStore implements LedgerStore {
     return Promise.resolve([]);
   }
 
-  closeOrphans(exceptWriter: string, endedAt: number): Promise<number> {
-    const unended = [...this.starts].filter(
-      ([id, { writer }]) => writer !== exceptWriter && !this.ends.has(id),
+  accepts(record: LedgerRecord): Promise<void> {
+    this.appends++;
+    return this.behaviour([record]);
+  }
+
+  tip(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  beat(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  orphans(by: WriterIdentity): Promise<readonly OrphanCall[]> {
+    return Promise.resolve(
+      [...this.starts]
+        .filter(([id, { writer }]) => writer !== by.writer && !this.ends.has(id))
+        .map(([id, { start }]) => ({ id, startedAt: start.startedAt })),
     );
-    for (const [id] of unended) this.ends.set(id, callEnd(id, { status: 'unknown', endedAt }));
-    return Promise.resolve(unended.length);
+  }
+
+  close(closings: readonly Closing[]): Promise<number> {
+    for (const { end } of closings) this.ends.set(end.id, end);
+    return Promise.resolve(closings.length);
   }
 
   down(): void {
@@ -151,3 +176,27 @@ export const codeOf = (promise: Promise<unknown>): Promise<string> =>
     () => 'made',
     (error: unknown) => (error instanceof GatewayError ? error.code : String(error)),
   );
+
+/** Closes calls of writers that have ended, as a ledger does; returns how many. */
+export async function closeOrphans(
+  store: LedgerStore,
+  writer: string,
+  silentMs = Number.POSITIVE_INFINITY,
+  endedAt = 1_800_000_000_002,
+): Promise<number> {
+  const calls = await store.orphans({ writer, home: writer, keyId: 'test' }, silentMs, 1_000);
+  return store.close(
+    calls.map((call) => ({
+      call,
+      writer,
+      hash: Buffer.alloc(32),
+      end: callEnd(call.id, {
+        endedAt,
+        status: 'unknown',
+        errorCode: 'gateway-died',
+        totalMs: 0,
+        bytesOut: 0,
+      }),
+    })),
+  );
+}

@@ -1,47 +1,19 @@
 import type { Pool } from 'pg';
 import { JsonBuilder, jsonOf } from '../record-json.ts';
-import type { CallEnd, CallStart, LedgerRecord, LedgerRow, LedgerStore, RecordJson } from '../store-ports.ts';
+import type {
+  ChainTip,
+  Closing,
+  LedgerRecord,
+  LedgerRow,
+  LedgerStore,
+  OrphanCall,
+  RecordJson,
+  WriterIdentity,
+} from '../store-ports.ts';
+import { type CallRow, END_COLUMNS, START_COLUMNS, toRow } from './ledger-columns.ts';
+import type { Partitions } from './ledger-partitions.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
-const PARTITIONS_AHEAD = 3;
-
-/** Columns of a start and of an end: name in the table, type, and name in the record. A moment is in milliseconds there. */
-const START_COLUMNS: readonly (readonly [string, string, keyof CallStart])[] = [
-  ['id', 'uuid', 'id'],
-  ['started_at', 'moment', 'startedAt'],
-  ['kind', 'text', 'kind'],
-  ['operation', 'text', 'operation'],
-  ['key_id', 'text', 'keyId'],
-  ['key_alias', 'text', 'keyAlias'],
-  ['user_id', 'text', 'user'],
-  ['team', 'text', 'team'],
-  ['address', 'text', 'address'],
-  ['client', 'text', 'client'],
-  ['server', 'text', 'server'],
-  ['tool_name', 'text', 'toolName'],
-  ['original_name', 'text', 'originalName'],
-  ['model', 'text', 'model'],
-  ['decision', 'text', 'decision'],
-  ['rule', 'text', 'rule'],
-  ['bytes_in', 'bigint', 'bytesIn'],
-  ['trace_id', 'text', 'traceId'],
-  ['parent_id', 'uuid', 'parentId'],
-];
-
-const END_COLUMNS: readonly (readonly [string, string, keyof CallEnd])[] = [
-  ['id', 'uuid', 'id'],
-  ['ended_at', 'moment', 'endedAt'],
-  ['status', 'text', 'status'],
-  ['error_code', 'text', 'errorCode'],
-  ['total_ms', 'double precision', 'totalMs'],
-  ['upstream_ms', 'double precision', 'upstreamMs'],
-  ['bytes_out', 'bigint', 'bytesOut'],
-  ['prompt_tokens', 'bigint', 'promptTokens'],
-  ['completion_tokens', 'bigint', 'completionTokens'],
-  ['cost', 'numeric', 'cost'],
-  ['deployment', 'text', 'deployment'],
-  ['attempts', 'integer', 'attempts'],
-];
 
 /** Records travel as one JSON text and are taken apart by the server: that costs this process a fraction of arrays, element by element. */
 const fieldsOf = (columns: readonly (readonly [string, string, string])[]): string =>
@@ -49,104 +21,170 @@ const fieldsOf = (columns: readonly (readonly [string, string, string])[]): stri
 const valueOf = (alias: string, [, type, field]: readonly [string, string, string]): string =>
   type === 'moment' ? `to_timestamp(${alias}."${field}" / 1000)` : `${alias}."${field}"`;
 
-/** A start with, where it is known already, its end: one row written once. `$1` is an array of such pairs. */
-const INSERT_TEXT = `INSERT INTO ledger_calls (writer, seq, ${[...START_COLUMNS, ...END_COLUMNS.slice(1)].map(([name]) => name).join(', ')})
-    SELECT r->0->>'writer', (r->0->>'seq')::bigint, ${START_COLUMNS.map((column) => valueOf('s', column)).join(', ')}, ${END_COLUMNS.slice(
-      1,
-    )
-      .map((column) => valueOf('e', column))
-      .join(', ')}
+/** Of a conflict: whether the end that comes is to be taken. The first true one counts; one that is not in the chain of anybody gives way. */
+const TAKES_END = `EXCLUDED.ended_at IS NOT NULL AND (ledger_calls.ended_at IS NULL OR ledger_calls.status = 'unknown')`;
+
+const END_NAMES = ['end_writer', 'end_seq', 'end_hash', ...END_COLUMNS.slice(1).map(([name]) => name)];
+const END_VALUES = END_COLUMNS.slice(1).map((column) => valueOf('e', column));
+
+/** A start with, where it is known already, its end: one row written once. `$1` is an array of `[start, end, hash, hash of the end]`. */
+const INSERT_TEXT = `INSERT INTO ledger_calls (writer, seq, hash, ${[...START_COLUMNS.map(([name]) => name), ...END_NAMES].join(', ')})
+    SELECT r->0->>'writer', (r->0->>'seq')::bigint, decode(r->>2, 'hex'), ${START_COLUMNS.map((column) => valueOf('s', column)).join(', ')},
+      r->1->>'writer', (r->1->>'seq')::bigint, decode(r->>3, 'hex'), ${END_VALUES.join(', ')}
     FROM jsonb_array_elements($1::jsonb) AS r, jsonb_to_record(r->0->'start') AS s(${fieldsOf(START_COLUMNS)}),
       jsonb_to_record(coalesce(r->1->'end', '{}')) AS e(${fieldsOf(END_COLUMNS)})
-    ON CONFLICT (started_at, id) DO UPDATE SET ${END_COLUMNS.slice(1)
-      .map(([name]) => `${name} = EXCLUDED.${name}`)
-      .join(', ')}
-    WHERE EXCLUDED.ended_at IS NOT NULL AND (ledger_calls.ended_at IS NULL OR ledger_calls.status = 'unknown')`;
+    ON CONFLICT (started_at, id) DO UPDATE SET ${END_NAMES.map((name) => `${name} = EXCLUDED.${name}`).join(', ')}
+    WHERE ${TAKES_END}`;
 
-/** Ends of calls whose starts came before. */
-const updateText = (ends: string): string => `UPDATE ledger_calls AS c SET ${END_COLUMNS.slice(1)
-  .map((column) => `${column[0]} = ${valueOf('e', column)}`)
-  .join(', ')}
-    FROM jsonb_array_elements(${ends}::jsonb) AS r, jsonb_to_record(r->'end') AS e(${fieldsOf(END_COLUMNS)})
+/** Ends of calls whose starts came before; `$2` is an array of `[end, hash]`. */
+const UPDATE_TEXT = `UPDATE ledger_calls AS c SET end_writer = r->0->>'writer', end_seq = (r->0->>'seq')::bigint, end_hash = decode(r->>1, 'hex'),
+    ${END_COLUMNS.slice(1)
+      .map((column) => `${column[0]} = ${valueOf('e', column)}`)
+      .join(', ')}
+    FROM jsonb_array_elements($2::jsonb) AS r, jsonb_to_record(r->0->'end') AS e(${fieldsOf(END_COLUMNS)})
     WHERE c.id = e.id AND (c.ended_at IS NULL OR c.status = 'unknown')`;
 
-/** Each is one statement, so that it is all or nothing without a transaction around it. */
-const INSERT = { name: 'ledger-insert', text: INSERT_TEXT };
-const UPDATE = { name: 'ledger-update', text: updateText('$1') };
-const BOTH = { name: 'ledger-both', text: `WITH inserted AS (${INSERT_TEXT}) ${updateText('$2')}` };
+/** How far the chains have come; `$3` is an array of tips. */
+const TIPS_TEXT = `INSERT INTO ledger_writers AS w (writer, home, key_id, seq, hash, alive_at)
+    SELECT t->>'writer', t->>'home', t->>'keyId', (t->>'seq')::bigint, decode(t->>'hash', 'hex'), now()
+    FROM jsonb_array_elements($3::jsonb) AS t
+    ON CONFLICT (writer) DO UPDATE SET seq = EXCLUDED.seq, hash = EXCLUDED.hash, key_id = EXCLUDED.key_id WHERE w.seq < EXCLUDED.seq`;
 
-interface Row extends Record<string, unknown> {
-  readonly id: string;
-}
+/** One statement, so that it is all or nothing without a transaction around it. */
+const APPEND = {
+  name: 'ledger-append',
+  text: `WITH inserted AS (${INSERT_TEXT}), tips AS (${TIPS_TEXT}) ${UPDATE_TEXT}`,
+};
 
 /** The ledger's table: batches in, pages out. */
 export class PgLedgerStore implements LedgerStore {
+  readonly isChained = true;
   readonly #pool: Pool;
-  #partitionsUntil = 0;
+  readonly #partitions: Partitions;
 
-  constructor(pool: Pool) {
+  constructor(pool: Pool, partitions: Partitions) {
     this.#pool = pool;
+    this.#partitions = partitions;
   }
 
-  async append(records: readonly LedgerRecord[]): Promise<void> {
+  async append(records: readonly LedgerRecord[], tips: readonly ChainTip[] = []): Promise<void> {
     const { starts, ends } = pair(records);
-    const newest = Math.max(starts[0]?.start.at ?? 0, starts.at(-1)?.start.at ?? 0);
-    if (newest > this.#partitionsUntil - DAY_MS) await this.ensurePartitions(newest);
-    const pairs = starts.length === 0 ? undefined : pairsJson(starts);
-    const rest = ends.length === 0 ? undefined : endsJson(ends);
-    if (pairs !== undefined && rest !== undefined) await this.#pool.query({ ...BOTH, values: [pairs, rest] });
-    else if (pairs !== undefined) await this.#pool.query({ ...INSERT, values: [pairs] });
-    else if (rest !== undefined) await this.#pool.query({ ...UPDATE, values: [rest] });
+    await this.#partitions.prepare(starts.map(({ start }) => start.at));
+    await this.#pool.query({ ...APPEND, values: [startsJson(starts), endsJson(ends), tipsJson(tips)] });
+  }
+
+  async accepts(record: LedgerRecord): Promise<void> {
+    const { starts, ends } = pair([record]);
+    await this.#partitions.prepare(starts.map(({ start }) => start.at));
+    const client = await this.#pool.connect();
+    let broken = true;
+    try {
+      await client.query('BEGIN');
+      try {
+        await client.query({ ...APPEND, values: [startsJson(starts), endsJson(ends), tipsJson([])] });
+      } finally {
+        await client.query('ROLLBACK');
+        broken = false;
+      }
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  async tip(writer: string): Promise<ChainTip | undefined> {
+    const { rows } = await this.#pool.query<{
+      home: string;
+      key_id: string;
+      seq: string;
+      hash: Buffer | null;
+    }>('SELECT home, key_id, seq, hash FROM ledger_writers WHERE writer = $1', [writer]);
+    const [row] = rows;
+    if (row === undefined || row.hash === null) return undefined;
+    return { writer, home: row.home, keyId: row.key_id, seq: Number(row.seq), hash: row.hash };
+  }
+
+  async beat({ writer, home, keyId }: WriterIdentity, alive: boolean): Promise<void> {
+    await this.#pool.query(
+      `INSERT INTO ledger_writers (writer, home, key_id, alive_at) VALUES ($1, $2, $3, CASE WHEN $4 THEN now() END)
+       ON CONFLICT (writer) DO UPDATE SET alive_at = EXCLUDED.alive_at`,
+      [writer, home, keyId, alive],
+    );
+  }
+
+  async orphans(by: WriterIdentity, silentMs: number, limit: number): Promise<readonly OrphanCall[]> {
+    const { rows } = await this.#pool.query<{ id: string; started_at: Date }>(
+      `SELECT c.id, c.started_at FROM ledger_calls AS c LEFT JOIN ledger_writers AS w USING (writer)
+       WHERE c.ended_at IS NULL AND c.writer <> $1
+         AND (w.alive_at IS NULL OR w.home = $2 OR w.alive_at < now() - $3 * interval '1 millisecond')
+       LIMIT $4`,
+      // Longer than any writer has been silent, and an interval that PostgreSQL can count with.
+      [by.writer, by.home, Math.min(silentMs, 100 * 365 * DAY_MS), limit],
+    );
+    return rows.map((row) => ({ id: row.id, startedAt: row.started_at.getTime() }));
+  }
+
+  async close(closings: readonly Closing[]): Promise<number> {
+    const { rowCount } = await this.#pool.query(
+      // Calls that somebody else is closing at this moment are left to him: two that waited for each other would never end.
+      `WITH e AS (SELECT * FROM jsonb_to_recordset($1::jsonb) AS e(id uuid, started_at double precision, writer text, hash text,
+         ended_at double precision, status text, error_code text, total_ms double precision, bytes_out bigint)),
+       mine AS (SELECT c.id, c.started_at FROM ledger_calls AS c JOIN e ON c.id = e.id AND c.started_at = to_timestamp(e.started_at / 1000)
+         WHERE c.ended_at IS NULL FOR UPDATE OF c SKIP LOCKED)
+       UPDATE ledger_calls AS c SET end_writer = e.writer, end_seq = NULL, end_hash = decode(e.hash, 'hex'),
+         ended_at = to_timestamp(e.ended_at / 1000), status = e.status, error_code = e.error_code, total_ms = e.total_ms, bytes_out = e.bytes_out
+       FROM e JOIN mine ON mine.id = e.id WHERE c.id = mine.id AND c.started_at = mine.started_at`,
+      [
+        JSON.stringify(
+          closings.map(({ call, end, writer, hash }) => ({
+            id: call.id,
+            started_at: call.startedAt,
+            writer,
+            hash: hash.toString('hex'),
+            ended_at: end.endedAt,
+            status: end.status,
+            error_code: end.errorCode,
+            total_ms: end.totalMs,
+            bytes_out: end.bytesOut,
+          })),
+        ),
+      ],
+    );
+    return rowCount ?? 0;
   }
 
   async recent(query: { readonly limit: number; readonly beforeId?: string }): Promise<readonly LedgerRow[]> {
-    const { rows } = await this.#pool.query<Row>(
+    const { rows } = await this.#pool.query<CallRow>(
       'SELECT * FROM ledger_calls WHERE $2::uuid IS NULL OR id < $2::uuid ORDER BY started_at DESC, id DESC LIMIT $1',
       [query.limit, query.beforeId ?? null],
     );
     return rows.map(toRow);
   }
-
-  async closeOrphans(exceptWriter: string, endedAt: number): Promise<number> {
-    const { rowCount } = await this.#pool.query(
-      "UPDATE ledger_calls SET ended_at = $2, status = 'unknown', error_code = 'gateway-died' WHERE ended_at IS NULL AND writer <> $1",
-      [exceptWriter, new Date(endedAt)],
-    );
-    return rowCount ?? 0;
-  }
-
-  /** Makes the partitions of the day of `at` and the days after it. */
-  async ensurePartitions(at: number): Promise<void> {
-    const today = Math.floor(at / DAY_MS) * DAY_MS;
-    for (let ahead = 0; ahead <= PARTITIONS_AHEAD; ahead++) {
-      const from = new Date(today + ahead * DAY_MS).toISOString().slice(0, 10);
-      const to = new Date(today + (ahead + 1) * DAY_MS).toISOString().slice(0, 10);
-      await this.#pool.query(
-        `CREATE TABLE IF NOT EXISTS ledger_calls_${from.replaceAll('-', '')} PARTITION OF ledger_calls FOR VALUES FROM ('${from} 00:00+00') TO ('${to} 00:00+00')`,
-      );
-    }
-    this.#partitionsUntil = today + (PARTITIONS_AHEAD + 1) * DAY_MS;
-  }
 }
 
 interface Pair {
   readonly start: RecordJson;
-  end: RecordJson | undefined;
+  readonly hash: Buffer | undefined;
+  end: End | undefined;
+}
+
+interface End {
+  readonly json: RecordJson;
+  readonly hash: Buffer | undefined;
 }
 
 /** Puts ends to the starts that come with them; the first end of a call counts. The ends that are left have no start among them. */
-function pair(records: readonly LedgerRecord[]): { starts: readonly Pair[]; ends: readonly RecordJson[] } {
+function pair(records: readonly LedgerRecord[]): { starts: readonly Pair[]; ends: readonly End[] } {
   const starts = new Map<string, Pair>();
   for (const record of records) {
     if (record.phase !== 'received') continue;
     const start = jsonOf(record);
-    if (!starts.has(start.id)) starts.set(start.id, { start, end: undefined });
+    if (!starts.has(start.id)) starts.set(start.id, { start, hash: record.hash, end: undefined });
   }
-  const ends: RecordJson[] = [];
+  const ends: End[] = [];
   for (const record of records) {
     if (record.phase !== 'ended') continue;
-    const end = jsonOf(record);
-    const known = starts.get(end.id);
+    const end = { json: jsonOf(record), hash: record.hash };
+    const known = starts.get(end.json.id);
     if (known === undefined) ends.push(end);
     else known.end ??= end;
   }
@@ -157,78 +195,46 @@ function pair(records: readonly LedgerRecord[]): { starts: readonly Pair[]; ends
 const JSONB_VERSION = 1;
 const [OPEN, CLOSE, COMMA, ZERO] = Buffer.from('[],0') as unknown as [number, number, number, number];
 
-/** `[[start, end], …]`; the end is 0 where there is none yet. */
-function pairsJson(pairs: readonly Pair[]): Buffer {
+/** A JSON array of `items`, each of which `add` writes. */
+function jsonArray<Item>(items: readonly Item[], add: (json: JsonBuilder, item: Item) => void): Buffer {
   const json = new JsonBuilder();
   json.byte(JSONB_VERSION);
-  let before = OPEN;
-  for (const { start, end } of pairs) {
-    json.byte(before);
+  json.byte(OPEN);
+  items.forEach((item, at) => {
+    if (at > 0) json.byte(COMMA);
     json.byte(OPEN);
+    add(json, item);
+    json.byte(CLOSE);
+  });
+  json.byte(CLOSE);
+  return json.build();
+}
+
+/** `[[start, end, hash, hash of the end], …]`; the end is 0 where there is none yet. */
+function startsJson(pairs: readonly Pair[]): Buffer {
+  return jsonArray(pairs, (json, { start, hash, end }) => {
     json.json(start);
     json.byte(COMMA);
     if (end === undefined) json.byte(ZERO);
-    else json.json(end);
-    json.byte(CLOSE);
-    before = COMMA;
-  }
-  json.byte(CLOSE);
-  return json.build();
+    else json.json(end.json);
+    addHash(json, hash);
+    addHash(json, end?.hash);
+  });
 }
 
-function endsJson(ends: readonly RecordJson[]): Buffer {
-  const json = new JsonBuilder();
-  json.byte(JSONB_VERSION);
-  let before = OPEN;
-  for (const end of ends) {
-    json.byte(before);
+/** `[[end, hash], …]` */
+function endsJson(ends: readonly End[]): Buffer {
+  return jsonArray(ends, (json, { json: end, hash }) => {
     json.json(end);
-    before = COMMA;
-  }
-  json.byte(CLOSE);
-  return json.build();
+    addHash(json, hash);
+  });
 }
 
-function toRow(row: Row): LedgerRow {
-  const text = (name: string): string | undefined => (row[name] === null ? undefined : String(row[name]));
-  const number = (name: string): number | undefined => (row[name] === null ? undefined : Number(row[name]));
-  const time = (name: string): number | undefined =>
-    row[name] instanceof Date ? row[name].getTime() : undefined;
-  const ended = time('ended_at');
-  return {
-    id: row.id,
-    startedAt: time('started_at') ?? 0,
-    kind: text('kind') as LedgerRow['kind'],
-    operation: text('operation') ?? '',
-    keyId: text('key_id') ?? '',
-    keyAlias: text('key_alias'),
-    user: text('user_id'),
-    team: text('team'),
-    address: text('address') ?? '',
-    client: text('client'),
-    server: text('server'),
-    toolName: text('tool_name'),
-    originalName: text('original_name'),
-    model: text('model'),
-    decision: text('decision') as LedgerRow['decision'],
-    rule: text('rule'),
-    bytesIn: number('bytes_in') ?? 0,
-    traceId: text('trace_id'),
-    parentId: text('parent_id'),
-    ...(ended === undefined
-      ? {}
-      : {
-          endedAt: ended,
-          status: text('status') as NonNullable<LedgerRow['status']>,
-          errorCode: text('error_code'),
-          totalMs: number('total_ms') ?? 0,
-          upstreamMs: number('upstream_ms'),
-          bytesOut: number('bytes_out') ?? 0,
-          promptTokens: number('prompt_tokens'),
-          completionTokens: number('completion_tokens'),
-          cost: number('cost'),
-          deployment: text('deployment'),
-          attempts: number('attempts'),
-        }),
-  };
+function addHash(json: JsonBuilder, hash: Buffer | undefined): void {
+  if (hash === undefined) json.text(',null');
+  else json.text(`,"${hash.toString('hex')}"`);
+}
+
+function tipsJson(tips: readonly ChainTip[]): string {
+  return JSON.stringify(tips.map((tip) => ({ ...tip, hash: tip.hash.toString('hex') })));
 }

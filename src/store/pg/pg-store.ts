@@ -3,9 +3,11 @@ import { Pool } from 'pg';
 import { withDeadline } from '../../core/scope.ts';
 import { errorChain, type Log } from '../../telemetry/log.ts';
 import type { CatalogTable, InstanceSecrets, Store } from '../store-ports.ts';
+import { Partitions } from './ledger-partitions.ts';
 import { backupSource } from './pg-backup.ts';
 import { MIGRATIONS_FOLDER, migrate, readMigrations } from './migrate.ts';
 import { PgLedgerStore } from './pg-ledger-store.ts';
+import { PgSpend } from './pg-spend.ts';
 import { responseTable } from './pg-responses.ts';
 import { toolHistoryTable } from './pg-tool-history.ts';
 
@@ -53,14 +55,16 @@ export async function openPgStore(options: PgStoreOptions): Promise<Store> {
     await pool.query('SELECT 1');
     const ran = await migrate(pool, await readMigrations(options.migrationsFolder ?? MIGRATIONS_FOLDER));
     if (ran.length > 0) options.log.info('the database was migrated', { migrations: ran });
-    const ledger = new PgLedgerStore(pool);
-    await ledger.ensurePartitions(Date.now());
+    const partitions = new Partitions(pool);
+    await partitions.prepareAhead(Date.now());
+    const ledger = new PgLedgerStore(pool, partitions);
     return {
       kind: options.kind,
       catalog: catalogTable(pool),
       toolHistory: toolHistoryTable(pool),
       responses: responseTable(pool, options.responseBytesPerKeyMax),
       ledger,
+      spend: new PgSpend(pool),
       secrets: secretsTable(pool),
       backup: backupSource(pool),
       health: async () => {
