@@ -1,3 +1,4 @@
+import type { AdminCaller } from '../admin/admin-ports.ts';
 import {
   type Authenticator,
   createAuthenticator,
@@ -8,7 +9,8 @@ import type { LanportConfig } from '../config/load.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Exchange } from '../gateway/exchange.ts';
-import { createKeyRing } from '../keys/key-ring.ts';
+import { type ConfiguredRing, createKeyRing } from '../keys/key-ring.ts';
+import type { OpenDirectory } from '../keys/open-directory.ts';
 import { exposedName } from '../mcp/mcp-view.ts';
 import { createPolicy, type McpPolicy } from '../policy/visibility.ts';
 import { EXIT, StartupError } from './startup-error.ts';
@@ -19,17 +21,27 @@ export interface Access {
   readonly isOpen: boolean;
   readonly policy: McpPolicy;
   readonly accessGroups: readonly string[];
+  /** The keys of the configuration. */
+  readonly configured: ConfiguredRing;
   /** Throws GatewayError `auth-…`, `address-forbidden`. */
   authenticate(exchange: Exchange, routeKind: RouteKind): Principal;
+  /** Whether who opened a stream may go on listening. */
+  mayListen(exchange: Exchange): boolean;
   /** The principal, or `undefined` when the request has no valid key. */
   identify(exchange: Exchange): Principal | undefined;
   readonly addressOf: Authenticator['addressOf'];
 }
 
 /** Builds it; throws when the configuration's keys or addresses cannot be used. */
-export function createAccess(config: LanportConfig, masterKey: Secret | undefined, clock: Clock): Access {
+export function createAccess(
+  config: LanportConfig,
+  masterKey: Secret | undefined,
+  clock: Clock,
+  directory: Pick<OpenDirectory, 'ring'>,
+): Access {
   const { servers } = config.mcp;
-  const ring = createKeyRing({ masterKey, keys: config.keys.keys });
+  const configured = createKeyRing({ masterKey, keys: config.keys.keys });
+  const ring = directory.ring(configured);
   const authenticator = createAuthenticator({
     ring,
     headerName: config.edge.keyHeaderName,
@@ -38,10 +50,18 @@ export function createAccess(config: LanportConfig, masterKey: Secret | undefine
     trustLoopbackWithoutKeys: true,
     clock,
   });
-  const authenticate: Access['authenticate'] = ({ headers, query, remoteAddress }, routeKind) =>
-    authenticator.authenticate({ headers, query, remoteAddress, routeKind });
+  const authenticate: Access['authenticate'] = ({ headers, query, remoteAddress, path }, routeKind) =>
+    authenticator.authenticate({ headers, query, remoteAddress, path, routeKind });
+  const attempt = (exchange: Exchange, routeKind: RouteKind): Principal | undefined => {
+    try {
+      return authenticate(exchange, routeKind);
+    } catch {
+      return undefined;
+    }
+  };
   return {
-    isOpen: ring.size === 0,
+    isOpen: configured.size === 0,
+    configured,
     policy: createPolicy({
       servers,
       defaultAccess: config.keys.defaultAccess,
@@ -50,14 +70,19 @@ export function createAccess(config: LanportConfig, masterKey: Secret | undefine
     }),
     accessGroups: [...new Set(servers.flatMap((server) => server.accessGroups))].sort(),
     authenticate,
-    identify: (exchange) => {
-      try {
-        return authenticate(exchange, 'health');
-      } catch {
-        return undefined;
-      }
-    },
+    mayListen: (exchange) => attempt(exchange, 'mcp') !== undefined,
+    identify: (exchange) => attempt(exchange, 'health'),
     addressOf: authenticator.addressOf,
+  };
+}
+
+/** Who asks the operator API, by the access that is in force when the request comes. */
+export function adminCaller(exchange: Exchange, access: Access): AdminCaller {
+  const authenticate = (): Principal => access.authenticate(exchange, 'admin');
+  return {
+    authenticate,
+    address: access.addressOf(exchange),
+    visibility: () => access.policy.visibility(authenticate(), access.policy.narrowing(exchange)),
   };
 }
 

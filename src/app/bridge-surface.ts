@@ -11,7 +11,8 @@ import { handleMcp } from '../gateway/handle-mcp.ts';
 import { createJournal } from '../gateway/journal.ts';
 import type { HandleMcpDeps } from '../gateway/mcp-deps.ts';
 import { SseSessions } from '../gateway/handle-sse.ts';
-import { json, publicStatus } from '../gateway/health.ts';
+import { json } from '../gateway/health.ts';
+import { shownStatus } from '../mcp/shown-status.ts';
 import { sendStatusPage } from '../gateway/status-page.ts';
 import { createKeyRing } from '../keys/key-ring.ts';
 import type { Ledger, LedgerStats } from '../ledger/ledger-ports.ts';
@@ -186,7 +187,7 @@ function health(
     json(exchange, healthy ? 200 : 503, {
       status: healthy ? 'healthy' : server.state,
       version: VERSION,
-      ...(maySeeMore(exchange, authenticate) ? { server: publicStatus(server) } : {}),
+      ...(maySeeMore(exchange, authenticate) ? { server: shownStatus(server) } : {}),
     });
 }
 

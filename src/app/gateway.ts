@@ -9,7 +9,6 @@ import { createIdSource } from '../core/ids.ts';
 import { Scope } from '../core/scope.ts';
 import type { Secret } from '../core/secret.ts';
 import { Edge } from '../edge/server.ts';
-import { handleAdmin } from '../gateway/handle-admin.ts';
 import { handleBackup } from '../gateway/handle-backup.ts';
 import { handleMcp } from '../gateway/handle-mcp.ts';
 import { createJournal } from '../gateway/journal.ts';
@@ -17,6 +16,7 @@ import type { HandleMcpDeps } from '../gateway/mcp-deps.ts';
 import { SseSessions } from '../gateway/handle-sse.ts';
 import { handleHealth } from '../gateway/health.ts';
 import { sendStatusPage } from '../gateway/status-page.ts';
+import { openKeyDirectory } from '../keys/open-directory.ts';
 import { masterKeyFile } from '../keys/master-key-file.ts';
 import { createLedger } from '../ledger/ledger.ts';
 import { mockModel } from '../llm/model-config.ts';
@@ -27,6 +27,7 @@ import { lockFolder } from '../store/folder-lock.ts';
 import { type OpenedStore, openStore, type StoreMode } from '../store/open-store.ts';
 import { type BufferedLog, errorChain, type Log } from '../telemetry/log.ts';
 import { type Access, requireKey } from './access.ts';
+import { adminHandler } from './admin-surface.ts';
 import { postgresConnector } from './connectors.ts';
 import { DEMO_MODEL, demoServer, prepareDemo } from './demo.ts';
 import { filesToKeep } from './kept-files.ts';
@@ -94,7 +95,9 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   const opened = await openStore(storeMode(options), log, options.config.limits);
   scope.add('store', () => opened.store[Symbol.asyncDispose](), 30_000);
   const config = await withServers(options, opened);
-  const live = new LiveConfig(config, masterKey, clock);
+  const directory = await openKeyDirectory({ table: opened.store.accounts, clock, log });
+  scope.add('keys', () => directory[Symbol.asyncDispose]());
+  const live = new LiveConfig(config, masterKey, clock, directory);
 
   const ledger = await createLedger({
     store: opened.store.ledger,
@@ -196,20 +199,17 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
           configuration: () => ({ files: live.files, ...reload.state }),
           identify: (one) => live.access.identify(one),
         }),
-      admin: (exchange, route) =>
-        handleAdmin(exchange, route.operation, route.argument, {
-          mcp,
-          log,
-          policy: live.access.policy,
-          authenticate: (one) => live.access.authenticate(one, 'admin'),
-          addressOf: (one) => live.access.addressOf(one),
-          recentCalls: async (query) => {
-            await ledger.flush(AbortSignal.timeout(1_000)).catch(() => undefined);
-            return opened.store.ledger.recent(query);
-          },
-          accessGroups: live.access.accessGroups,
-          reload: () => reload.request('admin'),
-        }),
+      admin: adminHandler({
+        live,
+        mcp,
+        models: () => models.asked,
+        directory,
+        store: opened.store,
+        ledger,
+        log,
+        clock,
+        reload: () => reload.request('admin'),
+      }),
       backup: (exchange) =>
         handleBackup(exchange, {
           authenticate: (one) => live.access.authenticate(one, 'admin'),
@@ -225,6 +225,8 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     openSocket: models.openSocket,
   });
   scope.add('listener', () => edge[Symbol.asyncDispose]());
+  const stopFollowing = live.followKeys({ mcp, edge, log });
+  scope.add('streams of keys', async () => stopFollowing());
   const reload = new Reload({
     read: options.read,
     stamps: options.stamps,

@@ -6,6 +6,7 @@ import type { Secret } from '../core/secret.ts';
 import type { BrowserGuardOptions } from '../edge/browser-guard.ts';
 import type { Edge } from '../edge/server.ts';
 import type { Exchange } from '../gateway/exchange.ts';
+import type { OpenDirectory } from '../keys/open-directory.ts';
 import type { Mcp } from '../mcp/mcp.ts';
 import type { BufferedLog } from '../telemetry/log.ts';
 import { type Access, createAccess, requireKey } from './access.ts';
@@ -13,7 +14,7 @@ import type { ConfigChange } from './reload.ts';
 
 /** What takes a new configuration while it runs. */
 export interface LiveParts {
-  readonly mcp: Pick<Mcp, 'reconfigure'>;
+  readonly mcp: Pick<Mcp, 'reconfigure' | 'listeners'>;
   readonly edge: Pick<Edge, 'setBrowser' | 'closeStreamsUnless'>;
   readonly log: BufferedLog;
 }
@@ -25,16 +26,19 @@ export class LiveConfig {
   readonly #bounds: { -readonly [Name in keyof Bounds]: Bounds[Name] };
   readonly #started: LanportConfig;
   readonly #clock: Clock;
+  readonly #directory: OpenDirectory;
   #config: LanportConfig;
   #access: Access;
 
-  constructor(config: LanportConfig, masterKey: Secret | undefined, clock: Clock) {
+  constructor(config: LanportConfig, masterKey: Secret | undefined, clock: Clock, directory: OpenDirectory) {
     this.#bounds = { ...config.limits };
     this.bounds = this.#bounds;
     this.#started = config;
     this.#config = config;
     this.#clock = clock;
-    this.#access = createAccess(config, masterKey, clock);
+    this.#directory = directory;
+    this.#access = createAccess(config, masterKey, clock, directory);
+    directory.useConfigured(this.#access.configured);
   }
 
   get access(): Access {
@@ -57,20 +61,37 @@ export class LiveConfig {
   async apply(next: LanportConfig, masterKey: Secret | undefined, parts: LiveParts): Promise<ConfigChange> {
     requireKey(next, masterKey, this.#started.edge.host);
     requireKey(next, masterKey, next.edge.host);
-    const access = createAccess(next, masterKey, this.#clock);
+    const access = createAccess(next, masterKey, this.#clock, this.#directory);
     const change = { ...diffConfig(this.#config, next), needsRestart: needsRestart(this.#started, next) };
     const before = this.#access;
     this.#config = next;
     this.#access = access;
+    this.#directory.useConfigured(access.configured);
     for (const name of LIVE_LIMITS) this.#bounds[name] = next.limits[name];
     parts.log.setLevel(next.log.level);
     parts.edge.setBrowser(this.browser);
-    const closed = parts.edge.closeStreamsUnless((exchange) => isSamePrincipal(exchange, before, access));
-    if (closed > 0)
-      parts.log.info('streams were closed, because their keys are not valid any more', { closed });
+    closeStreams(parts, (exchange) => isSamePrincipal(exchange, before, access));
     if (!isEmptyDiff(change)) await parts.mcp.reconfigure(next.mcp);
     return change;
   }
+
+  /** From now on, streams are closed as soon as their keys are not valid any more, and the others hear what they may see now. Returns the way to stop it. */
+  followKeys(parts: LiveParts): () => void {
+    return this.#directory.onChange(() => {
+      const access = this.#access;
+      closeStreams(parts, (exchange) => access.mayListen(exchange));
+      // Those that stay may see other tools now.
+      parts.mcp.listeners.changed();
+    });
+  }
+}
+
+function closeStreams(
+  { edge, log }: Pick<LiveParts, 'edge' | 'log'>,
+  mayStay: (exchange: Exchange) => boolean,
+): void {
+  const closed = edge.closeStreamsUnless(mayStay);
+  if (closed > 0) log.info('streams were closed, because their keys are not valid any more', { closed });
 }
 
 /** Whether whoever opened a stream would still be let in, and as the same principal. */

@@ -1,3 +1,4 @@
+import type { AdminModels } from '../admin/admin-ports.ts';
 import type { Principal } from '../auth/authenticate.ts';
 import type { LanportConfig } from '../config/load.ts';
 import type { Clock } from '../core/clock.ts';
@@ -56,6 +57,20 @@ export class ModelSurface {
     return {
       use: () => {
         this.#models = models;
+      },
+    };
+  }
+
+  /** What the operator API asks of the models. */
+  get asked(): AdminModels {
+    const { llm } = this.#models;
+    return {
+      has: (model) => llm.has(llm.canonical(model)),
+      quote: (model, asked) => llm.quote(model, asked),
+      provider: (deployment) => {
+        const info = llm.catalog.info(() => true, false, deployment)[0]?.['model_info'];
+        const provider = (info as { readonly litellm_provider?: unknown } | undefined)?.litellm_provider;
+        return typeof provider === 'string' ? provider : undefined;
       },
     };
   }

@@ -3,13 +3,16 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Allowance } from '../keys/keys-config.ts';
-import type { KeyRing, KnownKey, RingEntry } from '../keys/key-ring.ts';
+import type { KeyRing, RingEntry, VirtualEntry } from '../keys/key-ring.ts';
 import { type AddressTest, addressList, forwardedAddress, isLoopback, plainAddress } from './addresses.ts';
+import { requireInForce } from './entry-in-force.ts';
+import { type Grants, grantsOf } from './grants.ts';
 import { createKeyReader } from './presented-key.ts';
+import { allowsRoute, routesOf } from './route-rights.ts';
 
 /** Whom a key stands for. One frozen object per key, so that the hot path makes none. */
 export interface Principal {
-  /** Stable over restarts: `master`, `anonymous`, or the first 16 hexadecimal digits of the key's SHA-256. */
+  /** Stable over restarts: `master`, `anonymous`, or the first 16 hexadecimal digits of the SHA-256 of the value that the key had first. */
   readonly id: string;
   readonly kind: 'master' | 'virtual' | 'anonymous';
   readonly alias: string | undefined;
@@ -21,17 +24,11 @@ export interface Principal {
   readonly grants: Grants | undefined;
   /** Of a virtual key: what it, its user and its team may use up. Empty for principals without limits. */
   readonly allowances: readonly Allowance[];
-}
-
-/** The rights of a virtual key, as they were written. */
-export interface Grants {
-  /** Where they stand: `virtual_keys[2]`. */
-  readonly source: string;
-  /** Names, aliases and access groups. */
-  readonly mcpServers: readonly string[];
-  /** `undefined` means every tool of those servers. */
-  readonly mcpTools: readonly string[] | undefined;
-  readonly models: readonly string[];
+  /** Of a virtual key: class of litellm_settings.priority_reservation. */
+  readonly priority?: string | undefined;
+  readonly tags?: readonly string[];
+  /** LiteLLM's `user_role` of its user. */
+  readonly role?: string | undefined;
 }
 
 /** What kind of route a request goes to; `?key=` counts on `gemini` alone. */
@@ -45,6 +42,8 @@ export interface Credentials {
   /** The socket's. */
   readonly remoteAddress: string;
   readonly routeKind: RouteKind;
+  /** What is called, without the query; keys may be for some routes only. */
+  readonly path?: string | undefined;
 }
 
 /** What `createAuthenticator` needs. */
@@ -62,7 +61,10 @@ export interface AuthenticatorOptions {
 
 /** Credential in, principal out. */
 export interface Authenticator {
-  /** Throws `auth-missing`, `auth-invalid`, `auth-expired`, `auth-blocked`, `auth-unconfigured` or `address-forbidden`. */
+  /**
+   * Throws `auth-missing`, `auth-invalid`, `auth-expired`, `auth-blocked`, `auth-team-blocked`, `auth-user-blocked`, `auth-unconfigured`,
+   * `address-forbidden` or `route-forbidden`.
+   */
   authenticate(credentials: Credentials): Principal;
   /** The client's address: the socket's, or the last of X-Forwarded-For where that is trusted. At most 64 characters. */
   addressOf(credentials: Pick<Credentials, 'headers' | 'remoteAddress'>): string;
@@ -72,8 +74,16 @@ export interface Authenticator {
 
 interface Known {
   readonly principal: Principal;
-  readonly key: KnownKey | undefined;
+  readonly entry: VirtualEntry | undefined;
   readonly allows: AddressTest | undefined;
+  /** Empty: every route. */
+  readonly routes: readonly string[];
+}
+
+/** An entry, and until which change of the ring it counts. */
+interface Seen {
+  readonly entry: RingEntry;
+  readonly generation: number;
 }
 
 const DIGEST_CHARACTERS = 16;
@@ -91,15 +101,28 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     return found;
   };
   /** By headers that never change, which a connection hands in again with each request that has the same: a digest costs more. */
-  const entries = new WeakMap<IncomingHttpHeaders, RingEntry>();
-  const entryOf = (headers: IncomingHttpHeaders, query: string | undefined): RingEntry => {
-    const same = entries.get(headers);
-    if (same !== undefined) return same;
+  const seen = new WeakMap<IncomingHttpHeaders, Seen>();
+  const lookup = (headers: IncomingHttpHeaders, query: string | undefined): RingEntry | undefined => {
+    const same = seen.get(headers);
+    if (same !== undefined && same.generation === ring.generation) return same.entry;
     const presented = keys.read(headers, query);
     if (presented === undefined) throw new GatewayError('auth-missing');
     const entry = ring.lookup(presented);
-    if (entry === undefined) throw new GatewayError('auth-invalid');
-    if (query === undefined && Object.isFrozen(headers)) entries.set(headers, entry);
+    if (entry !== undefined && query === undefined && Object.isFrozen(headers))
+      seen.set(headers, { entry, generation: ring.generation });
+    return entry;
+  };
+  /** Without keys in the configuration, those of the store count as what they are, and everybody else on this machine may do everything. */
+  const entryOf = (credentials: Credentials): RingEntry | undefined => {
+    const { headers, query, routeKind } = credentials;
+    const text = routeKind === 'gemini' ? (query ?? undefined) : undefined;
+    if (ring.configuredSize > 0) {
+      const entry = lookup(headers, text);
+      if (entry === undefined) throw new GatewayError('auth-invalid');
+      return entry;
+    }
+    const entry = ring.size > 0 && keys.read(headers, text) !== undefined ? lookup(headers, text) : undefined;
+    if (entry === undefined) requireOwnMachine(credentials, options.trustLoopbackWithoutKeys);
     return entry;
   };
   const addressOf: Authenticator['addressOf'] = ({ headers, remoteAddress }) => {
@@ -112,46 +135,62 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
     addressOf,
     keyHeaderOf: (headers) => (ring.size === 0 ? undefined : keys.headerOf(headers)),
     authenticate: (credentials) => {
-      const { headers, query, routeKind } = credentials;
       if (gatewayAllows !== undefined) requireAddress(gatewayAllows, addressOf(credentials));
-      if (ring.size === 0) {
-        requireOwnMachine(credentials, options.trustLoopbackWithoutKeys);
-        return anonymous;
-      }
-      const entry = entryOf(headers, routeKind === 'gemini' ? (query ?? undefined) : undefined);
-      const { principal, key, allows } = knownOf(entry);
-      if (key === undefined) return principal;
-      if (key.blocked) throw new GatewayError('auth-blocked');
-      if (key.expires !== undefined && key.expires <= clock.now())
-        throw new GatewayError('auth-expired', { expires: new Date(key.expires).toISOString() });
+      const found = entryOf(credentials);
+      if (found === undefined) return anonymous;
+      const { principal, entry, allows, routes } = knownOf(found);
+      if (entry === undefined) return principal;
+      requireInForce(entry, clock.now());
       if (allows !== undefined) requireAddress(allows, addressOf(credentials));
+      if (routes.length > 0) requireRoute(routes, credentials);
       return principal;
     },
   };
 }
 
 function know(entry: RingEntry): Known {
-  if (entry.kind === 'master') return { principal: everything('master'), key: undefined, allows: undefined };
-  const { key, digest } = entry;
-  const grants: Grants = Object.freeze({
-    source: key.source,
-    mcpServers: key.mcpServers,
-    mcpTools: key.mcpTools,
-    models: key.models,
-  });
-  const id = digest.slice(0, DIGEST_CHARACTERS);
+  if (entry.kind === 'master')
+    return { principal: everything('master'), entry: undefined, allows: undefined, routes: [] };
+  const { key, user } = entry;
+  const grants = grantsOf(entry);
   const rights = hash('sha256', JSON.stringify(grants), 'hex').slice(0, DIGEST_CHARACTERS);
   const principal: Principal = Object.freeze({
-    id,
+    id: key.id,
     kind: 'virtual',
     alias: key.alias,
     user: key.user,
     team: key.team,
-    scopeKey: `${id}.${rights}`,
+    scopeKey: `${key.id}.${rights}`,
     grants,
-    allowances: Object.freeze([{ scope: 'key', id, limits: key.limits } as const]),
+    allowances: Object.freeze(allowancesOf(entry)),
+    priority: key.priority,
+    tags: key.tags,
+    role: user?.role,
   });
-  return { principal, key, allows: key.allowedIps.length === 0 ? undefined : addressList(key.allowedIps) };
+  return {
+    principal,
+    entry,
+    allows: key.allowedIps.length === 0 ? undefined : addressList(key.allowedIps),
+    routes: routesOf(key),
+  };
+}
+
+/** What a key, its user and its team may use up; the key's own comes first. */
+function allowancesOf({ key, user, team }: VirtualEntry): Allowance[] {
+  const { limits, spendBase } = key;
+  const allowances: Allowance[] = [{ scope: 'key', id: key.id, limits, ...(spendBase && { spendBase }) }];
+  for (const [scope, account] of [
+    ['user', user],
+    ['team', team],
+  ] as const)
+    if (account !== undefined)
+      allowances.push({
+        scope,
+        id: account.id,
+        limits: account.limits,
+        ...(account.spendBase && { spendBase: account.spendBase }),
+      });
+  return allowances;
 }
 
 function everything(kind: 'master' | 'anonymous'): Principal {
@@ -177,4 +216,10 @@ function requireOwnMachine({ headers, remoteAddress }: Credentials, trustLoopbac
 
 function requireAddress(allows: AddressTest, address: string): void {
   if (!allows(address)) throw new GatewayError('address-forbidden', { address });
+}
+
+/** Where nothing is used or managed, every key may ask. */
+function requireRoute(routes: readonly string[], { path = '', routeKind }: Credentials): void {
+  if (routeKind === 'health' || allowsRoute(routes, path, routeKind !== 'admin')) return;
+  throw new GatewayError('route-forbidden', { path, routes: routes.join(', ').slice(0, 500) });
 }

@@ -30,7 +30,7 @@ export function registerLedgerCommands(program: Command, io: ProgramIo): void {
     .action(async (options: ClientOptions & { readonly lines: number }) => {
       await using client = clientOf(options, io);
       const rows = [
-        ...((await client.get(`/spend/logs?limit=${options.lines}`)) as readonly Row[]),
+        ...((await client.get(`/v1/ledger?limit=${options.lines}`)) as readonly Row[]),
       ].reverse();
       if (options.json === true) for (const row of rows) io.stdout.write(`${JSON.stringify(row)}\n`);
       else

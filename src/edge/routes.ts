@@ -1,3 +1,5 @@
+import { type AdminRoute, adminRoute } from '../admin/router.ts';
+
 /** Where a path leads. `names` narrows the scope to these servers, aliases or access groups. */
 export type Route =
   | { readonly kind: 'mcp'; readonly names: readonly string[] | undefined }
@@ -14,7 +16,7 @@ export type Route =
   | { readonly kind: 'response'; readonly id: string; readonly part: 'response' | 'input_items' }
   | { readonly kind: 'models'; readonly model: string | undefined; readonly api: 'v1' | 'gemini' | 'info' }
   | { readonly kind: 'health'; readonly probe: 'all' | 'liveness' | 'readiness' }
-  | { readonly kind: 'admin'; readonly operation: string; readonly argument: string | undefined }
+  | ({ readonly kind: 'admin' } & AdminRoute)
   | { readonly kind: 'backup' }
   | { readonly kind: 'status' }
   | { readonly kind: 'oauth' }
@@ -62,15 +64,7 @@ const FIXED: ReadonlyMap<string, Route> = new Map<string, Route>([
   ['/health/liveliness', { kind: 'health', probe: 'liveness' }],
   ['/health/liveness', { kind: 'health', probe: 'liveness' }],
   ['/health/readiness', { kind: 'health', probe: 'readiness' }],
-  ['/v1/mcp/server', { kind: 'admin', operation: 'servers', argument: undefined }],
-  ['/v1/mcp/tools', { kind: 'admin', operation: 'tools', argument: undefined }],
-  ['/v1/mcp/tools/held', { kind: 'admin', operation: 'tools-held', argument: undefined }],
-  ['/v1/mcp/tools/history', { kind: 'admin', operation: 'tools-history', argument: undefined }],
-  ['/v1/mcp/tools/accept', { kind: 'admin', operation: 'tools-accept', argument: undefined }],
-  ['/v1/mcp/access_groups', { kind: 'admin', operation: 'access-groups', argument: undefined }],
-  ['/spend/logs', { kind: 'admin', operation: 'ledger', argument: undefined }],
   ['/v1/backup', { kind: 'backup' }],
-  ['/config/reload', { kind: 'admin', operation: 'reload', argument: undefined }],
   ['/', { kind: 'status' }],
 ]);
 
@@ -92,10 +86,6 @@ export function routeOf(path: string): Route {
   if (parts[0] === 'mcp' && parts.length >= 2) return scoped('mcp', parts[1]!);
   if (parts.length === 2 && parts[1] === 'mcp') return scoped('mcp', parts[0]!);
   if (parts.length === 2 && parts[1] === 'sse') return scoped('sse', parts[0]!);
-  if (trimmed.startsWith('/v1/mcp/server/') && parts.length === 4)
-    return { kind: 'admin', operation: 'server', argument: decode(parts[3]!) };
-  if (trimmed.startsWith('/v1/mcp/server/') && parts.length === 5 && parts[4] === 'restart')
-    return { kind: 'admin', operation: 'server-restart', argument: decode(parts[3]!) };
   if (parts.length >= 3 && (parts[0] === 'v1' || parts[0] === 'v1beta') && parts[1] === 'models')
     return modelRoute(decode(parts.slice(2).join('/')), parts[0] === 'v1' ? 'v1' : 'gemini');
   const at = parts[0] === 'v1' ? 1 : 0;
@@ -103,7 +93,8 @@ export function routeOf(path: string): Route {
     return { kind: 'response', id: decode(parts[at + 1]!), part: 'response' };
   if (parts[at] === 'responses' && parts.length === at + 3 && parts[at + 2] === 'input_items')
     return { kind: 'response', id: decode(parts[at + 1]!), part: 'input_items' };
-  return UNKNOWN;
+  const admin = adminRoute(trimmed);
+  return admin === undefined ? UNKNOWN : { kind: 'admin', ...admin };
 }
 
 /** A model's own address, or one of Gemini's verbs behind it. */

@@ -1,7 +1,7 @@
 import type { Principal } from '../auth/authenticate.ts';
 import type { Ledger } from '../ledger/ledger-ports.ts';
 import type { Mcp } from '../mcp/mcp.ts';
-import type { ServerStatus } from '../mcp/mcp-view.ts';
+import { shownStatus } from '../mcp/shown-status.ts';
 import type { Exchange } from './exchange.ts';
 
 export interface HealthDeps {
@@ -55,26 +55,13 @@ export async function handleHealth(
     sessions: deps.mcp.sessions.size,
     healthy_count: healthy,
     unhealthy_count: servers.length - healthy,
-    servers: servers.map(publicStatus),
+    servers: servers.map(shownStatus),
   };
   json(
     exchange,
     200,
     principal?.kind === 'master' || principal?.kind === 'anonymous' ? { status, ...detail } : { status },
   );
-}
-
-/** A server's status as the admin API shows it: times as RFC 3339. */
-export function publicStatus(status: ServerStatus): Record<string, unknown> {
-  const { since, toolsReadAt, stderr, history, ...rest } = status;
-  return {
-    server_id: status.name,
-    ...rest,
-    since: new Date(since).toISOString(),
-    toolsReadAt: toolsReadAt === undefined ? undefined : new Date(toolsReadAt).toISOString(),
-    history: history.map(({ at, ...entry }) => ({ at: new Date(at).toISOString(), ...entry })),
-    stderr: stderr === '' ? undefined : stderr.slice(-4_000),
-  };
 }
 
 export function json(exchange: Exchange, status: number, value: unknown): void {

@@ -34,6 +34,23 @@ export interface KeyConfig {
   readonly blocked: boolean;
   readonly priority: string | undefined;
   readonly limits: KeyLimits;
+  /** What few keys have. */
+  readonly more?: KeyExtras;
+}
+
+/** LiteLLM's `key_type`: which routes a key is for, unless its `allowed_routes` say it. */
+export type KeyType = 'default' | 'llm_api' | 'management' | 'read_only';
+
+/** What few keys of a configuration have. */
+export interface KeyExtras {
+  readonly keyType?: KeyType | undefined;
+  readonly allowedRoutes?: readonly string[];
+  readonly tags?: readonly string[];
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
+  /** From the name of a model in a request to the one it stands for. */
+  readonly modelAliases?: Readonly<Record<string, string>>;
+  /** By server: the tools that may be used of it. */
+  readonly toolPermissions?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** What a key may use up. */
@@ -45,6 +62,19 @@ export interface KeyLimits {
   readonly requestsPerMinute: number | undefined;
   readonly tokensPerMinute: number | undefined;
   readonly parallelRequests: number | undefined;
+  /** A time at which a budget period ends, in milliseconds since the Unix epoch; the others end whole durations before and after it. */
+  readonly budgetResetAt?: number | undefined;
+  /** By model, as the request names it: what may be used up of that model alone. */
+  readonly perModel?: Readonly<Record<string, ModelLimits>> | undefined;
+}
+
+/** What a key may use up of one model. */
+export interface ModelLimits {
+  /** US dollars in each budget period. */
+  readonly maxBudget?: number | undefined;
+  readonly budgetDurationMs?: number | undefined;
+  readonly requestsPerMinute?: number | undefined;
+  readonly tokensPerMinute?: number | undefined;
 }
 
 /**
@@ -56,6 +86,8 @@ export interface Allowance {
   /** Stable over restarts and unlike that of any other account of the scope. Of a key: as `Principal.id`. */
   readonly id: string;
   readonly limits: KeyLimits;
+  /** Spend in US dollars that an operator set by hand, and since when (milliseconds since the Unix epoch) the ledger's comes on top; without it, the ledger's alone. */
+  readonly spendBase?: { readonly usd: number; readonly at: number } | undefined;
 }
 
 export interface KeysConfig {

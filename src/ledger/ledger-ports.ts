@@ -1,6 +1,15 @@
 import type { CallEnd, CallStart } from '../store/store-ports.ts';
 
-export type { CallEnd, CallStart, CallStatus, LedgerRow } from '../store/store-ports.ts';
+export type {
+  CallEnd,
+  CallFilter,
+  CallStart,
+  CallStatus,
+  LedgerRow,
+  SpendQueries,
+  UsageDimension,
+  UsageRow,
+} from '../store/store-ports.ts';
 
 /** What the gateway sees of the ledger. */
 export interface Ledger extends AsyncDisposable {

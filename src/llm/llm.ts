@@ -27,6 +27,7 @@ import { ClientAnswer } from './turn/client-answer.ts';
 import { takeTurn, type TurnCall, understand } from './turn/converse.ts';
 import type { TurnResult, TurnTaker } from './turn/turn.ts';
 import { answerWarmUp, isWarmUp } from './turn/warm-up.ts';
+import { type Quoted, quote } from './quote.ts';
 import { PriceBook } from './usage/price-book.ts';
 import { type Attempt, type AttemptDeps, formatFor } from './upstream/attempt-deps.ts';
 import { forward } from './upstream/forward.ts';
@@ -96,6 +97,12 @@ export class Llm {
   /** What is known of the models. */
   get catalog(): ModelCatalog {
     return new ModelCatalog(this.#config, this.#router, this.#prices, this.#since);
+  }
+
+  /** What a request to a model would cost, or did, in US dollars; `undefined` when there is no such model or nobody said what it costs. */
+  quote(model: string, asked: Quoted): number | undefined {
+    const [deployment] = this.members(this.canonical(model));
+    return deployment && quote(deployment, asked, this.#prices);
   }
 
   /** The name of `model_list` that an alias stands for. */

@@ -9,23 +9,27 @@ export interface PolicyModel {
 
 /** Words of LiteLLM for every model. */
 const EVERY: ReadonlySet<string> = new Set(['*', 'all-proxy-models']);
-const NONE: Verdict = Object.freeze({ allowed: false, rule: 'virtual_keys (no models)' });
+/** LiteLLM's word for the models of the key's team. */
+const OF_TEAM = 'all-team-models';
 
 /**
  * Whether a principal may use a model: closed by default, open for the master key. A key's `models` holds names, names with a star, and access
- * groups of models.
+ * groups of models. What its team and its user may use bounds it.
  */
 export function judgeModel(principal: Principal, model: string, known: readonly PolicyModel[]): Verdict {
   const { grants } = principal;
   if (grants === undefined) return { allowed: true, rule: principal.kind };
-  if (grants.models.length === 0) return { ...NONE, rule: `${grants.source}.models (empty)` };
+  if (grants.models.length === 0) return { allowed: false, rule: `${grants.source}.models (empty)` };
+  const within = grants.within ?? [];
   const groups = groupsOf(model, known);
-  const at = grants.models.findIndex(
-    (entry) => EVERY.has(entry) || fits(entry, model) || groups.includes(entry),
-  );
-  return at < 0
-    ? { allowed: false, rule: `${grants.source}.models` }
-    : { allowed: true, rule: `${grants.source}.models[${at}]` };
+  const names = (entry: string): boolean => EVERY.has(entry) || fits(entry, model) || groups.includes(entry);
+  const hasTeam = within.some(({ source, models }) => source.startsWith('teams.') && models !== undefined);
+  const at = grants.models.findIndex((entry) => names(entry) || (hasTeam && entry === OF_TEAM));
+  if (at < 0) return { allowed: false, rule: `${grants.source}.models` };
+  const bound = within.find(({ models }) => models !== undefined && !models.some(names));
+  return bound === undefined
+    ? { allowed: true, rule: `${grants.source}.models[${at}]` }
+    : { allowed: false, rule: `${bound.source}.models` };
 }
 
 /** An entry with a star stands for the models that have none of their own. */

@@ -1,4 +1,5 @@
-import type { Grants, Principal } from '../auth/authenticate.ts';
+import type { Principal } from '../auth/authenticate.ts';
+import type { Grants, Share } from '../auth/grants.ts';
 import type { PolicyServer } from './policy-server.ts';
 import { ownNames, type ServerIndex } from './server-names.ts';
 import { type ExposedName, type ToolTest, toolTest } from './tool-list.ts';
@@ -32,6 +33,10 @@ interface ServerRights {
   readonly tools: readonly { readonly test: ToolTest; readonly wanted: boolean; readonly denial: Verdict }[];
 }
 
+/** Words of LiteLLM for every server, and for those of the key's team. */
+const EVERY: ReadonlySet<string> = new Set(['*', 'all-proxy-mcpservers']);
+const OF_TEAM = 'all-team-mcpservers';
+
 const UNKNOWN: Verdict = Object.freeze({ allowed: false, rule: 'mcp_servers (no such server)' });
 
 /** Works out what `principal` may use: closed by default, open for the master key and where there are no keys. */
@@ -49,7 +54,7 @@ export function createRights(principal: Principal, input: RightsInput): Rights {
       ...ownNames(server),
       server.allowedTools ?? null,
       server.disallowedTools,
-      principal.grants?.mcpTools ?? null,
+      toolLists(server, principal, input).map(({ entries }) => entries),
     ],
   };
 }
@@ -60,24 +65,63 @@ function rightsOn(server: PolicyServer, principal: Principal, input: RightsInput
     wanted,
     denial: Object.freeze({ allowed: false, rule }),
   });
-  const { grants } = principal;
   const tools = [];
   if (server.allowedTools !== undefined)
     tools.push(list(server.allowedTools, true, `mcp_servers.${server.name}.allowed_tools`));
   if (server.disallowedTools.length > 0)
     tools.push(list(server.disallowedTools, false, `mcp_servers.${server.name}.disallowed_tools`));
-  if (grants?.mcpTools !== undefined) tools.push(list(grants.mcpTools, true, `${grants.source}.mcp_tools`));
+  for (const { entries, rule } of toolLists(server, principal, input)) tools.push(list(entries, true, rule));
   return { grant: Object.freeze(grantOf(server, principal, input)), tools };
 }
 
 function grantOf(server: PolicyServer, principal: Principal, input: RightsInput): Verdict {
   const { grants } = principal;
   if (grants === undefined) return { allowed: true, rule: principal.kind };
-  if (grants.mcpServers.some((name) => input.index(name).includes(server)))
+  const own = ownGrant(server, grants, input);
+  if (!own.allowed || server.allowAllKeys) return own;
+  const bound = within(grants).find(
+    ({ mcpServers }) => mcpServers !== undefined && !names(mcpServers, server, input),
+  );
+  return bound === undefined ? own : { allowed: false, rule: `${bound.source}.mcp_servers` };
+}
+
+/** What the key itself was given, whatever bounds it. */
+function ownGrant(server: PolicyServer, grants: Grants, input: RightsInput): Verdict {
+  if (names(grants.mcpServers, server, input) || (grants.mcpServers.includes(OF_TEAM) && hasTeam(grants)))
     return { allowed: true, rule: grantRule(grants) };
   if (server.allowAllKeys) return { allowed: true, rule: `mcp_servers.${server.name}.allow_all_keys` };
   if (grants.mcpServers.length > 0) return { allowed: false, rule: grantRule(grants) };
   return { allowed: input.defaultAccess === 'all', rule: 'general_settings.mcp_default_access' };
+}
+
+function names(list: readonly string[], server: PolicyServer, { index }: RightsInput): boolean {
+  return list.some((name) => EVERY.has(name) || index(name).includes(server));
+}
+
+function hasTeam(grants: Grants): boolean {
+  return within(grants).some(
+    ({ source, mcpServers }) => source.startsWith('teams.') && mcpServers !== undefined,
+  );
+}
+
+function within(grants: Grants): readonly Share[] {
+  return grants.within ?? [];
+}
+
+interface ToolList {
+  readonly entries: readonly string[];
+  readonly rule: string;
+}
+
+/** The lists, of the key and of what bounds it, that leave only some of a server's tools. */
+function toolLists(server: PolicyServer, { grants }: Principal, { index }: RightsInput): readonly ToolList[] {
+  if (grants === undefined) return [];
+  return [grants, ...within(grants)].flatMap(({ source, mcpTools, toolPermissions = {} }) => [
+    ...(mcpTools === undefined ? [] : [{ entries: mcpTools, rule: `${source}.mcp_tools` }]),
+    ...Object.entries(toolPermissions)
+      .filter(([name]) => index(name).includes(server))
+      .map(([name, entries]) => ({ entries, rule: `${source}.mcp_tool_permissions.${name}` })),
+  ]);
 }
 
 /** A key that a server's `api_keys` names is its own rule; others have a list of servers. */

@@ -201,6 +201,6 @@ it('a call that takes longer than the gateway may take to stop is given up, answ
     result: { isError: true, _meta: { 'lanport/error': 'call-lost' } },
   });
   await gateway.restart();
-  const rows = await http(`${gateway.url}/spend/logs`, { headers: AUTHORISED });
+  const rows = await http(`${gateway.url}/v1/ledger`, { headers: AUTHORISED });
   expect(rows.json()).toMatchObject([{ toolName: 'work', status: 'error', errorCode: 'call-lost' }]);
 });

@@ -150,7 +150,7 @@ describe('a client of HTTP+SSE', () => {
 
 describe('a gateway that is told to stop', () => {
   const rows = async (): Promise<{ status: string; errorCode: string | null }[]> =>
-    (await http(`${gateway.url}/spend/logs`, { headers: { authorization: `Bearer ${MASTER_KEY}` } })).json();
+    (await http(`${gateway.url}/v1/ledger`, { headers: { authorization: `Bearer ${MASTER_KEY}` } })).json();
 
   it('brings a client of HTTP+SSE the answers that are under way', async () => {
     verifies('bounds:drain');

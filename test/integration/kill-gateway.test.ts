@@ -109,7 +109,7 @@ it(`a gateway killed at ${MOMENTS} random moments starts again each time and has
     for (;;) {
       const before = rows.at(-1)?.id;
       const page = (
-        await http(`${url}/spend/logs?limit=1000${before === undefined ? '' : `&before=${before}`}`, {
+        await http(`${url}/v1/ledger?limit=1000${before === undefined ? '' : `&before=${before}`}`, {
           headers: { authorization: `Bearer ${MASTER_KEY}` },
         })
       ).json<Row[]>();

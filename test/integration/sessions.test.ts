@@ -52,7 +52,7 @@ async function askedUser(session: RawSession, server: ScriptedServer): Promise<u
 }
 
 const clientsIn = async (gateway: TestGateway): Promise<unknown[]> =>
-  (await http(`${gateway.url}/spend/logs`, { headers: { authorization: `Bearer ${MASTER_KEY}` } }))
+  (await http(`${gateway.url}/v1/ledger`, { headers: { authorization: `Bearer ${MASTER_KEY}` } }))
     .json<{ client?: string }[]>()
     .map(({ client }) => client);
 
@@ -188,7 +188,7 @@ describe('two gateways on one database', () => {
     call.answer('in the end');
     expect((await answering).status).toBe(200);
     const rows = (
-      await http(`${gateway.url}/spend/logs`, { headers: { authorization: `Bearer ${MASTER_KEY}` } })
+      await http(`${gateway.url}/v1/ledger`, { headers: { authorization: `Bearer ${MASTER_KEY}` } })
     ).json<{ status: string }[]>();
     expect(rows).toMatchObject([{ status: 'ok' }]);
   });

@@ -153,7 +153,7 @@ describe('on_tool_change: hold', () => {
           ],
           _meta: { 'lanport/error': 'tool-held' },
         });
-      const rows = await http(`${gateway.url}/spend/logs?limit=1`, {
+      const rows = await http(`${gateway.url}/v1/ledger?limit=1`, {
         headers: { authorization: `Bearer ${gateway.key}` },
       });
       expect(rows.json()).toMatchObject([
@@ -236,7 +236,7 @@ describe('on_tool_change: hold', () => {
       ].map(accept),
     );
     expect(answers.map(({ status }) => status)).toEqual([
-      400, 400, 400, 400, 400, 400, 400, 400, 404, 404, 409,
+      422, 400, 422, 422, 422, 422, 422, 422, 404, 404, 409,
     ]);
     const byTeam = await http(`${gateway.url}/v1/mcp/tools/accept`, {
       method: 'POST',

@@ -25,7 +25,7 @@ export async function ledgerRows(gateway: TestGateway): Promise<LedgerEntry[]> {
       rows.push(...page)
     ) {
       const before = rows.length === 0 ? '' : `&before=${rows.at(-1)!.id}`;
-      const answer = await http(`${gateway.url}/spend/logs?limit=${PAGE}${before}`, {
+      const answer = await http(`${gateway.url}/v1/ledger?limit=${PAGE}${before}`, {
         headers: { authorization: `Bearer ${gateway.key}` },
       });
       page = answer.json<LedgerEntry[]>();

@@ -109,7 +109,7 @@ function newestFirst(a: Place, b: Place): number {
 }
 
 function matches(row: LedgerRow, filter: CallFilter): boolean {
-  const { key, user, team, kind, model, server, tool, status, parent, from, to } = filter;
+  const { key, user, team, kind, model, server, tool, status, parent, id, from, to } = filter;
   return (
     (key === undefined || row.keyId === key) &&
     (user === undefined || row.user === user) &&
@@ -120,6 +120,7 @@ function matches(row: LedgerRow, filter: CallFilter): boolean {
     (tool === undefined || row.originalName === tool || row.toolName === tool) &&
     (status === undefined || (row.status ?? 'open') === status) &&
     (parent === undefined || row.parentId === parent) &&
+    (id === undefined || row.id === id.toLowerCase()) &&
     (from === undefined || row.startedAt >= from) &&
     (to === undefined || row.startedAt < to)
   );

@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import type { CatalogRow, CatalogTable, InstanceSecrets, Store } from '../store-ports.ts';
 import { FileLedgerStore } from './file-ledger-store.ts';
 import { FileSpend } from './file-spend.ts';
+import { noAccounts } from './no-accounts.ts';
 import { responseMemory } from './response-memory.ts';
 import { toolHistoryFile } from './tool-history-file.ts';
 
@@ -27,6 +28,7 @@ export function openNoneStore(folder: string, responseBytesPerKeyMax: number): S
       replaceFile(path, text, 0o644),
     ),
     responses: responseMemory(responseBytesPerKeyMax),
+    accounts: noAccounts(),
     ledger,
     spend: new FileSpend(() => ledger.rows()),
     secrets: secretsFile(join(folder, 'secrets.json')),

@@ -13,7 +13,16 @@ import type { BackupSource } from '../store-ports.ts';
 import { type Migration, migrate } from './migrate.ts';
 
 /** Every table of the migrations; what is not named here is not backed up. Partitions come with the table that they are of. */
-export const TABLES = ['catalog', 'instance_secrets', 'ledger_calls', 'responses', 'tool_history'] as const;
+export const TABLES = [
+  'catalog',
+  'instance_secrets',
+  'keys',
+  'ledger_calls',
+  'responses',
+  'teams',
+  'tool_history',
+  'users',
+] as const;
 
 const PIECE_BYTES = 4 * 1024 * 1024;
 

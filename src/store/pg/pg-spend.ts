@@ -13,6 +13,7 @@ import { type CallRow, toRow } from './ledger-columns.ts';
 
 const HOUR_MS = 3_600_000;
 const ROWS_MAX = 10_000;
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Column in the table of sums, and what stands for it in a row of the ledger. */
 const DIMENSIONS: Readonly<Record<Exclude<UsageDimension, 'hour' | 'day'>, readonly [string, string]>> = {
@@ -172,6 +173,8 @@ function conditions(
   if (filter.status === 'open') all.push('ended_at IS NULL');
   else equals('status', filter.status);
   equals('parent_id', filter.parent);
+  if (filter.id !== undefined)
+    all.push(UUID.test(filter.id) ? `id = ${values.add(filter.id)}::uuid` : 'false');
   if (filter.from !== undefined) all.push(`started_at >= ${values.moment(filter.from)}`);
   if (filter.to !== undefined) all.push(`started_at < ${values.moment(filter.to)}`);
   if (before !== undefined)

@@ -6,6 +6,7 @@ import type { CatalogTable, InstanceSecrets, Store } from '../store-ports.ts';
 import { Partitions } from './ledger-partitions.ts';
 import { backupSource } from './pg-backup.ts';
 import { MIGRATIONS_FOLDER, migrate, readMigrations } from './migrate.ts';
+import { accountTable } from './pg-accounts.ts';
 import { PgLedgerStore } from './pg-ledger-store.ts';
 import { PgSpend } from './pg-spend.ts';
 import { responseTable } from './pg-responses.ts';
@@ -63,6 +64,7 @@ export async function openPgStore(options: PgStoreOptions): Promise<Store> {
       catalog: catalogTable(pool),
       toolHistory: toolHistoryTable(pool),
       responses: responseTable(pool, options.responseBytesPerKeyMax),
+      accounts: accountTable(pool, options.connection, options.log),
       ledger,
       spend: new PgSpend(pool),
       secrets: secretsTable(pool),

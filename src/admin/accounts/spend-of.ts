@@ -1,0 +1,48 @@
+import type { KeyLimits } from '../../keys/keys-config.ts';
+import type { SpendBase } from '../../keys/account-records.ts';
+import type { SpendQueries } from '../../ledger/ledger-ports.ts';
+import { budgetPeriod } from './show-account.ts';
+
+interface Account {
+  readonly id: string;
+  readonly limits: KeyLimits;
+  readonly spendBase: SpendBase | undefined;
+}
+
+interface SpendDeps {
+  readonly spend: SpendQueries;
+  /** Milliseconds since the Unix epoch. */
+  readonly now: () => number;
+}
+
+/** What an account has spent, in US dollars: in its budget period, or ever. What an operator set by hand counts from when it was set. */
+export async function spendOf(
+  scope: 'key' | 'user' | 'team',
+  { id, limits, spendBase }: Account,
+  { spend, now }: SpendDeps,
+): Promise<number> {
+  const from = budgetPeriod(limits, now())?.from ?? 0;
+  const base = spendBase !== undefined && spendBase.at >= from ? spendBase : { usd: 0, at: from };
+  const { cost } = await spend.spentSince(scope, id, base.at);
+  return base.usd + cost;
+}
+
+/** The same of several accounts, by id: those that count from the beginning with one query. */
+export async function spendOfAll(
+  scope: 'key' | 'user' | 'team',
+  accounts: readonly Account[],
+  deps: SpendDeps,
+): Promise<ReadonlyMap<string, number>> {
+  const isPlain = ({ limits, spendBase }: Account): boolean =>
+    limits.budgetDurationMs === undefined && spendBase === undefined;
+  const spent = new Map<string, number>();
+  if (accounts.filter(isPlain).length > 1) {
+    const rows = await deps.spend.usage({ from: 0, to: deps.now() + 1, groupBy: [scope] });
+    for (const { group, cost } of rows) spent.set(group[scope] ?? '', cost);
+    for (const account of accounts) if (isPlain(account)) spent.set(account.id, spent.get(account.id) ?? 0);
+  }
+  for (const account of accounts)
+    if (!isPlain(account) || !spent.has(account.id))
+      spent.set(account.id, await spendOf(scope, account, deps));
+  return spent;
+}

@@ -1,0 +1,84 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { KeyDirectory } from '../keys/key-directory.ts';
+import type { LedgerRow, SpendQueries } from '../ledger/ledger-ports.ts';
+import type { Quoted } from '../llm/quote.ts';
+import type { Mcp } from '../mcp/mcp.ts';
+import type { Log } from '../telemetry/log.ts';
+
+/** One request and its answer, as operations see them; the edge's exchange is one. */
+export interface AdminExchange {
+  /** UUID version 7. */
+  readonly requestId: string;
+  readonly method: string;
+  /** Path without query. */
+  readonly path: string;
+  /** After the `?`, without it. */
+  readonly query: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+  /** The whole body. Rejects with GatewayError `body-…`. */
+  body(): Promise<Buffer>;
+  send(status: number, headers: Readonly<Record<string, string>> | undefined, body: Buffer | undefined): void;
+}
+
+/** Whom the key of a request stands for. */
+export interface AdminPrincipal {
+  readonly id: string;
+  readonly kind: 'master' | 'virtual' | 'anonymous';
+  readonly alias: string | undefined;
+  readonly user: string | undefined;
+  readonly team: string | undefined;
+}
+
+/** Who asks, for one request. */
+export interface AdminCaller {
+  /** Throws GatewayError `auth-…`, `address-forbidden`. */
+  authenticate(): AdminPrincipal;
+  /** The client's address, as far as proxies in between are trusted. */
+  readonly address: string;
+  /** What the key sees of the MCP servers, narrowed as the request says. Throws GatewayError `server-unknown`. */
+  visibility(): Parameters<Mcp['tools']>[0];
+}
+
+/** What a reload changed, or every problem that kept it from changing anything. */
+export type ReloadResult =
+  | { readonly ok: true; readonly change: object; readonly warnings: readonly string[] }
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+/** What is asked of the models. */
+export interface AdminModels {
+  has(model: string): boolean;
+  /** US dollars; `undefined` when nobody said what the model costs. */
+  quote(model: string, asked: Quoted): number | undefined;
+  /** The provider of a deployment, by its id. */
+  provider(deployment: string): string | undefined;
+}
+
+/** What operations work on. */
+export interface AdminDeps {
+  readonly mcp: Mcp;
+  readonly log: Log;
+  readonly version: string;
+  readonly accessGroups: readonly string[];
+  /** The newest calls of the ledger, newest first. */
+  readonly recentCalls: (query: {
+    readonly limit: number;
+    readonly beforeId?: string;
+  }) => Promise<readonly LedgerRow[]>;
+  /** Keys, users and teams. */
+  readonly keys: KeyDirectory;
+  readonly spend: SpendQueries;
+  /** What was recorded so far becomes visible to queries; a store that is away is not waited for. */
+  readonly flush: () => Promise<void>;
+  readonly models: AdminModels;
+  /** Milliseconds since the Unix epoch. */
+  readonly now: () => number;
+  readonly reload: () => Promise<ReloadResult>;
+  readonly audit: AuditedAction;
+}
+
+/** Tells who did what. Never throws, never waits. No secrets in `details`. */
+export type AuditedAction = (
+  action: string,
+  principal: AdminPrincipal,
+  details: Readonly<Record<string, unknown>>,
+) => void;

@@ -1,0 +1,63 @@
+import { type ErrorCode, GatewayError } from '../core/errors.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { AdminExchange } from './admin-ports.ts';
+
+/** LiteLLM's word for an error (litellm/proxy/_types.py, ProxyErrorTypes), where the status alone does not say it. */
+const TYPES: Readonly<Partial<Record<ErrorCode, string>>> = {
+  'auth-invalid': 'token_not_found_in_db',
+  'auth-expired': 'expired_key',
+  'admin-only': 'auth_error',
+  'input-invalid': 'validation_error',
+};
+
+const PARAMS: Readonly<Partial<Record<ErrorCode, string>>> = {
+  'auth-invalid': 'key',
+};
+
+/** Answers a failure in LiteLLM's form; `allowed` are the methods of the path. Our own code stands beside it as `lanport`. */
+export function answerError(
+  error: unknown,
+  exchange: AdminExchange,
+  allowed: readonly string[],
+  log: Log,
+): void {
+  const failure = asGatewayError(error, exchange, log);
+  const status = failure.status === 200 ? 400 : failure.status;
+  const { param = PARAMS[failure.code] ?? null, detail, ...data } = failure.data ?? {};
+  const body = {
+    error: {
+      message: failure.message,
+      type: TYPES[failure.code] ?? typeOf(status),
+      param,
+      code: String(status),
+      lanport: failure.code,
+      ...data,
+    },
+    detail,
+  };
+  exchange.send(status, headersOf(status, allowed), Buffer.from(`${JSON.stringify(body)}\n`));
+}
+
+function asGatewayError(error: unknown, { requestId, method, path }: AdminExchange, log: Log): GatewayError {
+  if (error instanceof GatewayError && error.code !== 'internal') {
+    log.info('refused', { request: requestId, method, path, error: error.code, status: error.status });
+    return error;
+  }
+  const stack = error instanceof Error ? error.stack : undefined;
+  log.error('a request broke', { request: requestId, path, error, stack });
+  return new GatewayError('internal', { request: requestId }, { cause: error });
+}
+
+function typeOf(status: number): string {
+  if (status === 401 || status === 403) return 'auth_error';
+  if (status === 404) return 'not_found_error';
+  return status < 500 ? 'bad_request_error' : 'internal_server_error';
+}
+
+function headersOf(status: number, allowed: readonly string[]): Record<string, string> {
+  const headers: Record<string, string> = {};
+  if (status === 401) headers['www-authenticate'] = 'Bearer realm="lanport"';
+  if (status === 405) headers['allow'] = allowed.join(', ');
+  if (status === 503) headers['retry-after'] = '2';
+  return headers;
+}

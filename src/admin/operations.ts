@@ -1,0 +1,105 @@
+import { recentCalls } from './gateway/recent-calls.ts';
+import { reload } from './gateway/reload.ts';
+import { blockKey, unblockKey } from './keys/block-key.ts';
+import { deleteKeys } from './keys/delete-keys.ts';
+import { generateKey, generateServiceAccountKey } from './keys/generate-key.ts';
+import { keyHealth } from './keys/key-health.ts';
+import { keyInfo, keysInfo } from './keys/key-info.ts';
+import { listKeyAliases, listKeys } from './keys/list-keys.ts';
+import { regenerateKey, regenerateNamedKey } from './keys/regenerate-key.ts';
+import { updateKey } from './keys/update-key.ts';
+import type { Operation } from './operation.ts';
+import { listAccessGroups } from './servers/list-access-groups.ts';
+import { listServers } from './servers/list-servers.ts';
+import { restartServer } from './servers/restart-server.ts';
+import { getServer } from './servers/show-server.ts';
+import { globalActivity, globalActivityByModel } from './spend/activity.ts';
+import { calculate } from './spend/calculate.ts';
+import { teamDailyActivity, userDailyActivity } from './spend/daily-activity.ts';
+import {
+  globalSpend,
+  globalSpendKeys,
+  globalSpendLogs,
+  globalSpendModels,
+  globalSpendProviders,
+  globalSpendReport,
+  globalSpendTeams,
+} from './spend/global-spend.ts';
+import { spendKeys, spendTags, spendUsers } from './spend/spend-accounts.ts';
+import { spendLogs } from './spend/spend-logs.ts';
+import { blockTeam, unblockTeam } from './teams/block-team.ts';
+import { deleteTeams } from './teams/delete-teams.ts';
+import { newTeam } from './teams/new-team.ts';
+import { listTeams, teamInfo } from './teams/team-info.ts';
+import { addMembers, removeMember, updateMember } from './teams/team-members.ts';
+import { addTeamModels, removeTeamModels } from './teams/team-models.ts';
+import { updateTeam } from './teams/update-team.ts';
+import { acceptTools } from './tools/accept-tools.ts';
+import { heldTools } from './tools/held-tools.ts';
+import { listTools } from './tools/list-tools.ts';
+import { toolsHistory } from './tools/tools-history.ts';
+import { deleteUsers } from './users/delete-users.ts';
+import { listUsers } from './users/list-users.ts';
+import { newUser } from './users/new-user.ts';
+import { updateUser } from './users/update-user.ts';
+import { userInfo } from './users/user-info.ts';
+
+/** Every operation of the operator API, in the order of the reference. */
+export const OPERATIONS: readonly Operation[] = [
+  generateKey,
+  generateServiceAccountKey,
+  updateKey,
+  keyInfo,
+  keysInfo,
+  listKeys,
+  listKeyAliases,
+  deleteKeys,
+  blockKey,
+  unblockKey,
+  regenerateKey,
+  regenerateNamedKey,
+  keyHealth,
+  newUser,
+  userInfo,
+  updateUser,
+  deleteUsers,
+  listUsers,
+  userDailyActivity,
+  newTeam,
+  teamInfo,
+  listTeams,
+  updateTeam,
+  deleteTeams,
+  blockTeam,
+  unblockTeam,
+  addMembers,
+  removeMember,
+  updateMember,
+  addTeamModels,
+  removeTeamModels,
+  teamDailyActivity,
+  spendLogs,
+  spendKeys,
+  spendUsers,
+  spendTags,
+  calculate,
+  globalSpend,
+  globalSpendLogs,
+  globalSpendKeys,
+  globalSpendTeams,
+  globalSpendModels,
+  globalSpendProviders,
+  globalSpendReport,
+  globalActivity,
+  globalActivityByModel,
+  recentCalls,
+  listServers,
+  getServer,
+  restartServer,
+  listAccessGroups,
+  listTools,
+  heldTools,
+  toolsHistory,
+  acceptTools,
+  reload,
+];

@@ -1,0 +1,64 @@
+import { GatewayError } from '../core/errors.ts';
+import type { KeyRecord } from '../keys/account-records.ts';
+import type { KeyDirectory } from '../keys/key-directory.ts';
+import type { AdminPrincipal } from './admin-ports.ts';
+import type { Method, Who } from './operation.ts';
+
+/** How far a key reaches: everything, all accounts, reading all accounts, or its own. */
+export type Reach = 'all' | 'manage' | 'read' | 'own';
+
+/** What a key may do here: by what it was made for, and by the role of its user (LiteLLM's `key_type` and `user_role`). */
+export function reachOf(principal: AdminPrincipal, keys: KeyDirectory): Reach {
+  if (principal.kind !== 'virtual') return 'all';
+  const key = keys.findKey(principal.id);
+  const role = principal.user === undefined ? undefined : keys.findUser(principal.user)?.role;
+  const routes = key?.allowedRoutes ?? [];
+  if (key?.keyType === 'management' || routes.includes('management_routes') || role === 'proxy_admin')
+    return 'manage';
+  if (key?.keyType === 'read_only' || routes.includes('info_routes') || role === 'proxy_admin_viewer')
+    return 'read';
+  return 'own';
+}
+
+/** Throws `admin-only` when a key that reaches so far may not ask. */
+export function requireRight(who: Who, method: Method, reach: Reach): void {
+  if (who === 'everybody' || who === 'any key' || reach === 'all') return;
+  if (who === 'management key' && (reach === 'manage' || (reach === 'read' && method === 'GET'))) return;
+  throw new GatewayError('admin-only');
+}
+
+/** Whether an operation shows more than the key's own accounts. */
+export function seesAll(reach: Reach): boolean {
+  return reach !== 'own';
+}
+
+/** Whether `principal` may see a key: itself, those of its user, and those of teams that its user administers. */
+export function maySeeKey(
+  principal: AdminPrincipal,
+  reach: Reach,
+  key: KeyRecord,
+  keys: KeyDirectory,
+): boolean {
+  if (seesAll(reach) || key.id === principal.id) return true;
+  if (principal.user === undefined) return false;
+  return key.user === principal.user || (key.team !== undefined && isTeamAdmin(principal, key.team, keys));
+}
+
+/** Whether the user of a key administers a team. */
+export function isTeamAdmin({ user }: AdminPrincipal, team: string, keys: KeyDirectory): boolean {
+  if (user === undefined) return false;
+  const members = keys.findTeam(team)?.members ?? [];
+  return members.some((member) => member.user === user && member.role === 'admin');
+}
+
+/** Whether `principal` may see a team: its own, or one that its user belongs to. */
+export function maySeeTeam(
+  principal: AdminPrincipal,
+  reach: Reach,
+  team: string,
+  keys: KeyDirectory,
+): boolean {
+  if (seesAll(reach) || principal.team === team) return true;
+  const { user } = principal;
+  return user !== undefined && keys.teamsOf(user).some(({ id }) => id === team);
+}

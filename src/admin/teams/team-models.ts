@@ -1,0 +1,45 @@
+import { z } from 'zod';
+import { shownTeam } from '../accounts/shown.ts';
+import { operation } from '../operation.ts';
+import { shown } from './show.ts';
+import { teamId } from './team-fields.ts';
+import { administered } from './team-members.ts';
+
+const changing = (
+  path: string,
+  summary: string,
+  action: string,
+  change: (before: readonly string[], named: readonly string[]) => readonly string[],
+) =>
+  operation({
+    method: 'POST',
+    path,
+    who: 'any key',
+    group: 'Teams',
+    summary,
+    body: z.strictObject({ team_id: teamId, models: z.array(z.string().min(1).max(200)).min(1).max(1_000) }),
+    example: { body: { team_id: 'data', models: ['gpt-4o-mini'] } },
+    answer: shownTeam,
+    handle: async ({ body, by, principal, reach }, deps) => {
+      const before = administered(body.team_id, principal, reach, deps);
+      const models = change(before.models, body.models);
+      const team = await deps.keys.updateTeam(before.id, { models }, principal.alias ?? principal.id);
+      deps.audit(action, principal, { team: team.id, models: body.models, by });
+      return shown(team, deps);
+    },
+  });
+
+/** `POST /team/model/add` */
+export const addTeamModels = changing(
+  '/team/model/add',
+  'Gives a team more models. Takes a management key, or one of an admin of the team.',
+  'team-model-add',
+  (before, named) => [...new Set([...before, ...named])],
+);
+/** `POST /team/model/delete` */
+export const removeTeamModels = changing(
+  '/team/model/delete',
+  'Takes models away from a team.',
+  'team-model-delete',
+  (before, named) => before.filter((model) => !named.includes(model)),
+);

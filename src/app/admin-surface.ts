@@ -1,0 +1,53 @@
+import type { AdminDeps, AdminModels, AuditedAction } from '../admin/admin-ports.ts';
+import { handleAdmin } from '../admin/handle-admin.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Handlers } from '../edge/server.ts';
+import type { OpenDirectory } from '../keys/open-directory.ts';
+import type { Ledger } from '../ledger/ledger-ports.ts';
+import type { Mcp } from '../mcp/mcp.ts';
+import type { Store } from '../store/store-ports.ts';
+import type { Log } from '../telemetry/log.ts';
+import { adminCaller } from './access.ts';
+import type { LiveConfig } from './live-config.ts';
+import { VERSION } from './version.ts';
+
+interface AdminSurfaceDeps {
+  readonly live: LiveConfig;
+  readonly mcp: Mcp;
+  readonly models: () => AdminModels;
+  readonly directory: OpenDirectory;
+  readonly store: Store;
+  readonly ledger: Ledger;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly reload: AdminDeps['reload'];
+}
+
+/** How long a query waits for what was recorded to be in the store, in milliseconds. */
+const FLUSH_MS = 1_000;
+
+/** The operator API as the edge serves it. */
+export function adminHandler(deps: AdminSurfaceDeps): Handlers['admin'] {
+  const { live, mcp, directory, store, ledger, log, clock, reload } = deps;
+  const flush = (): Promise<void> => ledger.flush(AbortSignal.timeout(FLUSH_MS)).catch(() => undefined);
+  const audit: AuditedAction = (action, principal, details) =>
+    log.info('admin', { action, key: principal.id, ...details });
+  return (exchange, route) =>
+    handleAdmin(exchange, route, adminCaller(exchange, live.access), {
+      mcp,
+      log,
+      version: VERSION,
+      accessGroups: live.access.accessGroups,
+      recentCalls: async (query) => {
+        await flush();
+        return store.ledger.recent(query);
+      },
+      keys: directory,
+      spend: store.spend,
+      flush,
+      models: deps.models(),
+      now: () => clock.now(),
+      reload,
+      audit,
+    });
+}

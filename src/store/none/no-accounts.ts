@@ -1,0 +1,15 @@
+import { GatewayError } from '../../core/errors.ts';
+import type { AccountTable } from '../store-ports.ts';
+
+/** Keeps no keys, users and teams: those of the configuration are all there are. */
+export function noAccounts(): AccountTable {
+  return {
+    isWritable: false,
+    parts: async function* () {
+      // There are none.
+    },
+    load: async () => [],
+    change: () => Promise.reject(new GatewayError('database-missing')),
+    watch: () => ({ [Symbol.asyncDispose]: async () => undefined }),
+  };
+}

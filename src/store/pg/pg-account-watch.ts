@@ -1,0 +1,113 @@
+import { Client, type ClientConfig } from 'pg';
+import { withDeadline } from '../../core/scope.ts';
+import { errorChain, type Log } from '../../telemetry/log.ts';
+import type { AccountEvent, AccountKind } from '../store-ports.ts';
+
+/** Between attempts to connect, in milliseconds. */
+const BACKOFF_MS = { first: 250, most: 10_000 } as const;
+const CONNECT_MS = 5_000;
+/** How often it is asked whether the connection still is one, and how long the answer may take, in milliseconds. */
+const BEAT_MS = { every: 15_000, answer: 5_000 } as const;
+
+type Listener = (event: AccountEvent) => void;
+
+/** Hears of every change of an account, on a connection of its own, which is made again whenever it breaks. */
+export function watchAccounts(connection: ClientConfig, log: Log, listener: Listener): AsyncDisposable {
+  const stopped = new AbortController();
+  const ended = watch(connection, log, listener, stopped.signal);
+  return {
+    [Symbol.asyncDispose]: async () => {
+      stopped.abort();
+      await ended;
+    },
+  };
+}
+
+async function watch(
+  connection: ClientConfig,
+  log: Log,
+  listener: Listener,
+  stopped: AbortSignal,
+): Promise<void> {
+  let failures = 0;
+  while (!stopped.aborted) {
+    try {
+      await hear(
+        connection,
+        (event) => {
+          if (event.kind === 'all' && failures > 0)
+            log.info('changes of keys are heard again', { attempts: failures });
+          failures = 0;
+          listener(event);
+        },
+        stopped,
+      );
+    } catch (error) {
+      if (stopped.aborted) return;
+      if (failures++ === 0)
+        log.warn('changes of keys are not heard from other processes until the database is back', {
+          reason: errorChain(error),
+        });
+      await pause(Math.min(BACKOFF_MS.most, BACKOFF_MS.first * 2 ** (failures - 1)), stopped);
+    }
+  }
+}
+
+/** One connection, until it breaks (rejects) or is not needed any more (resolves). */
+async function hear(connection: ClientConfig, listener: Listener, stopped: AbortSignal): Promise<void> {
+  const client = new Client({
+    ...connection,
+    application_name: 'lanport keys',
+    connectionTimeoutMillis: CONNECT_MS,
+    keepAlive: true,
+  });
+  const broken = Promise.withResolvers<void>();
+  // Whatever happens before anybody waits for it.
+  broken.promise.catch(() => undefined);
+  client.on('error', (error) => broken.reject(error));
+  client.on('end', () => broken.reject(new Error('the database closed the connection')));
+  client.on('notification', ({ payload }) => {
+    const event = read(payload ?? '');
+    if (event !== undefined) listener(event);
+  });
+  const stop = (): void => broken.resolve();
+  stopped.addEventListener('abort', stop);
+  let beat: NodeJS.Timeout | undefined;
+  try {
+    await client.connect();
+    await client.query('LISTEN lanport_accounts');
+    if (stopped.aborted) return;
+    listener({ kind: 'all' });
+    beat = setInterval(() => {
+      withDeadline(client.query('SELECT 1'), BEAT_MS.answer, 'a round trip').catch(broken.reject);
+    }, BEAT_MS.every).unref();
+    await broken.promise;
+  } finally {
+    clearInterval(beat);
+    stopped.removeEventListener('abort', stop);
+    await withDeadline(client.end(), BEAT_MS.answer, 'closing').catch(() => undefined);
+  }
+}
+
+const KINDS: ReadonlySet<string> = new Set<AccountKind>(['key', 'user', 'team']);
+
+/** `kind version id`, as the trigger writes it, or `all`. */
+function read(payload: string): AccountEvent | undefined {
+  if (payload === 'all') return { kind: 'all' };
+  const match = /^(\w+) (\d+) (.+)$/s.exec(payload);
+  if (match === null || !KINDS.has(match[1]!)) return undefined;
+  return { kind: match[1] as AccountKind, version: Number(match[2]), id: match[3]! };
+}
+
+function pause(ms: number, stopped: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      stopped.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms).unref();
+    stopped.addEventListener('abort', done);
+    if (stopped.aborted) done();
+  });
+}
