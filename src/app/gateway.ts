@@ -18,6 +18,7 @@ import { handleHealth } from '../gateway/health.ts';
 import { sendStatusPage } from '../gateway/status-page.ts';
 import { openKeyDirectory } from '../keys/open-directory.ts';
 import { masterKeyFile } from '../keys/master-key-file.ts';
+import { chainKeyFile } from '../ledger/chain-key.ts';
 import { createLedger } from '../ledger/ledger.ts';
 import { mockModel } from '../llm/model-config.ts';
 import { Mcp } from '../mcp/mcp.ts';
@@ -34,6 +35,7 @@ import { filesToKeep } from './kept-files.ts';
 import { LiveConfig } from './live-config.ts';
 import { ModelSurface } from './model-surface.ts';
 import { purgeResponses } from './purge-responses.ts';
+import { Recording } from './recording.ts';
 import { Reload, type ReloadDeps } from './reload.ts';
 import { openSealSecrets } from './seal-secrets.ts';
 import { VERSION } from './version.ts';
@@ -99,9 +101,14 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   scope.add('keys', () => directory[Symbol.asyncDispose]());
   const live = new LiveConfig(config, masterKey, clock, directory);
 
+  const ledgerFolder = join(dataFolder, 'ledger');
+  const key = chainKeyFile(ledgerFolder);
+  const recording = new Recording(config, { key, store: opened.store, log, now: () => clock.now() });
+  scope.add('bodies of calls', () => recording[Symbol.asyncDispose]());
   const ledger = await createLedger({
     store: opened.store.ledger,
-    folder: join(dataFolder, 'ledger'),
+    folder: ledgerFolder,
+    key,
     writer: `${Date.now().toString(36)}-${randomUUID().slice(0, 8)}`,
     clock,
     log,
@@ -111,7 +118,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     },
   });
   scope.add('ledger', () => ledger[Symbol.asyncDispose]());
-  const journal = createJournal({ ledger, log });
+  const journal = createJournal({ ledger, log, recorder: () => recording.recorder });
 
   const http = new HttpClient();
   scope.add('outbound connections', () => http[Symbol.asyncDispose]());
@@ -236,6 +243,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
       const newModels = models.prepare(served);
       const change = await live.apply(served, keyOf(renewed).masterKey, { mcp, edge, log });
       newModels.use();
+      recording.use(served);
       return change;
     },
     clock,

@@ -64,6 +64,7 @@ const STORE: Rows<StoreConfig> = {
 };
 
 const LEDGER: Rows<LedgerConfig> = {
+  recording: ['ledger', 'live'],
   retentionMs: ['ledger.retention', 'restart'],
   retentionIntervalMs: ['general_settings.maximum_spend_logs_retention_interval', 'restart'],
 };

@@ -1,4 +1,4 @@
-import type { Redactor } from './redact.ts';
+import { type Redactor, withoutLastWord } from './redact.ts';
 import { withoutLiterals } from './sql-literals.ts';
 
 const DEPTH_MAX = 4;
@@ -7,8 +7,6 @@ const LED = /([A-Za-z0-9_.-]{1,64})\s{0,3}(?:=>|[:=])\s{0,3}$/;
 const SPACE = new Set([' ', '\t', '\n', '\r']);
 /** Members of tools' arguments that hold SQL. */
 const SQL_NAMES = new Set(['sql', 'query', 'statement', 'queries', 'statements']);
-/** What a word that may go on behind the end of the text is made of. */
-const UNFINISHED = /[A-Za-z0-9_~+/=.-]/;
 
 /** What is to be known of a body. */
 export interface BodyFacts {
@@ -142,17 +140,10 @@ class BodyScan {
   #flush(to: number, isEnd: boolean): void {
     if (to <= this.#loose) return;
     const loose = this.#text.slice(this.#loose, to);
-    const kept = isEnd && this.#facts.isCut ? finished(loose) : loose;
+    const kept = isEnd && this.#facts.isCut ? withoutLastWord(loose) : loose;
     this.#out += this.#redactor.text(kept);
     this.#loose = to;
   }
-}
-
-/** Without the word at its end, which may go on. */
-function finished(text: string): string {
-  let end = text.length;
-  while (end > 0 && UNFINISHED.test(text[end - 1]!)) end--;
-  return text.slice(0, end);
 }
 
 /** Index behind the closing quote; -1 when there is none. */

@@ -72,6 +72,15 @@ const LED = [
 const PEM_BEGIN = '-----BEGIN ';
 const PEM_END = '-----END ';
 
+/** Without the word at its end, which may go on behind a cut. */
+export function withoutLastWord(text: string): string {
+  let end = text.length;
+  while (end > 0 && UNFINISHED.test(text[end - 1]!)) end--;
+  return text.slice(0, end);
+}
+
+const UNFINISHED = /[A-Za-z0-9_~+/=.-]/;
+
 /** Builds it. Throws an Error that names a pattern that cannot be used. */
 export function createRedactor(options: RedactorOptions): Redactor {
   const names = new Set((options.names ?? []).map(plainName));

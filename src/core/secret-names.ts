@@ -18,4 +18,3 @@ export function isSecretName(name: string, more: ReadonlySet<string>): boolean {
 export function plainName(name: string): string {
   return name.toLowerCase().replaceAll(/[^\p{L}\p{N}]/gu, '');
 }
-

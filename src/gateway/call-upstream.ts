@@ -1,6 +1,7 @@
 import type { Cancellation } from '../core/cancellation.ts';
 import { GatewayError } from '../core/errors.ts';
-import type { CallStart, CallStatus } from '../ledger/ledger-ports.ts';
+import type { CallStatus } from '../ledger/ledger-ports.ts';
+import type { OpenCall } from '../ledger/recorder.ts';
 import {
   type CallTarget,
   type Inbound,
@@ -45,12 +46,13 @@ export async function callUpstream(
   if (inbound.era === 'modern' && target.tool !== undefined)
     deps.mcp.checkCallHeaders(target.tool, request.params, exchange.headers); // 400
   const id = inbound.batch ? deps.newId() : exchange.requestId;
-  const start = startOf(id, request, nameOf(request), target, context, inbound, deps);
-  await deps.journal.begin(start); // 503
+  const call = open(id, request, nameOf(request), target, context, inbound, deps);
+  await deps.journal.begin(call); // 503
   const outcome: Outcome = { status: 'unknown', errorCode: undefined, upstreamMs: undefined, bytesOut: 0 };
   try {
     const answer = await sendUpstream(target, request, inbound, context, stream, outcome, deps);
     outcome.bytesOut = bytesOf(answer.message);
+    call.answered?.add(answer.message);
     return answer;
   } catch (error) {
     const failure = asGatewayError(error, exchange, deps);
@@ -63,9 +65,10 @@ export async function callUpstream(
       toolErrorResult(failure.message, failure.code, inbound.era),
     );
     outcome.bytesOut = message.length;
+    call.answered?.add(message);
     return { status: 200, message };
   } finally {
-    finish(start, outcome, context, deps);
+    finish(call, outcome, context, deps);
   }
 }
 
@@ -126,7 +129,7 @@ function nameOf(request: RpcRequest): string {
   return params?.string('name') ?? params?.string('uri') ?? params?.string('taskId') ?? '';
 }
 
-function startOf(
+function open(
   id: string,
   request: RpcRequest,
   name: string,
@@ -135,12 +138,12 @@ function startOf(
   inbound: Inbound,
   deps: HandleMcpDeps,
   denied?: string,
-): CallStart {
+): OpenCall {
   const { principal, exchange } = context;
-  return {
+  const start = {
     id,
     startedAt: deps.clock.now(),
-    kind: 'mcp',
+    kind: 'mcp' as const,
     operation: request.method,
     keyId: principal.id,
     keyAlias: principal.alias,
@@ -152,12 +155,18 @@ function startOf(
     toolName: name,
     originalName: target?.originalName,
     model: undefined,
-    decision: denied === undefined ? 'allowed' : 'denied',
+    decision: denied === undefined ? ('allowed' as const) : ('denied' as const),
     rule: denied ?? deps.policy.rule(principal, target?.server),
     bytesIn: request.object.bytes.length,
     traceId: traceIdOf(request),
     parentId: context.parentId,
   };
+  return deps.journal.open(start, inputOf(request), request.params?.slice('arguments'));
+}
+
+/** What is asked: the parameters, with the arguments. */
+function inputOf({ params }: RpcRequest): Buffer | undefined {
+  return params?.bytes.subarray(params.start, params.end);
 }
 
 /**
@@ -189,20 +198,20 @@ async function refuse(
       ? failure
       : new GatewayError('tool-held', { name: name.slice(0, 100), server: held.server });
   const id = deps.newId();
-  const start = startOf(id, request, name, target, context, inbound, deps, rule);
-  await deps.journal.begin(start); // 503
+  const call = open(id, request, name, target, context, inbound, deps, rule);
+  await deps.journal.begin(call); // 503
   const status = held !== undefined || isHidden ? 'denied' : 'error';
   const outcome: Outcome = { status, errorCode: answered.code, upstreamMs: undefined, bytesOut: 0 };
-  finish(start, outcome, context, deps);
+  finish(call, outcome, context, deps);
   if (!isToolTrouble(answered)) throw answered;
   const result = toolErrorResult(answered.message, answered.code, inbound.era);
   return { status: 200, message: resultMessage(request.idBytes, result) };
 }
 
-function finish(start: CallStart, outcome: Outcome, context: McpContext, deps: HandleMcpDeps): void {
+function finish(call: OpenCall, outcome: Outcome, context: McpContext, deps: HandleMcpDeps): void {
   const { status, errorCode, upstreamMs, bytesOut } = outcome;
-  deps.journal.end(start, {
-    id: start.id,
+  deps.journal.end(call, {
+    id: call.start.id,
     endedAt: deps.clock.now(),
     status,
     errorCode,

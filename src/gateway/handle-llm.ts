@@ -2,6 +2,8 @@ import type { Principal } from '../auth/authenticate.ts';
 import type { Clock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { CallStart, CallStatus } from '../ledger/ledger-ports.ts';
+import type { BodyCapture } from '../ledger/body-capture.ts';
+import type { OpenCall } from '../ledger/recorder.ts';
 import type { Llm } from '../llm/llm.ts';
 import {
   type AnswerSink,
@@ -20,6 +22,7 @@ import type { Verdict } from '../policy/rights.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { AnswerStream, Exchange } from './exchange.ts';
 import type { Journal } from './journal.ts';
+import { clientSays } from './llm-client-says.ts';
 import { refuse } from './llm-refusal.ts';
 
 /** What the way of a request to a model needs. */
@@ -49,7 +52,7 @@ export async function handleLlm(exchange: Exchange, route: LlmRoute, deps: Handl
     const coded = await exchange.body(); // 400, 408, 413, 415
     const body = await plainBody(coded, exchange.headers['content-encoding'], deps.bodyBytesMax); // 400, 413, 415
     const call = readCall(route, body, exchange.headers); // 400
-    await answer(call, body.length, principal, sink, exchange, deps);
+    await answer(call, body, principal, sink, exchange, deps);
   } catch (error) {
     if (sink.hasBegun) sink.cut();
     else refuse(error, route.format, exchange, deps.log);
@@ -58,7 +61,7 @@ export async function handleLlm(exchange: Exchange, route: LlmRoute, deps: Handl
 
 async function answer(
   call: LlmCall,
-  bytesIn: number,
+  body: Buffer,
   principal: Principal,
   sink: ExchangeSink,
   exchange: Exchange,
@@ -66,8 +69,10 @@ async function answer(
 ): Promise<void> {
   const verdict = deps.judge(principal, call.model);
   const id = exchange.requestId;
-  const start = startOf(call, bytesIn, principal, verdict, exchange, deps);
-  await deps.journal.begin(start); // 503
+  const start = startOf(call, body.length, principal, verdict, exchange, deps);
+  const record = deps.journal.open(start, body);
+  sink.kept = record.answered;
+  await deps.journal.begin(record); // 503
   const outcome = newOutcome(deps.clock.monotonicMs());
   let failure: unknown;
   try {
@@ -92,7 +97,7 @@ async function answer(
     failure = error;
     throw error;
   } finally {
-    finish(start, outcome, failure, sink, exchange, deps);
+    finish(record, outcome, failure, sink, exchange, deps);
   }
 }
 
@@ -135,11 +140,12 @@ function startOf(
     rule: verdict.rule,
     bytesIn,
     traceId: undefined,
+    ...clientSays(call),
   };
 }
 
 function finish(
-  start: CallStart,
+  record: OpenCall,
   outcome: LlmOutcome,
   failure: unknown,
   sink: ExchangeSink,
@@ -148,7 +154,8 @@ function finish(
 ): void {
   const nowMs = deps.clock.monotonicMs();
   const { usage, cost } = outcome;
-  deps.journal.end(start, {
+  const { start } = record;
+  deps.journal.end(record, {
     id: start.id,
     endedAt: deps.clock.now(),
     status: start.decision === 'denied' ? 'denied' : statusOf(failure),
@@ -161,6 +168,7 @@ function finish(
     cost: cost === undefined ? undefined : dollars(cost),
     deployment: outcome.deployment?.id,
     attempts: outcome.attempts,
+    firstMs: outcome.firstContentMs === undefined ? undefined : outcome.firstContentMs - exchange.startedMs,
   });
 }
 
@@ -185,6 +193,8 @@ class ExchangeSink implements AnswerSink {
   #listeners: Set<() => void> | undefined;
   hasBegun = false;
   bytesOut = 0;
+  /** Gathers what is answered, where it is kept. */
+  kept: BodyCapture | undefined;
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
@@ -210,6 +220,7 @@ class ExchangeSink implements AnswerSink {
   send(status: number, headers: Readonly<Record<string, string>>, body: Buffer): void {
     this.hasBegun = true;
     this.bytesOut = body.length;
+    this.kept?.add(body);
     this.#exchange.send(status, headers, body);
   }
 
@@ -220,6 +231,7 @@ class ExchangeSink implements AnswerSink {
 
   write(bytes: Buffer): boolean {
     this.bytesOut += bytes.length;
+    this.kept?.add(bytes);
     return this.#stream!.write(bytes);
   }
 

@@ -1,22 +1,40 @@
 import { callFields } from '../ledger/facts.ts';
 import type { CallEnd, CallStart, Ledger } from '../ledger/ledger-ports.ts';
+import type { OpenCall, Recorder } from '../ledger/recorder.ts';
 import type { Log } from '../telemetry/log.ts';
 
 /** What is told of each call, whatever it is a call of: to the ledger, and in one wide event to the log. */
 export interface Journal {
+  /** The call as everybody is to record it: without secrets. `input`: its parameters or body; `digested`: what of it equal calls share. */
+  open(start: CallStart, input?: Buffer, digested?: Buffer): OpenCall;
   /** Resolves when the record is durable; rejects with GatewayError `ledger-unavailable` when the call must not be made. */
-  begin(start: CallStart): Promise<void>;
+  begin(call: OpenCall): Promise<void>;
   /** What became of a call that was begun: told once. Never throws, never waits. */
-  end(start: CallStart, end: CallEnd): void;
+  end(call: OpenCall, end: CallEnd): void;
+}
+
+export interface JournalDeps {
+  readonly ledger: Ledger;
+  readonly log: Log;
+  /** By the configuration that is in force. */
+  readonly recorder: () => Recorder;
 }
 
 /** The journal over a ledger and a log. */
-export function createJournal({ ledger, log }: { readonly ledger: Ledger; readonly log: Log }): Journal {
+export function createJournal({ ledger, log, recorder }: JournalDeps): Journal {
   return {
-    begin: (start) => ledger.begin(start),
-    end: (start, end) => {
-      ledger.end(end);
-      log.info('call', callFields(start, end));
+    open: (start, input, digested) => recorder().open(start, input, digested),
+    begin: (call) => {
+      if (call.level === 'none') return Promise.resolve();
+      if (call.asked === undefined) return ledger.begin(call.start);
+      return ledger.begin(call.start).then(() => recorder().keepAsked(call));
+    },
+    end: (call, end) => {
+      if (call.level === 'none') return;
+      const clean = recorder().end(end);
+      ledger.end(clean);
+      log.info('call', callFields(call.start, clean));
+      if (call.answered !== undefined) recorder().keepAnswered(call);
     },
   };
 }

@@ -31,6 +31,8 @@ export function openNoneStore(folder: string, responseBytesPerKeyMax: number): S
     accounts: noAccounts(),
     ledger,
     spend: new FileSpend(() => ledger.rows()),
+    bodies: undefined,
+    deployments: undefined,
     secrets: secretsFile(join(folder, 'secrets.json')),
     backup: undefined,
     health: () => Promise.resolve({ ok: true, detail: `no database; state is in ${folder}` }),

@@ -5,6 +5,7 @@ import { errorChain, type Log } from '../../telemetry/log.ts';
 import type { CatalogTable, InstanceSecrets, Store } from '../store-ports.ts';
 import { Partitions } from './ledger-partitions.ts';
 import { backupSource } from './pg-backup.ts';
+import { bodyStore, deploymentTable } from './pg-bodies.ts';
 import { MIGRATIONS_FOLDER, migrate, readMigrations } from './migrate.ts';
 import { accountTable } from './pg-accounts.ts';
 import { PgLedgerStore } from './pg-ledger-store.ts';
@@ -58,6 +59,8 @@ export async function openPgStore(options: PgStoreOptions): Promise<Store> {
     if (ran.length > 0) options.log.info('the database was migrated', { migrations: ran });
     const partitions = new Partitions(pool);
     await partitions.prepareAhead(Date.now());
+    const bodyPartitions = new Partitions(pool, 'ledger_bodies');
+    await bodyPartitions.prepareAhead(Date.now());
     const ledger = new PgLedgerStore(pool, partitions);
     return {
       kind: options.kind,
@@ -67,6 +70,8 @@ export async function openPgStore(options: PgStoreOptions): Promise<Store> {
       accounts: accountTable(pool, options.connection, options.log),
       ledger,
       spend: new PgSpend(pool),
+      bodies: bodyStore(pool, bodyPartitions),
+      deployments: deploymentTable(pool),
       secrets: secretsTable(pool),
       backup: backupSource(pool),
       health: async () => {
