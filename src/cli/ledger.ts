@@ -29,9 +29,7 @@ export function registerLedgerCommands(program: Command, io: ProgramIo): void {
     .addHelpText('after', '\nExample:\n  lanport ledger tail -n 5 --json')
     .action(async (options: ClientOptions & { readonly lines: number }) => {
       await using client = clientOf(options, io);
-      const rows = [
-        ...((await client.get(`/v1/ledger?limit=${options.lines}`)) as readonly Row[]),
-      ].reverse();
+      const rows = [...((await client.get(`/v1/ledger?limit=${options.lines}`)) as readonly Row[])].reverse();
       if (options.json === true) for (const row of rows) io.stdout.write(`${JSON.stringify(row)}\n`);
       else
         io.stdout.write(

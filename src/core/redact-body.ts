@@ -5,15 +5,13 @@ const DEPTH_MAX = 4;
 const LEAD_CHARACTERS = 80;
 const LED = /([A-Za-z0-9_.-]{1,64})\s{0,3}(?:=>|[:=])\s{0,3}$/;
 const SPACE = new Set([' ', '\t', '\n', '\r']);
-/** Members of tools' arguments that hold SQL. */
+/** Members that hold SQL, where they look like it. */
 const SQL_NAMES = new Set(['sql', 'query', 'statement', 'queries', 'statements']);
 
 /** What is to be known of a body. */
 export interface BodyFacts {
   /** It goes on, but is not here: a secret at its end may lack its end. */
   readonly isCut: boolean;
-  /** Its members `sql`, `query` and `statement` are SQL where they look like it. */
-  readonly hasSql?: boolean;
 }
 
 /**
@@ -118,8 +116,7 @@ class BodyScan {
   }
 
   #clean(value: string, name: string): string {
-    const { hasSql } = this.#facts;
-    if (hasSql === true && SQL_NAMES.has(name.toLowerCase())) {
+    if (SQL_NAMES.has(name.toLowerCase())) {
       const bare = withoutLiterals(value);
       if (bare !== undefined) return this.#redactor.text(bare);
     }

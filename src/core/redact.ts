@@ -69,6 +69,10 @@ const LED = [
   `([?&](?i:key|sig|signature|code|auth|x-amz-signature|x-amz-credential|x-amz-security-token|x-goog-signature)=)([^&#\\s"'\\\\]{4,8192})`,
 ];
 
+/** Characters that nobody sees, and that would hide the shape of what they stand in. */
+const INVISIBLE = /[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/;
+const EVERY_INVISIBLE = new RegExp(INVISIBLE, 'g');
+
 const PEM_BEGIN = '-----BEGIN ';
 const PEM_END = '-----END ';
 
@@ -97,7 +101,8 @@ export function createRedactor(options: RedactorOptions): Redactor {
   const code = keyedCode(options.key);
   const digest = (bytes: Buffer | string): string => code(bytes).slice(0, 32);
   const mark = (secret: string): string => `${MARK}${digest(secret).slice(0, 16)}]`;
-  const text = (given: string): string => {
+  const text = (shown: string): string => {
+    const given = INVISIBLE.test(shown) ? shown.replaceAll(EVERY_INVISIBLE, '') : shown;
     if (!any.test(given)) return given;
     let result = withoutPem(given, mark).replaceAll(whole, mark);
     for (const one of led)

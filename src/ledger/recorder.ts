@@ -120,11 +120,10 @@ export class Recorder {
     return { bytes: Buffer.from(input.subarray(0, this.#config.bodyBytesMax)), whole: input.length };
   }
 
-  #keep({ start: { id, startedAt, kind } }: OpenCall, part: 'request' | 'response', raw: RawBody): void {
-    const hasSql = kind === 'mcp' && part === 'request';
+  #keep({ start: { id, startedAt } }: OpenCall, part: 'request' | 'response', raw: RawBody): void {
     this.#bodies?.add(raw.bytes.length, () =>
       keptBody({ callId: id, startedAt, part }, raw, (text, isCut) =>
-        redactBody(text, this.redactor, { isCut, hasSql }),
+        redactBody(text, this.redactor, { isCut }),
       ),
     );
   }

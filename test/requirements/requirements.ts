@@ -1,4 +1,5 @@
 import { GATEWAY_PAINS } from './gateway-pains.ts';
+import { LEDGER_PROMISES } from './ledger-promises.ts';
 import { LLM_PROMISES } from './llm-promises.ts';
 import { LLM_SOCKETS } from './llm-sockets.ts';
 import { MCP_RULES } from './mcp-rules.ts';
@@ -365,6 +366,7 @@ export const REQUIREMENTS = {
   ...LLM_PROMISES,
   ...LLM_SOCKETS,
   ...STORE_PROMISES,
+  ...LEDGER_PROMISES,
   ...MCP_RULES,
   ...GATEWAY_PAINS,
 } as const satisfies Record<string, Requirement>;
