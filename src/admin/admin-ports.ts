@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { KeyDirectory } from '../keys/key-directory.ts';
+import type { Audit } from '../ledger/audit.ts';
 import type { LedgerRow, SpendQueries } from '../ledger/ledger-ports.ts';
 import type { Quoted } from '../llm/quote.ts';
 import type { Mcp } from '../mcp/mcp.ts';
@@ -18,6 +19,17 @@ export interface AdminExchange {
   /** The whole body. Rejects with GatewayError `body-…`. */
   body(): Promise<Buffer>;
   send(status: number, headers: Readonly<Record<string, string>> | undefined, body: Buffer | undefined): void;
+  /** Begins an answer with status 200 that comes in pieces. */
+  openAnswer(headers: Readonly<Record<string, string>>): {
+    /** `false`: the reader is slow, and more should wait for `onDrain`. */
+    write(bytes: Buffer): boolean;
+    onDrain(listener: () => void): void;
+    end(): void;
+    /** Breaks the connection off. */
+    destroy(): void;
+  };
+  readonly isGone: boolean;
+  onGone(listener: () => void): void;
 }
 
 /** Whom the key of a request stands for. */
@@ -74,6 +86,8 @@ export interface AdminDeps {
   readonly now: () => number;
   readonly reload: () => Promise<ReloadResult>;
   readonly audit: AuditedAction;
+  /** The ledger's rows about what operators do. */
+  readonly acts: Audit;
 }
 
 /** Tells who did what. Never throws, never waits. No secrets in `details`. */

@@ -3,6 +3,7 @@ import { handleAdmin } from '../admin/handle-admin.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Handlers } from '../edge/server.ts';
 import type { OpenDirectory } from '../keys/open-directory.ts';
+import type { Audit } from '../ledger/audit.ts';
 import type { Ledger } from '../ledger/ledger-ports.ts';
 import type { Mcp } from '../mcp/mcp.ts';
 import type { Store } from '../store/store-ports.ts';
@@ -21,6 +22,7 @@ interface AdminSurfaceDeps {
   readonly log: Log;
   readonly clock: Clock;
   readonly reload: AdminDeps['reload'];
+  readonly acts: Audit;
 }
 
 /** How long a query waits for what was recorded to be in the store, in milliseconds. */
@@ -49,5 +51,6 @@ export function adminHandler(deps: AdminSurfaceDeps): Handlers['admin'] {
       now: () => clock.now(),
       reload,
       audit,
+      acts: deps.acts,
     });
 }

@@ -18,8 +18,10 @@ import { handleHealth } from '../gateway/health.ts';
 import { sendStatusPage } from '../gateway/status-page.ts';
 import { openKeyDirectory } from '../keys/open-directory.ts';
 import { masterKeyFile } from '../keys/master-key-file.ts';
+import { type ActEnd, BY_ITSELF, createAudit } from '../ledger/audit.ts';
 import { chainKeyFile } from '../ledger/chain-key.ts';
 import { createLedger } from '../ledger/ledger.ts';
+import { Refusals } from '../ledger/refusals.ts';
 import { mockModel } from '../llm/model-config.ts';
 import { Mcp } from '../mcp/mcp.ts';
 import type { InProcessServer, ServerConfig } from '../mcp/mcp-ports.ts';
@@ -36,7 +38,8 @@ import { LiveConfig } from './live-config.ts';
 import { ModelSurface } from './model-surface.ts';
 import { purgeResponses } from './purge-responses.ts';
 import { Recording } from './recording.ts';
-import { Reload, type ReloadDeps } from './reload.ts';
+import { Reload, type ReloadDeps, type ReloadOutcome, type ReloadTrigger } from './reload.ts';
+import { REFUSED_AT_THE_DOOR, refusalOf } from './refused.ts';
 import { openSealSecrets } from './seal-secrets.ts';
 import { VERSION } from './version.ts';
 
@@ -99,11 +102,20 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   const config = await withServers(options, opened);
   const directory = await openKeyDirectory({ table: opened.store.accounts, clock, log });
   scope.add('keys', () => directory[Symbol.asyncDispose]());
-  const live = new LiveConfig(config, masterKey, clock, directory);
+  const live = new LiveConfig(config, masterKey, clock, directory, (exchange, surface, code, address) =>
+    refusals.note(refusalOf(exchange, surface, code, address)),
+  );
 
   const ledgerFolder = join(dataFolder, 'ledger');
   const key = chainKeyFile(ledgerFolder);
-  const recording = new Recording(config, { key, store: opened.store, log, now: () => clock.now() });
+  const recording = new Recording(config, {
+    key,
+    store: opened.store,
+    log,
+    now: () => clock.now(),
+    onPurged: (days) =>
+      acts.note({ ...BY_ITSELF, id: newId(), operation: 'purge bodies' }, { details: { days } }),
+  });
   scope.add('bodies of calls', () => recording[Symbol.asyncDispose]());
   const ledger = await createLedger({
     store: opened.store.ledger,
@@ -119,6 +131,9 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   });
   scope.add('ledger', () => ledger[Symbol.asyncDispose]());
   const journal = createJournal({ ledger, log, recorder: () => recording.recorder });
+  const acts = createAudit({ journal, now: () => clock.now() });
+  const refusals = new Refusals({ audit: acts, newId });
+  scope.add('records of refused requests', async () => refusals[Symbol.dispose]());
 
   const http = new HttpClient();
   scope.add('outbound connections', () => http[Symbol.asyncDispose]());
@@ -216,10 +231,13 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
         log,
         clock,
         reload: () => reload.request('admin'),
+        acts,
       }),
       backup: (exchange) =>
         handleBackup(exchange, {
           authenticate: (one) => live.access.authenticate(one, 'admin'),
+          acts,
+          addressOf: (one) => live.access.addressOf(one),
           log,
           archive: async () => {
             await ledger.flush(AbortSignal.timeout(5_000)).catch(() => undefined);
@@ -230,6 +248,10 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
       ...models.handlers,
     },
     openSocket: models.openSocket,
+    onRefused: (exchange, { code }) => {
+      if (REFUSED_AT_THE_DOOR.has(code))
+        refusals.note(refusalOf(exchange, 'edge', code, live.access.addressOf(exchange)));
+    },
   });
   scope.add('listener', () => edge[Symbol.asyncDispose]());
   const stopFollowing = live.followKeys({ mcp, edge, log });
@@ -246,6 +268,8 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
       recording.use(served);
       return change;
     },
+    onDone: (trigger, outcome) =>
+      acts.note({ ...BY_ITSELF, id: newId(), operation: 'reload' }, reloadEnd(trigger, outcome)),
     clock,
     log,
   });
@@ -277,6 +301,14 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     reload: () => void reload.request('signal').catch(() => undefined),
     stop,
   };
+}
+
+/** What the ledger says of a reload: names and paths only. */
+function reloadEnd(trigger: ReloadTrigger, outcome: ReloadOutcome): ActEnd {
+  if (!outcome.ok) return { errorCode: 'config-invalid', details: { trigger, problems: outcome.problems } };
+  const { servers, keys, settings, needsRestart } = outcome.change;
+  const { unchanged: _, ...changed } = servers;
+  return { details: { trigger, servers: changed, keys, settings, needsRestart } };
 }
 
 /** The master key: the configured one; else, where there is no file or only virtual keys, a generated one that is kept. */

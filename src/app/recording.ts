@@ -14,6 +14,8 @@ export interface RecordingDeps {
   readonly store: Pick<Store, 'bodies'>;
   readonly log: BufferedLog;
   readonly now: () => number;
+  /** Hears which days' bodies were removed. */
+  readonly onPurged?: (days: readonly string[]) => void;
 }
 
 const PURGE_EVERY_MS = 60 * 60_000;
@@ -53,11 +55,14 @@ export class Recording implements AsyncDisposable {
 
   /** Removes bodies that are old enough; returns the days that are gone. Never rejects. */
   async purge(): Promise<readonly string[]> {
-    const { store, log, now } = this.#deps;
+    const { store, log, now, onPurged } = this.#deps;
     if (store.bodies === undefined) return [];
     try {
       const days = await store.bodies.dropBefore(now() - this.#config.ledger.recording.bodyRetentionMs);
-      if (days.length > 0) log.info('bodies of calls were removed, because they were old', { days });
+      if (days.length > 0) {
+        log.info('bodies of calls were removed, because they were old', { days });
+        onPurged?.(days);
+      }
       return days;
     } catch (error) {
       log.warn('old bodies of calls could not be removed', { error });

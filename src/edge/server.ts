@@ -29,6 +29,8 @@ export interface EdgeDeps {
   readonly openSocket?: OpenSocket;
   readonly bounds: Bounds;
   readonly browser: BrowserGuardOptions;
+  /** Hears of requests that are answered with an error. */
+  readonly onRefused?: (exchange: Exchange, failure: GatewayError) => void;
   readonly newId: () => string;
   readonly clock: Clock;
   readonly log: Log;
@@ -294,7 +296,8 @@ export class Edge implements AsyncDisposable {
         error,
         stack: error instanceof Error ? error.stack : undefined,
       });
-    else
+    else {
+      this.#deps.onRefused?.(exchange, failure);
       this.#deps.log.info('refused', {
         request: exchange.requestId,
         method: exchange.method,
@@ -303,6 +306,7 @@ export class Edge implements AsyncDisposable {
         error: failure.code,
         status: failure.status,
       });
+    }
     if (exchange.isGone) return;
     sendError(exchange, failure);
   }
