@@ -1,33 +1,26 @@
 import type { AdminExchange } from './admin-ports.ts';
 
-/** Bytes that are gathered for one write. */
-const CHUNK_CHARACTERS = 64 * 1024;
-
 /** An answer that is too large to be held: text in pieces, made while its reader takes it. */
 export class StreamedAnswer {
   readonly #contentType: string;
-  readonly #pieces: AsyncIterable<string>;
+  readonly #pieces: (gone: AbortSignal) => AsyncIterable<string>;
 
-  constructor(contentType: string, pieces: AsyncIterable<string>) {
+  /** `pieces`: each is sent at once; `gone` is aborted when nobody reads any more. */
+  constructor(contentType: string, pieces: (gone: AbortSignal) => AsyncIterable<string>) {
     this.#contentType = contentType;
     this.#pieces = pieces;
   }
 
   /** Sends it. Fails before the first byte as any operation does; after it the connection is broken off, so that nobody takes it for whole. */
   async send(exchange: AdminExchange): Promise<void> {
-    const pieces = this.#pieces[Symbol.asyncIterator]();
+    const gone = new AbortController();
+    exchange.onGone(() => gone.abort());
+    const pieces = this.#pieces(gone.signal)[Symbol.asyncIterator]();
     let next = await pieces.next();
     const answer = exchange.openAnswer({ 'content-type': this.#contentType, 'cache-control': 'no-store' });
-    let text = '';
     try {
-      for (; next.done !== true && !exchange.isGone; next = await pieces.next()) {
-        text += next.value;
-        if (text.length < CHUNK_CHARACTERS && next.value !== '') continue;
-        const isTaken = answer.write(Buffer.from(text));
-        text = '';
-        if (!isTaken) await drained(exchange, answer);
-      }
-      if (text !== '') answer.write(Buffer.from(text));
+      for (; next.done !== true && !exchange.isGone; next = await pieces.next())
+        if (!answer.write(Buffer.from(next.value))) await drained(exchange, answer);
       answer.end();
     } catch (error) {
       answer.destroy();

@@ -232,6 +232,9 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
         clock,
         reload: () => reload.request('admin'),
         acts,
+        journal,
+        recording,
+        onStop,
       }),
       backup: (exchange) =>
         handleBackup(exchange, {

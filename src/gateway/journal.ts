@@ -1,5 +1,5 @@
 import { callFields } from '../ledger/facts.ts';
-import type { CallEnd, CallStart, Ledger } from '../ledger/ledger-ports.ts';
+import type { CallEnd, CallStart, Ledger, LedgerRow } from '../ledger/ledger-ports.ts';
 import type { OpenCall, Recorder } from '../ledger/recorder.ts';
 import type { Log } from '../telemetry/log.ts';
 
@@ -11,6 +11,8 @@ export interface Journal {
   begin(call: OpenCall): Promise<void>;
   /** What became of a call that was begun: told once. Never throws, never waits. */
   end(call: OpenCall, end: CallEnd): void;
+  /** Calls `listener` with every call that ends from now on; returns the way to stop it. */
+  onEnd(listener: (row: LedgerRow) => void): () => void;
 }
 
 export interface JournalDeps {
@@ -22,6 +24,7 @@ export interface JournalDeps {
 
 /** The journal over a ledger and a log. */
 export function createJournal({ ledger, log, recorder }: JournalDeps): Journal {
+  const listeners = new Set<(row: LedgerRow) => void>();
   return {
     open: (start, input, digested) => recorder().open(start, input, digested),
     begin: (call) => {
@@ -35,6 +38,11 @@ export function createJournal({ ledger, log, recorder }: JournalDeps): Journal {
       ledger.end(clean);
       log.info('call', callFields(call.start, clean));
       if (call.answered !== undefined) recorder().keepAnswered(call);
+      if (listeners.size > 0) for (const listener of [...listeners]) listener({ ...call.start, ...clean });
+    },
+    onEnd: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
     },
   };
 }
