@@ -32,6 +32,11 @@ const MEANING: Readonly<Record<keyof typeof BOUNDS, string>> = {
     'How long calls in flight may go on, and clients may read their answers, when the gateway stops; what takes longer is cut. Streams that bring news end at once.',
   bodyReadMs:
     'How long a request, head and body, may take to arrive; then it gets 408. The head alone has 15 s at most.',
+  maxToolRounds:
+    'Rounds in which a model calls tools of the gateway within one request. Then it gets no more tools, and has to answer. A request of Responses may say less in `max_tool_calls`.',
+  toolCallMs: 'One call of a tool that a model makes; then the model is told that it took too long.',
+  toolResultCharactersMax:
+    'Characters of one result that a model is given; what is longer is cut, and the model is told.',
 };
 
 /** Bounds that cannot be set: the file that has the constant, its name, and what it bounds. */

@@ -1,6 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { generateConfigReference } from '../../src/config/reference.ts';
+import { openApiDocument } from '../../src/admin/openapi.ts';
+import { VERSION } from '../../src/app/version.ts';
+import { apiPage } from './api-page.ts';
 import { boundsPage } from './bounds-page.ts';
 import { cliPage } from './cli-page.ts';
 import { diagnosesPage } from './diagnoses-page.ts';
@@ -12,6 +15,8 @@ export function referenceFiles(): ReadonlyMap<string, string> {
   return new Map([
     ['docs/reference/config.md', config.markdown],
     ['docs/reference/config.schema.json', `${JSON.stringify(config.schema, null, 2)}\n`],
+    ['docs/reference/api.md', apiPage()],
+    ['docs/reference/openapi.json', `${JSON.stringify(openApiDocument(VERSION), null, 1)}\n`],
     ['docs/reference/cli.md', cliPage()],
     ['docs/reference/errors.md', errorsPage()],
     ['docs/reference/diagnoses.md', diagnosesPage()],

@@ -88,6 +88,10 @@ export interface AdminDeps {
   readonly models: AdminModels;
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number;
+  /** What is served, as OpenAPI. */
+  readonly description: () => {
+    readonly paths: Readonly<Record<string, Readonly<Record<string, { readonly summary?: string }>>>>;
+  };
   readonly reload: () => Promise<ReloadResult>;
   readonly audit: AuditedAction;
   /** The ledger's rows about what operators do. */

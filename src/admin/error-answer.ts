@@ -8,10 +8,17 @@ const TYPES: Readonly<Partial<Record<ErrorCode, string>>> = {
   'auth-expired': 'expired_key',
   'admin-only': 'auth_error',
   'input-invalid': 'validation_error',
+  'database-missing': 'no_db_connection',
 };
+
+/** Where LiteLLM answers another status than ours. */
+const STATUSES: Readonly<Partial<Record<ErrorCode, number>>> = { 'account-exists': 400 };
 
 const PARAMS: Readonly<Partial<Record<ErrorCode, string>>> = {
   'auth-invalid': 'key',
+  'key-unknown': 'key',
+  'user-unknown': 'user_id',
+  'team-unknown': 'team_id',
 };
 
 /** Answers a failure in LiteLLM's form; `allowed` are the methods of the path. Our own code stands beside it as `lanport`. */
@@ -22,12 +29,12 @@ export function answerError(
   log: Log,
 ): void {
   const failure = asGatewayError(error, exchange, log);
-  const status = failure.status === 200 ? 400 : failure.status;
-  const { param = PARAMS[failure.code] ?? null, detail, ...data } = failure.data ?? {};
+  const status = STATUSES[failure.code] ?? (failure.status === 200 ? 400 : failure.status);
+  const { param = paramOf(failure), type, detail, ...data } = failure.data ?? {};
   const body = {
     error: {
       message: failure.message,
-      type: TYPES[failure.code] ?? typeOf(status),
+      type: type ?? TYPES[failure.code] ?? typeOf(status),
       param,
       code: String(status),
       lanport: failure.code,
@@ -36,6 +43,14 @@ export function answerError(
     detail,
   };
   exchange.send(status, headersOf(status, allowed), Buffer.from(`${JSON.stringify(body)}\n`));
+}
+
+/** What is taken already says itself which field it is. */
+function paramOf({ code, facts }: GatewayError): string | null {
+  if (code !== 'account-exists') return PARAMS[code] ?? null;
+  const what = String(facts['what']);
+  if (what.includes('alias')) return what.startsWith('team') ? 'team_alias' : 'key_alias';
+  return what.startsWith('user') ? 'user_id' : what.startsWith('team') ? 'team_id' : 'key';
 }
 
 function asGatewayError(error: unknown, { requestId, method, path }: AdminExchange, log: Log): GatewayError {

@@ -17,7 +17,7 @@ export async function handleAdmin(
   try {
     const operation = operationOf(exchange, route); // 405
     const principal = operation.who === 'everybody' ? NOBODY : caller.authenticate(); // 401, 403
-    const reach = reachOf(principal, deps.keys);
+    const reach = operation.who === 'everybody' ? 'own' : reachOf(principal, deps.keys);
     const act = actOf(exchange, operation, principal, caller);
     allow(act, operation, reach, deps); // 403
     await recorded(act, operation, exchange, deps, async (audited) => {

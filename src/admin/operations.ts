@@ -1,3 +1,4 @@
+import { describe, routes } from './gateway/describe.ts';
 import { reload } from './gateway/reload.ts';
 import { blockKey, unblockKey } from './keys/block-key.ts';
 import { deleteKeys } from './keys/delete-keys.ts';
@@ -110,4 +111,6 @@ export const OPERATIONS: readonly Operation[] = [
   toolsHistory,
   acceptTools,
   reload,
+  routes,
+  describe,
 ];

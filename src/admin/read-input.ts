@@ -58,7 +58,7 @@ function invalidInput(problems: readonly Problem[]): GatewayError {
   const text = problems.map(({ loc, msg }) => `${placeOf(loc)} ${msg}`).join('; ');
   return new GatewayError(
     'input-invalid',
-    { problems: text },
+    { problems: /[.?!]$/.test(text) ? text : `${text}.` },
     { data: { param: placeOf(problems[0]!.loc), detail: problems } },
   );
 }

@@ -2,7 +2,8 @@ import { GatewayError } from '../core/errors.ts';
 import type { Act } from '../ledger/audit.ts';
 import type { AdminCaller, AdminDeps, AdminExchange, AdminPrincipal } from './admin-ports.ts';
 import type { Operation } from './operation.ts';
-import { type Reach, requireRight } from './rights.ts';
+import { requireRight } from './rights.ts';
+import type { Reach } from './who.ts';
 
 const CLIENT_CHARACTERS_MAX = 200;
 

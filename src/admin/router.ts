@@ -1,4 +1,7 @@
-import type { Method, Operation } from './operation.ts';
+import { GatewayError } from '../core/errors.ts';
+import { nearest } from '../core/nearest.ts';
+import type { Operation } from './operation.ts';
+import type { Method } from './who.ts';
 import { OPERATIONS } from './operations.ts';
 
 /** What is served at a path: an operation for each method, and what stands in the path for its parameters. */
@@ -31,6 +34,20 @@ export function adminRoute(path: string): AdminRoute | undefined {
     if (params !== undefined) return { operations, params };
   }
   return undefined;
+}
+
+/** The refusal of a path that no operation has, where there are others beside it; `undefined` where there are none. */
+export function operationUnknown(path: string): GatewayError | undefined {
+  const near = PATTERNS.map(({ segments }) => segments).filter(([first]) => first === path.split('/')[1]);
+  if (near.length === 0) return undefined;
+  const found = nearest(
+    path,
+    near.map((segments) => `/${segments.join('/')}`),
+  );
+  return new GatewayError('operation-unknown', {
+    path: path.slice(0, 200),
+    hint: found === undefined ? '' : `Did you mean ${found}? `,
+  });
 }
 
 function patternsOf(operations: readonly Operation[]): readonly Pattern[] {

@@ -1,5 +1,6 @@
 import type { AdminDeps, AdminModels, AuditedAction } from '../admin/admin-ports.ts';
 import { handleAdmin } from '../admin/handle-admin.ts';
+import { openApiDocument } from '../admin/openapi.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Handlers } from '../edge/server.ts';
 import type { Journal } from '../gateway/journal.ts';
@@ -39,6 +40,7 @@ export function adminHandler(deps: AdminSurfaceDeps): Handlers['admin'] {
   const flush = (): Promise<void> => ledger.flush(AbortSignal.timeout(FLUSH_MS)).catch(() => undefined);
   const audit: AuditedAction = (action, principal, details) =>
     log.info('admin', { action, key: principal.id, ...details });
+  let description: ReturnType<AdminDeps['description']> | undefined;
   return (exchange, route) =>
     handleAdmin(exchange, route, adminCaller(exchange, live.access), {
       mcp,
@@ -57,6 +59,7 @@ export function adminHandler(deps: AdminSurfaceDeps): Handlers['admin'] {
       flush,
       models: deps.models(),
       now: () => clock.now(),
+      description: () => (description ??= openApiDocument(VERSION)),
       reload,
       audit,
       acts: deps.acts,

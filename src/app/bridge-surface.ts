@@ -7,6 +7,7 @@ import { BOUNDS } from '../core/bounds.ts';
 import { systemClock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import { createIdSource } from '../core/ids.ts';
+import { passingTracer } from '../core/trace.ts';
 import type { Secret } from '../core/secret.ts';
 import { Edge } from '../edge/server.ts';
 import type { Exchange } from '../gateway/exchange.ts';
@@ -18,6 +19,7 @@ import { json } from '../gateway/health.ts';
 import { shownStatus } from '../mcp/shown-status.ts';
 import { sendStatusPage } from '../gateway/status-page.ts';
 import { createKeyRing } from '../keys/key-ring.ts';
+import { OPEN_GATE } from '../limits/limits.ts';
 import type { Ledger, LedgerStats } from '../ledger/ledger-ports.ts';
 import { Mcp } from '../mcp/mcp.ts';
 import type { ServerConfig } from '../mcp/mcp-ports.ts';
@@ -109,7 +111,10 @@ export function createSurface(options: SurfaceOptions): BridgeSurface {
       keyHeaderOf: authenticator.keyHeaderOf,
     }),
     journal: createJournal({ ledger: forgetfulLedger, log, recorder: () => recorder }),
+    limits: OPEN_GATE,
+    toolCosts: () => undefined,
     log,
+    tracer: passingTracer,
     clock,
     newId,
     authenticate,
@@ -136,6 +141,7 @@ export function createSurface(options: SurfaceOptions): BridgeSurface {
       messages: (exchange) => sse.post(exchange, deps),
       health: (exchange, route) => health(exchange, route.probe, mcp, authenticate),
       admin: unknownRoute,
+      metrics: unknownRoute,
       backup: unknownRoute,
       llm: unknownRoute,
       models: unknownRoute,

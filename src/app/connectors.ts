@@ -1,11 +1,12 @@
 import { createPostgresConnector } from '../connectors/postgres/connector.ts';
 import { readEnvironment } from '../connectors/postgres/environment.ts';
+import type { Tracer } from '../core/trace.ts';
 import type { InProcessServer, ServerConfig } from '../mcp/mcp-ports.ts';
 import type { Log } from '../telemetry/log.ts';
 import { VERSION } from './version.ts';
 
 /** Makes `command: lanport:postgres` of its entry. Throws when the entry does not name the database. */
-export function postgresConnector(config: ServerConfig, log: Log): InProcessServer {
+export function postgresConnector(config: ServerConfig, log: Log, tracer: Tracer): InProcessServer {
   const url = config.env['DATABASE_URI'] ?? config.env['DATABASE_URL'];
   if (url === undefined)
     throw new Error(
@@ -14,5 +15,5 @@ export function postgresConnector(config: ServerConfig, log: Log): InProcessServ
   const options = readEnvironment(
     Object.fromEntries(Object.entries(config.env).map(([name, value]) => [name, value.reveal()])),
   );
-  return createPostgresConnector({ connection: { url }, log, version: VERSION, ...options }).server;
+  return createPostgresConnector({ connection: { url }, log, tracer, version: VERSION, ...options }).server;
 }

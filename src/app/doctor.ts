@@ -4,6 +4,7 @@ import { ConfigError, formatProblem } from '../config/problem.ts';
 import { BOUNDS, type Bounds } from '../core/bounds.ts';
 import { nearest } from '../core/nearest.ts';
 import { Secret } from '../core/secret.ts';
+import { passingTracer } from '../core/trace.ts';
 import { type AsWritten, type Diagnosis, diagnoseServer, type DiagnoseDeps } from '../mcp/diagnose.ts';
 import { completeServer } from '../mcp/mcp-config.ts';
 import type { ServerConfig } from '../mcp/mcp-ports.ts';
@@ -79,7 +80,9 @@ export async function examine(options: DoctorOptions, io: DoctorIo): Promise<rea
   const deps: DiagnoseDeps = {
     http,
     bounds,
-    inProcess: new Map([['postgres', (config: ServerConfig) => postgresConnector(config, log)]]),
+    inProcess: new Map([
+      ['postgres', (config: ServerConfig) => postgresConnector(config, log, passingTracer)],
+    ]),
     environment: io.env,
     identity: { name: 'lanport', version: VERSION },
     inContainer: isContainer(io.env),

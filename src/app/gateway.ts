@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LanportConfig } from '../config/load.ts';
@@ -8,39 +7,45 @@ import { systemClock } from '../core/clock.ts';
 import { createIdSource } from '../core/ids.ts';
 import { Scope } from '../core/scope.ts';
 import type { Secret } from '../core/secret.ts';
+import type { Tracer } from '../core/trace.ts';
 import { Edge } from '../edge/server.ts';
 import { handleBackup } from '../gateway/handle-backup.ts';
 import { handleMcp } from '../gateway/handle-mcp.ts';
 import { createJournal } from '../gateway/journal.ts';
+import { handleMetrics } from '../gateway/handle-metrics.ts';
 import type { HandleMcpDeps } from '../gateway/mcp-deps.ts';
 import { SseSessions } from '../gateway/handle-sse.ts';
 import { handleHealth } from '../gateway/health.ts';
 import { sendStatusPage } from '../gateway/status-page.ts';
 import { openKeyDirectory } from '../keys/open-directory.ts';
 import { masterKeyFile } from '../keys/master-key-file.ts';
-import { type ActEnd, BY_ITSELF, createAudit } from '../ledger/audit.ts';
-import { chainKeyFile } from '../ledger/chain-key.ts';
-import { createLedger } from '../ledger/ledger.ts';
-import { Refusals } from '../ledger/refusals.ts';
 import { mockModel } from '../llm/model-config.ts';
+import { Limits } from '../limits/limits.ts';
 import { Mcp } from '../mcp/mcp.ts';
 import type { InProcessServer, ServerConfig } from '../mcp/mcp-ports.ts';
+import { Agents } from '../net/agents.ts';
 import { HttpClient } from '../net/http-client.ts';
 import { lockFolder } from '../store/folder-lock.ts';
 import { type OpenedStore, openStore, type StoreMode } from '../store/open-store.ts';
 import { type BufferedLog, errorChain, type Log } from '../telemetry/log.ts';
+import { Metrics } from '../telemetry/metrics.ts';
+import { openTracing, spanSamples } from '../telemetry/tracing.ts';
 import { type Access, requireKey } from './access.ts';
 import { adminHandler } from './admin-surface.ts';
+import { openAudit } from './audit.ts';
 import { postgresConnector } from './connectors.ts';
 import { DEMO_MODEL, demoServer, prepareDemo } from './demo.ts';
 import { filesToKeep } from './kept-files.ts';
+import { openLedger } from './ledger.ts';
 import { LiveConfig } from './live-config.ts';
+import { measure } from './measure.ts';
 import { ModelSurface } from './model-surface.ts';
 import { purgeResponses } from './purge-responses.ts';
 import { Recording } from './recording.ts';
-import { Reload, type ReloadDeps, type ReloadOutcome, type ReloadTrigger } from './reload.ts';
-import { REFUSED_AT_THE_DOOR, refusalOf } from './refused.ts';
+import { Reload, type ReloadDeps } from './reload.ts';
+import { isRefusedAtTheDoor, refusalOf } from './refused.ts';
 import { openSealSecrets } from './seal-secrets.ts';
+import { limitEvents, spendHistory, targetLimits } from './usage-limits.ts';
 import { VERSION } from './version.ts';
 
 export interface GatewayOptions {
@@ -70,6 +75,9 @@ export interface Gateway {
   /** Drains, stops every child, flushes, closes. Never rejects. */
   stop(): Promise<void>;
 }
+
+/** How long a start waits for Redis, before limits are counted for this process alone. Milliseconds. */
+const REDIS_READY_MS = 3_000;
 
 /** Builds the gateway from its configuration and starts it. Rejects with what went wrong; then nothing is left running. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
@@ -103,38 +111,50 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   const directory = await openKeyDirectory({ table: opened.store.accounts, clock, log });
   scope.add('keys', () => directory[Symbol.asyncDispose]());
   const live = new LiveConfig(config, masterKey, clock, directory, (exchange, surface, code, address) =>
-    refusals.note(refusalOf(exchange, surface, code, address)),
+    audit.refusals.note(refusalOf(exchange, surface, code, address)),
   );
 
-  const ledgerFolder = join(dataFolder, 'ledger');
-  const key = chainKeyFile(ledgerFolder);
+  const { ledger, retention, key } = await openLedger(config, dataFolder, scope, {
+    store: opened.store,
+    clock,
+    log,
+  });
+  const metrics = new Metrics(VERSION);
+  scope.add('metrics', async () => metrics[Symbol.dispose]());
+  const agents = new Agents();
+  scope.add('connections to the collector', async () => agents[Symbol.dispose]());
+  const tracing = await openTracing(config.telemetry.traces, {
+    version: VERSION,
+    log,
+    agentFor: (protocol) => agents.for(protocol),
+  });
+  const { tracer } = tracing;
+  scope.add('traces', () => tracing[Symbol.asyncDispose]());
+  metrics.counter('lanport_spans_total', 'Spans of traces, by what became of them.', () =>
+    spanSamples(tracing.counts()),
+  );
   const recording = new Recording(config, {
     key,
     store: opened.store,
     log,
     now: () => clock.now(),
-    onPurged: (days) =>
-      acts.note({ ...BY_ITSELF, id: newId(), operation: 'purge bodies' }, { details: { days } }),
+    onPurged: (days) => audit.note('purge bodies', { details: { days } }),
   });
   scope.add('bodies of calls', () => recording[Symbol.asyncDispose]());
-  const ledger = await createLedger({
-    store: opened.store.ledger,
-    folder: ledgerFolder,
-    key,
-    writer: `${Date.now().toString(36)}-${randomUUID().slice(0, 8)}`,
-    clock,
-    log,
-    bounds: {
-      memoryRowsMax: config.limits.ledgerMemoryRowsMax,
-      diskBytesMax: config.limits.ledgerDiskBytesMax,
-    },
-  });
-  scope.add('ledger', () => ledger[Symbol.asyncDispose]());
-  const journal = createJournal({ ledger, log, recorder: () => recording.recorder });
-  const acts = createAudit({ journal, now: () => clock.now() });
-  const refusals = new Refusals({ audit: acts, newId });
-  scope.add('records of refused requests', async () => refusals[Symbol.dispose]());
+  const journal = createJournal({ ledger, metrics: metrics.calls, log, recorder: () => recording.recorder });
+  const audit = openAudit({ journal, newId, clock });
+  scope.add('records of refused requests', async () => audit.refusals[Symbol.dispose]());
 
+  const limits = new Limits(
+    targetLimits(config.usage, (model) => models.canonical(model)),
+    {
+      clock,
+      history: spendHistory(opened.store.spend, ledger),
+      events: limitEvents(log),
+      redisUrl: config.usage.redisUrl?.reveal(),
+    },
+  );
+  scope.add('limits', () => limits[Symbol.asyncDispose]());
   const http = new HttpClient();
   scope.add('outbound connections', () => http[Symbol.asyncDispose]());
   const seals = await openSealSecrets(opened.store.secrets, clock, log);
@@ -150,7 +170,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     bounds: live.bounds,
     identity: { name: 'lanport', version: VERSION },
     sealSecrets: () => seals.secrets,
-    inProcess: connectors(opened, log),
+    inProcess: connectors(opened, log, tracer),
     environment: options.environment,
   });
   scope.add('servers', () => mcp[Symbol.asyncDispose](), 20_000);
@@ -175,7 +195,10 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
           mcp,
           policy,
           journal,
+          limits,
+          toolCosts: (server) => live.toolCosts[server],
           log,
+          tracer,
           clock,
           newId,
           authenticate,
@@ -189,12 +212,16 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     return known.deps;
   };
   const startedAt = clock.now();
-  const models = new ModelSurface(config, {
+  const onRefused = (code: string): void => metrics.refused(code);
+  const models: ModelSurface = new ModelSurface(config, {
     live,
     http,
     journal,
+    onRefused,
+    limits,
     responses: opened.store.responses,
     log,
+    tracer,
     clock,
     newId,
     mcpDeps,
@@ -205,6 +232,11 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     newId,
     clock,
     log,
+    onRefused: (code, exchange) => {
+      onRefused(code);
+      if (isRefusedAtTheDoor(code))
+        audit.refusals.note(refusalOf(exchange, 'edge', code, live.access.addressOf(exchange)));
+    },
     handlers: {
       mcp: (exchange) => handleMcp(exchange, mcpDeps()),
       sse: (exchange) => sse.open(exchange, mcpDeps()),
@@ -213,13 +245,23 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
         handleHealth(exchange, route.probe, {
           mcp,
           ledger,
+          retention: () => retention.state,
           storeHealth: () => opened.store.health(),
           storeKind: opened.store.kind,
+          limits: () => limits.stats(),
           version: VERSION,
           startedAt,
           isDraining: () => draining,
           configuration: () => ({ files: live.files, ...reload.state }),
           identify: (one) => live.access.identify(one),
+        }),
+      metrics: (exchange) =>
+        handleMetrics(exchange, {
+          metrics,
+          isPublic: () => live.metricsPublic,
+          authenticate: (one) => live.access.authenticate(one, 'admin'),
+          mayRead: ({ kind, id }) =>
+            kind !== 'virtual' || directory.findKey(id)?.allowedRoutes.includes('/metrics') === true,
         }),
       admin: adminHandler({
         live,
@@ -231,7 +273,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
         log,
         clock,
         reload: () => reload.request('admin'),
-        acts,
+        acts: audit.acts,
         journal,
         recording,
         onStop,
@@ -239,7 +281,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
       backup: (exchange) =>
         handleBackup(exchange, {
           authenticate: (one) => live.access.authenticate(one, 'admin'),
-          acts,
+          acts: audit.acts,
           addressOf: (one) => live.access.addressOf(one),
           log,
           archive: async () => {
@@ -251,10 +293,6 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
       ...models.handlers,
     },
     openSocket: models.openSocket,
-    onRefused: (exchange, { code }) => {
-      if (REFUSED_AT_THE_DOOR.has(code))
-        refusals.note(refusalOf(exchange, 'edge', code, live.access.addressOf(exchange)));
-    },
   });
   scope.add('listener', () => edge[Symbol.asyncDispose]());
   const stopFollowing = live.followKeys({ mcp, edge, log });
@@ -268,17 +306,19 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
       const newModels = models.prepare(served);
       const change = await live.apply(served, keyOf(renewed).masterKey, { mcp, edge, log });
       newModels.use();
+      limits.reconfigure(targetLimits(next.usage, (model) => models.canonical(model)));
       recording.use(served);
       return change;
     },
-    onDone: (trigger, outcome) =>
-      acts.note({ ...BY_ITSELF, id: newId(), operation: 'reload' }, reloadEnd(trigger, outcome)),
+    onDone: (trigger, outcome) => audit.noteReload(trigger, outcome),
     clock,
     log,
   });
+  measure(metrics, { mcp, models, ledger, limits, store: opened.store, edge, reload });
   const stopPurging = purgeResponses(opened.store.responses, log);
   scope.add('deletion of expired answers', async () => stopPurging());
   await mcp.start();
+  await limits.ready(REDIS_READY_MS);
   const { port } = await edge.listen(config.edge.host, config.edge.port);
   scope.add(
     'requests under way',
@@ -304,14 +344,6 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     reload: () => void reload.request('signal').catch(() => undefined),
     stop,
   };
-}
-
-/** What the ledger says of a reload: names and paths only. */
-function reloadEnd(trigger: ReloadTrigger, outcome: ReloadOutcome): ActEnd {
-  if (!outcome.ok) return { errorCode: 'config-invalid', details: { trigger, problems: outcome.problems } };
-  const { servers, keys, settings, needsRestart } = outcome.change;
-  const { unchanged: _, ...changed } = servers;
-  return { details: { trigger, servers: changed, keys, settings, needsRestart } };
 }
 
 /** The master key: the configured one; else, where there is no file or only virtual keys, a generated one that is kept. */
@@ -350,8 +382,9 @@ async function withServers(
 function connectors(
   { embedded }: OpenedStore,
   log: Log,
+  tracer: Tracer,
 ): ReadonlyMap<string, (config: ServerConfig) => InProcessServer> {
-  const postgres = (config: ServerConfig): InProcessServer => postgresConnector(config, log);
+  const postgres = (config: ServerConfig): InProcessServer => postgresConnector(config, log, tracer);
   const all = new Map([['postgres', postgres]]);
   if (embedded !== undefined) {
     all.set(
@@ -360,6 +393,7 @@ function connectors(
         createPostgresConnector({
           connection: embedded.connection(DEMO_DATABASE, DEMO_ROLE),
           log,
+          tracer,
           version: VERSION,
           allowWrite: false,
           allowFunctions: [],

@@ -58,6 +58,16 @@ export class LiveConfig {
     return this.#config.files;
   }
 
+  /** What calls of tools cost, by server. */
+  get toolCosts(): LanportConfig['usage']['toolCosts'] {
+    return this.#config.usage.toolCosts;
+  }
+
+  /** Whether the metrics take no key. */
+  get metricsPublic(): boolean {
+    return this.#config.telemetry.metricsPublic;
+  }
+
   get browser(): BrowserGuardOptions {
     return { allowedHosts: this.#config.edge.allowedHosts, checkHost: this.#access.isOpen };
   }

@@ -2,6 +2,7 @@ import type { AdminModels } from '../admin/admin-ports.ts';
 import type { Principal } from '../auth/authenticate.ts';
 import type { LanportConfig } from '../config/load.ts';
 import type { Clock } from '../core/clock.ts';
+import type { Tracer } from '../core/trace.ts';
 import type { Handlers } from '../edge/server.ts';
 import type { Exchange } from '../gateway/exchange.ts';
 import { openLlmSocket } from '../gateway/handle-llm-socket.ts';
@@ -12,6 +13,7 @@ import { createToolHost } from '../gateway/tool-host.ts';
 import type { Journal } from '../gateway/journal.ts';
 import { handleModels } from '../gateway/handle-models.ts';
 import { handleResponse } from '../gateway/handle-response.ts';
+import type { Gate } from '../limits/limits.ts';
 import { Llm } from '../llm/llm.ts';
 import { ConnectionMemories, type EntryTool, ResponseState } from '../llm/llm-wire.ts';
 import type { ResponseTable } from '../store/store-ports.ts';
@@ -24,8 +26,11 @@ export interface ModelSurfaceDeps {
   readonly live: LiveConfig;
   readonly http: HttpClient;
   readonly journal: Journal;
+  readonly onRefused: (code: string) => void;
+  readonly limits: Gate;
   readonly responses: ResponseTable;
   readonly log: Log;
+  readonly tracer: Tracer;
   readonly clock: Clock;
   readonly newId: () => string;
   /** What calls of tools need, by the configuration that is in force. */
@@ -59,6 +64,16 @@ export class ModelSurface {
         this.#models = models;
       },
     };
+  }
+
+  /** The name of `model_list` that a model's name stands for, by the configuration in force. */
+  canonical(model: string): string {
+    return this.#models.llm.canonical(model);
+  }
+
+  /** How the deployments of the configuration in force do. */
+  deploymentStates(): ReturnType<Llm['deploymentStates']> {
+    return this.#models.llm.deploymentStates();
   }
 
   /** What the operator API asks of the models. */
@@ -104,13 +119,16 @@ export class ModelSurface {
   }
 
   #llmDeps(): HandleLlmDeps {
-    const { live, journal, log, clock } = this.#deps;
+    const { live, journal, onRefused, limits, log, tracer, clock } = this.#deps;
     const { access } = live;
     const { llm, known } = this.#models;
     return {
       llm,
       journal,
+      onRefused,
+      limits,
       log,
+      tracer,
       clock,
       bodyBytesMax: live.bounds.bodyBytesMax,
       authenticate: (exchange: Exchange, isGemini) =>
@@ -121,7 +139,8 @@ export class ModelSurface {
         const target = llm.canonical(model);
         return verdict.allowed || target === model ? verdict : judgeModel(principal, target, known);
       },
-      toolHost: (exchange, principal) => createToolHost(exchange, principal, this.#deps.mcpDeps()),
+      toolHost: (exchange, principal, trace) =>
+        createToolHost(exchange, principal, trace, this.#deps.mcpDeps()),
     };
   }
 
@@ -137,10 +156,11 @@ export class ModelSurface {
   }
 
   #build(config: LanportConfig): Models {
-    const { http, log, clock, live } = this.#deps;
+    const { http, log, tracer, clock, live } = this.#deps;
     const llm = new Llm(config.llm, {
       http,
       log,
+      tracer,
       clock,
       random: Math.random,
       bounds: live.bounds,

@@ -5,11 +5,16 @@ import type { Refusal } from '../ledger/refusals.ts';
 const CLIENT_CHARACTERS_MAX = 200;
 
 /** Errors with which requests are denied before anybody asks for their key, or for names that it may not use. */
-export const REFUSED_AT_THE_DOOR: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+const AT_THE_DOOR: ReadonlySet<string> = new Set<ErrorCode>([
   'origin-forbidden',
   'host-forbidden',
   'server-unknown',
 ]);
+
+/** Whether a request was denied with such an error. */
+export function isRefusedAtTheDoor(code: string): boolean {
+  return AT_THE_DOOR.has(code);
+}
 
 /** A request that was not let in, for the ledger. */
 export function refusalOf(exchange: Exchange, surface: string, code: string, address: string): Refusal {

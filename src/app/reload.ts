@@ -61,6 +61,8 @@ export class Reload implements AsyncDisposable {
   #running: Promise<unknown> | undefined;
   #next: Promise<ReloadOutcome> | undefined;
   #closed = false;
+  /** How many reloads ended how. */
+  readonly counts = { applied: 0, refused: 0 };
 
   constructor(deps: ReloadDeps) {
     this.#deps = deps;
@@ -115,6 +117,7 @@ export class Reload implements AsyncDisposable {
   }
 
   #refuse(trigger: ReloadTrigger, problems: readonly string[]): ReloadOutcome {
+    this.counts.refused++;
     this.#state = { ...this.#state, refusedAt: this.#now(), problems };
     this.#deps.log.error('the configuration was not reloaded; the one before goes on serving', {
       trigger,
@@ -125,6 +128,7 @@ export class Reload implements AsyncDisposable {
 
   #accept(trigger: ReloadTrigger, change: ConfigChange, warnings: readonly string[]): ReloadOutcome {
     const { servers, keys, settings, needsRestart } = change;
+    this.counts.applied++;
     this.#state = { loadedAt: this.#now(), refusedAt: undefined, problems: [], needsRestart };
     for (const problem of warnings) this.#deps.log.warn('configuration', { problem });
     this.#deps.log.info('the configuration was reloaded', { trigger, servers, keys, settings });

@@ -145,7 +145,8 @@ export function registerLedgerQueries(ledger: Command, io: ProgramIo): void {
         );
         if (options.output !== undefined)
           await pipeline(body, createWriteStream(options.output, { flags: 'wx', mode: 0o600 }));
-        else for await (const text of body.setEncoding('utf8') as AsyncIterable<string>) io.stdout.write(text);
+        else
+          for await (const text of body.setEncoding('utf8') as AsyncIterable<string>) io.stdout.write(text);
       },
     );
   withClientOptions(

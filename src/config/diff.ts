@@ -3,9 +3,11 @@ import { sameValue } from '../core/same-value.ts';
 import type { EdgeConfig } from '../edge/edge-config.ts';
 import type { KeyConfig, KeysConfig } from '../keys/keys-config.ts';
 import type { LedgerConfig } from '../ledger/ledger-config.ts';
+import type { UsageConfig } from '../limits/limits-config.ts';
 import type { LlmConfig } from '../llm/llm-config.ts';
 import { sameServer } from '../mcp/mcp-config.ts';
 import type { StoreConfig } from '../store/store-config.ts';
+import type { TelemetryConfig } from '../telemetry/telemetry-config.ts';
 import type { LanportConfig, LogConfig } from './load.ts';
 import { snakeCase } from './schema.ts';
 
@@ -53,7 +55,14 @@ const LLM: Rows<LlmConfig> = {
   requestTimeoutMs: ['litellm_settings.request_timeout', 'live'],
   dropParams: ['litellm_settings.drop_params', 'live'],
   claudeDiscovery: ['litellm_settings.claude_code_discovery', 'live'],
-  priorityReservation: ['litellm_settings.priority_reservation', 'live'],
+};
+
+const USAGE: Rows<UsageConfig> = {
+  models: ['router_settings.model_group_limits', 'live'],
+  servers: ['mcp_servers.*.rpm_limit, max_parallel_requests, max_budget', 'live'],
+  toolCosts: ['mcp_servers.*.mcp_info.mcp_server_cost_info', 'live'],
+  priority: ['litellm_settings.priority_reservation', 'live'],
+  redisUrl: ['general_settings.redis_url', 'restart'],
 };
 
 const STORE: Rows<StoreConfig> = {
@@ -66,10 +75,17 @@ const STORE: Rows<StoreConfig> = {
 const LEDGER: Rows<LedgerConfig> = {
   recording: ['ledger', 'live'],
   retentionMs: ['ledger.retention', 'restart'],
+  rollupRetentionMs: ['ledger.rollup_retention', 'restart'],
+  key: ['ledger.key', 'restart'],
   retentionIntervalMs: ['general_settings.maximum_spend_logs_retention_interval', 'restart'],
 };
 
 const LOG: Rows<LogConfig> = { level: ['general_settings.log_level', 'live'] };
+
+const TELEMETRY: Rows<TelemetryConfig> = {
+  metricsPublic: ['general_settings.metrics_public', 'live'],
+  traces: ['telemetry', 'restart'],
+};
 
 /**
  * Limits that a running gateway takes anew: those that are looked up when they are needed. The three of servers and calls are defaults
@@ -81,6 +97,9 @@ export const LIVE_LIMITS: readonly (keyof Bounds)[] = [
   'serverStartMs',
   'callTotalMs',
   'inFlightPerServerMax',
+  'maxToolRounds',
+  'toolCallMs',
+  'toolResultCharactersMax',
 ];
 
 /** What `after` changes of `before`, apart from settings that need a restart. */
@@ -160,9 +179,11 @@ function changedSettings(before: LanportConfig, after: LanportConfig, effect: Ef
     ...changedIn(KEYS, before.keys, after.keys, effect),
     ...changedIn(MCP, before.mcp, after.mcp, effect),
     ...changedIn(LLM, before.llm, after.llm, effect),
+    ...changedIn(USAGE, before.usage, after.usage, effect),
     ...changedIn(STORE, before.store, after.store, effect),
     ...changedIn(LEDGER, before.ledger, after.ledger, effect),
     ...changedIn(LOG, before.log, after.log, effect),
+    ...changedIn(TELEMETRY, before.telemetry, after.telemetry, effect),
     ...changedIn(limitRows(before.limits), before.limits, after.limits, effect),
   ];
 }

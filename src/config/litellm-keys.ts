@@ -188,7 +188,6 @@ export const INERT_LITELLM = [
   'public_model_groups',
   'redact_messages_in_exceptions',
   'redact_user_api_key_info',
-  'require_auth_for_metrics_endpoint',
   'responses_api_store',
   's3_callback_params',
   'secret_detection',

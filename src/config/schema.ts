@@ -4,6 +4,7 @@ import { byteSize, duration, inertShape, secretText, setting } from '../core/set
 import { edgeGeneralShape } from '../edge/edge-config.ts';
 import { keysGeneralShape, virtualKeySchema } from '../keys/keys-config.ts';
 import { ledgerGeneralShape, ledgerSchema } from '../ledger/ledger-config.ts';
+import { limitsGeneralShape, limitsLitellmShape, limitsRouterShape } from '../limits/limits-config.ts';
 import { llmLitellmShape, routerSchema } from '../llm/llm-config.ts';
 import { modelListSchema } from '../llm/model-config.ts';
 import {
@@ -14,6 +15,11 @@ import {
   serversSchema,
 } from '../mcp/mcp-config.ts';
 import { storeGeneralShape } from '../store/store-config.ts';
+import {
+  telemetryGeneralShape,
+  telemetryLitellmShape,
+  telemetrySchema,
+} from '../telemetry/telemetry-config.ts';
 import { INERT_GENERAL, INERT_LITELLM, INERT_TOP } from './litellm-keys.ts';
 
 const LOG_LEVELS = [
@@ -52,6 +58,8 @@ export const generalSchema = z.strictObject({
   ...keysGeneralShape,
   ...storeGeneralShape,
   ...ledgerGeneralShape,
+  ...limitsGeneralShape,
+  ...telemetryGeneralShape,
   ...logGeneralShape,
   mcp_tool_prefix_separator: separatorSchema,
   mcp_on_tool_change: onToolChangeSchema,
@@ -73,6 +81,8 @@ export const generalSchema = z.strictObject({
 /** Section `litellm_settings`. Keys that belong elsewhere (`master_key`, `mcp_aliases`, …) are moved there before it is read. */
 export const litellmSchema = z.strictObject({
   ...llmLitellmShape,
+  ...limitsLitellmShape,
+  ...telemetryLitellmShape,
   mcp_aliases: aliasesSchema
     .unwrap()
     .optional()
@@ -104,6 +114,10 @@ const LIMIT_MEANINGS: Readonly<Record<LimitName, string>> = {
   ledgerDiskBytesMax: 'Disk that the ledger may use while the database is away.',
   shutdownDrainMs: 'Time that calls in flight get to finish at shutdown.',
   bodyReadMs: 'Time that a request body may take to arrive.',
+  maxToolRounds: 'How often a model may call tools of the gateway within one request; then it has to answer.',
+  toolCallMs: 'Time that one of these calls may take.',
+  toolResultCharactersMax:
+    'Characters of one result of a tool that a model is given; the rest is cut, and the model is told.',
 };
 
 /** `bodyBytesMax` as the file writes it: `body_bytes_max`. */
@@ -145,9 +159,13 @@ export const rootSchema = z.strictObject({
   virtual_keys: setting(z.array(virtualKeySchema).default([]), 'Keys, and what each may use.'),
   model_list: modelListSchema,
   litellm_settings: setting(litellmSchema.prefault({}), 'Settings of the model API, in LiteLLM spelling.'),
-  router_settings: setting(routerSchema.prefault({}), 'How models are chosen and replaced.'),
+  router_settings: setting(
+    routerSchema.extend(limitsRouterShape).prefault({}),
+    'How models are chosen and replaced.',
+  ),
   limits: setting(limitsSchema.prefault({}), 'Bounds on everything that holds or waits.'),
   ledger: setting(ledgerSchema.prefault({}), 'What is recorded of calls.'),
+  telemetry: setting(telemetrySchema.prefault({}), 'Where traces are sent.'),
   environment_variables: setting(
     environmentSchema,
     'Environment variables for this file; those that are already set win.',

@@ -16,6 +16,9 @@ export const BOUNDS = {
   shutdownDrainMs: 10_000,
   bodyReadMs: 60_000,
   responseStateBytesMax: 256 * 1024 * 1024,
+  maxToolRounds: 10,
+  toolCallMs: 120_000,
+  toolResultCharactersMax: 200_000,
 } as const;
 
 export type Bounds = { readonly [name in keyof typeof BOUNDS]: number };

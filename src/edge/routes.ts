@@ -17,6 +17,7 @@ export type Route =
   | { readonly kind: 'models'; readonly model: string | undefined; readonly api: 'v1' | 'gemini' | 'info' }
   | { readonly kind: 'health'; readonly probe: 'all' | 'liveness' | 'readiness' }
   | ({ readonly kind: 'admin' } & AdminRoute)
+  | { readonly kind: 'metrics' }
   | { readonly kind: 'backup' }
   | { readonly kind: 'status' }
   | { readonly kind: 'oauth' }
@@ -64,6 +65,7 @@ const FIXED: ReadonlyMap<string, Route> = new Map<string, Route>([
   ['/health/liveliness', { kind: 'health', probe: 'liveness' }],
   ['/health/liveness', { kind: 'health', probe: 'liveness' }],
   ['/health/readiness', { kind: 'health', probe: 'readiness' }],
+  ['/metrics', { kind: 'metrics' }],
   ['/v1/backup', { kind: 'backup' }],
   ['/', { kind: 'status' }],
 ]);

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { operationUnknown } from '../admin/router.ts';
 import type { Bounds } from '../core/bounds.ts';
 import type { Clock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
@@ -29,11 +30,11 @@ export interface EdgeDeps {
   readonly openSocket?: OpenSocket;
   readonly bounds: Bounds;
   readonly browser: BrowserGuardOptions;
-  /** Hears of requests that are answered with an error. */
-  readonly onRefused?: (exchange: Exchange, failure: GatewayError) => void;
   readonly newId: () => string;
   readonly clock: Clock;
   readonly log: Log;
+  /** Hears the code of the error with which a request was refused. */
+  readonly onRefused?: (code: string, exchange: Exchange) => void;
 }
 
 const HEADERS_MS = 15_000;
@@ -130,6 +131,11 @@ export class Edge implements AsyncDisposable {
         resolve({ port: (this.#server.address() as AddressInfo).port });
       });
     });
+  }
+
+  /** Requests under way, and event streams that are open. */
+  get load(): { readonly requests: number; readonly streams: number } {
+    return { requests: this.#inFlight, streams: this.#streams.size };
   }
 
   /** Which pages of other sites are let in from now on. */
@@ -274,13 +280,18 @@ export class Edge implements AsyncDisposable {
         return this.#deps.handlers.response(exchange, route);
       case 'models':
         return this.#deps.handlers.models(exchange, route);
+      case 'metrics':
+        return this.#deps.handlers.metrics(exchange, route);
       case 'backup':
         return this.#deps.handlers.backup(exchange, route);
       case 'status':
         return this.#deps.handlers.status(exchange, route);
       case 'oauth':
       case 'unknown':
-        throw new GatewayError('route-unknown', { path: exchange.path.slice(0, 200) });
+        throw (
+          operationUnknown(exchange.path) ??
+          new GatewayError('route-unknown', { path: exchange.path.slice(0, 200) })
+        );
     }
   }
 
@@ -289,6 +300,7 @@ export class Edge implements AsyncDisposable {
       error instanceof GatewayError
         ? error
         : new GatewayError('internal', { request: exchange.requestId }, { cause: error });
+    this.#deps.onRefused?.(failure.code, exchange);
     if (failure.code === 'internal')
       this.#deps.log.error('a request broke', {
         request: exchange.requestId,
@@ -296,8 +308,7 @@ export class Edge implements AsyncDisposable {
         error,
         stack: error instanceof Error ? error.stack : undefined,
       });
-    else {
-      this.#deps.onRefused?.(exchange, failure);
+    else
       this.#deps.log.info('refused', {
         request: exchange.requestId,
         method: exchange.method,
@@ -306,7 +317,6 @@ export class Edge implements AsyncDisposable {
         error: failure.code,
         status: failure.status,
       });
-    }
     if (exchange.isGone) return;
     sendError(exchange, failure);
   }

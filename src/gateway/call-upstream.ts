@@ -1,6 +1,7 @@
 import type { Cancellation } from '../core/cancellation.ts';
 import { GatewayError } from '../core/errors.ts';
-import type { CallStatus } from '../ledger/ledger-ports.ts';
+import { type Span, traceIdOf } from '../core/trace.ts';
+import type { CallEnd, CallStatus } from '../ledger/ledger-ports.ts';
 import type { OpenCall } from '../ledger/recorder.ts';
 import {
   type CallTarget,
@@ -13,7 +14,10 @@ import {
 } from '../mcp/mcp-wire.ts';
 import type { HandleMcpDeps } from './mcp-deps.ts';
 import { asGatewayError, isToolTrouble, type McpContext, type Reply } from './mcp-context.ts';
+import { endCallSpan, errorTypeOf, startMcpSpan, startUpstreamSpan } from './call-trace.ts';
 import { bytesOf } from './exchange.ts';
+import { admitTool, limitReached, settleTool } from './limit-mcp.ts';
+import { giveUp } from './limit-text.ts';
 import { resolveTarget } from './resolve-target.ts';
 
 const WENT_AWAY = 'the client went away';
@@ -23,6 +27,10 @@ interface Outcome {
   errorCode: string | undefined;
   upstreamMs: number | undefined;
   bytesOut: number;
+  /** Whether the server asked something instead of answering. */
+  isAsked: boolean;
+  /** US dollars. */
+  cost: number | undefined;
 }
 
 /**
@@ -46,18 +54,20 @@ export async function callUpstream(
   if (inbound.era === 'modern' && target.tool !== undefined)
     deps.mcp.checkCallHeaders(target.tool, request.params, exchange.headers); // 400
   const id = inbound.batch ? deps.newId() : exchange.requestId;
-  const call = open(id, request, nameOf(request), target, context, inbound, deps);
-  await deps.journal.begin(call); // 503
-  const outcome: Outcome = { status: 'unknown', errorCode: undefined, upstreamMs: undefined, bytesOut: 0 };
+  const span = spanOf(id, request, target, context, inbound, deps);
+  const admission = await admitTool(target, context, deps);
+  const denied = admission.kind === 'refused' && !admission.isGone ? admission.rule : undefined;
+  const call = open(id, request, span, target, context, inbound, deps, denied);
+  await deps.journal.begin(call).catch((error: unknown) => giveUp(admission, error)); // 503
+  const outcome = newOutcome('unknown', undefined);
   try {
-    const answer = await sendUpstream(target, request, inbound, context, stream, outcome, deps);
+    if (admission.kind === 'refused') throw limitReached(admission, outcome);
+    const answer = await sendUpstream(target, request, inbound, context, stream, span, outcome, deps);
     outcome.bytesOut = bytesOf(answer.message);
     call.answered?.add(answer.message);
     return answer;
   } catch (error) {
     const failure = asGatewayError(error, exchange, deps);
-    outcome.status = statusOf(failure);
-    outcome.errorCode = failure.code;
     if (failure.code === 'client-gone' && inbound.era === 'legacy') return undefined;
     if (target.tool === undefined || !isToolTrouble(failure)) throw failure;
     const message = resultMessage(
@@ -68,8 +78,13 @@ export async function callUpstream(
     call.answered?.add(message);
     return { status: 200, message };
   } finally {
-    finish(call, outcome, context, deps);
+    if (admission.kind === 'admitted') outcome.cost = settleTool(admission, target, outcome, deps);
+    finish(call, span, outcome, context, deps);
   }
+}
+
+function newOutcome(status: CallStatus, errorCode: string | undefined): Outcome {
+  return { status, errorCode, upstreamMs: undefined, bytesOut: 0, isAsked: false, cost: undefined };
 }
 
 async function sendUpstream(
@@ -78,6 +93,7 @@ async function sendUpstream(
   inbound: Inbound,
   context: McpContext,
   stream: ReplyStream,
+  span: Span,
   outcome: Outcome,
   deps: HandleMcpDeps,
 ): Promise<Reply> {
@@ -86,6 +102,7 @@ async function sendUpstream(
   const { session } = inbound;
   const startedMs = deps.clock.monotonicMs();
   const requestId = session === undefined ? '' : request.idBytes.toString('latin1');
+  const leg = startUpstreamSpan(deps.tracer, target, span.context);
   let mine: Cancellation | undefined;
   try {
     const step = await mcp.call(request, target, {
@@ -94,6 +111,7 @@ async function sendUpstream(
       visibility,
       stream,
       headers: deps.policy.upstreamHeaders(target.server, exchange.headers),
+      trace: leg.context,
       onStart: (cancellation) => {
         mine = cancellation;
         session?.calls.set(requestId, cancellation);
@@ -104,6 +122,7 @@ async function sendUpstream(
     });
     if (step.kind === 'input') {
       outcome.status = 'ok';
+      outcome.isAsked = true;
       return { status: 200, message: resultMessage(request.idBytes, step.result) };
     }
     const { reply } = step.reply;
@@ -113,9 +132,15 @@ async function sendUpstream(
     outcome.status = reply.kind === 'error' ? 'error' : answer.isError ? 'tool-error' : 'ok';
     outcome.errorCode = reply.kind === 'error' ? 'upstream-error' : undefined;
     return answer;
+  } catch (error) {
+    const failure = asGatewayError(error, exchange, deps);
+    outcome.status = statusOf(failure);
+    outcome.errorCode = failure.code;
+    throw failure;
   } finally {
     if (session !== undefined && session.calls.get(requestId) === mine) session.calls.delete(requestId);
     outcome.upstreamMs = deps.clock.monotonicMs() - startedMs;
+    leg.end(errorTypeOf(outcome));
   }
 }
 
@@ -129,10 +154,29 @@ function nameOf(request: RpcRequest): string {
   return params?.string('name') ?? params?.string('uri') ?? params?.string('taskId') ?? '';
 }
 
+function spanOf(
+  id: string,
+  request: RpcRequest,
+  target: CallTarget | undefined,
+  { exchange, trace }: McpContext,
+  inbound: Inbound,
+  { tracer }: HandleMcpDeps,
+): Span {
+  return startMcpSpan(tracer, {
+    id,
+    request,
+    name: nameOf(request),
+    target,
+    inbound,
+    exchange,
+    cause: trace,
+  });
+}
+
 function open(
   id: string,
   request: RpcRequest,
-  name: string,
+  span: Span,
   target: CallTarget | undefined,
   context: McpContext,
   inbound: Inbound,
@@ -152,13 +196,13 @@ function open(
     address: deps.addressOf(exchange),
     client: inbound.session?.client ?? exchange.headers['user-agent'],
     server: target?.server,
-    toolName: name,
+    toolName: nameOf(request),
     originalName: target?.originalName,
     model: undefined,
     decision: denied === undefined ? ('allowed' as const) : ('denied' as const),
     rule: denied ?? deps.policy.rule(principal, target?.server),
     bytesIn: request.object.bytes.length,
-    traceId: traceIdOf(request),
+    traceId: traceIdOf(span.context),
     parentId: context.parentId,
   };
   return deps.journal.open(start, inputOf(request), request.params?.slice('arguments'));
@@ -198,19 +242,26 @@ async function refuse(
       ? failure
       : new GatewayError('tool-held', { name: name.slice(0, 100), server: held.server });
   const id = deps.newId();
-  const call = open(id, request, name, target, context, inbound, deps, rule);
+  const span = spanOf(id, request, target, context, inbound, deps);
+  const call = open(id, request, span, target, context, inbound, deps, rule);
   await deps.journal.begin(call); // 503
   const status = held !== undefined || isHidden ? 'denied' : 'error';
-  const outcome: Outcome = { status, errorCode: answered.code, upstreamMs: undefined, bytesOut: 0 };
-  finish(call, outcome, context, deps);
+  const outcome = newOutcome(status, answered.code);
+  finish(call, span, outcome, context, deps);
   if (!isToolTrouble(answered)) throw answered;
   const result = toolErrorResult(answered.message, answered.code, inbound.era);
   return { status: 200, message: resultMessage(request.idBytes, result) };
 }
 
-function finish(call: OpenCall, outcome: Outcome, context: McpContext, deps: HandleMcpDeps): void {
-  const { status, errorCode, upstreamMs, bytesOut } = outcome;
-  deps.journal.end(call, {
+function finish(
+  call: OpenCall,
+  span: Span,
+  outcome: Outcome,
+  context: McpContext,
+  deps: HandleMcpDeps,
+): void {
+  const { status, errorCode, upstreamMs, bytesOut, cost } = outcome;
+  const end: CallEnd = {
     id: call.start.id,
     endedAt: deps.clock.now(),
     status,
@@ -220,19 +271,13 @@ function finish(call: OpenCall, outcome: Outcome, context: McpContext, deps: Han
     bytesOut,
     promptTokens: undefined,
     completionTokens: undefined,
-    cost: undefined,
-  });
+    cost,
+  };
+  deps.journal.end(call, end);
+  endCallSpan(deps.tracer, span, end);
 }
 
 function statusOf(failure: GatewayError): CallStatus {
   if (failure.code === 'client-gone') return 'cancelled';
   return failure.code === 'call-timeout' ? 'timeout' : 'error';
-}
-
-const TRACEPARENT = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
-
-/** The trace id of `_meta.traceparent` (W3C Trace Context, section 3.2.2). */
-function traceIdOf(request: RpcRequest): string | undefined {
-  const traceparent = request.params?.child('_meta')?.string('traceparent');
-  return traceparent === undefined ? undefined : TRACEPARENT.exec(traceparent)?.[1];
 }

@@ -1,3 +1,4 @@
+import type { TraceContext } from '../core/trace.ts';
 import type { Principal } from '../auth/authenticate.ts';
 import { ERRORS, GatewayError } from '../core/errors.ts';
 import type { Visibility } from '../policy/visibility.ts';
@@ -13,6 +14,8 @@ export interface McpContext {
   readonly scopeName: string | undefined;
   /** The request to the model that causes these calls. */
   readonly parentId?: string | undefined;
+  /** Where in a trace that request is. */
+  readonly trace?: TraceContext | undefined;
 }
 
 /** The answer to one message: HTTP status and JSON-RPC message. */
@@ -39,5 +42,6 @@ export function asGatewayError(
 
 /** Whether the error is one that the model should read as a tool's result rather than the client as a protocol error. */
 export function isToolTrouble(error: GatewayError): boolean {
+  if (error.code === 'limit-reached' || error.code === 'budget-exceeded') return true;
   return ERRORS[error.code].actor !== 'caller' && error.rpcCode >= 1440 && error.rpcCode < 1450;
 }

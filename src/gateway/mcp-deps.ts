@@ -1,17 +1,20 @@
 import type { Principal } from '../auth/authenticate.ts';
 import type { Clock } from '../core/clock.ts';
+import type { Tracer } from '../core/trace.ts';
 import type { Mcp } from '../mcp/mcp.ts';
 import type { McpPolicy } from '../policy/visibility.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Exchange } from './exchange.ts';
 import type { Journal } from './journal.ts';
+import type { LimitMcpDeps } from './limit-mcp.ts';
 
 /** What the way of an MCP request needs. */
-export interface HandleMcpDeps {
+export interface HandleMcpDeps extends LimitMcpDeps {
   readonly mcp: Mcp;
   readonly policy: McpPolicy;
   readonly journal: Journal;
   readonly log: Log;
+  readonly tracer: Tracer;
   readonly clock: Clock;
   readonly authenticate: (exchange: Exchange) => Principal;
   /** The client's address, as far as proxies in between are trusted. */

@@ -1,5 +1,6 @@
 import type { Principal } from '../auth/authenticate.ts';
 import { GatewayError } from '../core/errors.ts';
+import type { TraceContext } from '../core/trace.ts';
 import {
   LlmFailure,
   type OfferedTool,
@@ -19,9 +20,14 @@ const META = {
 
 /**
  * The servers behind the gateway for a model that one request asks: each call goes the way of a call from `/mcp`, with the same verdict and a record of its
- * own. `exchange` is the request to the model.
+ * own. `exchange` is the request to the model, `trace` its place in a trace.
  */
-export function createToolHost(exchange: Exchange, principal: Principal, deps: HandleMcpDeps): ToolHost {
+export function createToolHost(
+  exchange: Exchange,
+  principal: Principal,
+  trace: TraceContext | undefined,
+  deps: HandleMcpDeps,
+): ToolHost {
   return {
     list: async (names) => {
       const visibility = visibilityOf(names);
@@ -59,6 +65,7 @@ export function createToolHost(exchange: Exchange, principal: Principal, deps: H
         visibility: visibilityOf([tool.server]),
         scopeName: undefined,
         parentId: exchange.requestId,
+        trace,
       };
       try {
         const reply = await callUpstream(request, inbound, context, new ReplyStream(SILENT, undefined), deps);

@@ -35,19 +35,22 @@ const TIMER_MS_MAX = 2 ** 31 - 1;
 /** Opens it; never rejects: without the store, the keys of the configuration count until it is back. */
 export async function openKeyDirectory({ table, clock, log }: KeyDirectoryDeps): Promise<OpenDirectory> {
   let generation = 1;
+  /** Until when those who listen know what has ended. */
+  let toldAt = clock.now();
   let configured = createKeyRing({ masterKey: undefined, keys: [] });
   let looking: NodeJS.Timeout | undefined;
   let ending: NodeJS.Timeout | undefined;
   const listeners = new Set<() => void>();
   const changed = (): void => {
     generation++;
+    toldAt = clock.now();
     for (const listener of listeners) listener();
     clearTimeout(ending);
     looking ??= setTimeout(look, LOOK_MS).unref();
   };
   const look = (): void => {
     looking = undefined;
-    const end = nextEnd(deps, clock.now());
+    const end = nextEnd(deps, toldAt);
     if (end !== undefined)
       ending = setTimeout(changed, Math.min(TIMER_MS_MAX, Math.max(1, end - clock.now()))).unref();
   };
@@ -85,11 +88,11 @@ export async function openKeyDirectory({ table, clock, log }: KeyDirectoryDeps):
   };
 }
 
-/** When the next key, former value, user or team stops working. */
-function nextEnd({ sync: { index }, configured }: OperationDeps, now: number): number | undefined {
+/** When, after `since`, the next key, former value, user or team stops working. */
+function nextEnd({ sync: { index }, configured }: OperationDeps, since: number): number | undefined {
   let next = Number.POSITIVE_INFINITY;
   const look = (end: number | undefined): void => {
-    if (end !== undefined && end > now && end < next) next = end;
+    if (end !== undefined && end > since && end < next) next = end;
   };
   const ends = (key: KeyRecord): void => {
     look(key.expires);

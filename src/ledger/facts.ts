@@ -38,6 +38,7 @@ export function callFields(start: CallStart, end: CallEnd): LogFields {
     cost: end.cost,
     deployment: cleanText(end.deployment),
     attempts: end.attempts,
+    tokensEstimated: end.tokensEstimated,
     trace: cleanText(start.traceId),
   };
 }

@@ -49,7 +49,7 @@ export class RecordWriter {
   /** The record of a call's end. */
   end(seq: number, end: CallEnd): DraftRecord {
     const { id, endedAt, upstreamMs } = end;
-    const line = `${this.#endHead}${seq},"end":{"id":${JSON.stringify(id)},"endedAt":${number(endedAt)},"status":"${end.status}"${textField('errorCode', end.errorCode)},"totalMs":${micros(end.totalMs)}${upstreamMs === undefined ? '' : `,"upstreamMs":${micros(upstreamMs)}`},"bytesOut":${number(end.bytesOut)}${numberField('promptTokens', end.promptTokens)}${numberField('completionTokens', end.completionTokens)}${numberField('cost', end.cost)}${textField('deployment', cleanText(end.deployment))}${numberField('attempts', end.attempts)}${end.firstMs === undefined ? '' : `,"firstMs":${micros(end.firstMs)}`}${textField('details', end.details)}}}`;
+    const line = `${this.#endHead}${seq},"end":{"id":${JSON.stringify(id)},"endedAt":${number(endedAt)},"status":"${end.status}"${textField('errorCode', end.errorCode)},"totalMs":${micros(end.totalMs)}${upstreamMs === undefined ? '' : `,"upstreamMs":${micros(upstreamMs)}`},"bytesOut":${number(end.bytesOut)}${numberField('promptTokens', end.promptTokens)}${numberField('completionTokens', end.completionTokens)}${numberField('cost', end.cost)}${textField('deployment', cleanText(end.deployment))}${numberField('attempts', end.attempts)}${end.tokensEstimated === true ? ',"tokensEstimated":true' : ''}${end.firstMs === undefined ? '' : `,"firstMs":${micros(end.firstMs)}`}${textField('details', end.details)}}}`;
     return { phase: 'ended', writer: this.#writer, seq, id, line };
   }
 

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type JsonObject as JsonText, JsonSyntaxError, scanObject } from '../core/json-scan.ts';
 import type { FormatName } from './conversation/format-name.ts';
+import { parseBody } from './conversation/json.ts';
 import { invalid } from './conversation/llm-failure.ts';
 import type { JsonObject } from './conversation/parts.ts';
 import type { Operation } from './providers/provider-table.ts';
@@ -57,9 +58,9 @@ export function readCall(route: LlmRoute, body: Buffer, headers: IncomingHttpHea
   };
 }
 
-/** The body as a value. */
+/** The body as a value; long numbers of tools and schemas stay whole. */
 export function valueOf({ text }: LlmCall): JsonObject {
-  return JSON.parse(text.bytes.toString('utf8', text.start, text.end)) as JsonObject;
+  return parseBody(text.bytes.toString('utf8', text.start, text.end)) as JsonObject;
 }
 
 /** Whether some tool is of type `mcp`, or servers are named (Anthropic `mcp_servers`); a coarse look, made exact later. */

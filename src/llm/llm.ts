@@ -1,5 +1,7 @@
+import type { Bounds } from '../core/bounds.ts';
 import type { Clock } from '../core/clock.ts';
 import type { HttpClient } from '../net/http-client.ts';
+import type { Tracer } from '../core/trace.ts';
 import type { Log } from '../telemetry/log.ts';
 import { planTools } from './agent/plan.ts';
 import { runLoop } from './agent/loop.ts';
@@ -9,6 +11,7 @@ import type { AnswerFacts } from './conversation/format.ts';
 import { LlmFailure } from './conversation/llm-failure.ts';
 import type { JsonObject } from './conversation/parts.ts';
 import { countTokens } from './counting/count-tokens.ts';
+import { type CallEstimate, closerEstimate, estimateCall } from './counting/estimate-call.ts';
 import { embed } from './embedding/embed.ts';
 import { FORMATS } from './formats/formats.ts';
 import { type LlmCall, valueOf } from './llm-call.ts';
@@ -18,7 +21,7 @@ import { ModelCatalog } from './model-catalog.ts';
 import type { LlmOutcome } from './outcome.ts';
 import type { Deployment } from './providers/deployment.ts';
 import { type AskedRouting, readRouting } from './router/asked-routing.ts';
-import { Router } from './router/router.ts';
+import { type DeploymentState, Router } from './router/router.ts';
 import { type Try, tryModels, type TryResult } from './router/try-deployments.ts';
 import type { ConnectionMemory } from './state/connection-memory.ts';
 import { RememberingSink } from './state/remembering-sink.ts';
@@ -32,14 +35,19 @@ import { PriceBook } from './usage/price-book.ts';
 import { type Attempt, type AttemptDeps, formatFor } from './upstream/attempt-deps.ts';
 import { forward } from './upstream/forward.ts';
 import { answerHeaders } from './upstream/headers.ts';
+import { Prepared } from './upstream/prepared.ts';
 
 export interface LlmDeps {
   readonly http: HttpClient;
   readonly log: Log;
+  readonly tracer: Tracer;
   readonly clock: Clock;
   /** A number from 0 to 1. */
   readonly random: () => number;
-  readonly bounds: { readonly keepAliveMs: number; readonly upstreamResponseBytesMax: number };
+  readonly bounds: Pick<
+    Bounds,
+    'keepAliveMs' | 'upstreamResponseBytesMax' | 'maxToolRounds' | 'toolCallMs' | 'toolResultCharactersMax'
+  >;
   readonly state: ResponseState;
 }
 
@@ -58,8 +66,6 @@ export interface LlmContext {
   readonly mayUse: (model: string) => boolean;
 }
 
-const TOOL_BOUNDS = { roundsMax: 10, callMs: 120_000, resultCharactersMax: 200_000 } as const;
-
 /** One request and its way. */
 interface RoutedCall {
   readonly call: LlmCall;
@@ -74,6 +80,7 @@ export class Llm {
   readonly #deps: LlmDeps;
   readonly #router: Router;
   readonly #prices = new PriceBook();
+  readonly #prepared = new Prepared();
   /** Seconds since the Unix epoch. */
   readonly #since: number;
 
@@ -99,6 +106,16 @@ export class Llm {
     return new ModelCatalog(this.#config, this.#router, this.#prices, this.#since);
   }
 
+  /** How the deployments do at this moment. */
+  deploymentStates(): readonly DeploymentState[] {
+    return this.#router.states();
+  }
+
+  /** The name in `model_list` that a client's name leads to, wildcards as they are written. */
+  entryOf(model: string): string | undefined {
+    return this.members(model)[0]?.config.name;
+  }
+
   /** What a request to a model would cost, or did, in US dollars; `undefined` when there is no such model or nobody said what it costs. */
   quote(model: string, asked: Quoted): number | undefined {
     const [deployment] = this.members(this.canonical(model));
@@ -118,13 +135,19 @@ export class Llm {
     return this.#router.members(model);
   }
 
+  /** What a request may use at most, cheaply; `closer` looks at everything in it. */
+  estimate(call: LlmCall, closer = false): CallEstimate {
+    return (closer ? closerEstimate : estimateCall)(call, this.members(call.model), this.#prices);
+  }
+
   /**
    * Has a model answer, and writes the answer to `out`: deployment after deployment is tried as long as nothing was written. What goes wrong later is told
    * to the client in its format, and to `outcome`. Rejects with LlmFailure when nothing was written.
    */
   async generate(asked: LlmCall, context: LlmContext): Promise<void> {
     const { id, keyId, outcome, memory } = context;
-    const call = await this.#deps.state.expand(asked, keyId, memory);
+    const { state } = this.#deps;
+    const call = asked.route.format === 'responses' ? await state.expand(asked, keyId, memory) : asked;
     if (memory === undefined) return this.#generate(call, context);
     const isNothing = isWarmUp(call);
     // What is not stored is known to this connection alone.
@@ -141,21 +164,24 @@ export class Llm {
     if (call.wantsTools && host !== undefined && (await this.#withTools(call, routing, context, deps, host)))
       return;
     const isMocked = call.text.has('mock_response');
-    const translate = this.#translator(call, out, outcome, deps);
+    let translate: Try | undefined;
     await this.#tried({ call, routing, out, outcome }, deps, async (deployment, refused) => {
       const isForwarded =
         !deployment.isMock &&
         !isMocked &&
         !isArray(call) &&
         formatFor(deployment, call.route.format) === call.route.format;
-      if (!isForwarded) return translate(deployment, refused);
-      const failure = await forward(call, deployment, out, outcome, deps, refused);
-      return { failure, broken: outcome.failure, usage: outcome.usage };
+      if (!isForwarded) {
+        translate ??= this.#translator(call, out, outcome, deps);
+        return translate(deployment, refused);
+      }
+      return forward(call, deployment, out, outcome, deps, refused);
     });
   }
 
   #tried({ call, routing, out, outcome }: RoutedCall, { id }: AttemptDeps, attempt: Try): Promise<void> {
-    return tryModels({ id, model: call.model, asked: routing, out, outcome }, attempt, {
+    const { operation } = call.route;
+    return tryModels({ id, model: call.model, operation, asked: routing, out, outcome }, attempt, {
       ...this.#deps,
       router: this.#router,
       config: this.#config,
@@ -209,7 +235,6 @@ export class Llm {
         deps,
       );
       const { usage } = result;
-      outcome.usage = usage;
       if (result.kind === 'done') {
         outcome.stop = result.stop;
         answer.end();
@@ -286,7 +311,7 @@ export class Llm {
       const result = await runLoop({
         plan,
         host: timedHost(host, outcome.upstream, () => deps.clock.monotonicMs()),
-        bounds: TOOL_BOUNDS,
+        bounds: this.#deps.bounds,
         signal: gone.signal,
         newId: facts.newId,
         endsAsLitellm: plan.isLitellm && call.route.format === 'responses' && !call.isStream,
@@ -299,7 +324,6 @@ export class Llm {
           answer.begin(head);
         },
       });
-      outcome.usage = result.usage;
       if (result.kind === 'done') answer.end();
       else if (answer.hasBegun && !out.isGone) {
         outcome.failure = result.failure;
@@ -325,14 +349,17 @@ export class Llm {
       await this.#tried(routed, deps, async (deployment, refused) => {
         result = await takeTurn({ ...turn, deployment, refused }, taker, out, outcome, deps);
         const { usage } = result;
-        if (result.kind === 'done') return { failure: undefined, broken: undefined, usage };
+        if (result.kind === 'done') {
+          outcome.stop = result.stop;
+          return { failure: undefined, broken: undefined, usage };
+        }
         return result.kind === 'failed'
           ? { failure: result.failure, broken: undefined, usage }
           : { failure: undefined, broken: result.failure, usage };
       });
     } catch (error) {
       if (!(error instanceof LlmFailure)) throw error;
-      return { kind: 'failed', failure: error, usage: undefined };
+      return { kind: 'failed', failure: error, usage: result?.usage };
     }
     return result!;
   }
@@ -347,6 +374,7 @@ export class Llm {
       keyId,
       router: this.#config.router,
       prices: this.#prices,
+      prepared: this.#prepared,
       requestTimeoutMs: this.#config.requestTimeoutMs,
     };
   }

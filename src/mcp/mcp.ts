@@ -5,6 +5,7 @@ import type { Clock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { JsonObject } from '../core/json-scan.ts';
 import { createSeal } from '../core/seal.ts';
+import type { TraceContext } from '../core/trace.ts';
 import type { HttpClient } from '../net/http-client.ts';
 import type { Log } from '../telemetry/log.ts';
 import { exposeResult } from './calls/expose.ts';
@@ -83,6 +84,8 @@ export interface CallFrom {
   readonly stream: ReplyStream;
   /** Headers for the server, for servers over HTTP. */
   readonly headers: readonly HeaderLine[];
+  /** The trace that the call belongs to, as its server is told of it. */
+  readonly trace: TraceContext | undefined;
   /** Is handed the way to give the call up, before it is sent; again for each request that continues it. */
   readonly onStart: (cancellation: Cancellation) => void;
 }
@@ -439,6 +442,7 @@ export class Mcp implements AsyncDisposable {
     const { callTimeoutMs } = supervisor.config;
     return {
       headers: from.headers,
+      trace: from.trace,
       idleMs: callTimeoutMs,
       totalMs: Math.max(callTimeoutMs, this.#deps.bounds.callTotalMs),
     };

@@ -1,4 +1,5 @@
 import { GatewayError } from '../core/errors.ts';
+import { readTraceContext, type TraceContext } from '../core/trace.ts';
 import type { InProcessServer } from './mcp-ports.ts';
 import { checkArguments, InvalidArguments } from './tool-arguments.ts';
 import { errorMessage, errorObject, resultMessage } from './wire/compose.ts';
@@ -23,10 +24,14 @@ export interface ToolDefinition {
   readonly outputSchema?: Readonly<Record<string, unknown>>;
   readonly annotations: Readonly<Record<string, boolean>>;
   /** May throw InvalidArguments, which the model reads. Anything else thrown is the server's own fault. */
-  handler(
-    args: Readonly<Record<string, unknown>>,
-    context: { readonly signal: AbortSignal },
-  ): Promise<ToolResult>;
+  handler(args: Readonly<Record<string, unknown>>, context: ToolContext): Promise<ToolResult>;
+}
+
+/** What a tool is told besides its arguments. */
+export interface ToolContext {
+  readonly signal: AbortSignal;
+  /** The trace that the call belongs to. */
+  readonly trace: TraceContext | undefined;
 }
 
 export interface ToolServerOptions {
@@ -104,7 +109,9 @@ export function createToolServer(options: ToolServerOptions): InProcessServer {
     }
     try {
       const given = request.params?.value('arguments') ?? {};
-      return await tool.handler(checkArguments(tool.name, tool.inputSchema, given), { signal });
+      const meta = request.params?.child('_meta');
+      const trace = meta === undefined ? undefined : readTraceContext((part) => meta.string(part));
+      return await tool.handler(checkArguments(tool.name, tool.inputSchema, given), { signal, trace });
     } catch (error) {
       if (error instanceof InvalidArguments) return failed(error.message);
       options.onFailure?.(tool.name, error);

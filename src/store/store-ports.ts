@@ -142,6 +142,7 @@ export interface Store extends AsyncDisposable {
   /** `undefined`: there is no database. */
   readonly bodies: BodyStore | undefined;
   readonly deployments: DeploymentTable | undefined;
+  readonly archive: LedgerArchive;
   readonly secrets: InstanceSecrets;
   /** `undefined`: there is no database. */
   readonly backup: BackupSource | undefined;
@@ -209,6 +210,8 @@ export interface CallEnd {
   readonly firstMs?: number | undefined;
   /** What an operator did: JSON without secrets. */
   readonly details?: string | undefined;
+  /** Whether the tokens are in part an estimate, because a provider did not tell them. */
+  readonly tokensEstimated?: boolean | undefined;
 }
 
 /** A record as JSON: what `bytes` holds from `from` to before `to`; and of what it says, the little that is always needed. */
@@ -412,4 +415,81 @@ export interface SpendQueries {
   usage(query: UsageQuery): Promise<readonly UsageRow[]>;
   /** Newest first. */
   find(query: CallQuery): Promise<readonly LedgerRow[]>;
+}
+
+/** Records of one writer without a gap between them. */
+export interface ChainRun {
+  readonly writer: string;
+  readonly first: number;
+  readonly last: number;
+  /** Of the last one, hexadecimal. */
+  readonly hash: string;
+}
+
+/** A statement about a day of the ledger, with the code that proves who made it. */
+export interface ManifestRow {
+  /** `2026-11-21`. */
+  readonly day: string;
+  /** Empty: of all. */
+  readonly writer: string;
+  /** `sealed`: what there was; `dropped`: that it was removed because it was old. */
+  readonly kind: 'sealed' | 'dropped';
+  /** Of several about the same, the highest counts. */
+  readonly revision: number;
+  /** JSON, as it was signed. */
+  readonly body: string;
+  readonly keyId: string;
+  readonly mac: Buffer;
+}
+
+/** A record as its columns say it, with its place in a chain; one without a place or a hash was put there by something else. */
+export type ChainedRecord = {
+  readonly writer: string | undefined;
+  readonly seq: number | undefined;
+  readonly hash: Buffer | undefined;
+} & (
+  | { readonly phase: 'received'; readonly start: CallStart }
+  /** `whole`: whether all that an end must have is there, and no number has more digits than were recorded. */
+  | { readonly phase: 'ended'; readonly end: CallEnd; readonly whole: boolean }
+);
+
+/** A writer as the store knows it. */
+export interface WriterRow {
+  readonly writer: string;
+  readonly keyId: string | undefined;
+  readonly seq: number;
+  readonly hash: Buffer | undefined;
+}
+
+/** The ledger at one moment, for whoever checks it. */
+export interface LedgerSnapshot {
+  writers(): Promise<readonly WriterRow[]>;
+  manifests(): Promise<readonly ManifestRow[]>;
+  /** Days that there are (`2026-11-21`), oldest first; `default` holds what belongs to none. */
+  days(): Promise<readonly string[]>;
+  /** All records of a day in batches, by writer, and of each by place; those without a place first. */
+  records(day: string): AsyncIterable<readonly ChainedRecord[]>;
+}
+
+/** The ledger by days (UTC): made ahead, sealed, removed, checked. */
+export interface LedgerArchive {
+  /** Prepares the day of `now` and the three after it. */
+  prepareAhead(now: number): Promise<void>;
+  /** Records that belong to no day that is there; at most `max` are counted. */
+  strays(max: number): Promise<number>;
+  /** Oldest first. */
+  days(): Promise<readonly string[]>;
+  /** Calls of that day that have not ended. */
+  openCalls(day: string): Promise<number>;
+  /** What the day holds of each chain. */
+  runs(day: string): Promise<readonly ChainRun[]>;
+  /** Without an argument: of all days. */
+  manifests(day?: string): Promise<readonly ManifestRow[]>;
+  saveManifests(rows: readonly ManifestRow[]): Promise<void>;
+  /** Removes a day. Rejects when somebody reads it for long. */
+  drop(day: string): Promise<void>;
+  /** Removes sums of hours before this moment; returns how many rows. */
+  dropUsage(before: number): Promise<number>;
+  /** Reads the ledger as it is at one moment. */
+  snapshot<Result>(use: (snapshot: LedgerSnapshot) => Promise<Result>): Promise<Result>;
 }

@@ -32,6 +32,8 @@ const NAMES = [...ADDRESS_FAULTS, ...Object.keys(EVERY_FAULT)];
 let provider: TestProvider;
 let gateway: TestGateway;
 const closing: (() => void)[] = [];
+/** Of each fault below HTTP. */
+let addresses: Readonly<Record<string, string>>;
 
 function cellsOf(fault: string): Cell[] {
   const cells: Cell[] = [];
@@ -78,7 +80,7 @@ beforeAll(async () => {
     () => void secret.close(),
   );
   const portOf = (server: typeof plain | typeof secret): number => (server.address() as AddressInfo).port;
-  const addresses: Record<string, string> = {
+  addresses = {
     refused: `http://127.0.0.1:${await lastingPort()}`,
     'no such name': 'http://nowhere.invalid',
     'no TLS': `https://127.0.0.1:${portOf(plain)}`,
@@ -146,6 +148,16 @@ function judge(cell: Cell, answer: Awaited<ReturnType<typeof ask>>, fault: Fault
   }
 }
 
+/** Where a provider is, is nobody's business but the operator's. */
+function judgeSecrecy(cell: Cell, { text, headers }: HttpAnswer): void {
+  const told = `${JSON.stringify(headers)}\n${text}`;
+  for (const url of [provider.url, ...Object.values(addresses)]) {
+    const { host, hostname } = new URL(url);
+    expect(told, cell.model).not.toContain(host);
+    expect(told, cell.model).not.toContain(hostname);
+  }
+}
+
 function judgeRow(cell: Cell, row: LedgerEntry | undefined, fault: Fault | undefined): void {
   const shown = `${cell.model}: ${JSON.stringify(row)}`;
   if (cell.hasOther && (fault?.isAtStart ?? true)) {
@@ -159,6 +171,7 @@ function judgeRow(cell: Cell, row: LedgerEntry | undefined, fault: Fault | undef
 /** How many answers were judged; `size`: how many were asked for at once. */
 async function wall(name: string, size: number): Promise<number> {
   verifies('llm:faults');
+  verifies('llm:addresses');
   const fault = EVERY_FAULT[name];
   const cells = cellsOf(name);
   const ids = new Map<Cell, string>();
@@ -167,6 +180,7 @@ async function wall(name: string, size: number): Promise<number> {
       cells.slice(at, at + size).map(async (cell) => {
         const answer = await ask(cell);
         judge(cell, answer, fault);
+        judgeSecrecy(cell, answer);
         ids.set(cell, String(answer.headers['x-request-id']));
       }),
     );
@@ -189,6 +203,17 @@ describe('a provider that fails is replaced where nothing was said, and else the
     },
     120_000,
   );
+});
+
+test.each(ADDRESS_FAULTS)('where a provider is that cannot be used is in the log (%s)', async (name) => {
+  verifies('llm:addresses');
+  const [cell] = cellsOf(name);
+  await ask(cell!);
+  const { hostname } = new URL(addresses[name]!);
+  const reasons = gateway.log
+    .filter(({ message, model }) => message === 'a model did not answer' && model === cell!.model)
+    .map(({ reason }) => String(reason));
+  expect(reasons.join('\n')).toContain(hostname);
 });
 
 test('how long to wait is passed on', async () => {

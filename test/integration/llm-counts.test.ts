@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { configWith, startGateway, type TestGateway } from '../support/gateway.ts';
 import { http, type HttpAnswer } from '../support/http.ts';
 import { ledgerRows } from '../support/ledger-rows.ts';
-import { startProvider, type TestProvider } from '../support/llm/provider.ts';
+import { type ProviderRequest, startProvider, type TestProvider } from '../support/llm/provider.ts';
 import { verifies } from '../support/verifies.ts';
 
 let provider: TestProvider;
@@ -208,6 +208,106 @@ describe('embeddings', () => {
     expect(provider.requests.at(-1)).toMatchObject({
       url: '/models/gemini-embedding-001:batchEmbedContents',
       body: { requests: [{ model: 'models/gemini-embedding-001', content }] },
+    });
+  });
+
+  describe("of Gemini's models for clients of OpenAI's", () => {
+    const values = (request: unknown): object => ({
+      values: [
+        0.25,
+        -0.5,
+        (request as { content: { parts: [{ text: string }] } }).content.parts[0].text.length,
+      ],
+    });
+    const vectors = (usage: object) => (request: ProviderRequest) => ({
+      body: [JSON.stringify({ embeddings: (request.body['requests'] as unknown[]).map(values), ...usage })],
+    });
+
+    test('come as the official client reads them, as numbers and as bytes', async () => {
+      verifies('llm:embeddings-gemini');
+      provider.answer(vectors({ usageMetadata: { promptTokenCount: 7 } }));
+      const client = new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: gateway.key, maxRetries: 0 });
+      const asked = { model: 'gem-vectors', input: ['one', 'three'], dimensions: 3 };
+      for (const more of [{}, { encoding_format: 'float' }] as const) {
+        const { data, usage, model } = await client.embeddings.create({ ...asked, ...more });
+        expect(data.map(({ embedding }) => embedding)).toEqual([
+          [0.25, -0.5, 3],
+          [0.25, -0.5, 5],
+        ]);
+        expect(data.map(({ index }) => index)).toEqual([0, 1]);
+        expect({ usage, model }).toEqual({
+          usage: { prompt_tokens: 7, total_tokens: 7 },
+          model: 'gem-vectors',
+        });
+      }
+      expect(provider.requests.at(-1)).toMatchObject({
+        url: '/models/gemini-embedding-001:batchEmbedContents',
+      });
+      expect(provider.requests.at(-1)!.body).toEqual({
+        requests: ['one', 'three'].map((text) => ({
+          model: 'models/gemini-embedding-001',
+          content: { parts: [{ text }] },
+          outputDimensionality: 3,
+        })),
+      });
+    });
+
+    test('are asked for a hundred at a time, and estimated where their use is not told', async () => {
+      verifies('llm:embeddings-gemini');
+      provider.answer(vectors({}));
+      const before = provider.requests.length;
+      const input = Array.from({ length: 250 }, (_, at) => 'x'.repeat(at + 1));
+      const answer = await post('/v1/embeddings', {
+        model: 'gem-vectors',
+        input,
+        user: 'me',
+        task_type: 'CLUSTERING',
+      });
+      const { data } = answer.json<{ data: { embedding: number[] }[] }>();
+      expect(data.map(({ embedding }) => embedding[2])).toEqual(input.map(({ length }) => length));
+      const sent = provider.requests.slice(before).map(({ body }) => body['requests'] as object[]);
+      expect(sent.map(({ length }) => length)).toEqual([100, 100, 50]);
+      expect(sent[0]![0]).toMatchObject({ taskType: 'CLUSTERING' });
+      expect(answer.headers['x-lanport-dropped']).toBe('user');
+      const rows = await ledgerRows(gateway);
+      expect(rows.find(({ id }) => id === answer.headers['x-litellm-call-id'])).toMatchObject({
+        operation: 'chat/embed',
+        tokensEstimated: true,
+        status: 'ok',
+      });
+    });
+
+    test.each([
+      ['tokens', { input: [1, 2] }, 'input'],
+      ['an unknown encoding', { input: 'x', encoding_format: 'hex' }, 'encoding_format'],
+    ])('are refused for %s, without asking', async (_, body, param) => {
+      const before = provider.requests.length;
+      const answer = await post('/v1/embeddings', { model: 'gem-vectors', ...body });
+      expect(answer.status).toBe(400);
+      expect(answer.json()).toMatchObject({ error: { param } });
+      expect(provider.requests).toHaveLength(before);
+    });
+
+    test.each([
+      ['too few vectors', '{"embeddings":[]}'],
+      ['no numbers', '{"embeddings":[{"values":["a"]}]}'],
+      ['no JSON', 'oops'],
+    ])('are an error when the answer has %s', async (_, text) => {
+      // The good one keeps the failures from adding up until the deployment rests.
+      provider.answer(vectors({}), { body: [text] });
+      await post('/v1/embeddings', { model: 'gem-vectors', input: 'x' });
+      const answer = await post('/v1/embeddings', { model: 'gem-vectors', input: 'x' });
+      expect(answer.status).toBe(502);
+    });
+  });
+
+  test('whose use is not told are estimated', async () => {
+    provider.answer({ body: ['{"object":"list","data":[]}'] });
+    const answer = await post('/v1/embeddings', { model: 'vectors', input: ['one two', 'three'] });
+    const rows = await ledgerRows(gateway);
+    expect(rows.find(({ id }) => id === answer.headers['x-litellm-call-id'])).toMatchObject({
+      promptTokens: 4,
+      tokensEstimated: true,
     });
   });
 

@@ -28,6 +28,32 @@ const MESSAGE = {
 /** 100 × 3 + 300 × 0.3 + 400 × 3.75 + 200 × 6 + 50 × 15, in millionths. */
 const COST = 0.00384;
 
+/** The same answer in events. */
+function streamOf(message: typeof MESSAGE): string {
+  const { content: _, ...head } = message;
+  return events(
+    ['message_start', { type: 'message_start', message: { ...head, content: [], usage: USAGE } }],
+    [
+      'content_block_start',
+      { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } },
+    ],
+    [
+      'content_block_delta',
+      { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'Hello.' } },
+    ],
+    ['content_block_stop', { type: 'content_block_stop', index: 0 }],
+    [
+      'message_delta',
+      {
+        type: 'message_delta',
+        delta: { stop_reason: 'end_turn', stop_sequence: null },
+        usage: { output_tokens: 50 },
+      },
+    ],
+    ['message_stop', { type: 'message_stop' }],
+  );
+}
+
 beforeAll(async () => {
   provider = await startProvider({ body: [JSON.stringify(MESSAGE)] });
   const sonnet = {
@@ -103,33 +129,7 @@ describe('what a request to a model costs', () => {
   });
 
   test.each(['/v1/messages', '/v1/responses'])('of a stream is in the ledger alone (%s)', async (path) => {
-    const { content: _, ...head } = MESSAGE;
-    provider.answer({
-      headers: EVENTS,
-      body: [
-        events(
-          ['message_start', { type: 'message_start', message: { ...head, content: [], usage: USAGE } }],
-          [
-            'content_block_start',
-            { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } },
-          ],
-          [
-            'content_block_delta',
-            { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'Hello.' } },
-          ],
-          ['content_block_stop', { type: 'content_block_stop', index: 0 }],
-          [
-            'message_delta',
-            {
-              type: 'message_delta',
-              delta: { stop_reason: 'end_turn', stop_sequence: null },
-              usage: { output_tokens: 50 },
-            },
-          ],
-          ['message_stop', { type: 'message_stop' }],
-        ),
-      ],
-    });
+    provider.answer({ headers: EVENTS, body: [streamOf(MESSAGE)] });
     try {
       const answer = await ask('sonnet', { stream: true }, path);
       expect(answer.headers['x-litellm-response-cost']).toBeUndefined();
@@ -160,19 +160,34 @@ describe('what a request to a model costs', () => {
   });
 });
 
-test("the gateway's own share of the time is told apart from the provider's", async () => {
-  verifies('llm:overhead');
-  let release = (): void => undefined;
-  const held = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  provider.answer({ body: [held, JSON.stringify(MESSAGE)] });
-  const asked = ask('sonnet');
-  setTimeout(release, 150);
-  const { headers } = await asked;
-  provider.answer({ body: [JSON.stringify(MESSAGE)] });
-  const total = Number(headers['x-litellm-response-duration-ms']);
-  const own = Number(headers['x-litellm-overhead-duration-ms']);
-  expect(total - own).toBeGreaterThan(100);
-  expect(own).toBeGreaterThanOrEqual(0);
+test.each([false, true])(
+  "the gateway's own share of the time is told apart from the provider's (stream: %s)",
+  async (isStream) => {
+    verifies('llm:overhead');
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    provider.answer(
+      isStream
+        ? { headers: EVENTS, body: [held, streamOf(MESSAGE)] }
+        : { body: [held, JSON.stringify(MESSAGE)] },
+    );
+    const asked = ask('sonnet', { stream: isStream });
+    setTimeout(release, 150);
+    const { headers } = await asked;
+    provider.answer({ body: [JSON.stringify(MESSAGE)] });
+    const total = Number(headers['x-litellm-response-duration-ms']);
+    const own = Number(headers['x-litellm-overhead-duration-ms']);
+    expect(total - own).toBeGreaterThan(100);
+    expect(own).toBeGreaterThanOrEqual(0);
+  },
+);
+
+test("a refusal has the id of its row in the ledger, as LiteLLM's answers do", async () => {
+  const answer = await ask('nobody');
+  expect(answer.status).toBe(404);
+  expect(answer.headers['x-litellm-call-id']).toBe(answer.headers['x-request-id']);
+  const rows = await ledgerRows(gateway);
+  expect(rows.map(({ id }) => id)).toContain(answer.headers['x-litellm-call-id']);
 });

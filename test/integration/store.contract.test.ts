@@ -200,12 +200,19 @@ describe.each(MODES)('the %s store', (_kind, modeOf) => {
     await store.ledger.append([
       received({ ...start(parent), kind: 'llm', model: 'gpt' }),
       received({ ...start(child), parentId: parent }),
-      ended({ ...end(parent), cost: 0.000000000123, deployment: 'd1', attempts: 2 }),
+      ended({ ...end(parent), cost: 0.000000000123, deployment: 'd1', attempts: 2, tokensEstimated: true }),
       ended(end(child)),
     ]);
     const rows = await store.ledger.recent({ limit: 2 });
     expect(rows[0]).toMatchObject({ id: child, parentId: parent });
-    expect(rows[1]).toMatchObject({ id: parent, cost: 0.000000000123, deployment: 'd1', attempts: 2 });
+    expect(rows[0]?.tokensEstimated).toBeUndefined();
+    expect(rows[1]).toMatchObject({
+      id: parent,
+      cost: 0.000000000123,
+      deployment: 'd1',
+      attempts: 2,
+      tokensEstimated: true,
+    });
   });
 
   it('makes a secret once, and gives the same one to everybody ever after', async () => {

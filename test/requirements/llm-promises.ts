@@ -50,20 +50,6 @@ export const LLM_PROMISES = {
     promise:
       'A model uses the tools behind the gateway in one request: round after round, in parallel, with consent where it is wanted.',
   },
-  'llm:cost': {
-    source: 'docs/guide/model-lists-and-costs.md',
-    promise:
-      'What a request to a model cost is in the ledger and, for whole answers, in x-litellm-response-cost: exact, with the price of each kind of token.',
-  },
-  'llm:own-prices': {
-    source: 'docs/guide/model-lists-and-costs.md',
-    promise: 'Prices of an entry of model_list, and its base_model, take the place of the bundled ones.',
-  },
-  'llm:overhead': {
-    source: 'docs/guide/model-lists-and-costs.md',
-    promise:
-      'x-litellm-overhead-duration-ms says how long a whole answer took beyond the wait for providers and tools.',
-  },
   'llm:models': {
     source: 'docs/guide/model-lists-and-costs.md',
     promise:
@@ -98,22 +84,6 @@ export const LLM_PROMISES = {
     source: 'docs/guide/model-lists-and-costs.md',
     promise:
       "GET /model/info has LiteLLM's shape: all for the operator, for other keys their own models, and never a secret.",
-  },
-  'llm:count-native': {
-    source: 'docs/guide/model-lists-and-costs.md',
-    promise: "Tokens are counted by the provider, where it speaks the client's format.",
-  },
-  'llm:count-estimate': {
-    source: 'docs/guide/model-lists-and-costs.md',
-    promise: 'Elsewhere tokens are estimated, and x-lanport-token-count says so.',
-  },
-  'llm:embeddings': {
-    source: 'docs/guide/model-lists-and-costs.md',
-    promise: "Embeddings are the provider's own bytes; their usage and cost are in the ledger.",
-  },
-  'llm:embeddings-mock': {
-    source: 'docs/guide/model-lists-and-costs.md',
-    promise: 'A mock embeds the same text in the same way every time.',
   },
   'llm:ledger-cause': {
     source: 'docs/guide/model-lists-and-costs.md',

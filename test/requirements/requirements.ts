@@ -1,9 +1,15 @@
+import { ADMIN } from './admin.ts';
 import { GATEWAY_PAINS } from './gateway-pains.ts';
 import { LEDGER_PROMISES } from './ledger-promises.ts';
 import { LLM_PROMISES } from './llm-promises.ts';
+import { LIMITS } from './limits.ts';
 import { LLM_SOCKETS } from './llm-sockets.ts';
+import { LEDGER_GUARANTEES } from './ledger-guarantees.ts';
 import { MCP_RULES } from './mcp-rules.ts';
+import { KEY_PROMISES } from './key-promises.ts';
 import { STORE_PROMISES } from './store-promises.ts';
+import { MODEL_RULES } from './model-rules.ts';
+import { TELEMETRY } from './telemetry.ts';
 
 /** One promise: where it comes from, and what it says in a sentence. */
 export interface Requirement {
@@ -363,12 +369,18 @@ export const REQUIREMENTS = {
     promise: 'A child is ended with everything that it started, and inherits only the listed variables.',
   },
   'core:secrets': { source: 'SECURITY.md', promise: 'A secret is printed by nothing.' },
+  ...ADMIN,
   ...LLM_PROMISES,
+  ...LIMITS,
   ...LLM_SOCKETS,
   ...STORE_PROMISES,
   ...LEDGER_PROMISES,
+  ...KEY_PROMISES,
   ...MCP_RULES,
+  ...MODEL_RULES,
   ...GATEWAY_PAINS,
+  ...LEDGER_GUARANTEES,
+  ...TELEMETRY,
 } as const satisfies Record<string, Requirement>;
 
 export type RequirementId = keyof typeof REQUIREMENTS;

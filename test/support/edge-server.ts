@@ -46,6 +46,7 @@ export async function startEdge(
       messages: none,
       health: none,
       admin: none,
+      metrics: none,
       status: none,
       llm: none,
       models: none,

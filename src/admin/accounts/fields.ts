@@ -38,6 +38,19 @@ export const limitFields = {
   model_tpm_limit: map(count).nullish().describe('By model: tokens per minute.'),
 };
 
+const objectPermission = z
+  .strictObject({
+    mcp_servers: names.nullish().describe('MCP servers that may be used: names or aliases.'),
+    mcp_access_groups: names.nullish(),
+    mcp_tool_permissions: map(names).nullish().describe('By server: the tools that may be used of it.'),
+    mcp_tools: names.nullish().describe('Tools that may be used, of whichever server.'),
+    vector_stores: z.array(z.unknown()).nullish(),
+    agents: z.array(z.unknown()).nullish(),
+    agent_access_groups: z.array(z.unknown()).nullish(),
+    mcp_toolsets: z.array(z.unknown()).nullish(),
+  })
+  .meta({ id: 'ObjectPermission' });
+
 /** What keys, users and teams have in common. */
 export const accountFields = {
   ...limitFields,
@@ -45,19 +58,7 @@ export const accountFields = {
   spend: usd.nullish().describe('What counts as spent until now, in US dollars.'),
   metadata: z.record(z.string(), z.unknown()).nullish().describe('Anything; not interpreted.'),
   blocked: z.boolean().nullish(),
-  object_permission: z
-    .strictObject({
-      mcp_servers: names.nullish().describe('MCP servers that may be used: names or aliases.'),
-      mcp_access_groups: names.nullish(),
-      mcp_tool_permissions: map(names).nullish().describe('By server: the tools that may be used of it.'),
-      mcp_tools: names.nullish().describe('Tools that may be used, of whichever server.'),
-      vector_stores: z.array(z.unknown()).nullish(),
-      agents: z.array(z.unknown()).nullish(),
-      agent_access_groups: z.array(z.unknown()).nullish(),
-      mcp_toolsets: z.array(z.unknown()).nullish(),
-    })
-    .nullish()
-    .describe('What may be used of MCP.'),
+  object_permission: objectPermission.nullish().describe('What may be used of MCP.'),
 };
 
 /** What a key has beside that. */
@@ -105,6 +106,7 @@ export const memberFields = {
 
 const IGNORED = [
   'config',
+  'project_id',
   'budget_id',
   'enforced_params',
   'prompts',

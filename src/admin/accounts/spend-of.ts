@@ -13,10 +13,20 @@ interface SpendDeps {
   readonly spend: SpendQueries;
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number;
+  readonly flush: () => Promise<void>;
 }
 
 /** What an account has spent, in US dollars: in its budget period, or ever. What an operator set by hand counts from when it was set. */
 export async function spendOf(
+  scope: 'key' | 'user' | 'team',
+  { id, limits, spendBase }: Account,
+  deps: SpendDeps,
+): Promise<number> {
+  await deps.flush();
+  return spentBy(scope, { id, limits, spendBase }, deps);
+}
+
+async function spentBy(
   scope: 'key' | 'user' | 'team',
   { id, limits, spendBase }: Account,
   { spend, now }: SpendDeps,
@@ -35,6 +45,7 @@ export async function spendOfAll(
 ): Promise<ReadonlyMap<string, number>> {
   const isPlain = ({ limits, spendBase }: Account): boolean =>
     limits.budgetDurationMs === undefined && spendBase === undefined;
+  await deps.flush();
   const spent = new Map<string, number>();
   if (accounts.filter(isPlain).length > 1) {
     const rows = await deps.spend.usage({ from: 0, to: deps.now() + 1, groupBy: [scope] });
@@ -43,6 +54,6 @@ export async function spendOfAll(
   }
   for (const account of accounts)
     if (!isPlain(account) || !spent.has(account.id))
-      spent.set(account.id, await spendOf(scope, account, deps));
+      spent.set(account.id, await spentBy(scope, account, deps));
   return spent;
 }

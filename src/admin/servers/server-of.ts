@@ -23,12 +23,14 @@ export function showServer(given: string, mcp: Mcp): Record<string, unknown> {
 }
 
 /** One server as it is answered; there are more members than these. */
-export const shownServer = z.looseObject({
-  server_id: z.string(),
-  name: z.string(),
-  alias: z.string().optional(),
-  state: z.enum(['starting', 'ready', 'down', 'parked', 'failed']).or(z.string()),
-  since: z.string().describe('RFC 3339'),
-  reason: z.string().optional(),
-  tools: z.int(),
-});
+export const shownServer = z
+  .looseObject({
+    server_id: z.string(),
+    name: z.string(),
+    alias: z.string().optional(),
+    state: z.enum(['starting', 'ready', 'down', 'parked', 'failed']).or(z.string()),
+    since: z.string().describe('RFC 3339'),
+    reason: z.string().optional(),
+    tools: z.int(),
+  })
+  .meta({ id: 'Server' });

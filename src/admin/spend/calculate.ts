@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { GatewayError } from '../../core/errors.ts';
+import type { Quoted } from '../../llm/quote.ts';
 import { operation } from '../operation.ts';
 import { invalidField } from '../read-input.ts';
 
@@ -16,7 +17,7 @@ export const calculate = operation({
   body: z
     .strictObject({
       model: z.string().min(1).max(200).nullish(),
-      messages: z.array(z.record(z.string(), z.json())).nullish(),
+      messages: z.array(z.record(z.string(), z.unknown())).nullish(),
       completion_response: z
         .looseObject({
           model: z.string(),
@@ -44,7 +45,7 @@ export const calculate = operation({
     if (!known)
       throw new GatewayError('model-unknown', { model: model.slice(0, 200) }, { data: { param: 'model' } });
     const cost = body.model
-      ? models.quote(model, { request: { model, messages: body.messages ?? [] } })
+      ? models.quote(model, { request: { model, messages: body.messages } } as Quoted)
       : models.quote(model, {
           usage: {
             input: response?.usage?.prompt_tokens ?? 0,

@@ -8,35 +8,39 @@ import { date, openPeriodOf } from './period.ts';
 import { add, keyIdOf, ownFilter, sumBy, tokenOf, used } from './used.ts';
 
 /** litellm/types/proxy/management_endpoints/common_daily_activity.py. */
-const metrics = z.object({
-  spend: z.number(),
-  prompt_tokens: z.int(),
-  completion_tokens: z.int(),
-  cache_read_input_tokens: z.int(),
-  cache_creation_input_tokens: z.int(),
-  total_tokens: z.int(),
-  successful_requests: z.int(),
-  failed_requests: z.int(),
-  api_requests: z.int(),
-});
+const metrics = z
+  .object({
+    spend: z.number(),
+    prompt_tokens: z.int(),
+    completion_tokens: z.int(),
+    cache_read_input_tokens: z.int(),
+    cache_creation_input_tokens: z.int(),
+    total_tokens: z.int(),
+    successful_requests: z.int(),
+    failed_requests: z.int(),
+    api_requests: z.int(),
+  })
+  .meta({ id: 'Metrics' });
 const breakdown = z.record(z.string(), z.looseObject({ metrics }));
-const answer = z.object({
-  results: z.array(
-    z.object({
-      date: z.string(),
-      metrics,
-      breakdown: z.object({
-        mcp_servers: breakdown,
-        models: breakdown,
-        model_groups: breakdown,
-        providers: breakdown,
-        api_keys: breakdown,
-        entities: breakdown,
+const answer = z
+  .object({
+    results: z.array(
+      z.object({
+        date: z.string(),
+        metrics,
+        breakdown: z.object({
+          mcp_servers: breakdown,
+          models: breakdown,
+          model_groups: breakdown,
+          providers: breakdown,
+          api_keys: breakdown,
+          entities: breakdown,
+        }),
       }),
-    }),
-  ),
-  metadata: z.looseObject({ total_spend: z.number(), total_api_requests: z.int(), page: z.int() }),
-});
+    ),
+    metadata: z.looseObject({ total_spend: z.number(), total_api_requests: z.int(), page: z.int() }),
+  })
+  .meta({ id: 'DailyActivity' });
 
 const query = {
   start_date: date,

@@ -14,23 +14,25 @@ const CALL_TYPES: Readonly<Record<string, string>> = {
 };
 
 /** A row of `/spend/logs` (litellm/proxy/_types.py, SpendLogsPayload); there are more members than these. */
-export const spendLog = z.looseObject({
-  request_id: z.string(),
-  call_type: z.string(),
-  api_key: z.string().describe('token of the key'),
-  spend: z.number(),
-  total_tokens: z.int(),
-  prompt_tokens: z.int(),
-  completion_tokens: z.int(),
-  startTime: z.string(),
-  endTime: z.string().nullable(),
-  model: z.string(),
-  user: z.string(),
-  team_id: z.string().nullable(),
-  status: z.enum(['success', 'failure']),
-  mcp_namespaced_tool_name: z.string().nullable(),
-  metadata: z.record(z.string(), z.unknown()),
-});
+export const spendLog = z
+  .looseObject({
+    request_id: z.string(),
+    call_type: z.string(),
+    api_key: z.string().describe('token of the key'),
+    spend: z.number(),
+    total_tokens: z.int(),
+    prompt_tokens: z.int(),
+    completion_tokens: z.int(),
+    startTime: z.string(),
+    endTime: z.string().nullable(),
+    model: z.string(),
+    user: z.string(),
+    team_id: z.string().nullable(),
+    status: z.enum(['success', 'failure']),
+    mcp_namespaced_tool_name: z.string().nullable(),
+    metadata: z.record(z.string(), z.unknown()),
+  })
+  .meta({ id: 'SpendLog' });
 
 /** A call in LiteLLM's words. What was said in it is not among them. */
 export function showSpendLog(row: LedgerRow, deps: AdminDeps): z.input<typeof spendLog> {

@@ -1,6 +1,7 @@
 import type { SpendQueries, UsageDimension, UsageRow } from '../../ledger/ledger-ports.ts';
 import type { AdminDeps, AdminPrincipal } from '../admin-ports.ts';
-import { type Reach, seesAll } from '../rights.ts';
+import { seesAll } from '../rights.ts';
+import type { Reach } from '../who.ts';
 import type { Period } from './period.ts';
 
 type Filter = NonNullable<Parameters<SpendQueries['usage']>[0]['filter']>;

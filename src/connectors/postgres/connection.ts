@@ -47,6 +47,25 @@ export function poolConfig(target: ConnectionTarget, max: number, waitMs: number
   return { ...common, connectionString };
 }
 
+/** Where that is, without user and password; what the URL leaves out is left out. */
+export function placeOf(target: ConnectionTarget): {
+  readonly host: string | undefined;
+  readonly port: number | undefined;
+  readonly database: string | undefined;
+} {
+  if (!('url' in target)) return target;
+  const text = target.url.reveal();
+  if (!URL.canParse(text)) return { host: undefined, port: undefined, database: undefined };
+  const { hostname, port, pathname, searchParams } = new URL(text);
+  const given = (value: string): string | undefined => (value === '' ? undefined : value);
+  const portText = searchParams.get('port') ?? port;
+  return {
+    host: given(searchParams.get('host') ?? hostname),
+    port: portText === '' ? undefined : Number(portText),
+    database: given(pathname.slice(1)),
+  };
+}
+
 function normalise(text: string): string {
   // Python programs write the driver into the scheme: postgresql+psycopg://…
   const plain = text.trim().replace(/^(postgres(?:ql)?)\+\w+:\/\//, '$1://');

@@ -1,3 +1,4 @@
+import { passingTracer, type Tracer } from '../../core/trace.ts';
 import type { InProcessServer } from '../../mcp/mcp-ports.ts';
 import { createToolServer } from '../../mcp/tool-server.ts';
 import type { ConnectorLog } from '../connector-log.ts';
@@ -13,6 +14,8 @@ export interface PostgresConnectorOptions {
   readonly connection: ConnectionTarget;
   readonly log: ConnectorLog;
   readonly version: string;
+  /** Records each transaction as a step of the call's trace; nothing without it. */
+  readonly tracer?: Tracer;
   /** Adds the tool `execute_write`. */
   readonly allowWrite: boolean;
   /** Functions beyond pg_catalog: `schema.name`, `schema.*`, `extension.*`; `volatile:` in front lets volatile ones through, too. */
@@ -57,6 +60,7 @@ export function createPostgresConnector(options: PostgresConnectorOptions): Post
     sessionsMax: SESSIONS_MAX,
     sessionWaitMs: SESSION_WAIT_MS,
     log,
+    tracer: options.tracer ?? passingTracer,
   });
   const parser = new SqlParser();
   const deps = { database, parser, caps: { ...CAPS, ...options.caps } };

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openTestDatabase, type TestDatabase } from '../../../test/support/connector-database.ts';
+import { passingTracer } from '../../core/trace.ts';
 import { Database, type DatabaseOptions } from './database.ts';
 import { ConnectionCut, DatabaseUnavailable, RoleRefused } from './errors.ts';
 import { readRows } from './rows.ts';
@@ -8,6 +9,7 @@ import { readRows } from './rows.ts';
 
 const CAPS = { rowsMax: 100, bytesMax: 1024 * 1024, cellCharactersMax: 1_000 };
 const NEVER = new AbortController().signal;
+const CONTEXT = { signal: NEVER, trace: undefined };
 
 let server: TestDatabase;
 
@@ -33,12 +35,16 @@ function open(options: Partial<DatabaseOptions> = {}): Database {
     sessionsMax: 2,
     sessionWaitMs: 5_000,
     log: { info() {}, warn() {}, error() {} },
+    tracer: passingTracer,
     ...options,
   });
 }
 
 function run(database: Database, sql: string, signal = NEVER): Promise<readonly (readonly unknown[])[]> {
-  return database.read(signal, async (session) => (await readRows(session, sql, CAPS, new Map())).rows);
+  return database.read(
+    { signal, trace: undefined },
+    async (session) => (await readRows(session, sql, CAPS, new Map())).rows,
+  );
 }
 
 test.each([
@@ -61,7 +67,7 @@ test.each([
 test('a transaction ended from inside leaves nothing: what follows is not in it', async () => {
   await using database = open();
   await expect(
-    database.read(NEVER, async (session) => {
+    database.read(CONTEXT, async (session) => {
       await readRows(session, 'COMMIT', CAPS, new Map());
       return readRows(session, 'DELETE FROM public.kept', CAPS, new Map());
     }),
@@ -132,7 +138,7 @@ test('one huge cell costs its connection, not the memory of this process', async
 
 test('a backend that dies under a statement fails that call; the next one gets another', async () => {
   await using database = open({ sessionsMax: 1 });
-  const died = database.read(NEVER, async (session) => {
+  const died = database.read(CONTEXT, async (session) => {
     const [row] = (await readRows(session, 'SELECT pg_backend_pid()', CAPS, new Map())).rows;
     await server.run(`SELECT pg_terminate_backend(${String(row?.[0])})`);
     return readRows(session, 'SELECT 1', CAPS, new Map());
@@ -146,7 +152,7 @@ test('when every session is busy, a call is told so', async () => {
   await database.facts();
   const held = Promise.withResolvers<void>();
   const entered = Promise.withResolvers<void>();
-  const holding = database.read(NEVER, async () => {
+  const holding = database.read(CONTEXT, async () => {
     entered.resolve();
     await held.promise;
   });

@@ -1,9 +1,12 @@
 import { Pool, type PoolClient } from 'pg';
+import type { Tracer } from '../../core/trace.ts';
+import type { ToolContext } from '../../mcp/tool-server.ts';
 import type { ConnectorLog } from '../connector-log.ts';
 import { type ConnectionTarget, poolConfig } from './connection.ts';
 import { ConnectionCut, DatabaseUnavailable, describeConnectError, RoleRefused } from './errors.ts';
 import { type FunctionCatalog, loadFunctionCatalog } from './guard/function-catalog.ts';
 import type { AllowRule } from './guard/function-rules.ts';
+import { errorTypeOf, startQuerySpan } from './query-span.ts';
 import { probeRole, quoteIdentifier, type RoleFacts } from './role.ts';
 import { Session } from './session.ts';
 
@@ -21,6 +24,7 @@ export interface DatabaseOptions {
   /** How long a call waits for a session: a new connection, or one that becomes free. */
   readonly sessionWaitMs: number;
   readonly log: ConnectorLog;
+  readonly tracer: Tracer;
 }
 
 /** What is known of the server; read again every minute. */
@@ -72,13 +76,13 @@ export class Database implements AsyncDisposable {
    * Runs `work` in a READ ONLY transaction that is rolled back whatever happens. Rejects with DatabaseUnavailable, RoleRefused,
    * ConnectionCut, or what PostgreSQL says.
    */
-  read<T>(signal: AbortSignal, work: (session: Session) => Promise<T>): Promise<T> {
-    return this.#transaction('READ ONLY', signal, work);
+  read<T>(context: ToolContext, work: (session: Session) => Promise<T>): Promise<T> {
+    return this.#traced('READ ONLY', context, work);
   }
 
   /** Runs `work` in a READ WRITE transaction that is committed when it succeeds. Only for the tool that writes. */
-  write<T>(signal: AbortSignal, work: (session: Session) => Promise<T>): Promise<T> {
-    return this.#transaction('READ WRITE', signal, work);
+  write<T>(context: ToolContext, work: (session: Session) => Promise<T>): Promise<T> {
+    return this.#traced('READ WRITE', context, work);
   }
 
   /** One round trip. Never rejects. */
@@ -96,6 +100,24 @@ export class Database implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const session of this.#open) session.cut('the connector was closed');
     await Promise.all([this.#pool.end(), this.#control.end()]);
+  }
+
+  async #traced<T>(
+    access: 'READ ONLY' | 'READ WRITE',
+    { signal, trace }: ToolContext,
+    work: (session: Session) => Promise<T>,
+  ): Promise<T> {
+    const { tracer, connection } = this.options;
+    const span = startQuerySpan(tracer, connection, access, trace);
+    let failure: unknown;
+    try {
+      return await this.#transaction(access, signal, work);
+    } catch (error) {
+      failure = error;
+      throw error;
+    } finally {
+      span.end(failure === undefined ? undefined : errorTypeOf(failure));
+    }
   }
 
   async #transaction<T>(

@@ -1,20 +1,17 @@
+import type { Bounds } from '../../core/bounds.ts';
 import type { AnswerEvent, Stop, Usage } from '../conversation/answer.ts';
 import type { LlmFailure } from '../conversation/llm-failure.ts';
 import type { JsonObject, Part, ToolResultPart } from '../conversation/parts.ts';
 import type { ModelRequest, ToolChoice } from '../conversation/request.ts';
 import type { ToolHost, ToolOutcome } from '../llm-ports.ts';
 import type { TurnResult, TurnTaker } from '../turn/turn.ts';
+import { sumOf } from '../usage/spent.ts';
 import { type Consent, type Offer, takeConsents, type ToolPlan } from './plan.ts';
 import { litellmItems } from './litellm-items.ts';
 import { type OwnCall, type PartNumbers, TurnView } from './turn-view.ts';
 
 /** Bounds of one request's tools. */
-export interface LoopBounds {
-  readonly roundsMax: number;
-  readonly callMs: number;
-  /** Characters of one result that a model is given. */
-  readonly resultCharactersMax: number;
-}
+export type LoopBounds = Pick<Bounds, 'maxToolRounds' | 'toolCallMs' | 'toolResultCharactersMax'>;
 
 export interface LoopDeps {
   readonly plan: ToolPlan;
@@ -37,6 +34,9 @@ export type LoopResult =
   | { readonly kind: 'done'; readonly usage: Usage | undefined }
   | { readonly kind: 'failed'; readonly failure: LlmFailure; readonly usage: Usage | undefined };
 
+const NO_CALLS_LEFT =
+  'This call was not made: the request allows no more calls of tools. Answer with what you have.';
+
 type Call = OwnCall & { readonly input: string };
 
 /**
@@ -55,9 +55,11 @@ class Loop {
   #announcement: AnswerEvent[] = [];
   #usage: Usage | undefined;
   readonly #results: ToolResultPart[] = [];
+  #callsLeft: number;
 
   constructor(deps: LoopDeps) {
     this.#deps = deps;
+    this.#callsLeft = deps.plan.callsMax ?? Number.POSITIVE_INFINITY;
   }
 
   async run(): Promise<LoopResult> {
@@ -87,11 +89,9 @@ class Loop {
         return { kind: 'done', usage: this.#usage };
       }
       request = withTurn(withTurn(request, 'assistant', view.parts), 'user', results);
-      // A tool that had to be called was called; after the last round there must be words.
-      request = {
-        ...request,
-        toolChoice: round >= bounds.roundsMax ? { kind: 'none' } : freed(request.toolChoice),
-      };
+      // A tool that had to be called was called; after the last one there must be words.
+      const isLast = round >= bounds.maxToolRounds || this.#callsLeft <= 0;
+      request = { ...request, toolChoice: isLast ? { kind: 'none' } : freed(request.toolChoice) };
     }
   }
 
@@ -144,13 +144,12 @@ class Loop {
     const { host, bounds, signal } = this.#deps;
     const given = input.trim() === '' ? '{}' : input;
     const problem = inputProblem(given);
-    if (problem !== undefined) return { content: [{ kind: 'text', text: problem }], isError: true };
-    const outcome = await host.call(
-      tool,
-      given,
-      AbortSignal.any([signal, AbortSignal.timeout(bounds.callMs)]),
-    );
-    return { ...outcome, content: shortened(outcome.content, bounds.resultCharactersMax) };
+    if (problem !== undefined) return trouble(problem);
+    if (this.#callsLeft-- <= 0) return trouble(NO_CALLS_LEFT);
+    const late = AbortSignal.timeout(bounds.toolCallMs);
+    const outcome = await host.call(tool, given, AbortSignal.any([signal, late]));
+    if (outcome.isError && late.aborted && !signal.aborted) return trouble(tooLate(bounds.toolCallMs));
+    return { ...outcome, content: shortened(outcome.content, bounds.toolResultCharactersMax) };
   }
 
   /** Asks the client for its consent. */
@@ -204,21 +203,17 @@ class Loop {
 
   #count(usage: Usage | undefined): void {
     if (usage === undefined) return;
-    const sum = this.#usage;
-    this.#usage =
-      sum === undefined
-        ? usage
-        : {
-            input: sum.input + usage.input,
-            output: sum.output + usage.output,
-            cacheRead: sum.cacheRead + usage.cacheRead,
-            cacheWrite: sum.cacheWrite + usage.cacheWrite,
-            cacheWrite1h: sum.cacheWrite1h + usage.cacheWrite1h,
-            reasoning: sum.reasoning + usage.reasoning,
-            audioInput: sum.audioInput + usage.audioInput,
-            audioOutput: sum.audioOutput + usage.audioOutput,
-          };
+    this.#usage = sumOf(this.#usage, usage);
   }
+}
+
+/** What a model is told in place of a result. */
+function trouble(text: string): ToolOutcome {
+  return { content: [{ kind: 'text', text }], isError: true };
+}
+
+function tooLate(ms: number): string {
+  return `The call was given up: the tool did not answer within ${ms / 1_000} s.`;
 }
 
 function needsApproval({ offer }: Call): boolean {

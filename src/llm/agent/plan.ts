@@ -1,5 +1,5 @@
 import { invalid } from '../conversation/llm-failure.ts';
-import type { Part } from '../conversation/parts.ts';
+import type { Extras, Part } from '../conversation/parts.ts';
 import type { FunctionTool, ModelRequest, ServerTools, Tool, Turn } from '../conversation/request.ts';
 import type { OfferedTool, ToolHost } from '../llm-ports.ts';
 
@@ -19,6 +19,8 @@ export interface ToolPlan {
   readonly lists: readonly { readonly label: string; readonly tools: readonly OfferedTool[] }[];
   /** Whether the client named us as clients of LiteLLM do. */
   readonly isLitellm: boolean;
+  /** How many calls the client allows (Responses, `max_tool_calls`). */
+  readonly callsMax: number | undefined;
   /** The request as a model gets it: with our tools as functions, and without their servers. */
   readonly request: ModelRequest;
 }
@@ -90,12 +92,30 @@ export async function planTools(
         `The function "${tool.name}" has the name of a tool of a server: give it another one.`,
         'tools',
       );
+  const { callsMax, extras } = takeCallsMax(request.extras, rest);
   return {
     offers,
     lists,
+    callsMax,
     isLitellm: groups.some(({ servers }) => servers?.url?.startsWith('litellm_proxy') === true),
-    request: { ...request, tools: [...rest, ...[...offers.values()].map(({ tool }) => asFunction(tool))] },
+    request: {
+      ...request,
+      extras,
+      tools: [...rest, ...[...offers.values()].map(({ tool }) => asFunction(tool))],
+    },
   };
+}
+
+/** The bound on calls. It is the gateway's to keep; a provider is told of it where that calls tools of its own as well. */
+function takeCallsMax(
+  extras: Extras | undefined,
+  tools: readonly Tool[],
+): { readonly callsMax: number | undefined; readonly extras: Extras | undefined } {
+  if (extras?.format !== 'responses') return { callsMax: undefined, extras };
+  const { max_tool_calls: said, ...members } = extras.members;
+  const callsMax = typeof said === 'number' ? said : undefined;
+  const isTold = tools.some(({ kind }) => kind === 'foreign');
+  return { callsMax, extras: isTold ? extras : { ...extras, members } };
 }
 
 function isAllowed(tool: OfferedTool, servers: ServerTools | undefined): boolean {

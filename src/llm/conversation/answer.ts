@@ -11,6 +11,8 @@ export interface Usage {
   readonly reasoning: number;
   readonly audioInput: number;
   readonly audioOutput: number;
+  /** The service tier that answered, in the provider's word for it. */
+  readonly tier?: string | undefined;
 }
 
 export type StopKind =

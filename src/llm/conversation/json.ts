@@ -49,7 +49,10 @@ export function ownExtras(
 /** A number that JavaScript would not write as it was read: many digits, an exponent, or a fraction that ends in zero. */
 const INEXACT_NUMBER = /\d{16}|\d[eE]|\.\d*0\D/;
 
-const { rawJSON } = JSON as unknown as { readonly rawJSON: (text: string) => Json };
+const { rawJSON, isRawJSON } = JSON as unknown as {
+  readonly rawJSON: (text: string) => Json;
+  readonly isRawJSON: (value: unknown) => boolean;
+};
 
 /** JSON text as a value that says the same when it is written, numbers of any length included. Throws SyntaxError. */
 export function parseExact(text: string): Json {
@@ -59,6 +62,61 @@ export function parseExact(text: string): Json {
       ? rawJSON(context.source)
       : value,
   ) as Json;
+}
+
+/** A number that a double may not hold, behind what stands before numbers; a coarse look, made exact with each number. */
+const LONG_NUMBER = /[\s[:,]-?(?:\d{16}|\d+\.\d{16}|[\d.]+[eE][+-]?\d{3})/;
+const DECIMAL_DIGITS_MAX = 17;
+
+/** Members whose values are somebody's own data, in requests and answers of all formats: inputs and results of tools, and schemas. */
+const FREE: ReadonlySet<string> = new Set([
+  'args',
+  'arguments',
+  'input',
+  'input_schema',
+  'parameters',
+  'parametersJsonSchema',
+  'parameters_json_schema',
+  'response',
+  'responseJsonSchema',
+  'responseSchema',
+  'response_json_schema',
+  'response_schema',
+  'schema',
+]);
+
+/**
+ * The text of a request or an answer as a value, in which numbers that a double cannot hold stay what they are where they are a tool's or a schema's;
+ * elsewhere they are doubles, so that who reads a member finds a number. Throws SyntaxError.
+ */
+export function parseBody(text: string): Json {
+  if (!LONG_NUMBER.test(text)) return JSON.parse(text) as Json;
+  const value = JSON.parse(text, (_key, one: unknown, context?: { readonly source?: string }) =>
+    typeof one === 'number' && context?.source !== undefined && isLost(one, context.source)
+      ? rawJSON(context.source)
+      : one,
+  ) as Json;
+  return withDoubles(value);
+}
+
+function isLost(value: number, source: string): boolean {
+  if (!Number.isFinite(value)) return true;
+  if (/^-?\d+$/.test(source)) return !Number.isSafeInteger(value) && BigInt(source) !== BigInt(value);
+  const digits = source.replace(/[eE].*$/, '').replaceAll(/\D|^-?0\.0*/g, '');
+  return digits.length > DECIMAL_DIGITS_MAX || (value === 0 && /[1-9]/.test(digits));
+}
+
+/** Numbers as numbers, except in what is somebody's own. */
+function withDoubles(value: Json): Json {
+  if (isRawJSON(value)) return Number(JSON.stringify(value));
+  if (Array.isArray(value)) return value.map(withDoubles);
+  if (!isObject(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, one]) => [
+      key,
+      FREE.has(key) || one === undefined ? one : withDoubles(one),
+    ]),
+  );
 }
 
 /**

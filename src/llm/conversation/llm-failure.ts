@@ -32,6 +32,8 @@ export interface FailureDetails {
   readonly retryAfterMs?: number | undefined;
   /** The provider's answer as it came, to be passed on unchanged where the client speaks the same format. */
   readonly raw?: { readonly format: FormatName; readonly status: number; readonly body: Buffer } | undefined;
+  /** What the operator reads in the log in place of the message: where the provider is, for example. */
+  readonly detail?: string | undefined;
   readonly cause?: unknown;
 }
 
@@ -43,6 +45,7 @@ export class LlmFailure extends Error {
   readonly code: string | undefined;
   readonly retryAfterMs: number | undefined;
   readonly raw: FailureDetails['raw'];
+  readonly detail: string | undefined;
 
   constructor(kind: FailureKind, message: string, details: FailureDetails) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -53,6 +56,7 @@ export class LlmFailure extends Error {
     this.code = details.code;
     this.retryAfterMs = details.retryAfterMs;
     this.raw = details.raw;
+    this.detail = details.detail;
   }
 }
 
@@ -61,7 +65,10 @@ export function invalid(message: string, param?: string): LlmFailure {
   return new LlmFailure('invalid', message, { status: 400, param });
 }
 
+/** The code of a request whose client went away. */
+export const CLIENT_GONE = 'client_gone';
+
 /** For the ledger: nobody is there to be told. */
 export function clientGone(): LlmFailure {
-  return new LlmFailure('internal', 'The client went away.', { status: 499, code: 'client_gone' });
+  return new LlmFailure('internal', 'The client went away.', { status: 499, code: CLIENT_GONE });
 }

@@ -8,6 +8,8 @@ export interface Seen {
   /** Whether the format's own sign of completion has come. */
   readonly isComplete: boolean;
   readonly usage: Usage | undefined;
+  /** Bytes of texts, thoughts and inputs of tools that have passed since `usage` was told, as they stand in the JSON. */
+  readonly bytesSinceUsage: number;
   readonly stop: Stop | undefined;
   /** An error that the provider told in the midst of the answer. */
   readonly failure: LlmFailure | undefined;

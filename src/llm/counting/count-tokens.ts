@@ -109,7 +109,7 @@ async function ask(
       operation: 'count-tokens',
       isStream: false,
       body: Buffer.from(JSON.stringify(body)),
-      headers: requestHeaders(call, target),
+      headers: requestHeaders(call, target, outcome.trace),
       timeouts: timeoutsFor(call, deployment, deps),
     },
     out,

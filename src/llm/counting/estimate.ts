@@ -28,6 +28,11 @@ export function estimateRequest({ system, turns, tools, output }: ModelRequest):
   return Math.ceil(tokens);
 }
 
+/** What so many bytes of text, escaped as in JSON, come to, in tokens. */
+export function estimateBytes(bytes: number): number {
+  return bytes / ASCII_PER_TOKEN;
+}
+
 /** What a text comes to, in tokens. */
 export function estimateText(text: string): number {
   let others = 0;

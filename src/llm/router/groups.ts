@@ -14,6 +14,14 @@ interface Wildcard {
   readonly members: Member[];
 }
 
+/** One entry of `model_list`. `provider` is `any` where each request names its own. */
+export interface ListedDeployment {
+  readonly id: string;
+  /** As it is written: wildcards with their star. */
+  readonly model: string;
+  readonly provider: string;
+}
+
 /** `undefined`: the entry does not fit this name after all. */
 type Member = (part: string) => Deployment | undefined;
 
@@ -23,6 +31,7 @@ export class Groups {
   readonly #wildcards: Wildcard[] = [];
   readonly #aliases = new Map<string, string>();
   readonly #claudeDiscovery: boolean;
+  readonly #listed: ListedDeployment[] = [];
 
   /** Throws an Error for an entry that cannot be used. */
   constructor({ models, router, claudeDiscovery }: LlmConfig) {
@@ -35,9 +44,11 @@ export class Groups {
           if (!this.#aliases.has(alias)) this.#aliases.set(alias, model.name);
       if (model.name.includes('*')) this.#addWildcard(model);
       else {
+        const deployment = toDeployment(model);
         const group = this.#groups.get(model.name);
-        if (group === undefined) this.#groups.set(model.name, [toDeployment(model)]);
-        else group.push(toDeployment(model));
+        if (group === undefined) this.#groups.set(model.name, [deployment]);
+        else group.push(deployment);
+        this.#listed.push({ id: deployment.id, model: model.name, provider: deployment.provider });
       }
     }
     // The one that says most of a name is meant.
@@ -55,6 +66,11 @@ export class Groups {
     const alias = this.#aliases.get(name);
     if (alias !== undefined) return alias;
     return this.#claudeDiscovery && name.startsWith(CLAUDE_VIA) ? name.slice(CLAUDE_VIA.length) : name;
+  }
+
+  /** Every way to a model that is configured. */
+  get deployments(): readonly ListedDeployment[] {
+    return this.#listed;
   }
 
   /** `mock-response` is always there: it answers itself. */
@@ -82,23 +98,31 @@ export class Groups {
       members: [],
     };
     if (known === undefined) this.#wildcards.push(wildcard);
-    wildcard.members.push(memberOf(model));
+    const { member, listed } = memberOf(model);
+    wildcard.members.push(member);
+    this.#listed.push(listed);
   }
 }
 
-function memberOf(model: ModelConfig): Member {
+function memberOf(model: ModelConfig): { readonly member: Member; readonly listed: ListedDeployment } {
   if (providerOf(model).kind === 'by-request') {
     const id = typeof model.info['id'] === 'string' ? model.info['id'] : `any-${model.index}`;
-    return (part) => {
-      try {
-        return toDeployment({ ...model, model: part, info: { ...model.info, id } });
-      } catch {
-        return undefined;
-      }
+    return {
+      listed: { id, model: model.name, provider: 'any' },
+      member: (part) => {
+        try {
+          return toDeployment({ ...model, model: part, info: { ...model.info, id } });
+        } catch {
+          return undefined;
+        }
+      },
     };
   }
   const deployment = toDeployment(model);
-  return (part) => ({ ...deployment, model: deployment.model.replace('*', part) });
+  return {
+    listed: { id: deployment.id, model: model.name, provider: deployment.provider },
+    member: (part) => ({ ...deployment, model: deployment.model.replace('*', part) }),
+  };
 }
 
 function lengthOf({ prefix, suffix }: Wildcard): number {

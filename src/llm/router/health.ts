@@ -26,6 +26,12 @@ export class Health {
     return nowMs < this.#restsUntil ? this.#rest : this.#isOpen && this.#isProbed ? 'failures' : undefined;
   }
 
+  /** Whether it failed within the last minute, and has not answered since. */
+  hasFailed(nowMs: number): boolean {
+    const last = this.#failedAt.at(-1);
+    return this.#isOpen || (last !== undefined && nowMs - last <= WINDOW_MS);
+  }
+
   /** Milliseconds until it can be asked again. */
   restMs(nowMs: number): number {
     return Math.max(0, this.#restsUntil - nowMs);

@@ -2,7 +2,7 @@ import { LlmFailure } from '../conversation/llm-failure.ts';
 import type { LlmConfig } from '../llm-config.ts';
 import type { Deployment } from '../providers/deployment.ts';
 import type { PriceBook } from '../usage/price-book.ts';
-import { Groups } from './groups.ts';
+import { Groups, type ListedDeployment } from './groups.ts';
 import { Health } from './health.ts';
 import { pick } from './pick.ts';
 
@@ -25,6 +25,13 @@ export type Verdict =
   | { readonly kind: 'failed'; readonly failure: LlmFailure; readonly tokens: number }
   /** The client went away, or the gateway itself failed. */
   | { readonly kind: 'unknown'; readonly tokens: number };
+
+/** How a deployment does at this moment. */
+export interface DeploymentState extends ListedDeployment {
+  /** `resting`: it is not asked for a while, because it failed or said that it is busy. `failing`: it failed lately. */
+  readonly state: 'healthy' | 'failing' | 'resting';
+  readonly inFlight: number;
+}
 
 /** Which deployment answers: the groups of `model_list`, and how their members do. */
 export class Router {
@@ -51,6 +58,21 @@ export class Router {
 
   members(name: string): readonly Deployment[] {
     return this.#groups.members(name);
+  }
+
+  /** How every deployment that is configured does. */
+  states(): readonly DeploymentState[] {
+    const nowMs = this.#deps.now();
+    return this.#groups.deployments.map((one) => {
+      const health = this.#health.get(one.id);
+      const state =
+        health?.restAt(nowMs) !== undefined
+          ? 'resting'
+          : health?.hasFailed(nowMs) === true
+            ? 'failing'
+            : 'healthy';
+      return { ...one, state, inFlight: health?.inFlight ?? 0 };
+    });
   }
 
   /**

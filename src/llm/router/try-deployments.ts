@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Clock } from '../../core/clock.ts';
+import type { Tracer } from '../../core/trace.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { Usage } from '../conversation/answer.ts';
 import { clientGone, LlmFailure } from '../conversation/llm-failure.ts';
@@ -7,7 +8,9 @@ import type { LlmConfig } from '../llm-config.ts';
 import type { AnswerSink } from '../llm-ports.ts';
 import type { LlmOutcome } from '../outcome.ts';
 import type { Deployment } from '../providers/deployment.ts';
+import type { Operation } from '../providers/provider-table.ts';
 import type { AskedRouting } from './asked-routing.ts';
+import { startAttemptSpan } from './attempt-span.ts';
 import { chanceAfter, verdictOn, waitMs } from './retries.ts';
 import type { Router, Verdict } from './router.ts';
 import { standInsFor } from './stand-ins.ts';
@@ -17,6 +20,7 @@ export interface TryDeps {
   readonly config: LlmConfig;
   readonly clock: Clock;
   readonly log: Log;
+  readonly tracer: Tracer;
   /** A number from 0 to 1. */
   readonly random: () => number;
 }
@@ -26,6 +30,7 @@ export interface TriedRequest {
   readonly id: string;
   /** As the client names it. */
   readonly model: string;
+  readonly operation: Operation;
   readonly asked: AskedRouting;
   readonly out: AnswerSink;
   readonly outcome: LlmOutcome;
@@ -112,7 +117,7 @@ async function tryOne(
   deployment: Deployment,
   request: TriedRequest,
   attempt: Try,
-  { router, config, clock, log }: TryDeps,
+  { router, config, clock, log, tracer }: TryDeps,
 ): Promise<LlmFailure | undefined> {
   const { id, out, outcome } = request;
   const refused = new Set<string>();
@@ -120,14 +125,18 @@ async function tryOne(
     const startedMs = clock.monotonicMs();
     outcome.attempts++;
     outcome.deployment = deployment;
+    const span = startAttemptSpan(tracer, { deployment, operation: request.operation, outcome, startedMs });
     router.began(deployment);
     let verdict: Verdict = { kind: 'unknown', tokens: 0 };
     let failure: LlmFailure | undefined;
+    let trouble: LlmFailure | undefined;
+    let result: TryResult | undefined;
     try {
-      const { usage, broken, failure: whole } = await attempt(deployment, refused);
+      result = await attempt(deployment, refused);
+      const { usage, broken, failure: whole } = result;
       failure = whole;
       const tokens = usage === undefined ? 0 : usage.input + usage.output;
-      const trouble = broken ?? whole;
+      trouble = broken ?? whole;
       if (trouble === undefined) {
         const { firstContentMs = startedMs } = outcome;
         const saidMs = firstContentMs > startedMs ? firstContentMs : clock.monotonicMs();
@@ -136,20 +145,24 @@ async function tryOne(
     } catch (error) {
       if (!(error instanceof LlmFailure)) throw error;
       failure = error;
+      trouble = error;
     } finally {
       router.ended(deployment, verdict);
+      span.end(trouble, result?.usage);
     }
-    if (failure === undefined || out.isGone) return failure;
-    log.warn('a model did not answer', {
+    if (trouble === undefined || out.isGone) return failure;
+    const { kind, status, message, detail, cause } = trouble;
+    log.warn(failure === undefined ? 'a model broke its answer off' : 'a model did not answer', {
       request: id,
       model: name,
       deployment: deployment.id,
       provider: deployment.provider,
-      kind: failure.kind,
-      status: failure.status,
-      reason: failure.message.slice(0, 500),
-      ...(failure.kind === 'internal' ? { error: failure.cause } : {}),
+      kind,
+      status,
+      reason: (detail ?? message).slice(0, 500),
+      ...(kind === 'internal' ? { error: cause } : {}),
     });
+    if (failure === undefined) return failure;
     const param = refusedParam(failure);
     if (!config.dropParams || param === undefined || refused.has(param) || refused.size >= REFUSED_MAX)
       return failure;

@@ -1,4 +1,4 @@
-import { isObject } from '../conversation/json.ts';
+import { isObject, parseBody } from '../conversation/json.ts';
 import { LlmFailure } from '../conversation/llm-failure.ts';
 import type { Json, JsonObject } from '../conversation/parts.ts';
 import { type LlmCall, readCall, valueOf } from '../llm-call.ts';
@@ -92,7 +92,7 @@ export class ResponseState {
   async #load(id: string, keyId: string): Promise<Kept | undefined> {
     const row = this.#saving.get(id)?.row;
     const stored = row?.keyId === keyId ? row : await this.#asked(this.#store.load(id, keyId));
-    return stored === undefined ? undefined : (JSON.parse(stored.payload) as Kept);
+    return stored === undefined ? undefined : (parseBody(stored.payload) as unknown as Kept);
   }
 
   /** What the store says. Rejects with LlmFailure where it cannot. */

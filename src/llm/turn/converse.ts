@@ -1,8 +1,10 @@
+import type { TraceContext } from '../../core/trace.ts';
 import type { Dropped } from '../conversation/dropped.ts';
 import type { AnswerFacts } from '../conversation/format.ts';
-import { LlmFailure } from '../conversation/llm-failure.ts';
+import { CLIENT_GONE, LlmFailure } from '../conversation/llm-failure.ts';
 import type { JsonObject } from '../conversation/parts.ts';
 import type { ModelRequest } from '../conversation/request.ts';
+import { estimateRequest } from '../counting/estimate.ts';
 import { FORMATS } from '../formats/formats.ts';
 import type { LlmCall } from '../llm-call.ts';
 import type { AnswerSink } from '../llm-ports.ts';
@@ -11,11 +13,13 @@ import { readScript } from '../mock/script.ts';
 import type { LlmOutcome } from '../outcome.ts';
 import type { Deployment } from '../providers/deployment.ts';
 import { charge } from '../usage/charge.ts';
+import { spentOf } from '../usage/spent.ts';
+import { Tally } from '../usage/tally.ts';
 import { type AttemptDeps, formatFor, onGone, timeoutsFor } from '../upstream/attempt-deps.ts';
 import { withOwnMembers, withParams } from '../upstream/deployment-params.ts';
 import { requestHeaders } from '../upstream/headers.ts';
 import { providerTurn } from './provider-turn.ts';
-import { runTurn, type TurnResult, type TurnTaker } from './turn.ts';
+import { runTurn, type TurnEnd, type TurnListener, type TurnResult, type TurnTaker } from './turn.ts';
 
 /** One turn of a conversation with one deployment. */
 export interface TurnCall {
@@ -39,24 +43,29 @@ export async function takeTurn(
 ): Promise<TurnResult> {
   const startedMs = deps.clock.monotonicMs();
   outcome.upstream.start(startedMs);
-  let result: TurnResult | undefined;
+  const tally = new Tally();
+  let end: TurnEnd;
   try {
-    result = await ask(turn, taker, out, deps);
+    end = await ask(turn, tally, taker, out, outcome.trace, deps);
   } finally {
-    const nowMs = deps.clock.monotonicMs();
-    outcome.upstream.stop(nowMs);
-    if (result !== undefined)
-      charge(outcome, turn.call, turn.deployment, result.usage, nowMs - startedMs, deps.prices);
+    outcome.upstream.stop(deps.clock.monotonicMs());
   }
-  return result;
+  const { usage, untold, isSent } = tally;
+  const isWorkedOn = end.kind !== 'failed' || (isSent && end.failure.code === CLIENT_GONE);
+  const spent = spentOf({ usage, untold, isWorkedOn }, () => estimateRequest(turn.request));
+  const ms = deps.clock.monotonicMs() - startedMs;
+  charge(outcome, turn.call, turn.deployment, spent, ms, deps.prices);
+  return { ...end, usage: spent?.usage };
 }
 
 async function ask(
   { call, request, source, deployment, refused, dropped }: TurnCall,
+  tally: Tally,
   taker: TurnTaker,
   out: AnswerSink,
+  trace: TraceContext | undefined,
   deps: AttemptDeps,
-): Promise<TurnResult> {
+): Promise<TurnEnd> {
   const gone = (listener: Parameters<typeof onGone>[1]): (() => void) => onGone(out, listener);
   const isMock = deployment.isMock || source['mock_response'] !== undefined;
   const provided = formatFor(deployment, call.route.format);
@@ -64,7 +73,15 @@ async function ask(
   if (isMock) {
     const script = readScript(source['mock_response'] ?? deployment.config.mockResponse);
     const facts = { id: `mock-${deps.id}`, createdAt: Math.floor(deps.clock.now() / 1_000) };
-    return runTurn((listener) => mockTurn(request, script, listener, facts), taker, gone);
+    const counted = (listener: TurnListener): TurnListener => ({
+      onEvents: (events) => {
+        tally.take(events);
+        listener.onEvents(events);
+      },
+      onEnd: () => listener.onEnd(),
+      onFailure: (failure) => listener.onFailure(failure),
+    });
+    return runTurn((listener) => mockTurn(request, script, counted(listener), facts), taker, gone);
   }
   const format = FORMATS[provided];
   const written = format.writeRequest(withParams(request, deployment), dropped);
@@ -79,13 +96,14 @@ async function ask(
           operation: 'generate',
           isStream: call.isStream,
           body,
-          headers: requestHeaders(call, format.name),
+          headers: requestHeaders(call, format.name, trace),
           timeouts: timeoutsFor(call, deployment, deps),
         },
         request,
+        tally,
         listener,
         onHead,
-        deps.http,
+        deps,
         deps.bounds.upstreamResponseBytesMax,
       ),
     taker,

@@ -1,4 +1,4 @@
-import type { HttpClient, ResponseHead } from '../../net/http-client.ts';
+import type { ResponseHead } from '../../net/http-client.ts';
 import type { AnswerEvent } from '../conversation/answer.ts';
 import type { AnswerReader, Format } from '../conversation/format.ts';
 import type { LlmFailure } from '../conversation/llm-failure.ts';
@@ -6,23 +6,37 @@ import type { ModelRequest } from '../conversation/request.ts';
 import { parsedBody, tooLarge, wrongType } from '../upstream/body.ts';
 import { asFailure } from '../upstream/as-failure.ts';
 import { EventTap } from '../upstream/event-tap.ts';
-import { type ProviderCall, type ProviderSink, sendToProvider } from '../upstream/provider-request.ts';
+import {
+  type ProviderCall,
+  type ProviderSink,
+  type SendDeps,
+  sendToProvider,
+} from '../upstream/provider-request.ts';
+import type { Tally } from '../usage/tally.ts';
 import type { TurnHandle, TurnListener } from './turn.ts';
 
 type OnHead = (head: ResponseHead) => void;
 
-/** A turn of a provider, read in its format. `request`: what it was asked, in no format. */
+/** A turn of a provider, read in its format. `request`: what it was asked, in no format. `tally` gets what it says. */
 export function providerTurn(
   call: ProviderCall,
   request: ModelRequest,
+  tally: Tally,
   listener: TurnListener,
   onHead: OnHead,
-  http: HttpClient,
+  deps: SendDeps,
   bytesMax: number,
 ): TurnHandle {
   const once = new OneEnd(restored(call.format, request, listener));
-  const reader = call.isStream ? new StreamReader(call.format.answerReader(), once, onHead) : undefined;
-  const handle = sendToProvider(call, reader ?? new BodyReader(call.format, once, onHead, bytesMax), http);
+  const reader = call.isStream
+    ? new StreamReader(call.format.answerReader(), tally, once, onHead)
+    : undefined;
+  tally.isSent = true;
+  const handle = sendToProvider(
+    call,
+    reader ?? new BodyReader(call.format, tally, once, onHead, bytesMax),
+    deps,
+  );
   once.onOver = () => handle.abort();
   if (reader !== undefined) reader.onHeard = () => handle.heard();
   return handle;
@@ -88,7 +102,7 @@ class StreamReader implements ProviderSink {
   /** Told of the first event. */
   onHeard: () => void = () => undefined;
 
-  constructor(reader: AnswerReader, once: OneEnd, onHead: OnHead) {
+  constructor(reader: AnswerReader, tally: Tally, once: OneEnd, onHead: OnHead) {
     this.#reader = reader;
     this.#once = once;
     this.#onHead = onHead;
@@ -97,7 +111,11 @@ class StreamReader implements ProviderSink {
         this.#hasHeard = true;
         this.onHeard();
       }
-      this.#step(() => this.#events.push(...reader.read(event, data)));
+      this.#step(() => {
+        const events = reader.read(event, data);
+        tally.take(events);
+        this.#events.push(...events);
+      });
       return false;
     });
   }
@@ -148,14 +166,16 @@ class StreamReader implements ProviderSink {
 
 class BodyReader implements ProviderSink {
   readonly #format: Format;
+  readonly #tally: Tally;
   readonly #once: OneEnd;
   readonly #onHead: OnHead;
   readonly #bytesMax: number;
   readonly #chunks: Buffer[] = [];
   #bytes = 0;
 
-  constructor(format: Format, once: OneEnd, onHead: OnHead, bytesMax: number) {
+  constructor(format: Format, tally: Tally, once: OneEnd, onHead: OnHead, bytesMax: number) {
     this.#format = format;
+    this.#tally = tally;
     this.#once = once;
     this.#onHead = onHead;
     this.#bytesMax = bytesMax;
@@ -172,9 +192,11 @@ class BodyReader implements ProviderSink {
   }
 
   onEnd(): void {
-    this.#once.step((listener) =>
-      listener.onEvents(this.#format.readAnswer(parsedBody(Buffer.concat(this.#chunks)))),
-    );
+    this.#once.step((listener) => {
+      const events = this.#format.readAnswer(parsedBody(Buffer.concat(this.#chunks)));
+      this.#tally.take(events);
+      listener.onEvents(events);
+    });
     this.#once.end();
   }
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { AnswerEvent } from '../conversation/answer.ts';
 import { LlmFailure } from '../conversation/llm-failure.ts';
-import { runTurn, type TurnListener, type TurnResult } from './turn.ts';
+import { runTurn, type TurnEnd, type TurnListener } from './turn.ts';
 
 const START: AnswerEvent = { kind: 'start', id: 'a', model: 'm', createdAt: 1 };
 const TEXT: AnswerEvent = { kind: 'text', at: 0, text: 'Hi' };
@@ -53,7 +53,7 @@ function turn(isSlow = false) {
 }
 
 describe('a turn', () => {
-  test('is held back until there is content, and tells its usage', async () => {
+  test('is held back until there is content', async () => {
     const { heard, result, say } = turn();
     say.onEvents([START, { kind: 'ping' }]);
     expect(heard).toEqual([]);
@@ -61,10 +61,10 @@ describe('a turn', () => {
     say.onEvents([USAGE, { kind: 'stop', stop: { kind: 'end' } }, END]);
     say.onEnd();
     expect(heard).toEqual(['commit', 'start+ping+text', 'usage+stop+end', 'forget']);
-    expect(await result).toMatchObject({ kind: 'done', usage: { input: 3 }, stop: { kind: 'end' } });
+    expect(await result).toMatchObject({ kind: 'done', stop: { kind: 'end' } });
   });
 
-  test.each<[string, readonly AnswerEvent[], TurnResult['kind']]>([
+  test.each<[string, readonly AnswerEvent[], TurnEnd['kind']]>([
     ['before content has failed, and may be tried elsewhere', [START, USAGE], 'failed'],
     ['after content is broken', [START, USAGE, TEXT], 'broken'],
     ['after its end is done', [START, USAGE, TEXT, END], 'done'],
@@ -74,16 +74,16 @@ describe('a turn', () => {
     say.onFailure(CUT);
     say.onEvents([TEXT]);
     say.onEnd();
-    expect(await result).toMatchObject({ kind, usage: { input: 3 } });
+    expect(await result).toMatchObject({ kind });
     expect(heard.includes('commit')).toBe(kind !== 'failed');
     expect(heard.at(-1)).toBe('forget');
   });
 
-  test('whose client leaves is given up, with what it used', async () => {
+  test('whose client leaves is given up', async () => {
     const { heard, result, say, leave } = turn();
     say.onEvents([START, USAGE, TEXT]);
     leave();
-    expect(await result).toMatchObject({ kind: 'broken', failure: GONE, usage: { input: 3 } });
+    expect(await result).toMatchObject({ kind: 'broken', failure: GONE });
     expect(heard.slice(-2)).toEqual(['abort', 'forget']);
   });
 

@@ -17,10 +17,13 @@ export interface TurnHandle {
   resume(): void;
 }
 
-/** What came of a turn. `failed`: nothing of it was passed on, so that it may be tried elsewhere. `broken`: something was. */
-export type TurnResult =
-  | { readonly kind: 'done'; readonly usage: Usage | undefined; readonly stop: Stop | undefined }
-  | { readonly kind: 'failed' | 'broken'; readonly failure: LlmFailure; readonly usage: Usage | undefined };
+/** How a turn ended. `failed`: nothing of it was passed on, so that it may be tried elsewhere. `broken`: something was. */
+export type TurnEnd =
+  | { readonly kind: 'done'; readonly stop: Stop | undefined }
+  | { readonly kind: 'failed' | 'broken'; readonly failure: LlmFailure };
+
+/** What came of a turn. `usage`: what is billed for it. */
+export type TurnResult = TurnEnd & { readonly usage: Usage | undefined };
 
 /** Who gets what a turn says. */
 export interface TurnTaker {
@@ -46,17 +49,16 @@ export function runTurn(
   start: (listener: TurnListener, onHead: (head: ResponseHead) => void) => TurnHandle,
   taker: TurnTaker,
   onGone: (listener: (failure: LlmFailure) => void) => () => void,
-): Promise<TurnResult> {
+): Promise<TurnEnd> {
   return new Promise((resolve) => {
     let held: AnswerEvent[] | undefined = [];
     let head: ResponseHead | undefined;
-    let usage: Usage | undefined;
     let stop: Stop | undefined;
     let handle: TurnHandle | undefined;
     let isOver = false;
     let isWhole = false;
     let forget = (): void => undefined;
-    const finish = (result: TurnResult): void => {
+    const finish = (result: TurnEnd): void => {
       if (isOver) return;
       isOver = true;
       forget();
@@ -64,8 +66,8 @@ export function runTurn(
     };
     const failed = (failure: LlmFailure): void => {
       // After its end nothing spoils an answer.
-      if (isWhole) finish({ kind: 'done', usage, stop });
-      else finish({ kind: held === undefined ? 'broken' : 'failed', failure, usage });
+      if (isWhole) finish({ kind: 'done', stop });
+      else finish({ kind: held === undefined ? 'broken' : 'failed', failure });
     };
     const pass = (events: readonly AnswerEvent[]): void => {
       if (taker.onEvents(events)) return;
@@ -89,8 +91,7 @@ export function runTurn(
         onEvents: (events) => {
           if (isOver) return;
           for (const event of events) {
-            if (event.kind === 'usage') usage = event.usage;
-            else if (event.kind === 'stop') stop = event.stop;
+            if (event.kind === 'stop') stop = event.stop;
             else if (event.kind === 'end') isWhole = true;
           }
           if (held === undefined) {
@@ -103,7 +104,7 @@ export function runTurn(
         onEnd: () => {
           if (isOver) return;
           if (held !== undefined) commit();
-          finish({ kind: 'done', usage, stop });
+          finish({ kind: 'done', stop });
         },
         onFailure: failed,
       },

@@ -1,3 +1,4 @@
+import { parseBody } from '../conversation/json.ts';
 import { LlmFailure } from '../conversation/llm-failure.ts';
 import type { JsonObject } from '../conversation/parts.ts';
 
@@ -21,7 +22,7 @@ export function tooLarge(bytesMax: number): LlmFailure {
 export function parsedBody(body: Buffer): JsonObject {
   let value: unknown;
   try {
-    value = JSON.parse(body.toString('utf8'));
+    value = parseBody(body.toString('utf8'));
   } catch (error) {
     throw new LlmFailure('upstream', nonsense(body), { status: 502, cause: error });
   }

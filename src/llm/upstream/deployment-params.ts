@@ -1,6 +1,6 @@
 import type { JsonObject as JsonText } from '../../core/json-scan.ts';
 import { Secret } from '../../core/secret.ts';
-import { isObject } from '../conversation/json.ts';
+import { isObject, parseBody } from '../conversation/json.ts';
 import type { FormatName } from '../conversation/format-name.ts';
 import type { Json, JsonObject } from '../conversation/parts.ts';
 import type { ModelRequest, Sampling } from '../conversation/request.ts';
@@ -126,14 +126,14 @@ export function without(value: Json | undefined, inner: string): Json | undefine
   return rest;
 }
 
-/** The members that a body of this format lacks and the deployment says. */
+/** The members that a body of this format lacks and the deployment says (`ownMembers`). */
 export function missingMembers(
   text: JsonText,
-  deployment: Deployment,
+  members: readonly (readonly [string, Json])[],
   format: FormatName,
 ): ReadonlyMap<string, Json> {
   const missing = new Map<string, Json>();
-  for (const [name, value] of ownMembers(deployment)) {
+  for (const [name, value] of members) {
     const place = Object.hasOwn(PLACES[format], name) ? PLACES[format][name] : name;
     if (place === undefined) continue;
     const [outer, inner] = place.split('.') as [string, string | undefined];
@@ -143,11 +143,17 @@ export function missingMembers(
       if (!isSaid) missing.set(place, place.startsWith('stop_') ? listOf(value) : value);
       continue;
     }
-    const before = missing.get(outer) ?? text.value(outer) ?? {};
+    const before = missing.get(outer) ?? valueAt(text, outer) ?? {};
     if (!isObject(before) || before[inner] !== undefined) continue;
     missing.set(outer, { ...before, [inner]: inner === 'stopSequences' ? listOf(value) : value });
   }
   return missing;
+}
+
+/** A member as a value; long numbers of schemas stay whole. */
+function valueAt(text: JsonText, name: string): Json | undefined {
+  const bytes = text.slice(name);
+  return bytes === undefined ? undefined : parseBody(bytes.toString('utf8'));
 }
 
 /** The members that a deployment does not take, a dot going into one: those that it refused, and `additional_drop_params`. */
@@ -156,7 +162,8 @@ export function refusedBy({ config }: Deployment, refused: ReadonlySet<string>):
   return [...refused, ...(Array.isArray(more) ? more.map(String) : [])];
 }
 
-function ownMembers(deployment: Deployment): readonly (readonly [string, Json])[] {
+/** What the operator wrote, by the names of Chat Completions. */
+export function ownMembers(deployment: Deployment): readonly (readonly [string, Json])[] {
   return [...paramsOf(deployment), ...Object.entries(extraBody(deployment))];
 }
 

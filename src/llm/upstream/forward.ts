@@ -1,12 +1,17 @@
 import type { ResponseHead } from '../../net/http-client.ts';
 import { Dropped } from '../conversation/dropped.ts';
 import type { LlmFailure } from '../conversation/llm-failure.ts';
+import type { Seen } from '../conversation/observer.ts';
+import { estimateBytes } from '../counting/estimate.ts';
 import { FORMATS } from '../formats/formats.ts';
 import type { LlmCall } from '../llm-call.ts';
 import type { AnswerSink } from '../llm-ports.ts';
 import type { LlmOutcome } from '../outcome.ts';
 import type { Deployment } from '../providers/deployment.ts';
+import type { TryResult } from '../router/try-deployments.ts';
 import { charge } from '../usage/charge.ts';
+import { requestTokens } from '../usage/request-tokens.ts';
+import { type Spent, spentOf } from '../usage/spent.ts';
 import { type AttemptDeps, onGone, timeoutsFor } from './attempt-deps.ts';
 import { answerHeaders, requestHeaders } from './headers.ts';
 import { ObservingPipe } from './observing-pipe.ts';
@@ -16,8 +21,8 @@ import { StreamedAnswer } from './streamed-answer.ts';
 import { WholeAnswer } from './whole-answer.ts';
 
 /**
- * Asks a deployment that speaks the client's format: bytes go both ways as they come. `undefined`: the client was answered, and `outcome` says
- * how that ended. A failure: nothing went to the client, so that another deployment may be asked. `refused`: parameters to leave out.
+ * Asks a deployment that speaks the client's format: bytes go both ways as they come. `outcome` says how the client's answer ended, when there was
+ * one. `refused`: parameters to leave out.
  */
 export function forward(
   call: LlmCall,
@@ -26,7 +31,7 @@ export function forward(
   outcome: LlmOutcome,
   deps: AttemptDeps,
   refused: ReadonlySet<string>,
-): Promise<LlmFailure | undefined> {
+): Promise<TryResult> {
   const format = FORMATS[call.route.format];
   const monotonicMs = (): number => deps.clock.monotonicMs();
   const dropped = new Dropped();
@@ -39,22 +44,32 @@ export function forward(
     let handle: ProviderHandle | undefined;
     let isOver = false;
     let forget = (): void => undefined;
-    const finish = (failure: LlmFailure | undefined): void => {
-      const nowMs = monotonicMs();
-      outcome.upstream.stop(nowMs);
-      if (call.isStream) charge(outcome, call, deployment, pipe.usage, nowMs - startedMs, deps.prices);
+    let spent: Spent | undefined;
+    const settle = (seen: Seen | undefined, isGone: boolean): void => {
+      spent = spentOf(
+        {
+          usage: seen?.usage,
+          untold: estimateBytes(seen?.bytesSinceUsage ?? 0),
+          isWorkedOn: seen?.hasContent === true || isGone,
+        },
+        () => requestTokens(call),
+      );
+      charge(outcome, call, deployment, spent, monotonicMs() - startedMs, deps.prices);
+    };
+    const finish = (failure: LlmFailure | undefined, isGone = false): void => {
+      outcome.upstream.stop(monotonicMs());
+      if (pipe !== undefined || isGone) settle(pipe?.seen, isGone && handle !== undefined);
       isOver = true;
       forget();
-      resolve(failure);
+      resolve({ failure, broken: outcome.failure, usage: spent?.usage });
     };
     const onDone = (failure: LlmFailure | undefined): void => {
       outcome.failure ??= failure;
       finish(undefined);
     };
-    const common = { out, headers, onDone, onFailed: finish };
-    const hidesUsage = call.route.format === 'chat' && !wantsUsage(call.text.slice('stream_options'));
-    const pipe = new ObservingPipe(format, outcome, hidesUsage);
-    const sink = call.isStream
+    const common = { out, headers, onDone, onFailed: (failure: LlmFailure) => finish(failure) };
+    const pipe = call.isStream ? new ObservingPipe(format, outcome, hidesUsage(call)) : undefined;
+    const sink = pipe
       ? new StreamedAnswer({
           ...common,
           pipe,
@@ -70,18 +85,16 @@ export function forward(
           isAnswer: call.route.operation === 'generate',
           outcome,
           bytesMax: deps.bounds.upstreamResponseBytesMax,
-          onUsage: () => {
-            const nowMs = monotonicMs();
-            outcome.firstContentMs = nowMs;
-            charge(outcome, call, deployment, outcome.usage, nowMs - startedMs, deps.prices);
+          onWhole: (seen) => {
+            outcome.firstContentMs = monotonicMs();
+            settle(seen, false);
           },
         });
     forget = onGone(out, (failure) => {
       sink.leave();
       handle?.abort();
       outcome.failure = failure;
-      outcome.usage = pipe.usage;
-      finish(failure);
+      finish(failure, true);
     });
     // Who has gone already, is told of at once.
     if (isOver) return;
@@ -91,13 +104,18 @@ export function forward(
         format,
         operation: call.route.operation,
         isStream: call.isStream,
-        body: sameFormatBody(call, deployment, refused),
-        headers: requestHeaders(call, format.name),
+        body: sameFormatBody(call, deployment, refused, deps.prepared.of(deployment)),
+        headers: requestHeaders(call, format.name, outcome.trace),
         timeouts: timeoutsFor(call, deployment, deps),
       },
       sink,
-      deps.http,
+      deps,
     );
     sink.handle = handle;
   });
+}
+
+/** Whether the event that tells the usage is for the gateway alone. */
+function hidesUsage({ route, text }: LlmCall): boolean {
+  return route.format === 'chat' && !wantsUsage(text.slice('stream_options'));
 }

@@ -1,4 +1,3 @@
-import type { Usage } from '../conversation/answer.ts';
 import type { Format } from '../conversation/format.ts';
 import { LlmFailure } from '../conversation/llm-failure.ts';
 import type { AnswerObserver, Seen } from '../conversation/observer.ts';
@@ -21,9 +20,9 @@ export class ObservingPipe implements Pipe {
     this.#hidesUsage = hidesUsage;
   }
 
-  /** As far as it was told. */
-  get usage(): Usage | undefined {
-    return this.#seen?.usage;
+  /** What was seen of the answer so far. */
+  get seen(): Seen | undefined {
+    return this.#seen;
   }
 
   get hasContent(): boolean {
@@ -68,7 +67,6 @@ export class ObservingPipe implements Pipe {
   }
 
   leave(): void {
-    this.#outcome.usage = this.#seen?.usage;
     this.#outcome.stop = this.#seen?.stop;
   }
 

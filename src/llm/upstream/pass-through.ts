@@ -1,4 +1,3 @@
-import type { Usage } from '../conversation/answer.ts';
 import { LlmFailure } from '../conversation/llm-failure.ts';
 import { FORMATS } from '../formats/formats.ts';
 import type { LlmCall } from '../llm-call.ts';
@@ -6,14 +5,15 @@ import type { AnswerSink } from '../llm-ports.ts';
 import type { LlmOutcome } from '../outcome.ts';
 import type { Deployment } from '../providers/deployment.ts';
 import { charge } from '../usage/charge.ts';
+import type { Spent } from '../usage/spent.ts';
 import { askWhole } from './ask-whole.ts';
 import { type AttemptDeps, timeoutsFor } from './attempt-deps.ts';
 import { answerHeaders, requestHeaders } from './headers.ts';
 import { sameFormatBody } from './same-format.ts';
 
 /**
- * Asks a deployment for something that is no answer of a model (a count, vectors): bytes go both ways as they come. `usageOf`: what the provider says
- * that it used. `undefined`: the client was answered. A failure: nothing went to the client.
+ * Asks a deployment for something that is no answer of a model (a count, vectors): bytes go both ways as they come. `spentBy`: what was used
+ * for it. `undefined`: the client was answered. A failure: nothing went to the client.
  */
 export async function passThrough(
   call: LlmCall,
@@ -21,7 +21,7 @@ export async function passThrough(
   out: AnswerSink,
   outcome: LlmOutcome,
   deps: AttemptDeps,
-  usageOf: (body: Buffer) => Usage | undefined,
+  spentBy: (body: Buffer) => Spent | undefined,
 ): Promise<LlmFailure | undefined> {
   const format = FORMATS[call.route.format];
   const answer = await askWhole(
@@ -30,8 +30,8 @@ export async function passThrough(
       format,
       operation: call.route.operation,
       isStream: false,
-      body: sameFormatBody(call, deployment, new Set()),
-      headers: requestHeaders(call, format.name),
+      body: sameFormatBody(call, deployment, new Set(), deps.prepared.of(deployment)),
+      headers: requestHeaders(call, format.name, outcome.trace),
       timeouts: timeoutsFor(call, deployment, deps),
     },
     out,
@@ -40,9 +40,8 @@ export async function passThrough(
   );
   if (answer instanceof LlmFailure) return answer;
   const nowMs = deps.clock.monotonicMs();
-  outcome.usage = usageOf(answer.body);
   outcome.firstContentMs = nowMs;
-  charge(outcome, call, deployment, outcome.usage, answer.ms, deps.prices);
+  charge(outcome, call, deployment, spentBy(answer.body), answer.ms, deps.prices);
   const headers = answerHeaders(answer.head, { call, deployment, outcome, id: deps.id, nowMs });
   out.send(200, { 'content-type': 'application/json', ...headers }, answer.body);
   return undefined;

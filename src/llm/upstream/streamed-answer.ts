@@ -21,7 +21,7 @@ export interface Pipe {
   readonly isComplete: boolean;
   /** The bytes that tell the client of a failure in the midst of its answer; `undefined`: it was told. */
   fail(failure: LlmFailure): Buffer | undefined;
-  /** Nobody wants the rest; what was used so far is noted. */
+  /** Nobody wants the rest. */
   leave(): void;
   ping(): Buffer;
 }

@@ -1,6 +1,6 @@
 import type { RequestHandle, ResponseHead } from '../../net/http-client.ts';
 import type { LlmFailure } from '../conversation/llm-failure.ts';
-import type { AnswerObserver } from '../conversation/observer.ts';
+import type { AnswerObserver, Seen } from '../conversation/observer.ts';
 import type { AnswerSink } from '../llm-ports.ts';
 import type { LlmOutcome } from '../outcome.ts';
 import { noAnswer, parsedBody, tooLarge } from './body.ts';
@@ -14,8 +14,8 @@ export interface WholeAnswerDeps {
   readonly outcome: LlmOutcome;
   readonly headers: (head: ResponseHead) => Readonly<Record<string, string>>;
   readonly bytesMax: number;
-  /** Called when the usage is known, before the client's answer begins. */
-  readonly onUsage: () => void;
+  /** Called when the answer is whole, before the client's begins. */
+  readonly onWhole: (seen: Seen) => void;
   readonly onDone: (failure: LlmFailure | undefined) => void;
   readonly onFailed: (failure: LlmFailure) => void;
 }
@@ -48,7 +48,7 @@ export class WholeAnswer implements ProviderSink {
 
   onEnd(): void {
     if (this.#isOver) return;
-    const { out, headers, outcome, observer, onUsage, onDone } = this.#deps;
+    const { out, headers, outcome, observer, onWhole, onDone } = this.#deps;
     const body = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks);
     const seen = observer.whole(body);
     // What the observer makes nothing of may be no JSON at all.
@@ -58,9 +58,8 @@ export class WholeAnswer implements ProviderSink {
       return;
     }
     this.#isOver = true;
-    outcome.usage = seen.usage;
     outcome.stop = seen.stop;
-    onUsage();
+    onWhole(seen);
     out.send(200, { 'content-type': 'application/json', ...headers(this.#head!) }, body);
     onDone(undefined);
   }

@@ -31,7 +31,7 @@ function tierRates(price: Price, tier: string | undefined): Rates | undefined {
   return tier === 'priority' ? price.priority : undefined;
 }
 
-/** What an answer costs. `tier`: the service tier that the request asked for. */
+/** What an answer costs. `tier`: the service tier that answered or, where the answer does not say, was asked for. */
 export function costOf(usage: Usage, price: Price, tier: string | undefined, ms: number): Pico {
   const { long } = price;
   const ofTier = tierRates(price, tier);

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../core/json-scan.ts';
+import { readTraceContext, type TraceContext, traceLines } from '../../core/trace.ts';
 import type { CallTarget } from '../calls/target.ts';
 import type { Caller } from '../mcp-caller.ts';
 import type { Found } from '../catalog/catalog.ts';
@@ -47,6 +48,8 @@ export interface ServerReply {
 export interface CallOptions extends CallDeadlines {
   /** Headers for this call alone, for servers over HTTP. */
   readonly headers: readonly HeaderLine[];
+  /** The trace that the call belongs to, as the server is told of it. */
+  readonly trace?: TraceContext | undefined;
   /** Members of the client's retry that a modern server wants back, as JSON text. */
   readonly resume?: {
     readonly inputResponses: Buffer | undefined;
@@ -149,10 +152,11 @@ export class Connection implements AsyncDisposable {
       capabilities: modern ? caller.capabilities.text : '',
       logLevel: caller.logLevel,
       progressToken: caller.progressToken === undefined ? undefined : id,
+      trace: isSaid(params, options.trace) ? undefined : options.trace,
       replace:
         options.resume === undefined || !modern ? target.replace : resumed(target.replace, options.resume),
     });
-    const headers = this.#headers(target, params, options.headers);
+    const headers = this.#headers(target, params, options);
     const call = new ActiveCall(
       id,
       target.method,
@@ -249,9 +253,9 @@ export class Connection implements AsyncDisposable {
   #headers(
     target: CallTarget,
     params: JsonObject | undefined,
-    extra: readonly HeaderLine[],
+    { headers: extra, trace }: CallOptions,
   ): readonly HeaderLine[] {
-    const traced = this.peer.transport.kind === 'stdio' ? NONE : traceHeaders(params, extra);
+    const traced = isRemote(this.peer) ? traceHeaders(params, trace, extra) : NONE;
     if (this.peer.era === 'legacy') {
       const standard = standardHeaders(this.peer, target.method);
       return extra.length + traced.length === 0 ? standard : [...standard, ...traced, ...extra];
@@ -371,18 +375,27 @@ export class Connection implements AsyncDisposable {
 }
 
 const NONE: readonly HeaderLine[] = [];
-const TRACE = ['traceparent', 'tracestate', 'baggage'] as const;
-const TRACE_VALUE = /^[\x20-\x7e]{1,8192}$/;
+
+/** Whether it is reached over HTTP, where a trace is told in headers, too. */
+function isRemote({ transport }: Peer): boolean {
+  return transport.kind !== 'stdio' && transport.kind !== 'in-process';
+}
+
+/** Whether a request's `_meta` says already that it belongs to this trace. */
+function isSaid(params: JsonObject | undefined, trace: TraceContext | undefined): boolean {
+  return trace === undefined || params?.child('_meta')?.string('traceparent') === trace.traceparent;
+}
 
 /** A request's trace context as the headers that HTTP servers read it from (2026-07-28, `_meta`; W3C Trace Context). None is made up. */
-function traceHeaders(params: JsonObject | undefined, given: readonly HeaderLine[]): readonly HeaderLine[] {
+function traceHeaders(
+  params: JsonObject | undefined,
+  trace: TraceContext | undefined,
+  given: readonly HeaderLine[],
+): readonly HeaderLine[] {
   const meta = params?.child('_meta');
-  if (meta?.has('traceparent') !== true) return NONE;
-  return TRACE.flatMap((name): readonly HeaderLine[] => {
-    const value = meta.string(name);
-    const isFree = !given.some(([other]) => other.toLowerCase() === name);
-    return isFree && value !== undefined && TRACE_VALUE.test(value) ? [[name, value]] : [];
-  });
+  const told = trace ?? (meta === undefined ? undefined : readTraceContext((name) => meta.string(name)));
+  if (told === undefined) return NONE;
+  return traceLines(told).filter(([name]) => !given.some(([other]) => other.toLowerCase() === name));
 }
 
 function resumed(

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../core/json-scan.ts';
+import { type TraceContext, traceLines } from '../../core/trace.ts';
 import { withoutMembers } from './compose.ts';
 import { META_CAPABILITIES, META_CLIENT, META_LOG_LEVEL, META_VERSION } from './era.ts';
 
@@ -19,6 +20,10 @@ const HOP_META: ReadonlySet<string> = new Set([
 
 const isHopMeta = (key: string): boolean => HOP_META.has(key);
 
+/** Members that say where in a trace a request is (2026-07-28, `_meta`). */
+const TRACE_META: ReadonlySet<string> = new Set(['traceparent', 'tracestate', 'baggage']);
+const isHopOrTraceMeta = (key: string): boolean => HOP_META.has(key) || TRACE_META.has(key);
+
 /** How a request is worded for one server. */
 export interface Wording {
   /** `_meta` members of a modern request without its braces and without capabilities, see `modernEnvelope`; `undefined` for a legacy server. */
@@ -29,6 +34,8 @@ export interface Wording {
   readonly logLevel: string | undefined;
   /** Ours, when the client gave one of its own. */
   readonly progressToken: number | undefined;
+  /** The trace that it belongs to, where its own `_meta` does not say it. */
+  readonly trace?: TraceContext | undefined;
   /** Members that replace the client's, as JSON text; `undefined` removes the member. */
   readonly replace: ReadonlyMap<string, Buffer | undefined>;
 }
@@ -50,7 +57,7 @@ export function outboundRequest(
 ): Buffer {
   const writer = new Writer(`{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)}`);
   const meta = metaMembers(wording);
-  const kept = keptMeta(params);
+  const kept = keptMeta(params, wording.trace !== undefined);
   const hasParams =
     wording.replace.size > 0 || meta !== '' || kept !== undefined || (params?.keys.length ?? 0) > 0;
   if (!hasParams) return writer.end('}');
@@ -82,16 +89,25 @@ export function outboundRequest(
 
 function metaMembers(wording: Wording): string {
   const token = wording.progressToken === undefined ? '' : `"progressToken":${wording.progressToken}`;
-  if (wording.envelope === undefined) return token;
+  const trace = wording.trace === undefined ? '' : traceMembers(wording.trace);
+  if (wording.envelope === undefined)
+    return token === '' || trace === '' ? token + trace : `${token},${trace}`;
   const level = wording.logLevel === undefined ? '' : `,"${META_LOG_LEVEL}":"${wording.logLevel}"`;
-  return `${wording.envelope},"${META_CAPABILITIES}":${wording.capabilities}${level}${token === '' ? '' : `,${token}`}`;
+  const rest = `${token === '' ? '' : `,${token}`}${trace === '' ? '' : `,${trace}`}`;
+  return `${wording.envelope},"${META_CAPABILITIES}":${wording.capabilities}${level}${rest}`;
 }
 
-/** The client's `_meta` without what holds for its hop only; `undefined` when nothing is left of it. */
-function keptMeta(params: JsonObject | undefined): Buffer | undefined {
+function traceMembers(trace: TraceContext): string {
+  return traceLines(trace)
+    .map(([name, value]) => `"${name}":${JSON.stringify(value)}`)
+    .join(',');
+}
+
+/** The client's `_meta` without what holds for its hop only, and without the trace where that is said anew; `undefined` when nothing is left. */
+function keptMeta(params: JsonObject | undefined, isTraced: boolean): Buffer | undefined {
   const meta = params?.child('_meta');
   if (meta === undefined) return undefined;
-  const kept = withoutMembers(meta, isHopMeta);
+  const kept = withoutMembers(meta, isTraced ? isHopOrTraceMeta : isHopMeta);
   return kept.length <= 2 ? undefined : kept;
 }
 

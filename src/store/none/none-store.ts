@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import type { CatalogRow, CatalogTable, InstanceSecrets, Store } from '../store-ports.ts';
+import { FileArchive } from './file-archive.ts';
 import { FileLedgerStore } from './file-ledger-store.ts';
 import { FileSpend } from './file-spend.ts';
 import { noAccounts } from './no-accounts.ts';
@@ -33,6 +34,7 @@ export function openNoneStore(folder: string, responseBytesPerKeyMax: number): S
     spend: new FileSpend(() => ledger.rows()),
     bodies: undefined,
     deployments: undefined,
+    archive: new FileArchive(join(folder, 'ledger')),
     secrets: secretsFile(join(folder, 'secrets.json')),
     backup: undefined,
     health: () => Promise.resolve({ ok: true, detail: `no database; state is in ${folder}` }),

@@ -43,6 +43,7 @@ export const END_COLUMNS: readonly (readonly [string, string, keyof CallEnd])[] 
   ['attempts', 'integer', 'attempts'],
   ['first_ms', 'double precision', 'firstMs'],
   ['details', 'text', 'details'],
+  ['tokens_estimated', 'boolean', 'tokensEstimated'],
 ];
 
 /** A row of ledger_calls. */
@@ -97,6 +98,7 @@ export function toRow(row: CallRow): LedgerRow {
           attempts: number('attempts'),
           firstMs: number('first_ms'),
           details: text('details'),
+          tokensEstimated: row['tokens_estimated'] === true ? true : undefined,
         }),
   };
 }

@@ -30,13 +30,14 @@ export class Partitions {
       const day = Math.floor(moment / DAY_MS);
       if (!this.#known.has(day)) missing.add(day);
     }
-    if (missing.size > 0) await this.#make([...missing]);
+    if (missing.size > 0) await this.#make([...missing].filter(isSane), [...missing]);
   }
 
   /** Makes the tables of the day of `now` and of the three days after it. */
   async prepareAhead(now: number): Promise<void> {
     const today = Math.floor(now / DAY_MS);
-    await this.#make(Array.from({ length: AHEAD_DAYS + 1 }, (_, ahead) => today + ahead));
+    const days = Array.from({ length: AHEAD_DAYS + 1 }, (_, ahead) => today + ahead);
+    await this.#make(days, days);
   }
 
   /** Days that have a table (`2026-11-21`), oldest first. */
@@ -61,14 +62,12 @@ export class Partitions {
     this.#known.delete(Date.parse(day) / DAY_MS);
   }
 
-  async #make(days: readonly number[]): Promise<void> {
-    const today = Math.floor(Date.now() / DAY_MS);
-    const sane = days.filter((day) => day > today - PAST_DAYS_MAX && day < today + FUTURE_DAYS_MAX);
+  async #make(days: readonly number[], known: readonly number[]): Promise<void> {
     const { rows } = await this.#pool.query<{ name: string }>(daysOf(this.#table));
     const there = new Set(rows.map(({ name }) => name));
-    const missing = sane.filter((day) => !there.has(nameOf(this.#table, day)));
+    const missing = days.filter((day) => !there.has(nameOf(this.#table, day)));
     for (const day of missing) await this.#makeOne(day);
-    for (const day of days) this.#known.add(day);
+    for (const day of known) this.#known.add(day);
   }
 
   async #makeOne(day: number): Promise<void> {
@@ -100,6 +99,11 @@ const daysOf = (table: DailyTable): string =>
 
 /** Names of the tables of the ledger's days, oldest first. */
 export const DAYS = daysOf('ledger_calls');
+
+function isSane(day: number): boolean {
+  const today = Math.floor(Date.now() / DAY_MS);
+  return day > today - PAST_DAYS_MAX && day < today + FUTURE_DAYS_MAX;
+}
 
 const iso = (day: number): string => new Date(day * DAY_MS).toISOString().slice(0, 10);
 

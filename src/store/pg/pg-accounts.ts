@@ -53,7 +53,7 @@ export function accountTable(pool: Pool, connection: ClientConfig, log: Log): Ac
         return outcome;
       }
     },
-    watch: (listener) => watchAccounts(connection, log, listener),
+    watch: (listener) => watchAccounts({ connection, pool, log }, listener),
   };
 }
 

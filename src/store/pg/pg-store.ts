@@ -8,6 +8,7 @@ import { backupSource } from './pg-backup.ts';
 import { bodyStore, deploymentTable } from './pg-bodies.ts';
 import { MIGRATIONS_FOLDER, migrate, readMigrations } from './migrate.ts';
 import { accountTable } from './pg-accounts.ts';
+import { PgLedgerArchive } from './pg-ledger-archive.ts';
 import { PgLedgerStore } from './pg-ledger-store.ts';
 import { PgSpend } from './pg-spend.ts';
 import { responseTable } from './pg-responses.ts';
@@ -72,6 +73,7 @@ export async function openPgStore(options: PgStoreOptions): Promise<Store> {
       spend: new PgSpend(pool),
       bodies: bodyStore(pool, bodyPartitions),
       deployments: deploymentTable(pool),
+      archive: new PgLedgerArchive(pool, partitions),
       secrets: secretsTable(pool),
       backup: backupSource(pool),
       health: async () => {

@@ -1,4 +1,4 @@
-import type { ToolDefinition, ToolResult } from '../../../mcp/tool-server.ts';
+import type { ToolContext, ToolDefinition, ToolResult } from '../../../mcp/tool-server.ts';
 import type { Database } from '../database.ts';
 import { dataResult, failure, refusal } from '../results.ts';
 import { DETAIL_QUERIES, DETAIL_TYPES, type DetailType } from './detail-queries.ts';
@@ -44,9 +44,9 @@ function listSchemas(database: Database): ToolDefinition {
       required: ['schemas'],
     },
     annotations: READ_ONLY,
-    handler: (_args, { signal }) =>
+    handler: (_args, context) =>
       guarded(async () => {
-        const schemas = await query(database, signal, LIST_SCHEMAS, []);
+        const schemas = await query(database, context, LIST_SCHEMAS, []);
         return dataResult(counted(schemas.length, 'schema'), { schemas }, schemas);
       }),
   };
@@ -72,11 +72,11 @@ function listObjects(database: Database): ToolDefinition {
       required: ['objects', 'truncated'],
     },
     annotations: READ_ONLY,
-    handler: (args, { signal }) =>
+    handler: (args, context) =>
       guarded(async () => {
         const type = args['object_type'] as ObjectType;
         const schema = (args['schema_name'] as string | undefined) ?? null;
-        const rows = await query(database, signal, `${LIST_QUERIES[type]} LIMIT ${OBJECTS_MAX + 1}`, [
+        const rows = await query(database, context, `${LIST_QUERIES[type]} LIMIT ${OBJECTS_MAX + 1}`, [
           schema,
         ]);
         const objects = rows.slice(0, OBJECTS_MAX);
@@ -128,11 +128,11 @@ function getObjectDetails(database: Database): ToolDefinition {
       required: ['object'],
     },
     annotations: READ_ONLY,
-    handler: (args, { signal }) =>
+    handler: (args, context) =>
       guarded(async () => {
         const type = args['object_type'] as DetailType;
         const { schema, name } = splitName(args);
-        const rows = await query(database, signal, `${DETAIL_QUERIES[type]} LIMIT ${DETAILS_MAX}`, [
+        const rows = await query(database, context, `${DETAIL_QUERIES[type]} LIMIT ${DETAILS_MAX}`, [
           schema,
           name,
         ]);
@@ -162,12 +162,12 @@ function splitName(args: Row): { readonly schema: string | null; readonly name: 
 
 async function query(
   database: Database,
-  signal: AbortSignal,
+  context: ToolContext,
   text: string,
   values: readonly unknown[],
 ): Promise<readonly Row[]> {
   return database.read(
-    signal,
+    context,
     async ({ client }) => (await client.query<Row>({ text, values: [...values] })).rows,
   );
 }

@@ -83,7 +83,7 @@ export function executeSqlTool({ database, parser, caps }: SqlToolDeps): ToolDef
     },
     outputSchema: ROWS_SCHEMA,
     annotations: READ_ONLY,
-    handler: async (args, { signal }) => {
+    handler: async (args, context) => {
       const sql = String(args['sql']);
       const skipRows = args['cursor'] === undefined ? 0 : readCursor(String(args['cursor']), sql);
       const rowsMax = Number(args['max_rows'] ?? caps.rowsMax);
@@ -92,7 +92,7 @@ export function executeSqlTool({ database, parser, caps }: SqlToolDeps): ToolDef
         const facts = await database.facts();
         const verdict = await judge(sql, 'read', parser, facts.functions);
         if (!verdict.ok) return refuse(verdict);
-        return await database.read(signal, async (session) => {
+        return await database.read(context, async (session) => {
           const rows = await readRows(session, sql, { ...caps, rowsMax }, facts.types, skipRows);
           const next = skipRows + rows.rows.length;
           const cursor = rows.moreRows && next <= SKIP_ROWS_MAX ? writeCursor(next, sql) : null;
@@ -127,7 +127,7 @@ export function explainQueryTool({ database, parser, caps }: SqlToolDeps): ToolD
       required: ['plan', 'analyzed', 'truncated'],
     },
     annotations: READ_ONLY,
-    handler: async (args, { signal }) => {
+    handler: async (args, context) => {
       const sql = String(args['sql']);
       const analyze = args['analyze'] === true;
       const prefix = `EXPLAIN (${analyze ? 'ANALYZE, BUFFERS' : 'COSTS'}) `;
@@ -140,7 +140,7 @@ export function explainQueryTool({ database, parser, caps }: SqlToolDeps): ToolD
         // The statement that runs is judged, not only the one it was made from.
         const whole = await judge(prefix + sql, 'read', parser, facts.functions);
         if (!whole.ok) return refuse(whole);
-        const lines = await database.read(signal, (session) =>
+        const lines = await database.read(context, (session) =>
           readRows(session, prefix + sql, { ...caps, rowsMax: ROWS_MAX }, facts.types),
         );
         const plan = lines.rows.map((row) => String(row[0])).join('\n');
@@ -171,14 +171,14 @@ export function executeWriteTool({ database, parser, caps }: SqlToolDeps): ToolD
     },
     outputSchema: ROWS_SCHEMA,
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
-    handler: async (args, { signal }) => {
+    handler: async (args, context) => {
       const sql = String(args['sql']);
       const startedMs = performance.now();
       try {
         const facts = await database.facts();
         const verdict = await judge(sql, 'write', parser, facts.functions);
         if (!verdict.ok) return refuse(verdict);
-        const done = await database.write(signal, async (session) => ({
+        const done = await database.write(context, async (session) => ({
           rows: await readRows(session, sql, caps, facts.types),
           notices: session.notices,
         }));

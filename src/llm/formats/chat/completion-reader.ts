@@ -27,6 +27,8 @@ export class CompletionReader {
   readonly #audio = new AudioReader();
   #sources: readonly Json[] = [];
   #hasAnnotations = false;
+  /** What the present thought has said in `reasoning_content` alone. */
+  #plainThought = '';
   #finished: JsonObject | undefined;
   isStarted = false;
   isEnded = false;
@@ -135,7 +137,8 @@ export class CompletionReader {
         isSaid = true;
         if (thought.seal?.kind === 'redacted') this.#close(out);
         if (thought.text !== '' || thought.seal !== undefined) this.#begin('thinking', undefined, out);
-        this.#more(thought.text, out);
+        // A block that comes whole with its signature repeats what was said in pieces.
+        if (!this.#plainThought.endsWith(thought.text)) this.#more(thought.text, out);
         if (thought.seal === undefined || this.#open === undefined) continue;
         out.push({ kind: 'seal', at: this.#open.at, seal: thought.seal });
         this.#close(out);
@@ -145,7 +148,9 @@ export class CompletionReader {
         if (isObject(detail) && this.#takeDetail(detail, out)) isSaid = true;
     if (isSaid) return;
     const plain = textOf(delta['reasoning_content']) || textOf(delta['reasoning']) || '';
-    if (plain !== '') this.#say('thinking', plain, out, this.#open?.mark);
+    if (plain === '') return;
+    this.#say('thinking', plain, out, this.#open?.mark);
+    this.#plainThought += plain;
   }
 
   /** Pieces of one thought have the same type and number. */
@@ -153,8 +158,11 @@ export class CompletionReader {
     const { text, isSummary, members } = readDetail(value);
     if (text === '' && members === undefined) return false;
     const mark = `${String(value['type'])}:${String(value['index'] ?? value['id'] ?? '')}`;
-    this.#begin('thinking', mark, out, isSummary);
-    this.#more(text, out);
+    // One that comes whole repeats what was said in pieces.
+    if (text === '' || !this.#plainThought.endsWith(text)) {
+      this.#begin('thinking', mark, out, isSummary);
+      this.#more(text, out);
+    }
     if (members !== undefined) this.#detail = { ...this.#detail, ...members };
     return true;
   }
@@ -235,6 +243,7 @@ export class CompletionReader {
       this.#textSeal = undefined;
     }
     this.#detail = undefined;
+    this.#plainThought = '';
     this.#open = undefined;
     out.push({ kind: 'part-end', at });
   }

@@ -13,11 +13,12 @@ function linesOf(name: string): readonly string[] {
 function seenOf(lines: readonly string[]): readonly Seen[] {
   const observer = new ChatObserver();
   return lines.map((line) => {
-    const { hasContent, isComplete, usage, stop, failure, isUsageAlone } = observer.event(
+    // The same object every time: what it says now is copied.
+    const { hasContent, isComplete, usage, stop, failure, isUsageAlone, bytesSinceUsage } = observer.event(
       undefined,
       Buffer.from(line),
     );
-    return { hasContent, isComplete, usage, stop, failure, isUsageAlone };
+    return { hasContent, isComplete, usage, stop, failure, isUsageAlone, bytesSinceUsage };
   });
 }
 

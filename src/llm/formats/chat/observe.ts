@@ -1,5 +1,6 @@
 import type { Stop, Usage } from '../../conversation/answer.ts';
 import { isList, isObject } from '../../conversation/json.ts';
+import { allSaidBytes, firstSaidBytes } from '../../conversation/said-bytes.ts';
 import { LlmFailure } from '../../conversation/llm-failure.ts';
 import type { AnswerObserver, Seen } from '../../conversation/observer.ts';
 import type { Json, JsonObject } from '../../conversation/parts.ts';
@@ -13,6 +14,7 @@ const FINISH = 'finish_reason"';
 const USAGE = 'usage"';
 const TOOL_CALLS = 'tool_calls"';
 const CHOICES = 'choices"';
+const TIER = 'service_tier"';
 const DONE_CHARS_MAX = 8;
 
 const QUOTE = 0x22;
@@ -34,6 +36,9 @@ const CONTENT = [
   'audio',
 ];
 
+/** Members whose texts cost tokens. */
+const SAID = ['content"', 'arguments"', 'reasoning_content"', 'reasoning"', 'refusal"', 'input"'];
+
 /** Watches an answer of Chat Completions that goes on unchanged. An event is parsed only when it holds a needle, or nothing has been said yet. */
 export class ChatObserver implements AnswerObserver, Seen {
   hasContent = false;
@@ -42,6 +47,7 @@ export class ChatObserver implements AnswerObserver, Seen {
   stop: Stop | undefined;
   failure: LlmFailure | undefined;
   isUsageAlone = false;
+  bytesSinceUsage = 0;
   #hasCalls = false;
   #hasRefusal = false;
 
@@ -53,6 +59,7 @@ export class ChatObserver implements AnswerObserver, Seen {
       if (this.hasContent) this.isComplete = true;
       return this;
     }
+    this.bytesSinceUsage += firstSaidBytes(text, SAID);
     if (!this.#hasCalls && valueAt(text, TOOL_CALLS, LIST) >= 0) this.#hasCalls = true;
     const isQuiet =
       this.hasContent &&
@@ -65,8 +72,7 @@ export class ChatObserver implements AnswerObserver, Seen {
 
   whole(body: Buffer): Seen {
     const text = body.toString('latin1');
-    const isWhole = /^\s*\{/.test(text.slice(0, 64)) && /\}\s*$/.test(text.slice(-64));
-    if (!isWhole || hasError(text) || valueAt(text, CHOICES, LIST) < 0) {
+    if (!isWhole(text) || hasError(text) || valueAt(text, CHOICES, LIST) < 0) {
       this.#parseWhole(body);
       return this;
     }
@@ -77,7 +83,13 @@ export class ChatObserver implements AnswerObserver, Seen {
     if (finish >= 0)
       this.stop = this.#stopOf({ finish_reason: text.slice(finish + 1, text.indexOf('"', finish + 1)) });
     const usage = valueAt(text, USAGE, OPEN);
-    if (usage >= 0) this.usage = usageOf({ usage: objectAt(text, usage) });
+    const tier = valueAt(text, TIER, QUOTE);
+    if (usage >= 0)
+      this.usage = usageOf({
+        usage: objectAt(text, usage),
+        ...(tier < 0 ? {} : { service_tier: text.slice(tier + 1, text.indexOf('"', tier + 1)) }),
+      });
+    else this.bytesSinceUsage = allSaidBytes(text, SAID);
     return this;
   }
 
@@ -91,7 +103,10 @@ export class ChatObserver implements AnswerObserver, Seen {
     }
     const choices = isList(chunk['choices']) ? chunk['choices'].filter(isObject) : [];
     const usage = usageOf(chunk);
-    if (usage !== undefined) this.usage = usage;
+    if (usage !== undefined) {
+      this.usage = usage;
+      if (usage.output > 0) this.bytesSinceUsage = 0;
+    }
     this.isUsageAlone = usage !== undefined && choices.length === 0;
     for (const choice of choices) this.#take(choice);
     if (chunk['error'] !== undefined && chunk['error'] !== null) this.failure = readErrorObject(chunk);
@@ -127,6 +142,7 @@ export class ChatObserver implements AnswerObserver, Seen {
     }
     this.#parse(body);
     this.isUsageAlone = false;
+    if (this.usage === undefined) this.bytesSinceUsage = allSaidBytes(body.toString('latin1'), SAID);
     this.hasContent = true;
     this.isComplete = this.failure === undefined;
   }
@@ -159,6 +175,13 @@ function parsed(text: string): Json | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Whether a text is an object from its beginning to its end, as far as a look at both can tell. */
+function isWhole(text: string): boolean {
+  const last = text.length - 1;
+  if (text.charCodeAt(0) === OPEN && text.charCodeAt(last) === CLOSE) return last > 0;
+  return /^\s*\{/.test(text.slice(0, 64)) && /\}\s*$/.test(text.slice(-64));
 }
 
 /** `"error"` with something in it. Quotes inside of strings are escaped, so what is found is a member's name. */

@@ -1,5 +1,5 @@
 import type { Usage } from '../../conversation/answer.ts';
-import { isObject, numberOf } from '../../conversation/json.ts';
+import { isObject, numberOf, textOf } from '../../conversation/json.ts';
 import type { Json, JsonObject } from '../../conversation/parts.ts';
 
 /**
@@ -34,10 +34,12 @@ export function readUsage(value: Json | undefined): Usage | undefined {
   };
 }
 
-/** The `usage` of a chunk, which Groq puts elsewhere. */
+/** The `usage` of a chunk, which Groq puts elsewhere, with the `service_tier` beside it. */
 export function usageOf(chunk: JsonObject): Usage | undefined {
   const groq = chunk['x_groq'];
-  return readUsage(chunk['usage']) ?? (isObject(groq) ? readUsage(groq['usage']) : undefined);
+  const usage = readUsage(chunk['usage']) ?? (isObject(groq) ? readUsage(groq['usage']) : undefined);
+  const tier = textOf(chunk['service_tier']);
+  return usage === undefined || tier === undefined ? usage : { ...usage, tier };
 }
 
 export function writeUsage(usage: Usage): JsonObject {

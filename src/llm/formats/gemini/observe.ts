@@ -1,5 +1,6 @@
 import type { Stop, Usage } from '../../conversation/answer.ts';
 import { isList, isObject, textOf } from '../../conversation/json.ts';
+import { saidBytes } from '../../conversation/said-bytes.ts';
 import type { LlmFailure } from '../../conversation/llm-failure.ts';
 import type { AnswerObserver, Seen } from '../../conversation/observer.ts';
 import type { Json, JsonObject } from '../../conversation/parts.ts';
@@ -9,6 +10,9 @@ import { UsageReader } from './usage.ts';
 
 /** What an event must hold to say more than content and usage. */
 const SIGNS = /"(?:finishReason|promptFeedback|error)"/;
+const SAID = 'text"';
+/** Usage that counts what was said so far. */
+const COUNTED = /"(?:candidates|thoughts)TokenCount"/;
 
 /** Watches an answer that goes on unchanged. Nearly every chunk has the usage so far, so the latest one is kept and read when it is asked for. */
 export class ResponseObserver implements AnswerObserver, Seen {
@@ -20,6 +24,7 @@ export class ResponseObserver implements AnswerObserver, Seen {
   hasContent = false;
   isComplete = false;
   readonly isUsageAlone = false;
+  bytesSinceUsage = 0;
   stop: Stop | undefined;
   failure: LlmFailure | undefined;
 
@@ -32,7 +37,8 @@ export class ResponseObserver implements AnswerObserver, Seen {
 
   event(_event: string | undefined, data: Buffer): Seen {
     const text = data.toString('latin1');
-    if (SIGNS.test(text)) return this.whole(data);
+    this.#count(text);
+    if (SIGNS.test(text)) return this.#read(data);
     this.hasContent ||= text.includes('"parts"');
     this.#hasCalls ||= text.includes('"functionCall"');
     if (text.includes('"usageMetadata"')) this.#latest = text;
@@ -40,6 +46,17 @@ export class ResponseObserver implements AnswerObserver, Seen {
   }
 
   whole(body: Buffer): Seen {
+    this.#count(body.toString('latin1'));
+    return this.#read(body);
+  }
+
+  #count(text: string): void {
+    if (COUNTED.test(text)) this.bytesSinceUsage = 0;
+    else
+      this.bytesSinceUsage += saidBytes(text, SAID) + (text.includes('"functionCall"') ? callBytes(text) : 0);
+  }
+
+  #read(body: Buffer): Seen {
     const value = parse(body.toString('utf8'));
     if (value === undefined) return this;
     if (value['error'] !== undefined && value['error'] !== null) {
@@ -75,6 +92,22 @@ export class ResponseObserver implements AnswerObserver, Seen {
     this.stop = readStop(reason, this.#hasCalls, undefined);
     this.isComplete = true;
   }
+}
+
+/** Bytes of the inputs of calls, whole or in pieces. */
+function callBytes(text: string): number {
+  const candidates = parse(text)?.['candidates'];
+  const candidate = isList(candidates) ? candidates.find(isFirst) : undefined;
+  const content = isObject(candidate) ? candidate['content'] : undefined;
+  const parts = isObject(content) && isList(content['parts']) ? content['parts'].filter(isObject) : [];
+  let bytes = 0;
+  for (const { functionCall: call } of parts) {
+    if (!isObject(call)) continue;
+    if (isObject(call['args'])) bytes += JSON.stringify(call['args']).length;
+    for (const piece of isList(call['partialArgs']) ? call['partialArgs'].filter(isObject) : [])
+      bytes += textOf(piece['stringValue'])?.length ?? 1;
+  }
+  return bytes;
 }
 
 function isFirst(candidate: Json): boolean {

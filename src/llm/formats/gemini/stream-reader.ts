@@ -1,6 +1,6 @@
 import type { AnswerEvent } from '../../conversation/answer.ts';
 import type { AnswerReader } from '../../conversation/format.ts';
-import { isObject } from '../../conversation/json.ts';
+import { isObject, parseBody } from '../../conversation/json.ts';
 import { LlmFailure } from '../../conversation/llm-failure.ts';
 import type { JsonObject } from '../../conversation/parts.ts';
 import { readErrorEvent } from './errors.ts';
@@ -34,7 +34,7 @@ export class StreamReader implements AnswerReader {
 function parse(text: string): JsonObject {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseBody(text);
   } catch (error) {
     throw new LlmFailure('cut', 'The provider sent an event that is not JSON.', {
       status: 502,

@@ -230,6 +230,7 @@ describe('reading', () => {
       reasoning: 31,
       audioInput: 0,
       audioOutput: 0,
+      tier: 'standard',
     } satisfies Usage);
   });
 });

@@ -1,5 +1,6 @@
 import type { Stop, Usage } from '../../conversation/answer.ts';
 import { isObject, textOf } from '../../conversation/json.ts';
+import { allSaidBytes, firstSaidBytes } from '../../conversation/said-bytes.ts';
 import type { LlmFailure } from '../../conversation/llm-failure.ts';
 import type { AnswerObserver, Seen } from '../../conversation/observer.ts';
 import type { Json, JsonObject } from '../../conversation/parts.ts';
@@ -8,6 +9,8 @@ import { readStop } from './stop.ts';
 import { UsageReader } from './usage.ts';
 
 const DELTA = Buffer.from('"content_block_delta"');
+/** Members of deltas whose texts cost tokens. */
+const SAID = ['text"', 'partial_json"', 'thinking"'];
 /** Where the type stands in an event, in whatever order its members are. */
 const HEAD_BYTES = 200;
 
@@ -20,10 +23,12 @@ export class MessageObserver implements AnswerObserver, Seen {
   usage: Usage | undefined;
   stop: Stop | undefined;
   failure: LlmFailure | undefined;
+  bytesSinceUsage = 0;
 
   event(event: string | undefined, data: Buffer): Seen {
     if (event === 'content_block_delta' || (event === undefined && isDelta(data))) {
       this.hasContent = true;
+      this.bytesSinceUsage += firstSaidBytes(data.toString('latin1'), SAID);
       return this;
     }
     if (event === 'ping' || event === 'content_block_stop') return this;
@@ -46,6 +51,7 @@ export class MessageObserver implements AnswerObserver, Seen {
     if (value['type'] === 'error' || isError(value['error'])) this.failure = readErrorEvent(value);
     else {
       this.#message(value);
+      if (this.usage === undefined) this.bytesSinceUsage = allSaidBytes(body.toString('latin1'), SAID);
       this.isComplete = Array.isArray(value['content']);
     }
     return this;
@@ -58,7 +64,10 @@ export class MessageObserver implements AnswerObserver, Seen {
   }
 
   #readUsage(usage: Json | undefined): void {
-    if (this.#usage.read(usage)) this.usage = this.#usage.usage;
+    if (!this.#usage.read(usage)) return;
+    this.usage = this.#usage.usage;
+    // An imitator's zero says nothing.
+    if (isObject(usage) && usage['output_tokens'] !== 0) this.bytesSinceUsage = 0;
   }
 
   #readStop(holder: JsonObject): void {

@@ -1,5 +1,5 @@
 import type { Usage } from '../../conversation/answer.ts';
-import { isObject, numberOf } from '../../conversation/json.ts';
+import { isObject, numberOf, textOf } from '../../conversation/json.ts';
 import type { Json, JsonObject } from '../../conversation/parts.ts';
 
 /** Usage as Messages counts it: `input_tokens` is only what no cache had, and later objects of a stream replace earlier ones member by member. */
@@ -10,6 +10,7 @@ export class UsageReader {
   #cacheWrite = 0;
   #cacheWrite1h = 0;
   #reasoning = 0;
+  #tier: string | undefined;
 
   /** Whether the object said anything. */
   read(usage: Json | undefined): boolean {
@@ -25,6 +26,7 @@ export class UsageReader {
       const short = numberOf(creation['ephemeral_5m_input_tokens']) ?? 0;
       this.#cacheWrite = Math.max(this.#cacheWrite, short + this.#cacheWrite1h);
     }
+    this.#tier = textOf(usage['service_tier']) ?? this.#tier;
     const details = usage['output_tokens_details'];
     if (isObject(details)) this.#reasoning = numberOf(details['thinking_tokens']) || this.#reasoning;
     return true;
@@ -40,9 +42,12 @@ export class UsageReader {
       reasoning: this.#reasoning,
       audioInput: 0,
       audioOutput: 0,
+      ...(this.#tier === undefined ? {} : { tier: this.#tier }),
     };
   }
 }
+
+const TIERS: ReadonlySet<string> = new Set(['standard', 'priority', 'batch']);
 
 /** The usage object of a whole message and of `message_start`. */
 export function writeUsage(usage: Usage | undefined): JsonObject {
@@ -59,5 +64,6 @@ export function writeUsage(usage: Usage | undefined): JsonObject {
     ...(usage !== undefined && usage.reasoning > 0
       ? { output_tokens_details: { thinking_tokens: usage.reasoning } }
       : {}),
+    ...(usage?.tier !== undefined && TIERS.has(usage.tier) ? { service_tier: usage.tier } : {}),
   };
 }

@@ -2,6 +2,7 @@ import type { Stop, Usage } from '../../conversation/answer.ts';
 import type { LlmFailure } from '../../conversation/llm-failure.ts';
 import type { AnswerObserver, Seen } from '../../conversation/observer.ts';
 import type { JsonObject } from '../../conversation/parts.ts';
+import { allSaidBytes, saidBytes } from '../../conversation/said-bytes.ts';
 import { readStreamError } from './errors.ts';
 import { isObject, objectOf } from './json-members.ts';
 import { readStop, signsOf } from './read-stop.ts';
@@ -16,6 +17,11 @@ const SILENT: ReadonlySet<string> = new Set([
   'response.in_progress',
   'keepalive',
 ]);
+/** Ends the types of events that say more of something. */
+const DELTA = '.delta';
+const SAID = 'delta"';
+/** In a whole answer. */
+const WHOLE_SAID = ['text"', 'arguments"', 'input"', 'refusal"'];
 /** How the type begins where an event has no `event:` line. Inside a text of the answer the quotes would be escaped. */
 const TYPE_STARTS = ['"type":"response.', '"type": "response.', '"type":"error"', '"type": "error"'];
 
@@ -27,12 +33,14 @@ export class ResponseObserver implements AnswerObserver, Seen {
   stop: Stop | undefined;
   failure: LlmFailure | undefined;
   readonly isUsageAlone = false;
+  bytesSinceUsage = 0;
 
   event(event: string | undefined, data: Buffer): Seen {
     const type = event === undefined || event === '' || event === 'message' ? typeOf(data) : event;
     if (type === undefined || SILENT.has(type)) return this;
     if (!LAST.test(type)) {
       this.hasContent = true;
+      if (type.endsWith(DELTA)) this.bytesSinceUsage += saidBytes(data.toString('latin1'), SAID);
       return this;
     }
     const value = parsed(data);
@@ -41,7 +49,7 @@ export class ResponseObserver implements AnswerObserver, Seen {
     const error = response?.['error'] ?? value['error'];
     if (isObject(error) || (type !== 'response.completed' && type !== 'response.incomplete')) {
       this.failure ??= readStreamError(error ?? value);
-      this.usage = readUsage(response?.['usage']) ?? this.usage;
+      this.#readUsage(response ?? {});
     } else this.#complete(response ?? {}, type === 'response.incomplete');
     return this;
   }
@@ -55,15 +63,23 @@ export class ResponseObserver implements AnswerObserver, Seen {
       this.#complete(response, status === 'incomplete');
     // One that goes on in the background, or was cancelled there, is whole as far as it goes.
     else this.isComplete = true;
-    this.usage ??= readUsage(response['usage']);
+    this.#readUsage(response);
+    if (this.usage === undefined) this.bytesSinceUsage = allSaidBytes(body.toString('latin1'), WHOLE_SAID);
     return this;
   }
 
   #complete(response: JsonObject, isIncomplete: boolean): void {
     this.isComplete = true;
     this.hasContent = true;
-    this.usage = readUsage(response['usage']);
+    this.#readUsage(response);
     this.stop = readStop(response, isIncomplete, signsOf(response));
+  }
+
+  #readUsage(response: JsonObject): void {
+    const usage = readUsage(response);
+    if (usage === undefined) return;
+    this.usage = usage;
+    if (usage.output > 0) this.bytesSinceUsage = 0;
   }
 }
 

@@ -259,7 +259,7 @@ export class ResponseReader implements AnswerReader {
       const whole = item.index === undefined ? undefined : output[item.index];
       this.#finishItem(item, whole?.['type'] === item.type ? whole : undefined);
     }
-    const usage = readUsage(response['usage']);
+    const usage = readUsage(response);
     if (usage !== undefined) this.#parts.events.push({ kind: 'usage', usage });
     const stop = readStop(response, isIncomplete, { hasCalls: this.#hasCalls, hasRefusal: this.#hasRefusal });
     this.#parts.events.push({ kind: 'stop', stop }, { kind: 'end' });

@@ -1,9 +1,10 @@
 import type { Usage } from '../../conversation/answer.ts';
-import type { Json, JsonObject } from '../../conversation/parts.ts';
+import type { JsonObject } from '../../conversation/parts.ts';
 import { isObject, numberOf, objectOf } from './json-members.ts';
 
-/** The tokens of a `usage` object, in which cached tokens are part of the input and reasoning is part of the output. */
-export function readUsage(value: Json | undefined): Usage | undefined {
+/** The tokens of a response's `usage`, in which cached tokens are part of the input and reasoning is part of the output. */
+export function readUsage(response: JsonObject): Usage | undefined {
+  const { usage: value, service_tier: tier } = response;
   if (!isObject(value)) return undefined;
   const input = objectOf(value['input_tokens_details']) ?? {};
   const output = objectOf(value['output_tokens_details']) ?? {};
@@ -16,6 +17,7 @@ export function readUsage(value: Json | undefined): Usage | undefined {
     reasoning: numberOf(output['reasoning_tokens']) ?? 0,
     audioInput: numberOf(input['audio_tokens']) ?? 0,
     audioOutput: numberOf(output['audio_tokens']) ?? 0,
+    ...(typeof tier === 'string' ? { tier } : {}),
   };
 }
 
