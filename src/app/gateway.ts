@@ -126,6 +126,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   const tracing = await openTracing(config.telemetry.traces, {
     version: VERSION,
     log,
+    redact: (text) => recording.recorder.text(text),
     agentFor: (protocol) => agents.for(protocol),
   });
   const { tracer } = tracing;
@@ -308,6 +309,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
       newModels.use();
       limits.reconfigure(targetLimits(next.usage, (model) => models.canonical(model)));
       recording.use(served);
+      recording.noteDeployments(models.deployments);
       return change;
     },
     onDone: (trigger, outcome) => audit.noteReload(trigger, outcome),
@@ -315,6 +317,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     log,
   });
   measure(metrics, { mcp, models, ledger, limits, store: opened.store, edge, reload });
+  recording.start(models.deployments);
   const stopPurging = purgeResponses(opened.store.responses, log);
   scope.add('deletion of expired answers', async () => stopPurging());
   await mcp.start();

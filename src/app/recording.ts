@@ -4,14 +4,14 @@ import { createRedactor } from '../core/redact.ts';
 import { BodyWriter } from '../ledger/body-writer.ts';
 import type { ChainKey } from '../ledger/chain-key.ts';
 import { Recorder } from '../ledger/recorder.ts';
-import type { Store } from '../store/store-ports.ts';
+import type { DeploymentRow, Store } from '../store/store-ports.ts';
 import type { BufferedLog } from '../telemetry/log.ts';
 import { knownSecrets } from './known-secrets.ts';
 
 export interface RecordingDeps {
   /** Of the ledger; codes that stand for secrets are made with one that is derived from it. */
   readonly key: ChainKey;
-  readonly store: Pick<Store, 'bodies'>;
+  readonly store: Pick<Store, 'bodies' | 'deployments'>;
   readonly log: BufferedLog;
   readonly now: () => number;
   /** Hears which days' bodies were removed. */
@@ -24,7 +24,7 @@ const PURGE_EVERY_MS = 60 * 60_000;
 export class Recording implements AsyncDisposable {
   readonly #deps: RecordingDeps;
   readonly #bodies: BodyWriter | undefined;
-  readonly #purging: NodeJS.Timeout;
+  #purging: NodeJS.Timeout | undefined;
   #config: LanportConfig;
   #recorder: Recorder;
 
@@ -34,7 +34,6 @@ export class Recording implements AsyncDisposable {
     this.#bodies = bodies === undefined ? undefined : new BodyWriter(bodies, deps.log);
     this.#config = config;
     this.#recorder = this.#build(config);
-    this.#purging = setInterval(() => void this.purge(), PURGE_EVERY_MS).unref();
   }
 
   /** By the configuration that is in force. */
@@ -46,6 +45,22 @@ export class Recording implements AsyncDisposable {
   use(config: LanportConfig): void {
     this.#config = config;
     this.#recorder = this.#build(config);
+  }
+
+  /** Begins to remove what is old. */
+  start(deployments: readonly DeploymentRow[]): void {
+    this.noteDeployments(deployments);
+    void this.purge();
+    this.#purging = setInterval(() => void this.purge(), PURGE_EVERY_MS).unref();
+  }
+
+  /** Keeps who answers under the ids that records name. Never waits. */
+  noteDeployments(deployments: readonly DeploymentRow[]): void {
+    const { store, log } = this.#deps;
+    const clean = deployments.map((row) => ({ ...row, apiBase: this.#recorder.redactor.text(row.apiBase) }));
+    store.deployments
+      ?.save(clean)
+      .catch((error: unknown) => log.warn('the deployments could not be kept for the ledger', { error }));
   }
 
   /** Waits for bodies that are on their way. */

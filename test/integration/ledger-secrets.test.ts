@@ -2,6 +2,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Collector, startCollector } from '../support/collector.ts';
 import { MASTER_KEY, startGateway, type TestGateway } from '../support/gateway.ts';
 import { http, type HttpAnswer } from '../support/http.ts';
 import { ledgerRows } from '../support/ledger-rows.ts';
@@ -29,6 +30,7 @@ const ANSWER = `${SEEN} the token is sk-KANARIX40abcdefgh, password: KANARIX41 a
 
 let gateway: TestGateway;
 let backup: Buffer;
+let collector: Collector;
 
 function ask(path: string, body: unknown, headers: Record<string, string> = {}): Promise<HttpAnswer> {
   return http(`${gateway.url}${path}`, {
@@ -52,8 +54,12 @@ function call(name: string, args: unknown, headers: Record<string, string> = {})
 }
 
 beforeAll(async () => {
+  collector = await startCollector();
   gateway = await startGateway({
-    env: { LANPORT_TEST_SECRET: 'wholly-KANARIX50-unknown' },
+    env: {
+      LANPORT_TEST_SECRET: 'wholly-KANARIX50-unknown',
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+    },
     config: {
       general_settings: { master_key: MASTER_KEY, log_level: 'debug' },
       ledger: {
@@ -141,7 +147,10 @@ beforeAll(async () => {
   await gateway.stop();
 }, 120_000);
 
-afterAll(() => gateway?.[Symbol.asyncDispose]());
+afterAll(async () => {
+  await gateway?.[Symbol.asyncDispose]();
+  await collector?.[Symbol.asyncDispose]();
+});
 
 /** Everything in the tables as text, which large values in the database's files are not. */
 async function download(): Promise<Buffer> {
@@ -165,6 +174,8 @@ test('secrets are found nowhere: not in the tables, the files of the database, t
   expect(logs).toContain('started with [redacted:');
   expect(logs).toContain('probe [redacted:');
   expect(around(logs)).toEqual([]);
+  expect(collector.text).toContain('tools-echo');
+  expect(around(collector.text)).toEqual([]);
   const all = await files(join(gateway.folder, 'data'));
   expect(all.some((file) => file.includes('pg_wal'))).toBe(true);
   const found: string[] = [];
