@@ -17,7 +17,7 @@ import type { Gate } from '../limits/limits.ts';
 import { Llm } from '../llm/llm.ts';
 import { tokensOf } from '../llm/quote.ts';
 import { ConnectionMemories, type EntryTool, ResponseState } from '../llm/llm-wire.ts';
-import type { ResponseTable } from '../store/store-ports.ts';
+import type { DeploymentRow, ResponseTable } from '../store/store-ports.ts';
 import type { HttpClient } from '../net/http-client.ts';
 import { judgeModel, type PolicyModel } from '../policy/models.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -75,6 +75,22 @@ export class ModelSurface {
   /** How the deployments of the configuration in force do. */
   deploymentStates(): ReturnType<Llm['deploymentStates']> {
     return this.#models.llm.deploymentStates();
+  }
+
+  /** Who answers under which id, by the configuration in force. */
+  get deployments(): readonly DeploymentRow[] {
+    return this.#models.llm.catalog.info(() => true, true, undefined).map((entry) => {
+      const { litellm_params: params, model_info: info } = entry as {
+        readonly litellm_params?: Readonly<Record<string, unknown>>;
+        readonly model_info?: Readonly<Record<string, unknown>>;
+      };
+      return {
+        id: String(info?.['id']),
+        provider: String(info?.['litellm_provider'] ?? ''),
+        model: String(params?.['model'] ?? ''),
+        apiBase: String(params?.['api_base'] ?? ''),
+      };
+    });
   }
 
   /** What the operator API asks of the models. */

@@ -139,7 +139,7 @@ function usedBetween(
       .join(
         ', ',
       )}, 1 AS requests, CASE status WHEN 'ok' THEN 0 ELSE 1 END AS failures, prompt_tokens, completion_tokens, cost
-     FROM ledger_calls ${where([...matching(1), 'ended_at IS NOT NULL', `started_at >= ${values.moment(start)}`, `started_at < ${values.moment(end)}`])}`;
+     FROM ledger_calls ${where([...matching(1), 'ended_at IS NOT NULL', `kind <> 'admin'`, `started_at >= ${values.moment(start)}`, `started_at < ${values.moment(end)}`])}`;
   const sums = (start: number, end: number): string =>
     `SELECT hour, ${Object.values(DIMENSIONS)
       .map(([column]) => column)
@@ -170,7 +170,8 @@ function conditions(
   equals('key_id', filter.key);
   equals('user_id', filter.user);
   equals('team', filter.team);
-  equals('kind', filter.kind);
+  if (filter.kind === undefined) all.push(`kind <> 'admin'`);
+  else if (filter.kind !== 'all') equals('kind', filter.kind);
   equals('model', filter.model);
   equals('server', filter.server);
   if (filter.tool !== undefined) {
