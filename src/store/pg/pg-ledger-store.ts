@@ -154,7 +154,7 @@ export class PgLedgerStore implements LedgerStore {
 
   async recent(query: { readonly limit: number; readonly beforeId?: string }): Promise<readonly LedgerRow[]> {
     const { rows } = await this.#pool.query<CallRow>(
-      'SELECT * FROM ledger_calls WHERE $2::uuid IS NULL OR id < $2::uuid ORDER BY started_at DESC, id DESC LIMIT $1',
+      `SELECT * FROM ledger_calls WHERE kind <> 'admin' AND ($2::uuid IS NULL OR id < $2::uuid) ORDER BY started_at DESC, id DESC LIMIT $1`,
       [query.limit, query.beforeId ?? null],
     );
     return rows.map(toRow);
