@@ -78,18 +78,20 @@ export class ModelSurface {
 
   /** Who answers under which id, by the configuration in force. */
   get deployments(): readonly DeploymentRow[] {
-    return this.#models.llm.catalog.info(() => true, true, undefined).map((entry) => {
-      const { litellm_params: params, model_info: info } = entry as {
-        readonly litellm_params?: Readonly<Record<string, unknown>>;
-        readonly model_info?: Readonly<Record<string, unknown>>;
-      };
-      return {
-        id: String(info?.['id']),
-        provider: String(info?.['litellm_provider'] ?? ''),
-        model: String(params?.['model'] ?? ''),
-        apiBase: String(params?.['api_base'] ?? ''),
-      };
-    });
+    return this.#models.llm.catalog
+      .info(() => true, true, undefined)
+      .map((entry) => {
+        const { litellm_params: params, model_info: info } = entry as {
+          readonly litellm_params?: Readonly<Record<string, unknown>>;
+          readonly model_info?: Readonly<Record<string, unknown>>;
+        };
+        return {
+          id: String(info?.['id']),
+          provider: String(info?.['litellm_provider'] ?? ''),
+          model: String(params?.['model'] ?? ''),
+          apiBase: String(params?.['api_base'] ?? ''),
+        };
+      });
   }
 
   /** What the operator API asks of the models. */
