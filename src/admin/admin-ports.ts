@@ -3,7 +3,7 @@ import type { Redactor } from '../core/redact.ts';
 import type { KeyDirectory } from '../keys/key-directory.ts';
 import type { Audit } from '../ledger/audit.ts';
 import type { CallBody, LedgerRow, SpendQueries } from '../ledger/ledger-ports.ts';
-import type { Quoted } from '../llm/quote.ts';
+import type { Quoted, QuotedRequest } from '../llm/quote.ts';
 import type { Mcp } from '../mcp/mcp.ts';
 import type { Log } from '../telemetry/log.ts';
 
@@ -62,6 +62,8 @@ export interface AdminModels {
   has(model: string): boolean;
   /** US dollars; `undefined` when nobody said what the model costs. */
   quote(model: string, asked: Quoted): number | undefined;
+  /** Tokens of a request (Chat Completions), estimated. */
+  tokens(request: QuotedRequest): number;
   /** The provider of a deployment, by its id. */
   provider(deployment: string): string | undefined;
 }

@@ -8,6 +8,7 @@ import { keyInfo, keysInfo } from './keys/key-info.ts';
 import { listKeyAliases, listKeys } from './keys/list-keys.ts';
 import { regenerateKey, regenerateNamedKey } from './keys/regenerate-key.ts';
 import { updateKey } from './keys/update-key.ts';
+import { countTokens } from './models/token-counter.ts';
 import type { Operation } from './operation.ts';
 import { codeOfSecret } from './ledger/code-of-secret.ts';
 import { exportCalls } from './ledger/export-calls.ts';
@@ -111,6 +112,7 @@ export const OPERATIONS: readonly Operation[] = [
   toolsHistory,
   acceptTools,
   reload,
+  countTokens,
   routes,
   describe,
 ];

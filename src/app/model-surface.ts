@@ -15,6 +15,7 @@ import { handleModels } from '../gateway/handle-models.ts';
 import { handleResponse } from '../gateway/handle-response.ts';
 import type { Gate } from '../limits/limits.ts';
 import { Llm } from '../llm/llm.ts';
+import { tokensOf } from '../llm/quote.ts';
 import { ConnectionMemories, type EntryTool, ResponseState } from '../llm/llm-wire.ts';
 import type { DeploymentRow, ResponseTable } from '../store/store-ports.ts';
 import type { HttpClient } from '../net/http-client.ts';
@@ -100,6 +101,7 @@ export class ModelSurface {
     return {
       has: (model) => llm.has(llm.canonical(model)),
       quote: (model, asked) => llm.quote(model, asked),
+      tokens: tokensOf,
       provider: (deployment) => {
         const info = llm.catalog.info(() => true, false, deployment)[0]?.['model_info'];
         const provider = (info as { readonly litellm_provider?: unknown } | undefined)?.litellm_provider;

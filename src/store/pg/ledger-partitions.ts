@@ -111,6 +111,9 @@ function nameOf(table: DailyTable, day: number): string {
   return `${table}_${iso(day).replaceAll('-', '')}`;
 }
 
+/** The table of a day (`2026-11-21`), or of what belongs to none (`default`). */
+export const tableOf = (day: string): string => `ledger_calls_${day.replaceAll('-', '')}`;
+
 /** `2026-11-21` of `ledger_calls_20261121`. */
 export function dayOf(name: string): string {
   return `${name.slice(-8, -4)}-${name.slice(-4, -2)}-${name.slice(-2)}`;

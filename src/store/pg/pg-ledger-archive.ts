@@ -10,7 +10,7 @@ import type {
   WriterRow,
 } from '../store-ports.ts';
 import { END_COLUMNS, START_COLUMNS } from './ledger-columns.ts';
-import { DAYS, dayOf, type Partitions } from './ledger-partitions.ts';
+import { DAYS, dayOf, type Partitions, tableOf } from './ledger-partitions.ts';
 
 const FETCH_ROWS = 2_000;
 /** Sorting a day must not take the memory that the calls need. */
@@ -110,9 +110,6 @@ export class PgLedgerArchive implements LedgerArchive {
     return withSnapshot(this.#pool, (client) => use(snapshotOf(client)));
   }
 }
-
-const tableOf = (day: string): string =>
-  day === 'default' ? 'ledger_calls_default' : `ledger_calls_${day.replaceAll('-', '')}`;
 
 async function withSnapshot<Result>(
   pool: Pool,
@@ -277,6 +274,8 @@ function toEnd(values: Values): ChainedRecord {
   const whole =
     end['endedAt'] !== undefined &&
     end['status'] !== undefined &&
+    // Recorded where it is true, and else not at all.
+    end['tokensEstimated'] !== false &&
     (cost === undefined || decimals(String(cost)) === decimals(text!));
   return { phase: 'ended', ...placeOf(values), end: end as unknown as CallEnd, whole };
 }
