@@ -1,7 +1,6 @@
 import { Secret } from '../core/secret.ts';
 import { isSecretName } from '../core/secret-names.ts';
 
-const NO_MORE: ReadonlySet<string> = new Set();
 const DEPTH_MAX = 12;
 const LENGTH_MIN = 6;
 /** Names under which values stand by names of their own: variables and headers, of which most are no secrets. */
@@ -27,7 +26,7 @@ function collect(value: unknown, depth: number, found: Set<string>): void {
 function collectNamed(table: unknown, found: Set<string>): void {
   if (typeof table !== 'object' || table === null) return;
   for (const [name, value] of Object.entries(table))
-    if (value instanceof Secret && isSecretName(name, NO_MORE)) addParts(value.reveal(), found);
+    if (value instanceof Secret && isSecretName(name, new Set())) addParts(value.reveal(), found);
 }
 
 /** `Bearer abc` holds `abc`, and a URL its password. */

@@ -45,7 +45,7 @@ export function turnText({ call, tools, bodies, totals }: ShownCall): string {
   const facts = Object.entries(call)
     .filter(([, value]) => value !== undefined && value !== null)
     .map(([name, value]) => [name, typeof value === 'object' ? JSON.stringify(value) : String(value)]);
-  const parts = [table(['FIELD', 'VALUE'], facts as [string, string][])];
+  const parts = [table(['FIELD', 'VALUE'], facts)];
   if (tools.length > 0)
     parts.push(
       table(

@@ -75,14 +75,15 @@ export function createAudit({ journal, now }: AuditDeps): Audit {
       });
     };
   };
+  const note = async (act: Act, end: ActEnd): Promise<void> => {
+    const done = await begin(act);
+    done(end);
+  };
   return {
     begin,
     note: (act, end) => {
-      begin(act).then(
-        (done) => done(end),
-        // The ledger counts and tells what it could not write.
-        () => undefined,
-      );
+      // The ledger counts and tells what it could not write.
+      note(act, end).catch(() => undefined);
     },
   };
 }

@@ -89,5 +89,5 @@ function placeOf(value: Record<string, unknown>): string {
 /** Events of different types may say the same text again (Responses, `…done` and `…completed`). */
 function typeOf(value: Record<string, unknown>): string {
   const type = value['type'];
-  return typeof type === 'string' && type.includes('.') ? `${type}` : '';
+  return typeof type === 'string' && type.includes('.') ? type : '';
 }

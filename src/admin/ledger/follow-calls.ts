@@ -36,17 +36,17 @@ async function* endedCalls(filter: CallFilter, deps: AdminDeps, gone: AbortSigna
     else dropped++;
     wake?.();
   });
-  let isStopping = false;
-  const forgetStop = deps.onStop(() => {
-    isStopping = true;
+  const over = new AbortController();
+  const end = (): void => {
+    over.abort();
     wake?.();
-  });
-  const onGone = (): void => wake?.();
-  gone.addEventListener('abort', onGone);
+  };
+  const forgetStop = deps.onStop(end);
+  gone.addEventListener('abort', end);
   try {
     // The reader knows now that it hears of everything.
     yield '\n';
-    while (!gone.aborted && !isStopping) {
+    while (!over.signal.aborted) {
       if (waiting.length === 0) {
         const isSilent = await new Promise<boolean>((resolve) => {
           const timer = setTimeout(() => resolve(true), SIGN_OF_LIFE_MS).unref();
@@ -64,7 +64,7 @@ async function* endedCalls(filter: CallFilter, deps: AdminDeps, gone: AbortSigna
       if (lines.length > 0) yield lines.join('');
     }
   } finally {
-    gone.removeEventListener('abort', onGone);
+    gone.removeEventListener('abort', end);
     stopListening();
     forgetStop();
   }
