@@ -135,8 +135,11 @@ export function resolveUsage(input: UsageInput, report: ConfigReport): UsageConf
         ]),
       ),
     },
+    // One without limits is not among them: that it comes or goes changes no limit.
     servers: Object.fromEntries(
-      Object.entries(input.servers).map(([name, entry]) => [name, limitSet(entry)]),
+      Object.entries(input.servers)
+        .map(([name, entry]) => [name, limitSet(entry)] as const)
+        .filter(([, limits]) => Object.values(limits).some((limit) => limit !== undefined)),
     ),
     toolCosts: Object.fromEntries(
       Object.entries(input.servers).flatMap(([name, { mcp_info: info }]) => {
