@@ -90,7 +90,7 @@ describe('a recommended index', () => {
       expect.anything(),
     ],
     ['an open parameter', 'SELECT * FROM order_items WHERE product_id = $1', ['product_id']],
-    ['words in the middle of a text, behind a view', 'SELECT * FROM damaged', ['body']],
+    ['words in the middle of a text, behind a view', 'SELECT * FROM recalled', ['body']],
   ])('really lowers the cost as was said: %s', async (_what, sql, columns) => {
     verifies('postgres:index-advice');
     const called = await analyze([sql]);
@@ -129,7 +129,7 @@ describe('a recommended index', () => {
       reader,
     );
     expect(partitioned.isError).toBe(false);
-    const words = await analyze(['SELECT * FROM damaged'], reader);
+    const words = await analyze(['SELECT * FROM recalled'], reader);
     expect(recommended(words)).toEqual([]);
     expect(words.structured['notes']).toEqual([expect.stringContaining('hypopg knows no GIN indexes')]);
   });
@@ -188,7 +188,7 @@ test('the space for indexes is kept to', async () => {
 test('advice leaves nothing behind, also when it fails', async () => {
   verifies('postgres:advice-changes-nothing');
   const before = await state();
-  await analyze([ITEMS_OF_A_PRODUCT, 'SELECT * FROM damaged']);
+  await analyze([ITEMS_OF_A_PRODUCT, 'SELECT * FROM recalled']);
   await analyze([ITEMS_OF_A_PRODUCT, 'SELECT nothing FROM order_items']);
   await analyze([ITEMS_OF_A_PRODUCT], reader);
   expect(await state()).toEqual(before);
