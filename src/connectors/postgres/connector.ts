@@ -8,6 +8,7 @@ import { parseAllowRule } from './guard/function-rules.ts';
 import { SqlParser } from './guard/sql-parser.ts';
 import type { RowCaps } from './rows.ts';
 import { explainQueryTool } from './tools/explain-tool.ts';
+import { databaseHealthTool } from './tools/health-tool.ts';
 import { analyzeQueryIndexesTool, analyzeWorkloadIndexesTool } from './tools/index-advice-tools.ts';
 import { schemaTools } from './tools/schema-tools.ts';
 import { topQueriesTool } from './tools/top-queries-tool.ts';
@@ -105,6 +106,7 @@ export function createPostgresConnector(options: PostgresConnectorOptions): Post
       executeSqlTool(deps),
       explainQueryTool(deps),
       topQueriesTool(deps),
+      databaseHealthTool(database),
       analyzeQueryIndexesTool(deps),
       analyzeWorkloadIndexesTool(deps),
       ...(allowWrite ? [executeWriteTool(deps)] : []),

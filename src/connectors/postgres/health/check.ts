@@ -34,10 +34,7 @@ export interface CheckOutcome {
 }
 
 /** Runs one statement of the check's own; rows with plain numbers (cast int8 to float8). */
-export type Query = <Row extends object>(
-  sql: string,
-  values?: readonly unknown[],
-) => Promise<readonly Row[]>;
+export type Query = <Row extends object>(sql: string, values?: readonly unknown[]) => Promise<readonly Row[]>;
 
 /** One check: a question to the catalogue and the server's counters. */
 export interface HealthCheck {

@@ -28,12 +28,14 @@ const invalidIndex: HealthCheck = {
       FROM ${INDEXES} WHERE x.relkind = 'i' ORDER BY 1`);
     const problems = rows
       .filter(({ valid, building }) => !valid && !building)
-      .map(({ name, table }): Problem => ({
-        severity: 'high',
-        object: name,
-        evidence: `the index on ${table} is not valid: building it failed; it costs on each write and serves no read`,
-        fix: `REINDEX INDEX CONCURRENTLY ${name}; -- or DROP INDEX CONCURRENTLY ${name};`,
-      }));
+      .map(
+        ({ name, table }): Problem => ({
+          severity: 'high',
+          object: name,
+          evidence: `the index on ${table} is not valid: building it failed; it costs on each write and serves no read`,
+          fix: `REINDEX INDEX CONCURRENTLY ${name}; -- or DROP INDEX CONCURRENTLY ${name};`,
+        }),
+      );
     return { examined: rows.length, problems };
   },
 };
@@ -46,8 +48,9 @@ interface IndexRow {
   readonly keys: readonly string[];
   readonly included: string;
   readonly needed: boolean;
-  readonly unique: boolean;
+  readonly btree: boolean;
   readonly bytes: number;
+  readonly scans: number;
 }
 
 const duplicateIndex: HealthCheck = {
@@ -65,8 +68,17 @@ const unusedIndex: HealthCheck = {
   type: 'index',
   what: 'indexes that are there only for speed, on tables that are read',
   run: async (query) => {
-    const duplicates = new Set(duplicatesIn(await readIndexes(query)).map(({ oid }) => oid));
-    const rows = await query<{ oid: number; name: string; scans: number; reads: number; bytes: number; since: string | null; replica: boolean }>(`
+    // Of two equal indexes the server uses either; they are reported as duplicates.
+    const duplicates = new Set(duplicatesIn(await readIndexes(query)).flatMap(({ oids }) => oids));
+    const rows = await query<{
+      oid: number;
+      name: string;
+      scans: number;
+      reads: number;
+      bytes: number;
+      since: string | null;
+      replica: boolean;
+    }>(`
       WITH leaves AS (
         SELECT i.indexrelid AS root, i.indexrelid AS leaf, i.indrelid AS tab FROM ${INDEXES} WHERE x.relkind = 'i' AND NOT x.relispartition
         UNION ALL
@@ -82,18 +94,21 @@ const unusedIndex: HealthCheck = {
     const judged = rows.filter(({ reads }) => reads >= TABLE_READS_MIN);
     const problems = judged
       .filter(({ oid, scans }) => scans === 0 && !duplicates.has(oid))
-      .map(({ name, reads, bytes, since }): Problem => ({
-        severity: bytes >= LARGE_BYTES ? 'medium' : 'low',
-        object: name,
-        evidence: `never used while its table was read ${reads} times${since === null ? '' : ` since ${since}`}; ${readable(bytes)}`,
-        fix: `DROP INDEX CONCURRENTLY ${name}; -- only after a whole business cycle, and when no replica uses it`,
-      }));
+      .map(
+        ({ name, reads, bytes, since }): Problem => ({
+          severity: bytes >= LARGE_BYTES ? 'medium' : 'low',
+          object: name,
+          evidence: `never used while its table was read ${reads} times${since === null ? '' : ` since ${since}`}; ${readable(bytes)}`,
+          fix: `DROP INDEX CONCURRENTLY ${name}; -- only after a whole business cycle, and when no replica uses it`,
+        }),
+      );
     const quiet = rows.length - judged.length;
     return {
       examined: judged.length,
       problems,
       notSeen: notSeen(
-        quiet > 0 && `${quiet} indexes are on tables that were read fewer than ${TABLE_READS_MIN} times: too few to judge.`,
+        quiet > 0 &&
+          `${quiet} indexes are on tables that were read fewer than ${TABLE_READS_MIN} times: too few to judge.`,
         'Each server counts for itself: what a replica uses is not seen here.',
       ),
     };
@@ -105,7 +120,15 @@ const foreignKeyIndex: HealthCheck = {
   type: 'index',
   what: `foreign keys of tables with ${ROWS_MIN} rows or more`,
   run: async (query) => {
-    const rows = await query<{ name: string; table: string; columns: string; rows: number; covered: boolean; partial: boolean; target: string }>(`
+    const rows = await query<{
+      name: string;
+      table: string;
+      columns: string;
+      rows: number;
+      covered: boolean;
+      partial: boolean;
+      target: string;
+    }>(`
       SELECT format('%I', k.conname) AS name, ${TABLE} AS table, k.confrelid::regclass::text AS target,
         (SELECT string_agg(format('%I', a.attname), ', ' ORDER BY u.ordinality) FROM unnest(k.conkey) WITH ORDINALITY AS u(attnum, ordinality)
           JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = u.attnum) AS columns,
@@ -124,47 +147,63 @@ const foreignKeyIndex: HealthCheck = {
     const unknown = rows.filter((row) => row.rows < 0).length;
     const problems = judged
       .filter(({ covered }) => !covered)
-      .map(({ name, table, columns, rows: count, target }): Problem => ({
-        severity: 'medium',
-        object: table,
-        evidence: `foreign key ${name} (${columns}) to ${target} has no index; about ${count} rows are read for each row of ${target} that is deleted or looked up`,
-        fix: `CREATE INDEX CONCURRENTLY ON ${table} (${columns});`,
-      }));
+      .map(
+        ({ name, table, columns, rows: count, target }): Problem => ({
+          severity: 'medium',
+          object: table,
+          evidence: `foreign key ${name} (${columns}) to ${target} has no index; about ${count} rows are read for each row of ${target} that is deleted or looked up`,
+          fix: `CREATE INDEX CONCURRENTLY ON ${table} (${columns});`,
+        }),
+      );
     return {
       examined: judged.length,
       problems,
-      notSeen: notSeen(unknown > 0 && `${unknown} are of tables that were never analysed: their size is not known.`),
+      notSeen: notSeen(
+        unknown > 0 && `${unknown} are of tables that were never analysed: their size is not known.`,
+      ),
     };
   },
 };
 
 /** Invalid, duplicate and unused indexes, and foreign keys without one. */
-export const INDEX_CHECKS: readonly HealthCheck[] = [invalidIndex, duplicateIndex, unusedIndex, foreignKeyIndex];
+export const INDEX_CHECKS: readonly HealthCheck[] = [
+  invalidIndex,
+  duplicateIndex,
+  unusedIndex,
+  foreignKeyIndex,
+];
 
 function readIndexes(query: Parameters<HealthCheck['run']>[0]): Promise<readonly IndexRow[]> {
   return query<IndexRow>(`
-    SELECT i.indexrelid::int8::float8 AS oid, ${NAME} AS name, ${TABLE} AS table, ${NEEDED} AS needed, i.indisunique AS unique,
+    SELECT i.indexrelid::int8::float8 AS oid, ${NAME} AS name, ${TABLE} AS table, ${NEEDED} AS needed, x.relam = (SELECT m.oid FROM pg_catalog.pg_am AS m WHERE m.amname = 'btree') AS btree,
       concat_ws('|', i.indrelid, x.relam, pg_catalog.pg_get_expr(i.indpred, i.indrelid)) AS same,
       (SELECT array_agg(concat_ws('|', pg_catalog.pg_get_indexdef(i.indexrelid, g, true), i.indclass[g - 1], i.indcollation[g - 1], i.indoption[g - 1]) ORDER BY g)
         FROM generate_series(1, i.indnkeyatts) AS g) AS keys,
       coalesce((SELECT string_agg(pg_catalog.pg_get_indexdef(i.indexrelid, g, true), ',' ORDER BY g)
         FROM generate_series(i.indnkeyatts + 1, i.indnatts) AS g), '') AS included,
-      pg_catalog.pg_relation_size(i.indexrelid)::float8 AS bytes
+      pg_catalog.pg_relation_size(i.indexrelid)::float8 AS bytes,
+      coalesce((SELECT u.idx_scan FROM pg_catalog.pg_stat_all_indexes AS u WHERE u.indexrelid = i.indexrelid), 0)::float8 AS scans
     FROM ${INDEXES} WHERE i.indisvalid AND NOT x.relispartition ORDER BY 2`);
 }
 
-/** Indexes that another one makes needless: the same keys, or the first of its keys in a B-tree. Of equal ones the later name goes. */
-function duplicatesIn(rows: readonly IndexRow[]): { readonly oid: number; readonly problem: Problem }[] {
-  const found: { readonly oid: number; readonly problem: Problem }[] = [];
+/**
+ * Indexes that another one makes needless: the same keys, or the first of its keys in a B-tree. Of equal ones the less used goes, so that no
+ * counter of the other makes it look unused; then the later name.
+ */
+function duplicatesIn(
+  rows: readonly IndexRow[],
+): { readonly oids: readonly number[]; readonly problem: Problem }[] {
+  const found: { readonly oids: readonly number[]; readonly problem: Problem }[] = [];
   const gone = new Set<number>();
-  for (const row of rows.toReversed()) {
+  const order = rows.toReversed().sort((a, b) => a.scans - b.scans);
+  for (const row of order) {
     if (row.needed) continue;
     const keeper = rows.find((other) => other !== row && !gone.has(other.oid) && serves(other, row));
     if (keeper === undefined) continue;
     gone.add(row.oid);
     const equal = keeper.keys.length === row.keys.length;
     found.push({
-      oid: row.oid,
+      oids: [row.oid, keeper.oid],
       problem: {
         severity: row.bytes >= LARGE_BYTES ? 'medium' : 'low',
         object: row.name,
@@ -173,14 +212,14 @@ function duplicatesIn(rows: readonly IndexRow[]): { readonly oid: number; readon
       },
     });
   }
-  return found.toReversed();
+  return found.sort((a, b) => a.problem.object.localeCompare(b.problem.object));
 }
 
 function serves(index: IndexRow, other: IndexRow): boolean {
   return (
     index.same === other.same &&
     index.included === other.included &&
-    other.keys.length <= index.keys.length &&
+    (index.btree ? other.keys.length <= index.keys.length : other.keys.length === index.keys.length) &&
     other.keys.every((key, at) => index.keys[at] === key)
   );
 }
