@@ -11,7 +11,10 @@ interface Job {
   /** Text that a right answer contains. */
   readonly expect: string;
   readonly connections: number;
+  /** No request is begun after them. */
   readonly seconds: number;
+  /** As many requests, and no more. */
+  readonly requestsMax?: number;
 }
 
 const job = JSON.parse(process.argv[2]!) as Job;
@@ -32,6 +35,7 @@ function requestOf(connection: number): Buffer {
 const wanted = Buffer.from(job.expect);
 const latencies: number[] = [];
 let failures = 0;
+let begun = 0;
 let stopped = false;
 
 /** Offset just past the response in `bytes`, or 0 when it is not whole. */
@@ -57,11 +61,12 @@ function run(_value: unknown, connection: number): Promise<void> {
     let sentAt = 0;
     const socket: Socket = connect({ port: job.port, host: '127.0.0.1', noDelay: true }, () => next());
     const next = (): void => {
-      if (stopped) {
+      if (stopped || begun === job.requestsMax) {
         socket.destroy();
         resolve();
         return;
       }
+      begun++;
       sentAt = performance.now();
       socket.write(request);
     };
@@ -92,7 +97,7 @@ function run(_value: unknown, connection: number): Promise<void> {
 const startedAt = performance.now();
 setTimeout(() => {
   stopped = true;
-}, job.seconds * 1_000);
+}, job.seconds * 1_000).unref();
 await Promise.all(Array.from({ length: job.connections }, run));
 const seconds = (performance.now() - startedAt) / 1_000;
 latencies.sort((a, b) => a - b);

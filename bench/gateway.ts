@@ -15,6 +15,7 @@ export interface BenchGateway {
   /** A folder for its configuration and data; no other gateway may use it. */
   readonly folder: string;
   readonly servers: Readonly<Record<string, unknown>>;
+  readonly models?: readonly unknown[];
   readonly general?: Readonly<Record<string, unknown>>;
   readonly limits?: Readonly<Record<string, unknown>>;
   /** For Node.js itself. */
@@ -22,16 +23,20 @@ export interface BenchGateway {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Starts Lanport on the processor under test, with a virtual key that may use all the servers. */
+/** Limits that are counted and never reached. */
+const LIMITS = { rpm_limit: 1_000_000_000, max_parallel_requests: 1_000_000, max_budget: 1_000_000 };
+
+/** Starts Lanport on the processor under test, with a virtual key that may use all the servers and models, within limits. */
 export async function startGateway(options: BenchGateway): Promise<Started> {
-  const { folder, servers, general = {}, limits = {}, flags = [], env = {} } = options;
+  const { folder, servers, models = [], general = {}, limits = {}, flags = [], env = {} } = options;
   const config = join(folder, 'config.yaml');
   await writeFile(
     config,
     JSON.stringify({
       general_settings: { master_key: 'sk-bench-master-0123456789', ...general },
-      virtual_keys: [{ api_key: KEY, mcp_servers: Object.keys(servers) }],
+      virtual_keys: [{ api_key: KEY, mcp_servers: Object.keys(servers), models: ['*'], ...LIMITS }],
       mcp_servers: servers,
+      model_list: models,
       limits,
     }),
   );

@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** What the load driver counted. Latencies in microseconds. */
 export interface Load {
@@ -30,13 +29,32 @@ export function measured(name: string, load: Load, cpuUs: number): Measurement {
   };
 }
 
-const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
+/** Processor time in microseconds. */
+export interface CpuTime {
+  readonly allUs: number;
+  /** Of threads other than the first: waiting for the disk, compiling, collecting garbage. */
+  readonly otherThreadsUs: number;
+}
 
-/** Processor time that a process has used so far, in microseconds (proc(5), utime and stime). */
+/** Processor time that a process has used so far with all its threads (Linux, sched-stats.rst, /proc/<pid>/schedstat). */
+export function cpuTime(pid: number): CpuTime {
+  let mainUs = 0;
+  let otherThreadsUs = 0;
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    try {
+      const [ran] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1').split(' ');
+      if (thread === String(pid)) mainUs += Number(ran) / 1_000;
+      else otherThreadsUs += Number(ran) / 1_000;
+    } catch {
+      // It has just ended.
+    }
+  }
+  return { allUs: mainUs + otherThreadsUs, otherThreadsUs };
+}
+
+/** Processor time that a process has used so far with all its threads, in microseconds. */
 export function cpuTimeUs(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return ((Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND) * 1_000_000;
+  return cpuTime(pid).allUs;
 }
 
 /** The memory that a process holds, in MiB (proc(5), VmRSS). */

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
+import { collect, collecting } from './collect.ts';
 import { HEADERS, startGateway } from './gateway.ts';
 import { peakMemoryMib, residentMib } from './measure.ts';
 import { LOAD, readyLine, type Started, startProcess } from './processes.ts';
@@ -24,26 +24,23 @@ const RESULT_BYTES = 64 * 1024 * 1024;
 export async function measureMemory(folder: string): Promise<MemoryResult> {
   const own = join(folder, 'memory');
   await mkdir(own);
-  const collected = join(own, 'collected');
-  await writeFile(collected, '');
   await using upstream = await startProcess(LOAD, [join(HERE, 'echo-http.ts')], readyLine);
   await using gateway = await startGateway({
     folder: own,
     servers: { http: { transport: 'http', url: `http://127.0.0.1:${upstream.port}/mcp` } },
     general: { disable_database: true },
     limits: { upstream_response_bytes_max: RESULT_BYTES * 2 },
-    flags: ['--expose-gc', '--import', join(HERE, 'collect-on-signal.ts')],
-    env: { BENCH_COLLECTED: collected },
+    ...(await collecting(own)),
   });
   // Once for whatever is made with the first session.
   await (await holdSessions(gateway, 10))[Symbol.asyncDispose]();
-  await collect(gateway, collected);
+  await collect(gateway, own);
   const emptyMib = residentMib(gateway.pid);
   const held = await holdSessions(gateway, SESSIONS);
-  await collect(gateway, collected);
+  await collect(gateway, own);
   const withSessionsMib = residentMib(gateway.pid);
   await held[Symbol.asyncDispose]();
-  await collect(gateway, collected);
+  await collect(gateway, own);
   const beforeResultMib = residentMib(gateway.pid);
   await writeFile(`/proc/${gateway.pid}/clear_refs`, '5');
   const resultMib = readSlowly(gateway.port) / 2 ** 20;
@@ -60,13 +57,6 @@ export async function measureMemory(folder: string): Promise<MemoryResult> {
 function holdSessions({ port }: Started, sessions: number): Promise<Started> {
   const job = JSON.stringify({ port, headers: HEADERS, sessions });
   return startProcess(LOAD, [join(HERE, 'idle-sessions.ts'), job], readyLine);
-}
-
-/** Lets the process collect its garbage, and waits until it has. */
-async function collect({ pid }: Started, file: string): Promise<void> {
-  const before = (await readFile(file)).length;
-  process.kill(pid, 'SIGUSR2');
-  while ((await readFile(file)).length === before) await pause(20);
 }
 
 /** Reads a large result slowly; returns its bytes. Throws when it is not whole. */

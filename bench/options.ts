@@ -1,15 +1,24 @@
-/** What a run measures, and how long. The environment sets it: `BENCH_REPEATS=1 BENCH_SECONDS=1 BENCH_PARTS=calls npm run bench`. */
+/** What a run measures, and how long. The environment sets it: `BENCH_REPEATS=1 BENCH_SECONDS=1 BENCH_PARTS=ledger npm run bench`. */
 export interface BenchOptions {
   readonly repeats: number;
   /** Of each case in each repeat. */
   readonly seconds: number;
   readonly warmUpSeconds: number;
   readonly parts: readonly Part[];
-  /** Whether the report is kept in bench/results. */
-  readonly isWhole: boolean;
 }
 
-const PARTS = ['calls', 'lists', 'peers', 'memory'] as const;
+/** What belongs to one report, which is kept in bench/results when all of it was measured. */
+export const MCP_PARTS = ['calls', 'lists', 'peers', 'memory'] as const;
+export const LLM_PARTS = [
+  'llm-calls',
+  'llm-streams',
+  'llm-translated',
+  'llm-pace',
+  'llm-memory',
+  'llm-peers',
+] as const;
+export const LEDGER_PARTS = ['ledger'] as const;
+const PARTS = [...MCP_PARTS, ...LLM_PARTS, ...LEDGER_PARTS] as const;
 export type Part = (typeof PARTS)[number];
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -26,7 +35,6 @@ export function readOptions(env: Environment): BenchOptions {
     seconds: number(env, 'BENCH_SECONDS', 3),
     warmUpSeconds: number(env, 'BENCH_WARM_UP_SECONDS', 2),
     parts,
-    isWhole: parts.length === PARTS.length,
   };
 }
 

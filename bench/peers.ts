@@ -1,11 +1,7 @@
-import { execFile } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdir, readFile } from 'node:fs/promises';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { HEADERS } from './gateway.ts';
+import { freePort, installPeers, listening } from './install-peers.ts';
 import { LOAD, pinned, type Started, startProcess, UNDER_TEST } from './processes.ts';
 
 /** A program that does the same work as Lanport over stdio, started, with a session. */
@@ -17,12 +13,6 @@ export interface Peer {
 
 const [COMMAND, ARGUMENTS] = pinned(LOAD, [join(import.meta.dirname, 'echo-stdio.ts')]);
 const SERVER: readonly string[] = [COMMAND, ...ARGUMENTS];
-const INSTALL_MS = 180_000;
-const LISTEN_ATTEMPTS = 200;
-const LISTEN_PAUSE_MS = 100;
-/** What npm says when it does not reach its registry. */
-const UNREACHABLE =
-  /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT/;
 
 const PEERS: readonly {
   readonly name: string;
@@ -58,37 +48,17 @@ const PEERS: readonly {
   },
 ];
 
-/** Where they are installed; no version is pinned, a folder that is there is brought up to date. */
-const FOLDER = join(import.meta.dirname, '.cache', 'peers');
-
 /**
  * Installs the peers with npm and starts them. Returns why not, in one line, when npm cannot reach its registry; rejects with anything
  * else that goes wrong.
  */
 export async function startPeers(track: (started: Started) => void): Promise<readonly Peer[] | string> {
-  const folder = FOLDER;
-  await mkdir(folder, { recursive: true });
-  try {
-    await promisify(execFile)(
-      'npm',
-      [
-        'install',
-        '--prefix',
-        folder,
-        '--no-audit',
-        '--no-fund',
-        '--loglevel=error',
-        ...PEERS.map(({ name }) => name),
-      ],
-      { timeout: INSTALL_MS },
-    );
-  } catch (error) {
-    const { stderr = '', message } = error as Error & { stderr?: string };
-    const code = UNREACHABLE.exec(stderr)?.[0];
-    if (code === undefined)
-      throw new Error(`npm could not install the peers: ${stderr || message}`, { cause: error });
-    return `skipped: npm cannot reach its registry (${code})`;
-  }
+  const installed = await installPeers(
+    'peers',
+    PEERS.map(({ name }) => name),
+  );
+  if ('skipped' in installed) return installed.skipped;
+  const { folder } = installed;
   const peers: Peer[] = [];
   for (const peer of PEERS) {
     const home = join(folder, 'node_modules', peer.name);
@@ -110,31 +80,6 @@ export async function startPeers(track: (started: Started) => void): Promise<rea
     });
   }
   return peers;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-/** Resolves when something takes connections there: a peer may say that it is ready before it is. */
-async function listening(port: number): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    const socket = connect({ port, host: '127.0.0.1' });
-    try {
-      await once(socket, 'connect');
-      return;
-    } catch (error) {
-      if (attempt === LISTEN_ATTEMPTS) throw error;
-      await pause(LISTEN_PAUSE_MS);
-    } finally {
-      socket.destroy();
-    }
-  }
 }
 
 async function openSession(port: number): Promise<Record<string, string>> {

@@ -76,11 +76,16 @@ export const readyLine = (line: string): number | undefined =>
 
 /** Runs the load driver to its end. */
 export function drive(file: string, job: Readonly<Record<string, unknown>>): Promise<Load> {
+  return runJob<Load>(file, job);
+}
+
+/** Runs a program of the load with a job, to its end; gives back what it prints. */
+export function runJob<Result>(file: string, job: object): Promise<Result> {
   const [command, args] = pinned(LOAD, [file, JSON.stringify(job)]);
   return new Promise((resolve, reject) => {
     execFile(command, args, { maxBuffer: 1024 * 1024 }, (error, stdout, stderr) =>
       error === null
-        ? resolve(JSON.parse(stdout) as Load)
+        ? resolve(JSON.parse(stdout) as Result)
         : reject(new Error(`the load driver failed: ${stderr}`, { cause: error })),
     );
   });

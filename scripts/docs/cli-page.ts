@@ -11,6 +11,7 @@ const EXIT_MEANING: Readonly<Record<keyof typeof EXIT, string>> = {
   configuration: 'the configuration or the command line has errors',
   start: 'the gateway could not be started',
   unreachable: 'no gateway answers, or it refuses the key',
+  incomplete: 'nothing was found wrong, but not everything could be checked',
 };
 
 /** docs/reference/cli.md: the help of every command. */

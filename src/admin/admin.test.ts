@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { verifies } from '../../test/support/verifies.ts';
 import { GatewayError } from '../core/errors.ts';
 import { openApiDocument } from './openapi.ts';
 import { OPERATIONS } from './operations.ts';
@@ -34,6 +35,7 @@ describe('the table of operations', () => {
     const search = new URLSearchParams(
       Object.entries(example.query ?? {}).map(([name, value]) => [name, String(value)]),
     );
+    verifies('admin:described');
     expect(() =>
       checkInput({
         query: search.toString(),
@@ -82,6 +84,7 @@ describe('input', () => {
     checkInput({ query: undefined, querySchema: undefined, body, bodySchema: generateKey.body });
 
   it('is refused with every problem at once, each named by its field', () => {
+    verifies('admin:problems-at-once');
     const { status, data, message } = refusal(() =>
       check({
         max_budgte: 1,

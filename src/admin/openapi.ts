@@ -174,6 +174,7 @@ function schemaOf(schema: z.ZodType, io: 'input' | 'output', named: Json): Json 
   return { $ref: `${COMPONENTS}${rest['id']}` };
 }
 
-function withoutId({ id: _, ...rest }: Json): Json {
+function withoutId(schema: Json): Json {
+  const { id: _, ...rest } = schema;
   return rest;
 }

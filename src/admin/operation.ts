@@ -1,12 +1,7 @@
 import type { z } from 'zod';
 import type { AdminCaller, AdminDeps, AdminExchange, AdminPrincipal } from './admin-ports.ts';
-import type { Reach } from './rights.ts';
 import { checkInput, readBody } from './read-input.ts';
-
-export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-
-/** Who may ask: everybody without a key, every valid key (which sees its own), keys that manage others, or the operator alone. */
-export type Who = 'everybody' | 'any key' | 'management key' | 'master key';
+import type { Method, Reach, Who } from './who.ts';
 
 /** Chapters of the reference. */
 export const GROUPS = [
@@ -14,6 +9,7 @@ export const GROUPS = [
   'Users',
   'Teams',
   'Spend',
+  'Ledger',
   'MCP servers',
   'Tools that changed',
   'Gateway',
@@ -46,6 +42,8 @@ interface Described {
   /** Other paths of the same operation, with the same parameters. */
   readonly also?: readonly string[];
   readonly who: Who;
+  /** Whether the ledger gets a row of it. Without it: when it changes something, or reads the ledger. */
+  readonly isRecorded?: boolean;
   readonly group: Group;
   /** One sentence for the reference. */
   readonly summary: string;
@@ -65,10 +63,7 @@ interface Spec<Path extends string, Query extends z.ZodType, Body extends z.ZodT
   readonly body?: Body;
   /** What it answers with 200. */
   readonly answer: z.ZodType;
-  handle(
-    request: AdminRequest<ParamsOf<Path>, z.output<Query>, z.output<Body>>,
-    deps: AdminDeps,
-  ): Promise<unknown> | unknown;
+  handle(request: AdminRequest<ParamsOf<Path>, z.output<Query>, z.output<Body>>, deps: AdminDeps): unknown;
 }
 
 /** An operation as the table has it. */

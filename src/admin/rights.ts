@@ -2,10 +2,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { KeyRecord } from '../keys/account-records.ts';
 import type { KeyDirectory } from '../keys/key-directory.ts';
 import type { AdminPrincipal } from './admin-ports.ts';
-import type { Method, Who } from './operation.ts';
-
-/** How far a key reaches: everything, all accounts, reading all accounts, or its own. */
-export type Reach = 'all' | 'manage' | 'read' | 'own';
+import type { Method, Reach, Who } from './who.ts';
 
 /** What a key may do here: by what it was made for, and by the role of its user (LiteLLM's `key_type` and `user_role`). */
 export function reachOf(principal: AdminPrincipal, keys: KeyDirectory): Reach {

@@ -1,6 +1,7 @@
 import { GatewayError } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
-import type { Method, Operation } from './operation.ts';
+import type { Operation } from './operation.ts';
+import type { Method } from './who.ts';
 import { OPERATIONS } from './operations.ts';
 
 /** What is served at a path: an operation for each method, and what stands in the path for its parameters. */

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LanportConfig } from '../config/load.ts';
@@ -20,8 +19,8 @@ import { handleHealth } from '../gateway/health.ts';
 import { sendStatusPage } from '../gateway/status-page.ts';
 import { openKeyDirectory } from '../keys/open-directory.ts';
 import { masterKeyFile } from '../keys/master-key-file.ts';
-import { createLedger } from '../ledger/ledger.ts';
 import { mockModel } from '../llm/model-config.ts';
+import { Limits } from '../limits/limits.ts';
 import { Mcp } from '../mcp/mcp.ts';
 import type { InProcessServer, ServerConfig } from '../mcp/mcp-ports.ts';
 import { Agents } from '../net/agents.ts';
@@ -33,15 +32,20 @@ import { Metrics } from '../telemetry/metrics.ts';
 import { openTracing, spanSamples } from '../telemetry/tracing.ts';
 import { type Access, requireKey } from './access.ts';
 import { adminHandler } from './admin-surface.ts';
+import { openAudit } from './audit.ts';
 import { postgresConnector } from './connectors.ts';
 import { DEMO_MODEL, demoServer, prepareDemo } from './demo.ts';
 import { filesToKeep } from './kept-files.ts';
+import { openLedger } from './ledger.ts';
 import { LiveConfig } from './live-config.ts';
 import { measure } from './measure.ts';
 import { ModelSurface } from './model-surface.ts';
 import { purgeResponses } from './purge-responses.ts';
+import { Recording } from './recording.ts';
 import { Reload, type ReloadDeps } from './reload.ts';
+import { isRefusedAtTheDoor, refusalOf } from './refused.ts';
 import { openSealSecrets } from './seal-secrets.ts';
+import { limitEvents, spendHistory, targetLimits } from './usage-limits.ts';
 import { VERSION } from './version.ts';
 
 export interface GatewayOptions {
@@ -71,6 +75,9 @@ export interface Gateway {
   /** Drains, stops every child, flushes, closes. Never rejects. */
   stop(): Promise<void>;
 }
+
+/** How long a start waits for Redis, before limits are counted for this process alone. Milliseconds. */
+const REDIS_READY_MS = 3_000;
 
 /** Builds the gateway from its configuration and starts it. Rejects with what went wrong; then nothing is left running. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
@@ -103,20 +110,15 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   const config = await withServers(options, opened);
   const directory = await openKeyDirectory({ table: opened.store.accounts, clock, log });
   scope.add('keys', () => directory[Symbol.asyncDispose]());
-  const live = new LiveConfig(config, masterKey, clock, directory);
+  const live = new LiveConfig(config, masterKey, clock, directory, (exchange, surface, code, address) =>
+    audit.refusals.note(refusalOf(exchange, surface, code, address)),
+  );
 
-  const ledger = await createLedger({
-    store: opened.store.ledger,
-    folder: join(dataFolder, 'ledger'),
-    writer: `${Date.now().toString(36)}-${randomUUID().slice(0, 8)}`,
+  const { ledger, retention, key } = await openLedger(config, dataFolder, scope, {
+    store: opened.store,
     clock,
     log,
-    bounds: {
-      memoryRowsMax: config.limits.ledgerMemoryRowsMax,
-      diskBytesMax: config.limits.ledgerDiskBytesMax,
-    },
   });
-  scope.add('ledger', () => ledger[Symbol.asyncDispose]());
   const metrics = new Metrics(VERSION);
   scope.add('metrics', async () => metrics[Symbol.dispose]());
   const agents = new Agents();
@@ -124,6 +126,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   const tracing = await openTracing(config.telemetry.traces, {
     version: VERSION,
     log,
+    redact: (text) => recording.recorder.text(text),
     agentFor: (protocol) => agents.for(protocol),
   });
   const { tracer } = tracing;
@@ -131,8 +134,28 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   metrics.counter('lanport_spans_total', 'Spans of traces, by what became of them.', () =>
     spanSamples(tracing.counts()),
   );
-  const journal = createJournal({ ledger, metrics: metrics.calls, log });
+  const recording = new Recording(config, {
+    key,
+    store: opened.store,
+    log,
+    now: () => clock.now(),
+    onPurged: (days) => audit.note('purge bodies', { details: { days } }),
+  });
+  scope.add('bodies of calls', () => recording[Symbol.asyncDispose]());
+  const journal = createJournal({ ledger, metrics: metrics.calls, log, recorder: () => recording.recorder });
+  const audit = openAudit({ journal, newId, clock });
+  scope.add('records of refused requests', async () => audit.refusals[Symbol.dispose]());
 
+  const limits = new Limits(
+    targetLimits(config.usage, (model) => models.canonical(model)),
+    {
+      clock,
+      history: spendHistory(opened.store.spend, ledger),
+      events: limitEvents(log),
+      redisUrl: config.usage.redisUrl?.reveal(),
+    },
+  );
+  scope.add('limits', () => limits[Symbol.asyncDispose]());
   const http = new HttpClient();
   scope.add('outbound connections', () => http[Symbol.asyncDispose]());
   const seals = await openSealSecrets(opened.store.secrets, clock, log);
@@ -173,6 +196,8 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
           mcp,
           policy,
           journal,
+          limits,
+          toolCosts: (server) => live.toolCosts[server],
           log,
           tracer,
           clock,
@@ -188,10 +213,13 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     return known.deps;
   };
   const startedAt = clock.now();
-  const models = new ModelSurface(config, {
+  const onRefused = (code: string): void => metrics.refused(code);
+  const models: ModelSurface = new ModelSurface(config, {
     live,
     http,
     journal,
+    onRefused,
+    limits,
     responses: opened.store.responses,
     log,
     tracer,
@@ -205,7 +233,11 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     newId,
     clock,
     log,
-    onRefused: (code) => metrics.refused(code),
+    onRefused: (code, exchange) => {
+      onRefused(code);
+      if (isRefusedAtTheDoor(code))
+        audit.refusals.note(refusalOf(exchange, 'edge', code, live.access.addressOf(exchange)));
+    },
     handlers: {
       mcp: (exchange) => handleMcp(exchange, mcpDeps()),
       sse: (exchange) => sse.open(exchange, mcpDeps()),
@@ -214,8 +246,10 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
         handleHealth(exchange, route.probe, {
           mcp,
           ledger,
+          retention: () => retention.state,
           storeHealth: () => opened.store.health(),
           storeKind: opened.store.kind,
+          limits: () => limits.stats(),
           version: VERSION,
           startedAt,
           isDraining: () => draining,
@@ -227,6 +261,8 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
           metrics,
           isPublic: () => live.metricsPublic,
           authenticate: (one) => live.access.authenticate(one, 'admin'),
+          mayRead: ({ kind, id }) =>
+            kind !== 'virtual' || directory.findKey(id)?.allowedRoutes.includes('/metrics') === true,
         }),
       admin: adminHandler({
         live,
@@ -238,10 +274,16 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
         log,
         clock,
         reload: () => reload.request('admin'),
+        acts: audit.acts,
+        journal,
+        recording,
+        onStop,
       }),
       backup: (exchange) =>
         handleBackup(exchange, {
           authenticate: (one) => live.access.authenticate(one, 'admin'),
+          acts: audit.acts,
+          addressOf: (one) => live.access.addressOf(one),
           log,
           archive: async () => {
             await ledger.flush(AbortSignal.timeout(5_000)).catch(() => undefined);
@@ -265,15 +307,21 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
       const newModels = models.prepare(served);
       const change = await live.apply(served, keyOf(renewed).masterKey, { mcp, edge, log });
       newModels.use();
+      limits.reconfigure(targetLimits(next.usage, (model) => models.canonical(model)));
+      recording.use(served);
+      recording.noteDeployments(models.deployments);
       return change;
     },
+    onDone: (trigger, outcome) => audit.noteReload(trigger, outcome),
     clock,
     log,
   });
-  measure(metrics, { mcp, models, ledger, store: opened.store, edge, reload });
+  measure(metrics, { mcp, models, ledger, limits, store: opened.store, edge, reload });
+  recording.start(models.deployments);
   const stopPurging = purgeResponses(opened.store.responses, log);
   scope.add('deletion of expired answers', async () => stopPurging());
   await mcp.start();
+  await limits.ready(REDIS_READY_MS);
   const { port } = await edge.listen(config.edge.host, config.edge.port);
   scope.add(
     'requests under way',

@@ -1,5 +1,6 @@
 import type { Edge } from '../edge/server.ts';
 import type { Ledger, LedgerStats } from '../ledger/ledger-ports.ts';
+import type { Limits } from '../limits/limits.ts';
 import type { Mcp } from '../mcp/mcp.ts';
 import type { ServerStatus } from '../mcp/mcp-view.ts';
 import type { Store } from '../store/store-ports.ts';
@@ -12,6 +13,7 @@ export interface MeasuredParts {
   readonly mcp: Mcp;
   readonly models: Pick<ModelSurface, 'deploymentStates'>;
   readonly ledger: Ledger;
+  readonly limits: Pick<Limits, 'stats'>;
   readonly store: Store;
   readonly edge: Pick<Edge, 'load'>;
   readonly reload: Pick<Reload, 'state' | 'counts'>;
@@ -34,6 +36,7 @@ export function measure(metrics: Metrics, parts: MeasuredParts): void {
   measureServers(metrics, parts.mcp);
   measureModels(metrics, parts.models);
   measureLedger(metrics, parts.ledger);
+  measureLimits(metrics, parts.limits);
   const { mcp, store, edge, reload } = parts;
   metrics.gauge('lanport_sessions', 'Sessions of MCP clients.', () => one(mcp.sessions.size));
   metrics.gauge('lanport_requests_in_flight', 'HTTP requests under way.', () => one(edge.load.requests));
@@ -109,6 +112,31 @@ function measureModels(metrics: Metrics, models: MeasuredParts['models']): void 
       labels: { litellm_model_name: model, model_id: id, api_provider: provider },
       value: DEPLOYMENT_STATES[state],
     })),
+  );
+}
+
+function measureLimits(metrics: Metrics, limits: Pick<Limits, 'stats'>): void {
+  metrics.counter('lanport_limits_refused_total', 'Requests that were over a limit, by what it counts.', () =>
+    Object.entries(limits.stats().refused).map(([limit, value]) => ({ labels: { limit }, value })),
+  );
+  metrics.gauge('lanport_limits_waiting', 'Requests that wait for their turn at a limited model.', () =>
+    one(limits.stats().waiting),
+  );
+  metrics.counter('lanport_limits_waited_total', 'Requests that had to wait for their turn.', () =>
+    one(limits.stats().waitedInAll),
+  );
+  metrics.counter(
+    'lanport_soft_budgets_passed_total',
+    'Budget periods in which a soft budget was passed.',
+    () => one(limits.stats().softBudgets),
+  );
+  metrics.gauge(
+    'lanport_limits_shared_up',
+    'Whether limits are counted together with other processes: 0 while Redis is away. Without Redis there is none.',
+    () => {
+      const { shared } = limits.stats();
+      return shared === undefined ? [] : one(Number(shared.isUp));
+    },
   );
 }
 

@@ -13,9 +13,11 @@ import { createToolHost } from '../gateway/tool-host.ts';
 import type { Journal } from '../gateway/journal.ts';
 import { handleModels } from '../gateway/handle-models.ts';
 import { handleResponse } from '../gateway/handle-response.ts';
+import type { Gate } from '../limits/limits.ts';
 import { Llm } from '../llm/llm.ts';
+import { tokensOf } from '../llm/quote.ts';
 import { ConnectionMemories, type EntryTool, ResponseState } from '../llm/llm-wire.ts';
-import type { ResponseTable } from '../store/store-ports.ts';
+import type { DeploymentRow, ResponseTable } from '../store/store-ports.ts';
 import type { HttpClient } from '../net/http-client.ts';
 import { judgeModel, type PolicyModel } from '../policy/models.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -25,6 +27,8 @@ export interface ModelSurfaceDeps {
   readonly live: LiveConfig;
   readonly http: HttpClient;
   readonly journal: Journal;
+  readonly onRefused: (code: string) => void;
+  readonly limits: Gate;
   readonly responses: ResponseTable;
   readonly log: Log;
   readonly tracer: Tracer;
@@ -63,9 +67,32 @@ export class ModelSurface {
     };
   }
 
+  /** The name of `model_list` that a model's name stands for, by the configuration in force. */
+  canonical(model: string): string {
+    return this.#models.llm.canonical(model);
+  }
+
   /** How the deployments of the configuration in force do. */
   deploymentStates(): ReturnType<Llm['deploymentStates']> {
     return this.#models.llm.deploymentStates();
+  }
+
+  /** Who answers under which id, by the configuration in force. */
+  get deployments(): readonly DeploymentRow[] {
+    return this.#models.llm.catalog
+      .info(() => true, true, undefined)
+      .map((entry) => {
+        const { litellm_params: params, model_info: info } = entry as {
+          readonly litellm_params?: Readonly<Record<string, unknown>>;
+          readonly model_info?: Readonly<Record<string, unknown>>;
+        };
+        return {
+          id: String(info?.['id']),
+          provider: String(info?.['litellm_provider'] ?? ''),
+          model: String(params?.['model'] ?? ''),
+          apiBase: String(params?.['api_base'] ?? ''),
+        };
+      });
   }
 
   /** What the operator API asks of the models. */
@@ -74,6 +101,7 @@ export class ModelSurface {
     return {
       has: (model) => llm.has(llm.canonical(model)),
       quote: (model, asked) => llm.quote(model, asked),
+      tokens: tokensOf,
       provider: (deployment) => {
         const info = llm.catalog.info(() => true, false, deployment)[0]?.['model_info'];
         const provider = (info as { readonly litellm_provider?: unknown } | undefined)?.litellm_provider;
@@ -111,12 +139,14 @@ export class ModelSurface {
   }
 
   #llmDeps(): HandleLlmDeps {
-    const { live, journal, log, tracer, clock } = this.#deps;
+    const { live, journal, onRefused, limits, log, tracer, clock } = this.#deps;
     const { access } = live;
     const { llm, known } = this.#models;
     return {
       llm,
       journal,
+      onRefused,
+      limits,
       log,
       tracer,
       clock,

@@ -10,7 +10,7 @@ export class StartupError extends Error {
 }
 
 /** Exit codes of `lanport`. */
-export const EXIT = { ok: 0, failed: 1, configuration: 2, start: 3, unreachable: 4 } as const;
+export const EXIT = { ok: 0, failed: 1, configuration: 2, start: 3, unreachable: 4, incomplete: 5 } as const;
 
 interface SystemError extends Error {
   readonly code?: string;

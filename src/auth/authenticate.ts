@@ -24,9 +24,11 @@ export interface Principal {
   readonly grants: Grants | undefined;
   /** Of a virtual key: what it, its user and its team may use up. Empty for principals without limits. */
   readonly allowances: readonly Allowance[];
-  /** Of a virtual key: class of litellm_settings.priority_reservation. */
+  /** Class of litellm_settings.priority_reservation. */
   readonly priority?: string | undefined;
   readonly tags?: readonly string[];
+  /** Its own names of models, those of its team and of its user: to the names that they stand for. */
+  readonly modelAliases?: Readonly<Record<string, string>> | undefined;
   /** LiteLLM's `user_role` of its user. */
   readonly role?: string | undefined;
 }
@@ -151,7 +153,8 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
 function know(entry: RingEntry): Known {
   if (entry.kind === 'master')
     return { principal: everything('master'), entry: undefined, allows: undefined, routes: [] };
-  const { key, user } = entry;
+  const { key, user, team } = entry;
+  const aliases = { ...user?.modelAliases, ...team?.modelAliases, ...key.modelAliases };
   const grants = grantsOf(entry);
   const rights = hash('sha256', JSON.stringify(grants), 'hex').slice(0, DIGEST_CHARACTERS);
   const principal: Principal = Object.freeze({
@@ -165,6 +168,7 @@ function know(entry: RingEntry): Known {
     allowances: Object.freeze(allowancesOf(entry)),
     priority: key.priority,
     tags: key.tags,
+    modelAliases: Object.keys(aliases).length === 0 ? undefined : aliases,
     role: user?.role,
   });
   return {
@@ -178,7 +182,8 @@ function know(entry: RingEntry): Known {
 /** What a key, its user and its team may use up; the key's own comes first. */
 function allowancesOf({ key, user, team }: VirtualEntry): Allowance[] {
   const { limits, spendBase } = key;
-  const allowances: Allowance[] = [{ scope: 'key', id: key.id, limits, ...(spendBase && { spendBase }) }];
+  const { id, source } = key;
+  const allowances: Allowance[] = [{ scope: 'key', id, limits, source, ...(spendBase && { spendBase }) }];
   for (const [scope, account] of [
     ['user', user],
     ['team', team],
@@ -188,6 +193,7 @@ function allowancesOf({ key, user, team }: VirtualEntry): Allowance[] {
         scope,
         id: account.id,
         limits: account.limits,
+        source: `${scope}s.${account.id}`,
         ...(account.spendBase && { spendBase: account.spendBase }),
       });
   return allowances;

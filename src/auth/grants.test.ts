@@ -134,9 +134,9 @@ describe('a principal', () => {
       }),
     );
     expect(principal.allowances).toEqual([
-      { scope: 'key', id: 'k', limits: limits(1) },
-      { scope: 'user', id: 'u', limits: limits(2) },
-      { scope: 'team', id: 't', limits: limits(3), spendBase },
+      { scope: 'key', id: 'k', limits: limits(1), source: 'keys.k' },
+      { scope: 'user', id: 'u', limits: limits(2), source: 'users.u' },
+      { scope: 'team', id: 't', limits: limits(3), source: 'teams.t', spendBase },
     ]);
     expect(principal).toMatchObject({ priority: 'prod', tags: ['a'], role: 'proxy_admin' });
   });

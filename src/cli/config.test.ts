@@ -34,10 +34,10 @@ describe('config check', () => {
     const folder = await mkdtemp(join(tmpdir(), 'lanport-config-'));
     const file = join(folder, 'c.yaml');
     try {
-      await writeFile(file, 'litellm_settings: {priority_reservation: {a: 1}}\n');
+      await writeFile(file, 'general_settings: {store_model_in_db: true}\n');
       const { out, code } = await run(['check', file]);
       expect(out).toContain(
-        `${file}:1:20: warning: litellm_settings.priority_reservation: is loaded, but without effect: `,
+        `${file}:1:20: warning: general_settings.store_model_in_db: is loaded, but without effect: `,
       );
       expect(out).toContain(`${file}: can be used: 0 MCP servers, 0 virtual keys, 0 models; 1 warning.`);
       expect(code).toBe(0);

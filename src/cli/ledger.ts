@@ -1,61 +1,47 @@
-import { type Command, InvalidArgumentError } from 'commander';
-import { clientOf, type ClientOptions, withClientOptions } from './client-options.ts';
+import type { Command } from 'commander';
+import { EXIT } from '../app/startup-error.ts';
+import { type VerifyLedgerOptions, verifyLedgerOf } from '../app/verify-ledger.ts';
+import { registerLedgerQueries } from './ledger-queries.ts';
 import type { ProgramIo } from './program-io.ts';
-import { table } from './table.ts';
+import { verificationText } from './verification-text.ts';
 
-interface Row {
-  readonly startedAt: string;
-  readonly keyAlias?: string;
-  readonly keyId: string;
-  readonly server?: string;
-  readonly toolName?: string;
-  readonly model?: string;
-  readonly parentId?: string;
-  readonly cost?: number;
-  readonly status?: string;
-  readonly totalMs?: number;
-  readonly errorCode?: string;
-}
+const VERIFY_HELP = `
+Reads the database directly, whether the gateway runs or not, and checks it against what the data folder holds: the key, how far each
+writer has come, and the signed manifests of days. Gateways on one database that do not share ledger.key have a key each: name a copy of
+their ledger folders with --ledger-folder.
 
-/** Adds `lanport ledger tail`. */
+Exit code: 0 nothing is wrong, 1 something is, 2 wrong options or a configuration with errors, 3 the database cannot be read,
+5 nothing was found, but not everything could be checked: a key is not at hand.
+
+Examples:
+  lanport ledger verify --data /srv/lanport
+  lanport ledger verify --config config.yaml --ledger-folder /mnt/second/ledger --json`;
+
+/** Adds `lanport ledger …`. */
 export function registerLedgerCommands(program: Command, io: ProgramIo): void {
   const ledger = program.command('ledger').description('The record of every call.');
-  withClientOptions(
-    ledger
-      .command('tail')
-      .description('The newest calls, oldest of them first.')
-      .option('-n, --lines <number>', 'how many', countOf, 20),
-  )
-    .addHelpText('after', '\nExample:\n  lanport ledger tail -n 5 --json')
-    .action(async (options: ClientOptions & { readonly lines: number }) => {
-      await using client = clientOf(options, io);
-      const rows = [...((await client.get(`/v1/ledger?limit=${options.lines}`)) as readonly Row[])].reverse();
-      if (options.json === true) for (const row of rows) io.stdout.write(`${JSON.stringify(row)}\n`);
-      else
-        io.stdout.write(
-          table(
-            ['TIME', 'KEY', 'SERVER', 'TOOL OR MODEL', 'STATUS', 'MS', 'USD', 'CAUSE', 'ERROR'],
-            rows.map(cells),
-          ),
-        );
+  registerLedgerQueries(ledger, io);
+  ledger
+    .command('verify')
+    .description('Check that nothing in the ledger was changed, removed, exchanged or put in.')
+    .option('-c, --config <file>', 'configuration file of the gateway')
+    .option('-d, --data <folder>', 'data folder of the gateway')
+    .option('--env-file <file>', 'file with environment variables')
+    .option(
+      '--ledger-folder <folder>',
+      'folder "ledger" of another gateway on the same database (repeatable)',
+      collect,
+      [],
+    )
+    .option('--key-file <file>', 'file with a further key (repeatable)', collect, [])
+    .option('--json', 'print JSON')
+    .addHelpText('after', VERIFY_HELP)
+    .action(async (options: VerifyLedgerOptions & { readonly json?: boolean }) => {
+      const result = await verifyLedgerOf(options, io);
+      io.stdout.write(options.json === true ? `${JSON.stringify(result)}\n` : verificationText(result));
+      if (result.findingsCount > 0) io.exit(EXIT.failed);
+      else if (result.withoutKey.length > 0) io.exit(EXIT.incomplete);
     });
 }
 
-function cells(row: Row): string[] {
-  return [
-    row.startedAt,
-    row.keyAlias ?? row.keyId,
-    row.server ?? '-',
-    row.toolName ?? row.model ?? '-',
-    row.status ?? 'received',
-    row.totalMs?.toFixed(1) ?? '-',
-    row.cost?.toFixed(6) ?? '-',
-    row.parentId ?? '-',
-    row.errorCode ?? '',
-  ];
-}
-
-function countOf(text: string): number {
-  if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError('It must be a number from 1 to 9999.');
-  return Number(text);
-}
+const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];

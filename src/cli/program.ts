@@ -4,6 +4,7 @@ import { registerBackupCommands } from './backup.ts';
 import { registerBridgeCommand } from './bridge.ts';
 import { registerConfigCommands } from './config.ts';
 import { registerDoctorCommand } from './doctor.ts';
+import { registerKeysCommands } from './keys.ts';
 import { registerLedgerCommands } from './ledger.ts';
 import { registerPostgresCommand } from './postgres.ts';
 import type { ProgramIo } from './program-io.ts';
@@ -28,6 +29,7 @@ export function buildProgram(io: ProgramIo): Command {
   registerServersCommands(program, io);
   registerDoctorCommand(program, io);
   registerToolsCommands(program, io);
+  registerKeysCommands(program, io);
   registerLedgerCommands(program, io);
   registerBackupCommands(program, io);
   registerStdioCommand(program, io);

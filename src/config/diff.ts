@@ -3,6 +3,7 @@ import { sameValue } from '../core/same-value.ts';
 import type { EdgeConfig } from '../edge/edge-config.ts';
 import type { KeyConfig, KeysConfig } from '../keys/keys-config.ts';
 import type { LedgerConfig } from '../ledger/ledger-config.ts';
+import type { UsageConfig } from '../limits/limits-config.ts';
 import type { LlmConfig } from '../llm/llm-config.ts';
 import { sameServer } from '../mcp/mcp-config.ts';
 import type { StoreConfig } from '../store/store-config.ts';
@@ -54,7 +55,14 @@ const LLM: Rows<LlmConfig> = {
   requestTimeoutMs: ['litellm_settings.request_timeout', 'live'],
   dropParams: ['litellm_settings.drop_params', 'live'],
   claudeDiscovery: ['litellm_settings.claude_code_discovery', 'live'],
-  priorityReservation: ['litellm_settings.priority_reservation', 'live'],
+};
+
+const USAGE: Rows<UsageConfig> = {
+  models: ['router_settings.model_group_limits', 'live'],
+  servers: ['mcp_servers.*.rpm_limit, max_parallel_requests, max_budget', 'live'],
+  toolCosts: ['mcp_servers.*.mcp_info.mcp_server_cost_info', 'live'],
+  priority: ['litellm_settings.priority_reservation', 'live'],
+  redisUrl: ['general_settings.redis_url', 'restart'],
 };
 
 const STORE: Rows<StoreConfig> = {
@@ -65,7 +73,10 @@ const STORE: Rows<StoreConfig> = {
 };
 
 const LEDGER: Rows<LedgerConfig> = {
+  recording: ['ledger', 'live'],
   retentionMs: ['ledger.retention', 'restart'],
+  rollupRetentionMs: ['ledger.rollup_retention', 'restart'],
+  key: ['ledger.key', 'restart'],
   retentionIntervalMs: ['general_settings.maximum_spend_logs_retention_interval', 'restart'],
 };
 
@@ -168,6 +179,7 @@ function changedSettings(before: LanportConfig, after: LanportConfig, effect: Ef
     ...changedIn(KEYS, before.keys, after.keys, effect),
     ...changedIn(MCP, before.mcp, after.mcp, effect),
     ...changedIn(LLM, before.llm, after.llm, effect),
+    ...changedIn(USAGE, before.usage, after.usage, effect),
     ...changedIn(STORE, before.store, after.store, effect),
     ...changedIn(LEDGER, before.ledger, after.ledger, effect),
     ...changedIn(LOG, before.log, after.log, effect),

@@ -40,6 +40,26 @@ describe('virtual keys', () => {
     });
   });
 
+  it('carry what few of them have, and nothing where nothing was said', async () => {
+    const { config } = await load(
+      `${SERVERS}virtual_keys:\n  - {api_key: sk-1, key_type: llm_api, allowed_routes: [/mcp], aliases: {gpt: small}, tags: [a], metadata: {b: 1}, mcp_tool_permissions: {DB: [query]}, mcp_servers: [all-team-mcpservers]}\n  - {api_key: sk-2}\n`,
+    );
+    expect(config.keys.keys.slice(0, 2).map(({ more, mcpServers }) => ({ more, mcpServers }))).toEqual([
+      {
+        more: {
+          keyType: 'llm_api',
+          allowedRoutes: ['/mcp'],
+          modelAliases: { gpt: 'small' },
+          tags: ['a'],
+          metadata: { b: 1 },
+          toolPermissions: { DB: ['query'] },
+        },
+        mcpServers: ['all-team-mcpservers'],
+      },
+      { more: {}, mcpServers: [] },
+    ]);
+  });
+
   it('"*" means every server, and no-mcp-servers none', async () => {
     const { config } = await load(
       `${SERVERS}virtual_keys: [{api_key: sk-1, mcp_servers: ["*"]}, {api_key: sk-2, mcp_servers: [no-mcp-servers]}]`,
@@ -76,6 +96,10 @@ describe('virtual keys', () => {
       'virtual_keys: [{api_key: sk-hidden, mcp_access_groups: [dta]}]',
       'virtual_keys[0].mcp_access_groups[0]: there is no MCP server, alias or access group "dta". Did you mean "data"?',
     ],
+    [
+      'virtual_keys: [{api_key: sk-hidden, mcp_tool_permissions: {wbe: [open]}}]',
+      'virtual_keys[0].mcp_tool_permissions.wbe: there is no MCP server, alias or access group "wbe". Did you mean "web"?',
+    ],
     ['virtual_keys: [{api_key: sk-hidden, mcp_servers: [elsewhere]}]', 'Known are: pg, web, db, data.'],
     [
       'virtual_keys: [{api_key: sk-hidden}, {api_key: sk-hidden}]',
@@ -105,12 +129,22 @@ describe('virtual keys', () => {
     ]);
   });
 
-  it('limits and past dates are warnings, once each', async () => {
+  it('limits of single models are gathered by model', async () => {
+    const { config } = await load(
+      'virtual_keys: [{api_key: a, budget_duration: 1d, model_rpm_limit: {m: 1}, model_tpm_limit: {m: 2, n: 3}, model_max_budget: {m: 4, n: {budget_limit: 5, time_period: 7d}}}]',
+    );
+    const day = 86_400_000;
+    expect(config.keys.keys[0]!.limits.perModel).toEqual({
+      m: { requestsPerMinute: 1, tokensPerMinute: 2, maxBudget: 4, budgetDurationMs: day },
+      n: { requestsPerMinute: undefined, tokensPerMinute: 3, maxBudget: 5, budgetDurationMs: 7 * day },
+    });
+  });
+
+  it('past dates are warnings, and limits are none', async () => {
     const { warnings } = await load(
       'virtual_keys: [{api_key: a, max_budget: 1, rpm_limit: 2}, {api_key: b, tpm_limit: 3, expires: 2020-01-01}]',
     );
     expect(warnings.map(formatProblem)).toEqual([
-      'c.yaml:1:29: warning: virtual_keys[0].max_budget: is loaded, but without effect: limits per key are not enforced yet.',
       'c.yaml:1:86: warning: virtual_keys[1].expires: lies in the past, so this key is refused.',
     ]);
   });

@@ -3,6 +3,7 @@ import { Secret } from '../core/secret.ts';
 import { type EdgeConfig, resolveEdge } from '../edge/edge-config.ts';
 import { type KeysConfig, resolveKeys } from '../keys/keys-config.ts';
 import { type LedgerConfig, resolveLedger } from '../ledger/ledger-config.ts';
+import { resolveUsage, type UsageConfig } from '../limits/limits-config.ts';
 import { type LlmConfig, resolveLlm } from '../llm/llm-config.ts';
 import { resolveServers, type ServersOutput } from '../mcp/mcp-config.ts';
 import { resolveStore, type StoreConfig } from '../store/store-config.ts';
@@ -41,6 +42,8 @@ export interface LanportConfig {
   readonly store: StoreConfig;
   readonly ledger: LedgerConfig;
   readonly limits: Bounds;
+  /** Limits of models and servers, prices of tools, and how limits are shared. */
+  readonly usage: UsageConfig;
   readonly log: LogConfig;
   readonly telemetry: TelemetryConfig;
 }
@@ -221,20 +224,22 @@ function resolve(
     collector,
   );
   checkMasterKey(settings, collector);
+  const llm = resolveLlm(
+    {
+      models: settings.model_list,
+      router: settings.router_settings,
+      settings: settings.litellm_settings,
+      keyFrom: lookup,
+    },
+    collector,
+  );
   return {
     files,
     edge: resolveEdge(general),
     keys,
     mcp,
-    llm: resolveLlm(
-      {
-        models: settings.model_list,
-        router: settings.router_settings,
-        settings: settings.litellm_settings,
-        keyFrom: lookup,
-      },
-      collector,
-    ),
+    llm,
+    usage: usageOf(settings, llm, collector),
     store: resolveStore(general, collector),
     ledger: resolveLedger(settings.ledger, general),
     limits,
@@ -244,6 +249,21 @@ function resolve(
       collector,
     ),
   };
+}
+
+function usageOf(settings: RootSettings, llm: LlmConfig, collector: Collector): UsageConfig {
+  const { router_settings: router, litellm_settings: litellm } = settings;
+  return resolveUsage(
+    {
+      servers: settings.mcp_servers,
+      groups: router.model_group_limits,
+      models: llm.models,
+      reservation: litellm.priority_reservation,
+      waitMs: litellm.priority_queue_timeout,
+      redis: { ...llm.router.redis, url: settings.general_settings.redis_url ?? router.redis_url },
+    },
+    collector,
+  );
 }
 
 function limitsOf(settings: RootSettings, collector: Collector): Bounds {

@@ -66,7 +66,7 @@ describe('the page', () => {
       '| `port` | whole number | `4000` | TCP port to listen on; 0 lets the system choose. Environment: `LANPORT_PORT`. |',
     );
     expect(markdown).toContain('| `api_key` | secret text | required | The key as clients send it.');
-    expect(markdown).toContain('Without effect so far: limits per key are not enforced yet.');
+    expect(markdown).toContain('Without effect so far: servers are watched by their connection only.');
     expect(markdown).toContain('## `mcp_servers.<name>`');
     expect(markdown).not.toContain('undefined');
   });

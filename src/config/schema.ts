@@ -4,6 +4,7 @@ import { byteSize, duration, inertShape, secretText, setting } from '../core/set
 import { edgeGeneralShape } from '../edge/edge-config.ts';
 import { keysGeneralShape, virtualKeySchema } from '../keys/keys-config.ts';
 import { ledgerGeneralShape, ledgerSchema } from '../ledger/ledger-config.ts';
+import { limitsGeneralShape, limitsLitellmShape, limitsRouterShape } from '../limits/limits-config.ts';
 import { llmLitellmShape, routerSchema } from '../llm/llm-config.ts';
 import { modelListSchema } from '../llm/model-config.ts';
 import {
@@ -57,6 +58,7 @@ export const generalSchema = z.strictObject({
   ...keysGeneralShape,
   ...storeGeneralShape,
   ...ledgerGeneralShape,
+  ...limitsGeneralShape,
   ...telemetryGeneralShape,
   ...logGeneralShape,
   mcp_tool_prefix_separator: separatorSchema,
@@ -79,6 +81,7 @@ export const generalSchema = z.strictObject({
 /** Section `litellm_settings`. Keys that belong elsewhere (`master_key`, `mcp_aliases`, …) are moved there before it is read. */
 export const litellmSchema = z.strictObject({
   ...llmLitellmShape,
+  ...limitsLitellmShape,
   ...telemetryLitellmShape,
   mcp_aliases: aliasesSchema
     .unwrap()
@@ -156,7 +159,10 @@ export const rootSchema = z.strictObject({
   virtual_keys: setting(z.array(virtualKeySchema).default([]), 'Keys, and what each may use.'),
   model_list: modelListSchema,
   litellm_settings: setting(litellmSchema.prefault({}), 'Settings of the model API, in LiteLLM spelling.'),
-  router_settings: setting(routerSchema.prefault({}), 'How models are chosen and replaced.'),
+  router_settings: setting(
+    routerSchema.extend(limitsRouterShape).prefault({}),
+    'How models are chosen and replaced.',
+  ),
   limits: setting(limitsSchema.prefault({}), 'Bounds on everything that holds or waits.'),
   ledger: setting(ledgerSchema.prefault({}), 'What is recorded of calls.'),
   telemetry: setting(telemetrySchema.prefault({}), 'Where traces are sent.'),

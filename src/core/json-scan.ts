@@ -281,6 +281,11 @@ class Scanner {
     let at = this.at + 1;
     for (;;) {
       const byte = bytes[at];
+      // Most bytes of most texts are behind the ones that mean something.
+      if (byte! > BACKSLASH) {
+        at++;
+        continue;
+      }
       if (byte === QUOTE) break;
       if (byte === BACKSLASH) {
         this.at = at;

@@ -1,7 +1,8 @@
 import type { Cancellation } from '../core/cancellation.ts';
 import { GatewayError } from '../core/errors.ts';
 import { type Span, traceIdOf } from '../core/trace.ts';
-import type { CallEnd, CallStart, CallStatus } from '../ledger/ledger-ports.ts';
+import type { CallEnd, CallStatus } from '../ledger/ledger-ports.ts';
+import type { OpenCall } from '../ledger/recorder.ts';
 import {
   type CallTarget,
   type Inbound,
@@ -15,6 +16,8 @@ import type { HandleMcpDeps } from './mcp-deps.ts';
 import { asGatewayError, isToolTrouble, type McpContext, type Reply } from './mcp-context.ts';
 import { endCallSpan, errorTypeOf, startMcpSpan, startUpstreamSpan } from './call-trace.ts';
 import { bytesOf } from './exchange.ts';
+import { admitTool, limitReached, settleTool } from './limit-mcp.ts';
+import { giveUp } from './limit-text.ts';
 import { resolveTarget } from './resolve-target.ts';
 
 const WENT_AWAY = 'the client went away';
@@ -24,6 +27,10 @@ interface Outcome {
   errorCode: string | undefined;
   upstreamMs: number | undefined;
   bytesOut: number;
+  /** Whether the server asked something instead of answering. */
+  isAsked: boolean;
+  /** US dollars. */
+  cost: number | undefined;
 }
 
 /**
@@ -48,12 +55,16 @@ export async function callUpstream(
     deps.mcp.checkCallHeaders(target.tool, request.params, exchange.headers); // 400
   const id = inbound.batch ? deps.newId() : exchange.requestId;
   const span = spanOf(id, request, target, context, inbound, deps);
-  const start = startOf(id, request, span, target, context, inbound, deps);
-  await deps.journal.begin(start); // 503
-  const outcome: Outcome = { status: 'unknown', errorCode: undefined, upstreamMs: undefined, bytesOut: 0 };
+  const admission = await admitTool(target, context, deps);
+  const denied = admission.kind === 'refused' && !admission.isGone ? admission.rule : undefined;
+  const call = open(id, request, span, target, context, inbound, deps, denied);
+  await deps.journal.begin(call).catch((error: unknown) => giveUp(admission, error)); // 503
+  const outcome = newOutcome('unknown', undefined);
   try {
+    if (admission.kind === 'refused') throw limitReached(admission, outcome);
     const answer = await sendUpstream(target, request, inbound, context, stream, span, outcome, deps);
     outcome.bytesOut = bytesOf(answer.message);
+    call.answered?.add(answer.message);
     return answer;
   } catch (error) {
     const failure = asGatewayError(error, exchange, deps);
@@ -64,10 +75,16 @@ export async function callUpstream(
       toolErrorResult(failure.message, failure.code, inbound.era),
     );
     outcome.bytesOut = message.length;
+    call.answered?.add(message);
     return { status: 200, message };
   } finally {
-    finish(start, span, outcome, context, deps);
+    if (admission.kind === 'admitted') outcome.cost = settleTool(admission, target, outcome, deps);
+    finish(call, span, outcome, context, deps);
   }
+}
+
+function newOutcome(status: CallStatus, errorCode: string | undefined): Outcome {
+  return { status, errorCode, upstreamMs: undefined, bytesOut: 0, isAsked: false, cost: undefined };
 }
 
 async function sendUpstream(
@@ -105,6 +122,7 @@ async function sendUpstream(
     });
     if (step.kind === 'input') {
       outcome.status = 'ok';
+      outcome.isAsked = true;
       return { status: 200, message: resultMessage(request.idBytes, step.result) };
     }
     const { reply } = step.reply;
@@ -155,7 +173,7 @@ function spanOf(
   });
 }
 
-function startOf(
+function open(
   id: string,
   request: RpcRequest,
   span: Span,
@@ -164,12 +182,12 @@ function startOf(
   inbound: Inbound,
   deps: HandleMcpDeps,
   denied?: string,
-): CallStart {
+): OpenCall {
   const { principal, exchange } = context;
-  return {
+  const start = {
     id,
     startedAt: deps.clock.now(),
-    kind: 'mcp',
+    kind: 'mcp' as const,
     operation: request.method,
     keyId: principal.id,
     keyAlias: principal.alias,
@@ -181,12 +199,18 @@ function startOf(
     toolName: nameOf(request),
     originalName: target?.originalName,
     model: undefined,
-    decision: denied === undefined ? 'allowed' : 'denied',
+    decision: denied === undefined ? ('allowed' as const) : ('denied' as const),
     rule: denied ?? deps.policy.rule(principal, target?.server),
     bytesIn: request.object.bytes.length,
     traceId: traceIdOf(span.context),
     parentId: context.parentId,
   };
+  return deps.journal.open(start, inputOf(request), request.params?.slice('arguments'));
+}
+
+/** What is asked: the parameters, with the arguments. */
+function inputOf({ params }: RpcRequest): Buffer | undefined {
+  return params?.bytes.subarray(params.start, params.end);
 }
 
 /**
@@ -219,26 +243,26 @@ async function refuse(
       : new GatewayError('tool-held', { name: name.slice(0, 100), server: held.server });
   const id = deps.newId();
   const span = spanOf(id, request, target, context, inbound, deps);
-  const start = startOf(id, request, span, target, context, inbound, deps, rule);
-  await deps.journal.begin(start); // 503
+  const call = open(id, request, span, target, context, inbound, deps, rule);
+  await deps.journal.begin(call); // 503
   const status = held !== undefined || isHidden ? 'denied' : 'error';
-  const outcome: Outcome = { status, errorCode: answered.code, upstreamMs: undefined, bytesOut: 0 };
-  finish(start, span, outcome, context, deps);
+  const outcome = newOutcome(status, answered.code);
+  finish(call, span, outcome, context, deps);
   if (!isToolTrouble(answered)) throw answered;
   const result = toolErrorResult(answered.message, answered.code, inbound.era);
   return { status: 200, message: resultMessage(request.idBytes, result) };
 }
 
 function finish(
-  start: CallStart,
+  call: OpenCall,
   span: Span,
   outcome: Outcome,
   context: McpContext,
   deps: HandleMcpDeps,
 ): void {
-  const { status, errorCode, upstreamMs, bytesOut } = outcome;
+  const { status, errorCode, upstreamMs, bytesOut, cost } = outcome;
   const end: CallEnd = {
-    id: start.id,
+    id: call.start.id,
     endedAt: deps.clock.now(),
     status,
     errorCode,
@@ -247,9 +271,9 @@ function finish(
     bytesOut,
     promptTokens: undefined,
     completionTokens: undefined,
-    cost: undefined,
+    cost,
   };
-  deps.journal.end(start, end);
+  deps.journal.end(call, end);
   endCallSpan(deps.tracer, span, end);
 }
 

@@ -25,11 +25,11 @@ export function openLlmSocket(
   upgrade: Exchange,
   deps: HandleLlmSocketDeps,
 ): ((socket: MessageSocket) => SocketSession) | undefined {
-  const { authenticate, log } = deps.llm();
+  const llm = deps.llm();
   try {
-    authenticate(upgrade, false); // 401, 403
+    llm.authenticate(upgrade, false); // 401, 403
   } catch (error) {
-    refuse(error, 'responses', upgrade, log);
+    refuse(error, 'responses', upgrade, llm);
     return undefined;
   }
   return (socket) => new LlmSocket(upgrade, socket, deps);

@@ -1,9 +1,9 @@
 import type { Principal } from '../auth/authenticate.ts';
-import type { Clock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import { type Span, type TraceContext, traceIdOf, type Tracer } from '../core/trace.ts';
+import type { BodyCapture } from '../ledger/body-capture.ts';
 import type { CallEnd, CallStart, CallStatus } from '../ledger/ledger-ports.ts';
-import type { Llm } from '../llm/llm.ts';
+import type { OpenCall } from '../ledger/recorder.ts';
 import {
   type AnswerSink,
   type ConnectionMemory,
@@ -11,26 +11,25 @@ import {
   LlmFailure,
   type LlmOutcome,
   type LlmRoute,
-  dollars,
   newOutcome,
   plainBody,
   readCall,
   type ToolHost,
 } from '../llm/llm-wire.ts';
 import type { Verdict } from '../policy/rights.ts';
-import type { Log } from '../telemetry/log.ts';
 import { endCallSpan, startLlmSpan } from './call-trace.ts';
 import type { AnswerStream, Exchange } from './exchange.ts';
 import type { Journal } from './journal.ts';
-import { refuse } from './llm-refusal.ts';
+import { admitCall, type LimitLlmDeps, settleCall, standingHeaders, tooMuch } from './limit-llm.ts';
+import { giveUp } from './limit-text.ts';
+import { clientSays } from './llm-client-says.ts';
+import { refuse, type RefusalDeps } from './llm-refusal.ts';
+import { withAlias } from './model-alias.ts';
 
 /** What the way of a request to a model needs. */
-export interface HandleLlmDeps {
-  readonly llm: Llm;
+export interface HandleLlmDeps extends LimitLlmDeps, RefusalDeps {
   readonly journal: Journal;
-  readonly log: Log;
   readonly tracer: Tracer;
-  readonly clock: Clock;
   readonly bodyBytesMax: number;
   readonly authenticate: (exchange: Exchange, isGemini: boolean) => Principal;
   readonly addressOf: (exchange: Exchange) => string;
@@ -50,18 +49,19 @@ export async function handleLlm(exchange: Exchange, route: LlmRoute, deps: Handl
       throw new GatewayError('method-not-allowed', { method: exchange.method, path: exchange.path });
     const principal = deps.authenticate(exchange, route.format === 'gemini'); // 401, 403
     const coded = await exchange.body(); // 400, 408, 413, 415
-    const body = await plainBody(coded, exchange.headers['content-encoding'], deps.bodyBytesMax); // 400, 413, 415
-    const call = readCall(route, body, exchange.headers); // 400
-    await answer(call, body.length, principal, sink, exchange, deps);
+    const coding = exchange.headers['content-encoding'];
+    const body = coding === undefined ? coded : await plainBody(coded, coding, deps.bodyBytesMax); // 400, 413, 415
+    const call = withAlias(readCall(route, body, exchange.headers), principal); // 400
+    await answer(call, body, principal, sink, exchange, deps);
   } catch (error) {
     if (sink.hasBegun) sink.cut();
-    else refuse(error, route.format, exchange, deps.log);
+    else refuse(error, route.format, exchange, deps, sink.headers);
   }
 }
 
 async function answer(
   call: LlmCall,
-  bytesIn: number,
+  body: Buffer,
   principal: Principal,
   sink: ExchangeSink,
   exchange: Exchange,
@@ -70,12 +70,20 @@ async function answer(
   const verdict = deps.judge(principal, call.model);
   const id = exchange.requestId;
   const span = startLlmSpan(deps.tracer, call, deps.llm.entryOf(call.model), exchange);
-  const start = startOf(call, bytesIn, principal, verdict, span, exchange, deps);
-  await deps.journal.begin(start); // 503
+  const isKnown = verdict.allowed && deps.llm.has(call.model);
+  const admission = isKnown ? await admitCall(call, principal, (gone) => sink.onGone(gone), deps) : undefined;
+  const isDenied = admission?.kind === 'refused' && !admission.isGone;
+  const decision = isDenied ? { allowed: false, rule: admission.rule } : verdict;
+  const start = startOf(call, body.length, principal, decision, span, exchange, deps);
+  const record = deps.journal.open(start, body);
+  sink.kept = record.answered;
+  await deps.journal.begin(record).catch((error: unknown) => giveUp(admission, error)); // 503
   const outcome = newOutcome(deps.clock.monotonicMs(), span.context);
   let failure: unknown;
   try {
-    if (!verdict.allowed || !deps.llm.has(call.model)) throw unknownModel(call.model, principal, deps);
+    if (admission === undefined) throw unknownModel(call.model, principal, deps); // 404
+    sink.headers = standingHeaders(admission, call, deps);
+    if (admission.kind === 'refused') throw tooMuch(admission, call); // 400, 429
     const host = call.wantsTools ? deps.toolHost(exchange, principal, span.context) : undefined;
     const mayUse = (model: string): boolean => deps.judge(principal, model).allowed;
     const context = { id, keyId: principal.id, out: sink, outcome, host, memory: deps.memory, mayUse };
@@ -96,7 +104,9 @@ async function answer(
     failure = error;
     throw error;
   } finally {
-    finish(start, call.model, span, outcome, failure, sink, exchange, deps);
+    const admitted = admission?.kind === 'admitted' ? admission : undefined;
+    const cost = settleCall(admitted, outcome);
+    finish(record, call.model, span, outcome, cost, failure, sink, exchange, deps);
   }
 }
 
@@ -140,21 +150,26 @@ function startOf(
     rule: verdict.rule,
     bytesIn,
     traceId: traceIdOf(span.context),
+    ...clientSays(call),
   };
 }
 
 function finish(
-  start: CallStart,
+  record: OpenCall,
   model: string,
   span: Span,
   outcome: LlmOutcome,
+  cost: number | undefined,
   failure: unknown,
   sink: ExchangeSink,
   exchange: Exchange,
   deps: HandleLlmDeps,
 ): void {
   const nowMs = deps.clock.monotonicMs();
-  const { usage, cost, firstContentMs } = outcome;
+  const { usage } = outcome;
+  const { start } = record;
+  const firstContentMs =
+    outcome.firstContentMs === undefined ? undefined : outcome.firstContentMs - exchange.startedMs;
   const end: CallEnd = {
     id: start.id,
     endedAt: deps.clock.now(),
@@ -165,15 +180,16 @@ function finish(
     bytesOut: sink.bytesOut,
     promptTokens: usage?.input,
     completionTokens: usage?.output,
-    cost: cost === undefined ? undefined : dollars(cost),
+    cost,
     deployment: outcome.deployment?.id,
     attempts: outcome.attempts,
+    firstMs: firstContentMs,
     tokensEstimated: outcome.isEstimated ? true : undefined,
   };
-  deps.journal.end(start, end, {
+  deps.journal.end(record, end, {
     asked: deps.llm.entryOf(model),
     served: outcome.deployment?.config.name,
-    firstContentMs: firstContentMs === undefined ? undefined : firstContentMs - exchange.startedMs,
+    firstContentMs,
   });
   endCallSpan(deps.tracer, span, end);
 }
@@ -198,7 +214,11 @@ class ExchangeSink implements AnswerSink {
   #stream: AnswerStream | undefined;
   #listeners: Set<() => void> | undefined;
   hasBegun = false;
+  /** Further headers of the answer. */
+  headers: Readonly<Record<string, string>> | undefined;
   bytesOut = 0;
+  /** Gathers what is answered, where it is kept. */
+  kept: BodyCapture | undefined;
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
@@ -224,16 +244,22 @@ class ExchangeSink implements AnswerSink {
   send(status: number, headers: Readonly<Record<string, string>>, body: Buffer): void {
     this.hasBegun = true;
     this.bytesOut = body.length;
-    this.#exchange.send(status, headers, body);
+    this.kept?.add(body);
+    this.#exchange.send(status, this.#with(headers), body);
   }
 
   begin(headers: Readonly<Record<string, string>>): void {
     this.hasBegun = true;
-    this.#stream = this.#exchange.openAnswer(headers);
+    this.#stream = this.#exchange.openAnswer(this.#with(headers));
+  }
+
+  #with(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+    return this.headers === undefined ? headers : { ...headers, ...this.headers };
   }
 
   write(bytes: Buffer): boolean {
     this.bytesOut += bytes.length;
+    this.kept?.add(bytes);
     return this.#stream!.write(bytes);
   }
 

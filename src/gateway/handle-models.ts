@@ -3,13 +3,11 @@ import { GatewayError } from '../core/errors.ts';
 import type { Llm } from '../llm/llm.ts';
 import { type EntryTool, type ListShape, writeEntry, writeList } from '../llm/llm-wire.ts';
 import type { Verdict } from '../policy/rights.ts';
-import type { Log } from '../telemetry/log.ts';
 import type { Exchange } from './exchange.ts';
-import { refuse } from './llm-refusal.ts';
+import { refuse, type RefusalDeps } from './llm-refusal.ts';
 
-export interface HandleModelsDeps {
+export interface HandleModelsDeps extends RefusalDeps {
   readonly llm: Llm;
-  readonly log: Log;
   readonly authenticate: (exchange: Exchange, isGemini: boolean) => Principal;
   readonly judge: (principal: Principal, model: string) => Verdict;
   /** The tools of MCP servers that a principal may use. */
@@ -39,7 +37,7 @@ export async function handleModels(
     const answer = await read(route, shape, query, principal, exchange, deps); // 400, 404
     exchange.send(200, undefined, Buffer.from(JSON.stringify(answer)));
   } catch (error) {
-    refuse(error, FORMATS[shape], exchange, deps.log);
+    refuse(error, FORMATS[shape], exchange, deps);
   }
 }
 

@@ -1,5 +1,7 @@
 import type { Principal } from '../auth/authenticate.ts';
+import type { LimitStats } from '../limits/limits-ports.ts';
 import type { Ledger } from '../ledger/ledger-ports.ts';
+import type { RetentionState } from '../ledger/retention.ts';
 import type { Mcp } from '../mcp/mcp.ts';
 import { shownStatus } from '../mcp/shown-status.ts';
 import type { Exchange } from './exchange.ts';
@@ -7,8 +9,11 @@ import type { Exchange } from './exchange.ts';
 export interface HealthDeps {
   readonly mcp: Mcp;
   readonly ledger: Ledger;
+  /** Of the ledger's days. */
+  readonly retention: () => RetentionState;
   readonly storeHealth: () => Promise<{ readonly ok: boolean; readonly detail: string }>;
   readonly storeKind: string;
+  readonly limits: () => LimitStats;
   readonly version: string;
   readonly startedAt: number;
   readonly isDraining: () => boolean;
@@ -40,18 +45,23 @@ export async function handleHealth(
   }
   const principal = deps.identify(exchange);
   const servers = deps.mcp.status();
+  const retention = deps.retention();
+  const limits = deps.limits();
   const healthy = servers.filter((server) => server.state === 'ready').length;
-  const status = deps.isDraining()
-    ? 'stopping'
-    : store.ok && healthy === servers.length
-      ? 'healthy'
-      : 'degraded';
+  const isWell =
+    store.ok &&
+    limits.shared?.isUp !== false &&
+    healthy === servers.length &&
+    retention.strays === 0 &&
+    retention.failure === undefined;
+  const status = deps.isDraining() ? 'stopping' : isWell ? 'healthy' : 'degraded';
   const detail = {
     version: deps.version,
     startedAt: new Date(deps.startedAt).toISOString(),
     configuration: deps.configuration(),
     store: { kind: deps.storeKind, ...store },
-    ledger: deps.ledger.stats(),
+    ledger: { ...deps.ledger.stats(), ...retention },
+    limits,
     sessions: deps.mcp.sessions.size,
     healthy_count: healthy,
     unhealthy_count: servers.length - healthy,

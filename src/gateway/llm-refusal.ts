@@ -14,13 +14,21 @@ const KINDS: Readonly<Record<number, ConstructorParameters<typeof LlmFailure>[0]
   503: 'overloaded',
 };
 
+export interface RefusalDeps {
+  readonly log: Log;
+  /** Hears the code of the gateway's own error with which a request was refused. */
+  readonly onRefused: (code: string) => void;
+}
+
 /** Answers a request to a model that failed before its answer began, in the words of the client's format. */
 export function refuse(
   error: unknown,
   format: Parameters<typeof writeFailure>[1],
   exchange: Exchange,
-  log: Log,
+  { log, onRefused }: RefusalDeps,
+  more?: Readonly<Record<string, string>>,
 ): void {
+  if (error instanceof GatewayError) onRefused(error.code);
   const failure = asFailure(error, exchange, log);
   const { status, headers, body } = writeFailure(failure, format);
   log.info('refused', {
@@ -29,7 +37,7 @@ export function refuse(
     error: failure.code ?? failure.kind,
     status,
   });
-  exchange.send(status, { ...headers, 'x-litellm-call-id': exchange.requestId }, body);
+  exchange.send(status, { ...headers, ...more, 'x-litellm-call-id': exchange.requestId }, body);
 }
 
 function asFailure(error: unknown, exchange: Exchange, log: Log): LlmFailure {

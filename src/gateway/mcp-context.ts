@@ -42,5 +42,6 @@ export function asGatewayError(
 
 /** Whether the error is one that the model should read as a tool's result rather than the client as a protocol error. */
 export function isToolTrouble(error: GatewayError): boolean {
+  if (error.code === 'limit-reached' || error.code === 'budget-exceeded') return true;
   return ERRORS[error.code].actor !== 'caller' && error.rpcCode >= 1440 && error.rpcCode < 1450;
 }

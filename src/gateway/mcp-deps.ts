@@ -6,9 +6,10 @@ import type { McpPolicy } from '../policy/visibility.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Exchange } from './exchange.ts';
 import type { Journal } from './journal.ts';
+import type { LimitMcpDeps } from './limit-mcp.ts';
 
 /** What the way of an MCP request needs. */
-export interface HandleMcpDeps {
+export interface HandleMcpDeps extends LimitMcpDeps {
   readonly mcp: Mcp;
   readonly policy: McpPolicy;
   readonly journal: Journal;

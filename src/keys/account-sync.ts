@@ -1,9 +1,10 @@
 import type { AccountEvent, AccountKind, AccountTable } from '../store/store-ports.ts';
 import { AccountIndex } from './account-index.ts';
+import { KEYS_MAX } from './key-ring.ts';
 
 /** Keys, users and teams that are held at most, each. */
 export const ACCOUNTS_MAX: Readonly<Record<AccountKind, number>> = {
-  key: 100_000,
+  key: KEYS_MAX,
   user: 100_000,
   team: 100_000,
 };

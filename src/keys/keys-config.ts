@@ -47,7 +47,7 @@ export interface KeyExtras {
   readonly allowedRoutes?: readonly string[];
   readonly tags?: readonly string[];
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
-  /** From the name of a model in a request to the one it stands for. */
+  /** From the name of a model in a request to the one that it stands for. */
   readonly modelAliases?: Readonly<Record<string, string>>;
   /** By server: the tools that may be used of it. */
   readonly toolPermissions?: Readonly<Record<string, readonly string[]>>;
@@ -86,6 +86,8 @@ export interface Allowance {
   /** Stable over restarts and unlike that of any other account of the scope. Of a key: as `Principal.id`. */
   readonly id: string;
   readonly limits: KeyLimits;
+  /** Where they stand, for rules: `virtual_keys[2]`. */
+  readonly source?: string | undefined;
   /** Spend in US dollars that an operator set by hand, and since when (milliseconds since the Unix epoch) the ledger's comes on top; without it, the ledger's alone. */
   readonly spendBase?: { readonly usd: number; readonly at: number } | undefined;
 }
@@ -96,8 +98,6 @@ export interface KeysConfig {
   /** What a key without `mcp_servers` may use. */
   readonly defaultAccess: 'none' | 'all';
 }
-
-const NO_LIMITS = 'limits per key are not enforced yet';
 
 /** Keys of `general_settings` that belong to keys. */
 export const keysGeneralShape = {
@@ -111,6 +111,19 @@ export const keysGeneralShape = {
     'What a virtual key without mcp_servers may use. LiteLLM behaves like "all".',
   ),
 };
+
+const modelBudget = z.union(
+  [
+    z.number().nonnegative(),
+    z.strictObject({
+      budget_limit: setting(z.number().nonnegative().optional(), 'US dollars.'),
+      max_budget: setting(z.number().nonnegative().optional(), 'The same as budget_limit.'),
+      time_period: setting(duration('s').optional(), 'Length of the budget period.'),
+      budget_duration: setting(duration('s').optional(), 'The same as time_period.'),
+    }),
+  ],
+  { error: 'must be a number of US dollars, or {budget_limit, time_period}' },
+);
 
 const nameText = z.string().min(1).max(200);
 
@@ -142,10 +155,27 @@ export const virtualKeySchema = z.strictObject({
     z.array(z.string()).optional(),
     'Tools of its servers that this key may see and call: original or offered names, or server/tool. Without it, all.',
   ),
+  mcp_tool_permissions: setting(
+    z.record(z.string(), z.array(z.string())).optional(),
+    'By server: the tools of it that this key may see and call. A server that is not named has all its tools.',
+  ),
   allowed_ips: setting(
     z.array(ipRange()).default([]),
     'Addresses and ranges that may use this key; empty means all.',
   ),
+  key_type: setting(
+    z.enum(['default', 'llm_api', 'management', 'read_only']).default('default'),
+    'Which routes the key is for, unless allowed_routes says it: models and tools, management, or reading of management data; "default" means all.',
+  ),
+  allowed_routes: setting(
+    z.array(z.string().min(1)).default([]),
+    'Routes that this key may call: llm_api_routes, info_routes, management_routes, paths, or paths that end in a star; empty means as key_type says.',
+  ),
+  aliases: setting(
+    z.record(z.string(), z.string()).default({}),
+    'Names that models have for this key: {name in a request: name here}. The key must be allowed what they stand for.',
+  ),
+  tags: setting(z.array(nameText).default([]), 'For grouping.'),
   expires: setting(
     z.string().optional(),
     'When the key stops working: a date or an RFC 3339 time, for example 2030-12-31.',
@@ -154,26 +184,28 @@ export const virtualKeySchema = z.strictObject({
   priority: setting(
     z.union([z.string(), z.number()], { error: 'must be text' }).optional(),
     'Class of litellm_settings.priority_reservation.',
-    {
-      later: 'requests are not queued by priority yet',
-    },
   ),
   max_budget: setting(
     z.number().nonnegative().optional(),
     'US dollars that the key may spend in each budget period.',
-    { later: NO_LIMITS },
   ),
-  soft_budget: setting(z.number().nonnegative().optional(), 'US dollars at which a warning is logged.', {
-    later: NO_LIMITS,
-  }),
-  budget_duration: setting(duration('s').optional(), 'Length of the budget period, for example "30d".', {
-    later: NO_LIMITS,
-  }),
-  rpm_limit: setting(z.int().min(0).optional(), 'Requests per minute at most.', { later: NO_LIMITS }),
-  tpm_limit: setting(z.int().min(0).optional(), 'Tokens per minute at most.', { later: NO_LIMITS }),
-  max_parallel_requests: setting(z.int().min(0).optional(), 'Requests in flight at the same time at most.', {
-    later: NO_LIMITS,
-  }),
+  soft_budget: setting(z.number().nonnegative().optional(), 'US dollars at which a warning is logged.'),
+  budget_duration: setting(duration('s').optional(), 'Length of the budget period, for example "30d".'),
+  rpm_limit: setting(z.int().min(0).optional(), 'Requests per minute at most.'),
+  tpm_limit: setting(z.int().min(0).optional(), 'Tokens per minute at most.'),
+  max_parallel_requests: setting(z.int().min(0).optional(), 'Requests in flight at the same time at most.'),
+  model_rpm_limit: setting(
+    z.record(z.string(), z.int().min(0)).optional(),
+    'Requests per minute at most, for single models: {name: number}.',
+  ),
+  model_tpm_limit: setting(
+    z.record(z.string(), z.int().min(0)).optional(),
+    'Tokens per minute at most, for single models: {name: number}.',
+  ),
+  model_max_budget: setting(
+    z.record(z.string(), modelBudget).optional(),
+    'US dollars at most, for single models: {name: number}, or {name: {budget_limit: number, time_period: duration}}.',
+  ),
   metadata: setting(z.record(z.string(), z.unknown()).optional(), 'Anything; not interpreted.'),
 });
 
@@ -199,7 +231,8 @@ export interface KeysInput {
 }
 
 const EVERY_SERVER = new Set(['*', 'all-proxy-mcpservers']);
-const NO_SERVER = 'no-mcp-servers';
+/** Words of LiteLLM for no server, and for those of the key's team. */
+const NOT_SERVERS = new Set(['no-mcp-servers', 'all-team-mcpservers']);
 
 /** The keys' slice. Equal key values, unknown names and unreadable dates are reported; key values never are. */
 export function resolveKeys(input: KeysInput, report: ConfigReport): KeysConfig {
@@ -217,6 +250,21 @@ export function resolveKeys(input: KeysInput, report: ConfigReport): KeysConfig 
     masterKey: input.masterKey,
     keys: grantServers(keys, input, report),
     defaultAccess: input.defaultAccess,
+  };
+}
+
+/** What few keys have; only what is there, so that two keys without it are equal. */
+function extras(entry: VirtualKey, input: KeysInput, report: ConfigReport, path: ConfigPath): KeyExtras {
+  const { mcp_tool_permissions: permissions = {}, metadata, tags } = entry;
+  for (const name of Object.keys(permissions))
+    knownName(name, [...path, 'mcp_tool_permissions', name], input, report);
+  return {
+    ...(entry.key_type === 'default' ? {} : { keyType: entry.key_type }),
+    ...(entry.allowed_routes.length === 0 ? {} : { allowedRoutes: entry.allowed_routes }),
+    ...(Object.keys(entry.aliases).length === 0 ? {} : { modelAliases: entry.aliases }),
+    ...(tags.length === 0 ? {} : { tags }),
+    ...(metadata === undefined ? {} : { metadata }),
+    ...(Object.keys(permissions).length === 0 ? {} : { toolPermissions: permissions }),
   };
 }
 
@@ -247,8 +295,37 @@ function toKey(entry: VirtualKey, index: number, input: KeysInput, report: Confi
       requestsPerMinute: entry.rpm_limit,
       tokensPerMinute: entry.tpm_limit,
       parallelRequests: entry.max_parallel_requests,
+      perModel: modelLimits(entry),
     },
+    more: extras(entry, input, report, path),
   };
+}
+
+function modelLimits(entry: VirtualKey): KeyLimits['perModel'] {
+  const { model_rpm_limit: requests, model_tpm_limit: tokens, model_max_budget: budgets } = entry;
+  const names = [requests, tokens, budgets].flatMap((one) => Object.keys(one ?? {}));
+  if (names.length === 0) return undefined;
+  return Object.fromEntries(
+    names.map((name): [string, ModelLimits] => {
+      const budget = budgets?.[name];
+      const { max, durationMs } =
+        typeof budget === 'object'
+          ? {
+              max: budget.budget_limit ?? budget.max_budget,
+              durationMs: budget.time_period ?? budget.budget_duration,
+            }
+          : { max: budget, durationMs: entry.budget_duration };
+      return [
+        name,
+        {
+          maxBudget: max,
+          budgetDurationMs: durationMs,
+          requestsPerMinute: requests?.[name],
+          tokensPerMinute: tokens?.[name],
+        },
+      ];
+    }),
+  );
 }
 
 function serverNames(
@@ -258,20 +335,22 @@ function serverNames(
   report: ConfigReport,
 ): readonly string[] {
   if (names.some((name) => EVERY_SERVER.has(name))) return input.serverNames;
-  if (input.knownNames === undefined) return names;
-  const known = new Map(input.knownNames.map((name) => [name.toLowerCase(), name]));
-  return names.map((name) => {
-    // Kept: it stands for no server, and a list that is not empty is no reason for the default access.
-    if (name === NO_SERVER) return name;
-    const match = known.get(name.toLowerCase());
-    if (match !== undefined) return match;
+  return names.map((name) =>
+    // Kept: they stand for no server by themselves, and a list that is not empty is no reason for the default access.
+    NOT_SERVERS.has(name) ? name : knownName(name, [...path, names.indexOf(name)], input, report),
+  );
+}
+
+/** The name as the servers have it; what is no name of any is reported. */
+function knownName(name: string, path: ConfigPath, { knownNames }: KeysInput, report: ConfigReport): string {
+  const match = knownNames?.find((known) => known.toLowerCase() === name.toLowerCase());
+  if (match === undefined && knownNames !== undefined)
     report.error(
-      [...path, names.indexOf(name)],
+      path,
       `there is no MCP server, alias or access group "${name}"`,
-      suggestion(name, input.knownNames!),
+      suggestion(name, knownNames),
     );
-    return name;
-  });
+  return match ?? name;
 }
 
 function suggestion(name: string, known: readonly string[]): string {

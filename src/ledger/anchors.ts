@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import { readdir, readFile, rename, unlink, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ChainTip } from '../store/store-ports.ts';
 import { errorChain, type Log } from '../telemetry/log.ts';
@@ -23,6 +23,7 @@ export class Anchors {
   readonly #folder: string;
   readonly #log: Log;
   readonly #dirty = new Map<string, ChainTip>();
+  readonly #known = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
 
@@ -34,7 +35,9 @@ export class Anchors {
 
   note(tips: readonly ChainTip[]): void {
     for (const tip of tips) this.#dirty.set(tip.writer, tip);
-    if (tips.length > 0) this.#timer ??= setTimeout(() => void this.flush(), WRITE_EVERY_MS).unref();
+    // The first of a writer at once: then there is one of every writer that has written at all.
+    if (tips.some(({ writer }) => !this.#known.has(writer))) void this.flush();
+    else if (tips.length > 0) this.#timer ??= setTimeout(() => void this.flush(), WRITE_EVERY_MS).unref();
   }
 
   /** Writes what was noted. Never rejects. */
@@ -42,6 +45,7 @@ export class Anchors {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const tips = [...this.#dirty.values()];
+    for (const { writer } of tips) this.#known.add(writer);
     this.#dirty.clear();
     this.#writing = this.#writing.then(async () => {
       for (const tip of tips) await this.#write(tip);
@@ -76,10 +80,4 @@ export async function readAnchors(folder: string): Promise<readonly Anchor[]> {
     }
   }
   return anchors;
-}
-
-/** Forgets the anchors of writers of which nothing is left. */
-export async function removeAnchors(folder: string, writers: readonly string[]): Promise<void> {
-  for (const writer of writers)
-    await unlink(join(folder, 'chain', `${writer}${SUFFIX}`)).catch(() => undefined);
 }

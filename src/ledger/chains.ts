@@ -36,23 +36,21 @@ export class Chains {
     for (const record of batch) {
       const { writer, seq, bytes, from, to } = record;
       const end = ends.get(writer) ?? (await this.#endOf(writer));
+      // Where the chain of an earlier run ends is told even when nothing is added to it: that run may not have lived to note it.
+      ends.set(writer, end);
       if (seq <= end.seq) continue;
       record.hash = linkHash(this.#key, end.hash, bytes.subarray(from, to));
       ends.set(writer, { seq, hash: record.hash });
       records.push(record);
     }
     const { home, id: keyId } = { home: this.#identity.home, id: this.#key.id };
-    return { records, tips: [...ends].map(([writer, end]) => ({ writer, home, keyId, ...end })) };
+    const known = [...ends].filter(([, { seq }]) => seq > 0);
+    return { records, tips: known.map(([writer, end]) => ({ writer, home, keyId, ...end })) };
   }
 
   /** The store has them. */
   commit(tips: readonly ChainTip[]): void {
     for (const { writer, seq, hash } of tips) this.#ends.set(writer, { seq, hash });
-  }
-
-  /** Nothing of an earlier run comes any more. */
-  forgetOthers(): void {
-    for (const writer of this.#ends.keys()) if (writer !== this.#identity.writer) this.#ends.delete(writer);
   }
 
   async #endOf(writer: string): Promise<End> {

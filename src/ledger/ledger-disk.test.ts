@@ -1,4 +1,7 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   LedgerMemoryStore,
   callEnd,
@@ -14,6 +17,7 @@ import type { LedgerBounds } from './ledger-bounds.ts';
 import type { Ledger } from './ledger-ports.ts';
 import type { SpoolFiles } from './spool-files.ts';
 
+let folder: string;
 let store: LedgerMemoryStore;
 let logged: string[];
 let writers = 0;
@@ -21,6 +25,10 @@ const opened: Ledger[] = [];
 const note = (message: string) => void logged.push(message);
 const log: Log = { ...silentLog, info: note, warn: note, error: note };
 
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ledger-disk-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
 beforeEach(() => {
   store = new LedgerMemoryStore();
   logged = [];
@@ -33,7 +41,7 @@ afterEach(async () => {
 async function open(bounds: Partial<LedgerBounds>, files: SpoolFiles): Promise<Ledger> {
   const ledger = await createLedger({
     store,
-    folder: 'unused',
+    folder,
     writer: `w${++writers}`,
     clock: systemClock,
     log,

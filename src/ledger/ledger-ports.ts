@@ -1,6 +1,7 @@
 import type { CallEnd, CallStart } from '../store/store-ports.ts';
 
 export type {
+  CallBody,
   CallEnd,
   CallFilter,
   CallStart,

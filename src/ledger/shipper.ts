@@ -126,7 +126,7 @@ export class Shipper {
     return true;
   }
 
-  /** Takes everything to the store. Resolves with `false` when the store would not have it; never rejects. */
+  /** Takes everything that there is to the store; of what comes meanwhile whole batches alone. Resolves with `false` when the store would not have it; never rejects. */
   ship(): Promise<boolean> {
     this.#shipping ??= this.#ship();
     return this.#shipping;
@@ -138,8 +138,9 @@ export class Shipper {
   }
 
   async #ship(): Promise<boolean> {
+    const through = this.#queue.at(-1)?.seq ?? 0;
     try {
-      while (!this.#stopped && (await this.#step())) this.#failures = 0;
+      while (!this.#stopped && (await this.#step(through))) this.#failures = 0;
       return !this.#stopped;
     } catch (error) {
       this.#failures++;
@@ -154,12 +155,12 @@ export class Shipper {
     }
   }
 
-  /** Delivers one batch or one file. Returns whether there was one. */
-  async #step(): Promise<boolean> {
+  /** Delivers one batch or one file. Returns whether there was one. `through`: of smaller batches, the last record to take. */
+  async #step(through: number): Promise<boolean> {
     const { spool } = this.#options;
     if (this.#leftover !== undefined) await this.#deliverLeftover(this.#leftover);
     else if (this.#hasBacklog) await this.#deliverBacklog();
-    else if (this.#queue.length > 0) {
+    else if (this.#isDue(through)) {
       const batch = this.#queue.slice(0, BATCH_ROWS);
       const refused = await this.#deliver(batch);
       this.#queue.splice(0, batch.length);
@@ -173,6 +174,12 @@ export class Shipper {
       });
     } else return false;
     return true;
+  }
+
+  /** Few records that come while others are stored gather for a moment: each batch costs the store a wait for its disk. */
+  #isDue(through: number): boolean {
+    const [first] = this.#queue;
+    return first !== undefined && (this.#spilled || this.hasBatch || first.seq <= through);
   }
 
   get #hasBacklog(): boolean {
@@ -343,8 +350,8 @@ export class Shipper {
   async #append(batch: readonly SpooledRecord[]): Promise<void> {
     const { store, appendMs, chains, anchors } = this.#options;
     const { records, tips } = await chains.link(batch);
-    if (records.length === 0) return;
-    await withDeadline(store.append(records, tips), appendMs, 'storing ledger records');
+    if (records.length > 0)
+      await withDeadline(store.append(records, tips), appendMs, 'storing ledger records');
     chains.commit(tips);
     anchors.note(tips);
   }

@@ -33,11 +33,7 @@ export interface LlmConfig {
   readonly dropParams: boolean;
   /** Offers each model to Claude Code's discovery under a name that it keeps. */
   readonly claudeDiscovery: boolean;
-  /** Share of each priority class, 0 to 1. */
-  readonly priorityReservation: Readonly<Record<string, number>>;
 }
-
-const NO_SHARING = { later: 'gateways do not share counters yet' };
 
 const fallbackList = z.array(z.record(z.string(), z.array(z.string())));
 /** Keys of `litellm_settings` that belong to the model API. */
@@ -78,11 +74,6 @@ export const llmLitellmShape = {
   claude_code_discovery: setting(
     z.boolean().default(false),
     'Lists each model for Claude Code under a name that its discovery keeps: claude-via-<name>. Names that say claude or anthropic stay as they are.',
-  ),
-  priority_reservation: setting(
-    z.record(z.string(), z.number().min(0).max(1)).default({}),
-    'Share of each priority class, from 0 to 1.',
-    { later: 'requests are not queued by priority yet' },
   ),
 };
 
@@ -127,17 +118,14 @@ export const routerSchema = z.strictObject({
   ),
   redis_host: setting(
     z.string().optional(),
-    'Redis or Valkey that several gateways share counters through.',
-    NO_SHARING,
+    'Redis or Valkey through which several gateways count limits together, as general_settings.redis_url.',
   ),
   redis_port: setting(
     z.union([z.int(), z.string().regex(/^\d+$/)], { error: 'must be a port number' }).optional(),
-    'Its port.',
-    NO_SHARING,
+    'Its port (6379).',
   ),
-  redis_password: setting(secretText().optional(), 'Its password.', NO_SHARING),
+  redis_password: setting(secretText().optional(), 'Its password.'),
   ...inertShape([
-    'redis_url',
     'redis_db',
     'redis_username',
     'redis_ssl',
@@ -228,7 +216,6 @@ export function resolveLlm(
     requestTimeoutMs: settings.request_timeout,
     dropParams: settings.drop_params,
     claudeDiscovery: settings.claude_code_discovery,
-    priorityReservation: settings.priority_reservation,
   };
 }
 

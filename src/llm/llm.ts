@@ -11,6 +11,7 @@ import type { AnswerFacts } from './conversation/format.ts';
 import { LlmFailure } from './conversation/llm-failure.ts';
 import type { JsonObject } from './conversation/parts.ts';
 import { countTokens } from './counting/count-tokens.ts';
+import { type CallEstimate, closerEstimate, estimateCall } from './counting/estimate-call.ts';
 import { embed } from './embedding/embed.ts';
 import { FORMATS } from './formats/formats.ts';
 import { type LlmCall, valueOf } from './llm-call.ts';
@@ -34,6 +35,7 @@ import { PriceBook } from './usage/price-book.ts';
 import { type Attempt, type AttemptDeps, formatFor } from './upstream/attempt-deps.ts';
 import { forward } from './upstream/forward.ts';
 import { answerHeaders } from './upstream/headers.ts';
+import { Prepared } from './upstream/prepared.ts';
 
 export interface LlmDeps {
   readonly http: HttpClient;
@@ -78,6 +80,7 @@ export class Llm {
   readonly #deps: LlmDeps;
   readonly #router: Router;
   readonly #prices = new PriceBook();
+  readonly #prepared = new Prepared();
   /** Seconds since the Unix epoch. */
   readonly #since: number;
 
@@ -132,13 +135,19 @@ export class Llm {
     return this.#router.members(model);
   }
 
+  /** What a request may use at most, cheaply; `closer` looks at everything in it. */
+  estimate(call: LlmCall, closer = false): CallEstimate {
+    return (closer ? closerEstimate : estimateCall)(call, this.members(call.model), this.#prices);
+  }
+
   /**
    * Has a model answer, and writes the answer to `out`: deployment after deployment is tried as long as nothing was written. What goes wrong later is told
    * to the client in its format, and to `outcome`. Rejects with LlmFailure when nothing was written.
    */
   async generate(asked: LlmCall, context: LlmContext): Promise<void> {
     const { id, keyId, outcome, memory } = context;
-    const call = await this.#deps.state.expand(asked, keyId, memory);
+    const { state } = this.#deps;
+    const call = asked.route.format === 'responses' ? await state.expand(asked, keyId, memory) : asked;
     if (memory === undefined) return this.#generate(call, context);
     const isNothing = isWarmUp(call);
     // What is not stored is known to this connection alone.
@@ -155,14 +164,17 @@ export class Llm {
     if (call.wantsTools && host !== undefined && (await this.#withTools(call, routing, context, deps, host)))
       return;
     const isMocked = call.text.has('mock_response');
-    const translate = this.#translator(call, out, outcome, deps);
+    let translate: Try | undefined;
     await this.#tried({ call, routing, out, outcome }, deps, async (deployment, refused) => {
       const isForwarded =
         !deployment.isMock &&
         !isMocked &&
         !isArray(call) &&
         formatFor(deployment, call.route.format) === call.route.format;
-      if (!isForwarded) return translate(deployment, refused);
+      if (!isForwarded) {
+        translate ??= this.#translator(call, out, outcome, deps);
+        return translate(deployment, refused);
+      }
       return forward(call, deployment, out, outcome, deps, refused);
     });
   }
@@ -362,6 +374,7 @@ export class Llm {
       keyId,
       router: this.#config.router,
       prices: this.#prices,
+      prepared: this.#prepared,
       requestTimeoutMs: this.#config.requestTimeoutMs,
     };
   }

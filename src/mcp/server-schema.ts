@@ -124,6 +124,20 @@ export const serverSchema = z.strictObject({
     z.int().min(1).optional(),
     'Calls in flight at the same time at most. Default: limits.in_flight_per_server_max.',
   ),
+  rpm_limit: setting(
+    z.int().min(0).optional(),
+    'Calls per minute that all clients together may make of the server.',
+  ),
+  max_parallel_requests: setting(
+    z.int().min(0).optional(),
+    'Calls in flight at the same time at most, over all gateways; more are refused.',
+  ),
+  max_budget: setting(
+    z.number().nonnegative().optional(),
+    'US dollars that its tools may cost in each budget period (mcp_info.mcp_server_cost_info).',
+  ),
+  soft_budget: setting(z.number().nonnegative().optional(), 'US dollars at which a warning is logged.'),
+  budget_duration: setting(duration('s').optional(), 'Length of the budget period, for example "30d".'),
   tool_prefix: setting(
     z.enum(['alias', 'none']).default('alias'),
     'What stands before the names of its tools and prompts where several servers are in scope: its alias (or name), or nothing. Names that two servers share are told apart all the same.',
@@ -170,8 +184,7 @@ export const serverSchema = z.strictObject({
               ),
             })
             .optional(),
-          'What calls cost.',
-          { later: 'calls of tools are not priced yet' },
+          'What calls of tools cost; it counts on budgets and stands in the ledger.',
         ),
       })
       .optional(),

@@ -4,6 +4,7 @@ import type { HttpRequest, RequestHandle, ResponseSink, Target } from './http-re
 
 export { HttpFailure } from './http-failure.ts';
 export type {
+  HeaderLine,
   HttpRequest,
   RequestHandle,
   ResponseHead,

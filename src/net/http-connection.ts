@@ -174,7 +174,9 @@ export class Connection {
   }
 
   #onRead(bytes: number): boolean {
-    this.#onData(Buffer.from(this.#options.readBuffer.subarray(0, bytes)));
+    const chunk = Buffer.allocUnsafe(bytes);
+    this.#options.readBuffer.copy(chunk, 0, 0, bytes);
+    this.#onData(chunk);
     return true;
   }
 

@@ -5,6 +5,9 @@ const TRAILER_BYTES_MAX = 64 * 1024;
 const CHUNK_LINE_BYTES_MAX = 1_024;
 const CRLF = Buffer.from('\r\n');
 const EMPTY = Buffer.alloc(0);
+const CR = 0x0d;
+const LF = 0x0a;
+const CHUNK_DIGITS_MAX = 8;
 
 export interface ParserEvents {
   onHead(head: ResponseHead): void;
@@ -177,14 +180,23 @@ export class ResponseParser {
   }
 
   #chunkLine(bytes: Buffer): number | ParserProblem {
+    const digits = hexDigits(bytes);
+    if (digits > 0 && bytes[digits] === CR && bytes[digits + 1] === LF) {
+      this.#beginChunk(hexNumber(bytes, digits));
+      return digits + 2;
+    }
     const end = bytes.indexOf(CRLF);
     if (end < 0 || end > CHUNK_LINE_BYTES_MAX)
       return bytes.length > CHUNK_LINE_BYTES_MAX ? malformed('a chunk line is too long') : 0;
     const size = /^([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n\0]*)?$/.exec(bytes.toString('latin1', 0, end));
     if (size === null) return malformed('a chunk size is no number');
-    this.#left = Number.parseInt(size[1]!, 16);
-    this.#state = this.#left === 0 ? 'trailers' : 'chunk-data';
+    this.#beginChunk(Number.parseInt(size[1]!, 16));
     return end + 2;
+  }
+
+  #beginChunk(bytes: number): void {
+    this.#left = bytes;
+    this.#state = bytes === 0 ? 'trailers' : 'chunk-data';
   }
 
   #data(part: Buffer): ParserProblem | undefined {
@@ -198,6 +210,27 @@ export class ResponseParser {
     this.#state = 'idle';
     this.#ended = true;
   }
+}
+
+/** How many bytes at the beginning are hexadecimal digits; 0 when there are more than a chunk's size may have. */
+function hexDigits(bytes: Buffer): number {
+  let at = 0;
+  while (at <= CHUNK_DIGITS_MAX && hexValue(bytes[at]) >= 0) at++;
+  return at > CHUNK_DIGITS_MAX ? 0 : at;
+}
+
+function hexNumber(bytes: Buffer, digits: number): number {
+  let value = 0;
+  for (let at = 0; at < digits; at++) value = value * 16 + hexValue(bytes[at]);
+  return value;
+}
+
+/** -1: no hexadecimal digit. */
+function hexValue(byte: number | undefined): number {
+  if (byte === undefined) return -1;
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
+  const letter = byte | 0x20;
+  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
 }
 
 function tooLarge(max: number): ParserProblem {

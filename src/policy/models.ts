@@ -21,8 +21,9 @@ export function judgeModel(principal: Principal, model: string, known: readonly 
   if (grants === undefined) return { allowed: true, rule: principal.kind };
   if (grants.models.length === 0) return { allowed: false, rule: `${grants.source}.models (empty)` };
   const within = grants.within ?? [];
-  const groups = groupsOf(model, known);
-  const names = (entry: string): boolean => EVERY.has(entry) || fits(entry, model) || groups.includes(entry);
+  let groups: readonly string[] | undefined;
+  const names = (entry: string): boolean =>
+    EVERY.has(entry) || fits(entry, model) || (groups ??= groupsOf(model, known)).includes(entry);
   const hasTeam = within.some(({ source, models }) => source.startsWith('teams.') && models !== undefined);
   const at = grants.models.findIndex((entry) => names(entry) || (hasTeam && entry === OF_TEAM));
   if (at < 0) return { allowed: false, rule: `${grants.source}.models` };

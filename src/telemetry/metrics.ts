@@ -10,6 +10,11 @@ export type { Sample } from './metrics/family.ts';
 export type LimitKind = 'requests' | 'tokens' | 'parallel' | 'budget' | 'queue';
 export type LimitScope = 'key' | 'user' | 'team' | 'model' | 'server';
 
+/** What is measured otherwise here, and gauges that have the names of counters. */
+const LEFT_OUT = /^nodejs_(?:eventloop_lag_|active_\w+_total$)/;
+/** The library's own look at the event loop, which is not exposed, shall wake nobody. */
+const NEVER_MS = 2 ** 31 - 1;
+
 /** Everything that is measured in this process, in the text format of Prometheus. */
 export class Metrics implements Disposable {
   readonly calls = new CallMetrics();
@@ -22,9 +27,9 @@ export class Metrics implements Disposable {
   constructor(version: string) {
     this.contentType = this.#registry.contentType;
     // The process: its memory, descriptors, garbage collection.
-    collectDefaultMetrics({ register: this.#registry });
+    collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: NEVER_MS });
     for (const { name } of this.#registry.getMetricsAsArray())
-      if (name.startsWith('nodejs_eventloop_lag')) this.#registry.removeSingleMetric(name);
+      if (LEFT_OUT.test(name)) this.#registry.removeSingleMetric(name);
     this.#eventLoop = new EventLoopMetrics(this.#registry);
     this.calls.expose(this.#registry);
     exposeLitellmNames(this.#registry, this.calls);

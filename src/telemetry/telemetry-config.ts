@@ -39,7 +39,12 @@ export const telemetryLitellmShape = {
 
 const SERVICE_NAME = 'lanport';
 const httpUrl = (): z.ZodString =>
-  z.string().regex(/^https?:\/\/[^\s]+$/, 'must be an address that begins with http:// or https://');
+  z
+    .string()
+    .regex(
+      /^https?:\/\/[^\s@]+$/,
+      'must be an address that begins with http:// or https://, without user and password: those belong into otlp_headers',
+    );
 
 /** Top-level section `telemetry`. */
 export const telemetrySchema = z.strictObject({

@@ -2,8 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Pool } from 'pg';
 import { Secret } from '../../src/core/secret.ts';
 import { openStore, type StoreMode } from '../../src/store/open-store.ts';
+import { watchAccounts } from '../../src/store/pg/pg-account-watch.ts';
 import type { AccountEvent, AccountRow, AccountTable, Store } from '../../src/store/store-ports.ts';
 import { silentLog } from '../../src/telemetry/log.ts';
 import { startTestPostgres, type TestPostgres } from '../support/postgres.ts';
@@ -52,8 +54,13 @@ async function all(table: AccountTable, kind: AccountRow['kind']): Promise<Accou
   return rows;
 }
 
+function poolOf(connectionString: string) {
+  const pool = new Pool({ connectionString, max: 1 });
+  return { pool, [Symbol.asyncDispose]: () => pool.end() };
+}
+
 /** What a watcher hears, to be awaited. */
-function listening(table: AccountTable) {
+function listening(table: Pick<AccountTable, 'watch'>) {
   const events: AccountEvent[] = [];
   let told = (): void => undefined;
   const watch = table.watch((event) => {
@@ -174,6 +181,26 @@ describe('who hears of changes', () => {
     await open.accounts.change([{ op: 'insert', row: plain('user', 'after') }]);
     await other.heard((events) => events.length === 3);
     expect(other.events[2]).toEqual({ kind: 'user', id: 'after', version: 1 });
+  });
+
+  it('notices when it hears nothing, and then connects anew', async () => {
+    await using pool = poolOf(url);
+    const warnings: unknown[] = [];
+    const log = { ...silentLog, warn: (_message: string, fields?: object) => void warnings.push(fields) };
+    const beatMs = { every: 20, answer: 5_000 };
+    const well = { connection: { connectionString: url }, pool: pool.pool, log, beatMs };
+    // What one database notifies of is not heard in another, as if a pooler kept it to itself.
+    const deaf = {
+      ...well,
+      connection: { connectionString: postgres.url },
+      beatMs: { every: 20, answer: 20 },
+    };
+    await using hearing = listening({ watch: (listener) => watchAccounts(well, listener) });
+    await using other = listening({ watch: (listener) => watchAccounts(deaf, listener) });
+    await other.heard((events) => events.length >= 3);
+    expect(other.events.every(({ kind }) => kind === 'all')).toBe(true);
+    expect(warnings[0]).toMatchObject({ reason: expect.stringContaining('must pool sessions') });
+    expect(hearing.events).toEqual([{ kind: 'all' }]);
   });
 
   it('hears of what somebody changes by hand', async () => {

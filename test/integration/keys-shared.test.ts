@@ -79,7 +79,7 @@ const status = async (gateway: TestGateway, key: string): Promise<number> =>
   (await ask(gateway, key, 'tools/list')).status;
 
 /** The servers whose tools a key may use. */
-async function servers(gateway: TestGateway, key: string): Promise<string[]> {
+async function usable(gateway: TestGateway, key: string): Promise<string[]> {
   const answer = await http(`${gateway.url}/v1/mcp/tools`, { headers: { authorization: `Bearer ${key}` } });
   if (answer.status !== 200) return [`HTTP ${answer.status}`];
   return [...new Set(answer.json<{ tools: { server: string }[] }>().tools.map(({ server }) => server))];
@@ -123,7 +123,7 @@ describe('two gateways on one database', () => {
     verifies('keys:everywhere');
     const { key, record } = await directory.createKey({ alias: 'shared', mcp: mcp('one') }, BY);
     const value = key.reveal();
-    await everywhere((gateway) => servers(gateway, value), ['one']);
+    await everywhere((gateway) => usable(gateway, value), ['one']);
     const open = await Promise.all(gateways.map((gateway) => listen(gateway, value)));
     await directory.setBlocked(record.id, true, BY);
     await Promise.all(open.map((stream) => stream.ended));
@@ -139,20 +139,21 @@ describe('two gateways on one database', () => {
 
   it('tell open streams that a key may see more now', async () => {
     const { key, record } = await directory.createKey({ mcp: mcp('one') }, BY);
-    await everywhere((gateway) => servers(gateway, key.reveal()), ['one']);
+    await everywhere((gateway) => usable(gateway, key.reveal()), ['one']);
     const stream = await listen(gateways[1]!, key.reveal());
     await directory.updateKey(record.id, { mcp: mcp('one', 'two') }, BY);
     await stream.saw('notifications/tools/list_changed');
-    expect(await servers(gateways[1]!, key.reveal())).toEqual(['one', 'two']);
+    expect(await usable(gateways[1]!, key.reveal())).toEqual(['one', 'two']);
   });
 
   it('end the streams of a key when it expires', async () => {
     const { key, record } = await directory.createKey({ mcp: mcp('one') }, BY);
-    await everywhere((gateway) => servers(gateway, key.reveal()), ['one']);
+    await everywhere((gateway) => usable(gateway, key.reveal()), ['one']);
     const open = await Promise.all(gateways.map((gateway) => listen(gateway, key.reveal())));
     await directory.updateKey(record.id, { expires: Date.now() + 1_000 }, BY);
     await Promise.all(open.map((stream) => stream.ended));
-    await everywhere((gateway) => status(gateway, key.reveal()), 401);
+    for (const gateway of gateways)
+      expect((await ask(gateway, key.reveal(), 'tools/list')).text).toContain('expired');
   });
 
   it('serve what key and team share, in lists and in calls, keys of the configuration too', async () => {
@@ -160,7 +161,7 @@ describe('two gateways on one database', () => {
     await directory.createTeam({ id: 'core', models: ['small'], mcp: mcp('two') }, BY);
     const { key } = await directory.createKey({ team: 'core', models: ['*'], mcp: mcp('one', 'two') }, BY);
     const value = key.reveal();
-    await everywhere((gateway) => servers(gateway, value), ['two']);
+    await everywhere((gateway) => usable(gateway, value), ['two']);
     for (const gateway of gateways) {
       expect(await models(gateway, value)).toEqual(['small']);
       expect(await chat(gateway, value, 'small')).toBe(200);
@@ -177,7 +178,7 @@ describe('two gateways on one database', () => {
 
   it('hear of what was changed while they were cut off', async () => {
     const { key, record } = await directory.createKey({ mcp: mcp('one') }, BY);
-    await everywhere((gateway) => servers(gateway, key.reveal()), ['one']);
+    await everywhere((gateway) => usable(gateway, key.reveal()), ['one']);
     await postgres.query(
       url,
       `ALTER TABLE keys DISABLE TRIGGER USER; UPDATE keys SET record = record || '{"blocked": true}' WHERE id = '${record.id}';
@@ -191,13 +192,49 @@ describe('two gateways on one database', () => {
     await everywhere((gateway) => status(gateway, key.reveal()), 401);
   });
 
+  it('go on with the keys that they know while the database is away, and hear of the rest when it is back', async () => {
+    verifies('keys:store-away');
+    const { key, record } = await directory.createKey({ mcp: mcp('one') }, BY);
+    await everywhere((gateway) => usable(gateway, key.reveal()), ['one']);
+    const name = new URL(url).pathname.slice(1);
+    await postgres.query(postgres.url, `ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
+    await postgres.query(
+      postgres.url,
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}'`,
+    );
+    await expect(directory.setBlocked(record.id, true, BY)).rejects.toMatchObject({
+      code: 'store-unavailable',
+    });
+    for (const gateway of gateways) {
+      expect(await usable(gateway, key.reveal())).toEqual(['one']);
+      expect(await status(gateway, 'sk-never-seen-before')).toBe(401);
+    }
+    await postgres.query(postgres.url, `ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
+    await directory.setBlocked(record.id, true, BY);
+    await everywhere((gateway) => status(gateway, key.reveal()), 401);
+  });
+
+  it('keep the keys of the store over a reload of the configuration', async () => {
+    const { key } = await directory.createKey({ mcp: mcp('one') }, BY);
+    await everywhere((gateway) => usable(gateway, key.reveal()), ['one']);
+    const [gateway] = gateways;
+    const stream = await listen(gateway!, key.reveal());
+    const reloaded = await http(`${gateway!.url}/config/reload`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${MASTER_KEY}` },
+    });
+    expect(reloaded.status).toBe(200);
+    expect(await usable(gateway!, key.reveal())).toEqual(['one']);
+    expect(stream.isOpen).toBe(true);
+  });
+
   it('keep no value of a key in the database, in no table', async () => {
     const { key } = await directory.createKey({ alias: 'hidden', mcp: mcp('one') }, BY);
     const value = key.reveal();
-    await everywhere((gateway) => servers(gateway, value), ['one']);
+    await everywhere((gateway) => usable(gateway, value), ['one']);
     const renewed = await directory.regenerateKey('hidden', { graceMs: 60_000 }, BY);
-    await everywhere((gateway) => servers(gateway, renewed.key.reveal()), ['one']);
-    await everywhere((gateway) => servers(gateway, value), ['one']);
+    await everywhere((gateway) => usable(gateway, renewed.key.reveal()), ['one']);
+    await everywhere((gateway) => usable(gateway, value), ['one']);
     const tables = await postgres.query(
       url,
       `SELECT table_name::text AS name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'`,
@@ -208,6 +245,20 @@ describe('two gateways on one database', () => {
     expect(dump).toContain(renewed.record.digest);
     for (const secret of [value, renewed.key.reveal(), MASTER_KEY, 'sk-configured-of-core'])
       expect(dump).not.toContain(secret);
+  });
+
+  it('know the names that a key and its team have for models', async () => {
+    await directory.createTeam({ id: 'core', modelAliases: { mine: 'large', theirs: 'small' } }, BY);
+    const { key } = await directory.createKey(
+      { team: 'core', models: ['small'], modelAliases: { mine: 'small', hidden: 'large' } },
+      BY,
+    );
+    await everywhere((gateway) => chat(gateway, key.reveal(), 'small'), 200);
+    const [gateway] = gateways;
+    const statuses = ['mine', 'theirs', 'hidden', 'nothing', 'toString'].map((name) =>
+      chat(gateway!, key.reveal(), name),
+    );
+    expect(await Promise.all(statuses)).toEqual([200, 200, 404, 404, 404]);
   });
 
   it('keep a key to its routes', async () => {

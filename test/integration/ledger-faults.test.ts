@@ -13,6 +13,7 @@ import { openPgStore } from '../../src/store/pg/pg-store.ts';
 import { silentLog } from '../../src/telemetry/log.ts';
 import { callEnd, callStart } from '../support/ledger-fakes.ts';
 import { startTestPostgres, type TestPostgres } from '../support/postgres.ts';
+import { verifies } from '../support/verifies.ts';
 import { LedgerFileStore } from './ledger-file-store.ts';
 
 const run = promisify(execFile);
@@ -118,6 +119,7 @@ async function smallDisk(path: string): Promise<{ files: SpoolFiles; release: ()
 }
 
 it('a full disk refuses calls by name, loses none that it made, and makes calls again when the store has taken some', async () => {
+  verifies('ledger:A4');
   const disk = await smallDisk(join(folder, 'small'));
   try {
     let away = true;

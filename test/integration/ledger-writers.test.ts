@@ -15,6 +15,7 @@ import type { Store } from '../../src/store/store-ports.ts';
 import { silentLog } from '../../src/telemetry/log.ts';
 import { callEnd, callStart } from '../support/ledger-fakes.ts';
 import { startTestPostgres, type TestPostgres } from '../support/postgres.ts';
+import { verifies } from '../support/verifies.ts';
 
 const CHILD = fileURLToPath(new URL('./ledger-writer-child.ts', import.meta.url));
 const BEAT_MS = 50;
@@ -63,7 +64,8 @@ class Other {
   }
 
   async says(line: string): Promise<void> {
-    expect((await this.#lines.next()).value).toBe(line);
+    const { value } = await this.#lines.next();
+    if (value !== line) throw new Error(`the other ledger said "${String(value)}", not "${line}"`);
   }
 
   async does(line: string): Promise<void> {
@@ -78,6 +80,8 @@ class Other {
 }
 
 it('a gateway that dies has its calls closed by one that lives, which leaves those of the living alone; the true end wins', async () => {
+  verifies('ledger:writers');
+  verifies('ledger:A2');
   const url = await postgres.createDatabase();
   const statusOf = async (id: string): Promise<unknown> =>
     (await postgres.query(url, `SELECT status FROM ledger_calls WHERE id = '${id}'`))[0]?.['status'];

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { configWith, MASTER_KEY, startGateway, type TestGateway } from '../support/gateway.ts';
 import { http, rpc } from '../support/http.ts';
 import { type Family, parseMetrics, valueOf } from '../support/prometheus.ts';
+import { startTestPostgres } from '../support/postgres.ts';
 import { ROOT } from '../support/process.ts';
 import { serversSettled } from '../support/servers.ts';
 import { verifies } from '../support/verifies.ts';
@@ -141,6 +142,33 @@ test('the state of what the gateway is made of can be seen', async () => {
     expect(now.get(name)?.samples.length, name).toBeGreaterThan(0);
 });
 
+test('every metric of the dashboard, the alerts and the guide exists, and the guide names every one of ours', async () => {
+  verifies('telemetry:metrics-files');
+  const known = await metrics();
+  const named = async (path: string): Promise<ReadonlySet<string>> => {
+    const text = await readFile(join(ROOT, path), 'utf8');
+    return new Set(text.match(/\b(?:lanport|litellm|nodejs|process)_[a-z0-9_]+(?<!_)\b(?!\.\w)/g));
+  };
+  const base = (name: string): string =>
+    known.has(name) ? name : name.replace(/_(?:bucket|sum|count)$/, '');
+  const files: Readonly<Record<string, readonly string[]>> = {
+    'deploy/grafana/lanport.json': [],
+    'deploy/prometheus/lanport-alerts.yml': [],
+    'docs/guide/monitoring.md': ['litellm_settings', 'litellm_model_name'],
+  };
+  for (const [file, others] of Object.entries(files)) {
+    const names = [...(await named(file))].filter((name) => !others.includes(name));
+    expect(names.length, file).toBeGreaterThan(10);
+    expect(
+      names.filter((name) => !known.has(base(name))),
+      file,
+    ).toEqual([]);
+  }
+  const guide = await named('docs/guide/monitoring.md');
+  const ours = [...known.keys()].filter((name) => /^(?:lanport|litellm)_/.test(name));
+  expect(ours.filter((name) => !guide.has(name))).toEqual([]);
+});
+
 test('names that clients make up become no series, and nothing of keys and texts is shown', async () => {
   verifies('telemetry:metrics-bounded', 'telemetry:metrics-format');
   await call(`${CANARY}-first`, KEY);
@@ -171,7 +199,8 @@ test('the metrics take the master key, until the configuration makes them public
   expect((await http(`${gateway.url}/metrics`)).status).toBe(401);
   expect((await scrape('sk-wrong')).status).toBe(401);
   expect((await scrape(KEY)).status).toBe(403);
-  expect(valueOf(await metrics(), 'lanport_refused_requests_total', { code: 'auth-missing' })).toBe(1);
+  expect((await http(`${gateway.url}/v1/responses`, { method: 'POST', body: '{}' })).status).toBe(401);
+  expect(valueOf(await metrics(), 'lanport_refused_requests_total', { code: 'auth-missing' })).toBe(2);
   const file = join(gateway.folder, 'config.yaml');
   const config = JSON.parse(await readFile(file, 'utf8')) as { general_settings: object };
   const reload = async (changed: object): Promise<void> => {
@@ -193,3 +222,23 @@ test('the metrics take the master key, until the configuration makes them public
   await reload({});
   expect((await http(`${gateway.url}/metrics`)).status).toBe(401);
 });
+
+test('a key that was made for the metrics reads them, and does nothing else', async () => {
+  verifies('telemetry:metrics-closed');
+  await using postgres = await startTestPostgres();
+  const database_url = await postgres.createDatabase();
+  await using own = await startGateway({
+    config: { general_settings: { master_key: MASTER_KEY, database_url } },
+  });
+  const made = await http(`${own.url}/key/generate`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${MASTER_KEY}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ allowed_routes: ['/metrics'] }),
+  });
+  const headers = { authorization: `Bearer ${made.json<{ key: string }>().key}` };
+  const answer = await http(`${own.url}/metrics`, { headers });
+  expect(answer.status).toBe(200);
+  expect(valueOf(parseMetrics(answer.text), 'lanport_store_up', { store: 'external' })).toBe(1);
+  expect((await http(`${own.url}/v1/models`, { headers })).status).toBe(403);
+  expect((await http(`${own.url}/key/list`, { headers })).status).toBe(403);
+}, 60_000);

@@ -9,6 +9,7 @@ import type { CallEnd, CallStart, LedgerRecord, Store, Usage } from '../../src/s
 import { silentLog } from '../../src/telemetry/log.ts';
 import { callEnd, callStart, closeOrphans } from '../support/ledger-fakes.ts';
 import { startTestPostgres, type TestPostgres } from '../support/postgres.ts';
+import { verifies } from '../support/verifies.ts';
 
 const newId = createIdSource();
 const HOUR = 3_600_000;
@@ -136,6 +137,7 @@ describe.each(MODES)('the use of the %s store', (_kind, modeOf) => {
   });
 
   it('is the use of the rows, whatever happened to their ends', async () => {
+    verifies('ledger:usage');
     const { ledger, spend } = await open('exact');
     const whole = { from: 0, to: NOON * 2, groupBy: [] } as const;
     const [twice, late, dead, open_] = [newId(), newId(), newId(), newId()];

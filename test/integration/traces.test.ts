@@ -195,6 +195,8 @@ test('one trace leads from the request over the turns of the model and its tool 
   expect(told[0]).toMatchObject(STATE);
   const rows = (await ledgerRows(gateway)).filter((row) => row.traceId === traceId);
   expect(rows).toHaveLength(2);
+  const line = await gateway.logged((one) => one.message === 'call' && one['trace'] === traceId);
+  expect(rows.map(({ id }) => id)).toContain(line['call']);
   expect(rows.map(({ id }) => id)).toContain(request.attributes['lanport.call']);
   expect(collector.headers[0]).toMatchObject({ 'x-scope': 'lan one' });
   expect(collector.text).not.toContain(CANARY);
@@ -243,7 +245,7 @@ test('a server on stdio is told in the message, also of a trace that came in a h
 
 test('a call that fails has the class of its error on its spans', async () => {
   verifies('telemetry:trace-context');
-  const [bad, missing] = [began(), began()];
+  const [bad, missing, refused] = [began(), began(), began()];
   const url = `${gateway.url}/mcp`;
   await rpc(url, MASTER_KEY, toolCall('web-bad'), { traceparent: bad.traceparent });
   await scripted.next('tools/call');
@@ -253,11 +255,30 @@ test('a call that fails has the class of its error on its spans', async () => {
     expect(named(spans, name)).toMatchObject({ status: 2 });
     expect(named(spans, name).attributes['error.type']).toBe('tool_error');
   }
+  provider.answer({ status: 401, body: [JSON.stringify({ error: { message: `${CANARY}-error` } })] });
+  expect((await ask(gateway, { traceparent: refused.traceparent })).status).toBeGreaterThan(399);
+  const attempts = (await trace(refused.traceId, 2)).filter(({ name }) => name === 'chat m-1');
+  expect(attempts[0]).toMatchObject({ status: 2 });
+  expect(attempts[0]!.attributes['error.type']).toMatch(/^[a-z-]+$/);
   // A name that stands for nothing is a client's text.
   const [unknown] = await trace(missing.traceId, 1);
   expect(unknown).toMatchObject({ name: 'tools/call', status: 2 });
   expect(unknown!.attributes['error.type']).toBe('tool-unknown');
   expect(collector.text).not.toContain(CANARY);
+});
+
+test('every line of the log is an object with its time, its level and a fixed message', async () => {
+  verifies('telemetry:log-lines');
+  await rpc(`${gateway.url}/mcp`, MASTER_KEY, toolCall('web-echo', { text: CANARY }));
+  await scripted.next('tools/call');
+  await http(`${gateway.url}/${CANARY}`);
+  await gateway.logged(({ message }) => message === 'refused');
+  for (const line of gateway.log) {
+    expect(line.level).toMatch(/^(?:debug|info|warn|error)$/);
+    expect(new Date(String(line['time'])).toISOString()).toBe(line['time']);
+    expect(line.message).toMatch(/^[a-zA-Z].{0,120}$/);
+    expect(line.message).not.toContain(CANARY);
+  }
 });
 
 test('a trace that its client does not record is not recorded here, and is passed on so', async () => {

@@ -1,5 +1,8 @@
+import { ADMIN } from './admin.ts';
 import { GATEWAY_PAINS } from './gateway-pains.ts';
+import { LEDGER_PROMISES } from './ledger-promises.ts';
 import { LLM_PROMISES } from './llm-promises.ts';
+import { LIMITS } from './limits.ts';
 import { LLM_SOCKETS } from './llm-sockets.ts';
 import { LEDGER_GUARANTEES } from './ledger-guarantees.ts';
 import { MCP_RULES } from './mcp-rules.ts';
@@ -367,10 +370,13 @@ export const REQUIREMENTS = {
     promise: 'A child is ended with everything that it started, and inherits only the listed variables.',
   },
   'core:secrets': { source: 'SECURITY.md', promise: 'A secret is printed by nothing.' },
+  ...ADMIN,
   ...LLM_PROMISES,
+  ...LIMITS,
   ...LLM_SOCKETS,
   ...POSTGRES_ADVICE,
   ...STORE_PROMISES,
+  ...LEDGER_PROMISES,
   ...KEY_PROMISES,
   ...MCP_RULES,
   ...MODEL_RULES,

@@ -18,12 +18,21 @@ export const TELEMETRY = {
   },
   'telemetry:metrics-closed': {
     source: SOURCE,
-    promise: 'The metrics take the master key, unless the configuration makes them public.',
+    promise:
+      'The metrics take the master key, or a key that was made for them, unless the configuration makes them public.',
+  },
+  'telemetry:metrics-files': {
+    source: SOURCE,
+    promise: 'The dashboard and the alerts use metrics that exist, and the guide names all that there are.',
   },
   'telemetry:metrics-bounded': {
     source: SOURCE,
     promise:
       "Names that clients and servers make up do not make the number of series grow without end, and no key, person or client's text is a label.",
+  },
+  'telemetry:log-lines': {
+    source: SOURCE,
+    promise: 'Each line of the log is a JSON object with time, level and a fixed message.',
   },
   'telemetry:trace-to-sql': {
     source: SOURCE,

@@ -38,6 +38,7 @@ export function parseMetrics(text: string): ReadonlyMap<string, Family> {
       const [, name, type] = required(TYPE.exec(line), line);
       if (help?.name !== name) throw new Error(`no help before: ${line}`);
       if (families.has(name!)) throw new Error(`twice: ${line}`);
+      if (type !== 'counter' && name!.endsWith('_total')) throw new Error(`no counter: ${line}`);
       current = name!;
       families.set(current, { help: help!.text, type: type!, samples: [] });
       continue;

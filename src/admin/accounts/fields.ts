@@ -106,6 +106,7 @@ export const memberFields = {
 
 const IGNORED = [
   'config',
+  'project_id',
   'budget_id',
   'enforced_params',
   'prompts',

@@ -17,14 +17,13 @@ export const keyInfo = operation({
   summary: 'Everything about a key but its value. A key may ask about itself and those of its user.',
   query: z.strictObject({ key: keyRef.optional().describe('Without it, the key of the request.') }),
   example: { query: { key: 'ada-laptop' } },
-  answer: z.object({ key: z.string(), info: shownKey.omit({ token: true }) }),
+  answer: z.object({ key: z.string(), info: shownKey }),
   handle: async ({ query, principal, reach }, deps) => {
     const ref = query.key ?? (principal.kind === 'virtual' ? principal.id : undefined);
     if (ref === undefined) throw new GatewayError('request-invalid', { reason: NO_KEY });
     const key = deps.keys.findKey(ref);
     if (key === undefined || !maySeeKey(principal, reach, key, deps.keys)) throw keyUnknown(ref);
-    const { token, ...info } = await shown(key, deps);
-    return { key: query.key ?? token, info };
+    return { key: query.key ?? key.digest, info: await shown(key, deps) };
   },
 });
 

@@ -27,6 +27,7 @@ export interface LaneOwner extends ExchangeShared {
 
 /** Bodies up to this size are copied behind their head: one buffer is cheaper to write than two. */
 const COPIED_BYTES_MAX = 16 * 1024;
+const CRLF = '\r\n';
 /** What the general server answers to a request that does not come to its end. */
 const TIMED_OUT = 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n';
 
@@ -139,10 +140,19 @@ export class LaneConnection implements Carrier {
     const data = typeof bytes === 'string' ? Buffer.from(bytes) : bytes;
     // An empty chunk would end the answer.
     if (this.isGone || data.length === 0) return;
+    const line = `${data.length.toString(16)}\r\n`;
+    if (data.length <= COPIED_BYTES_MAX) {
+      const whole = Buffer.allocUnsafe(line.length + data.length + CRLF.length);
+      whole.write(line, 0, 'latin1');
+      data.copy(whole, line.length);
+      whole.write(CRLF, line.length + data.length, 'latin1');
+      this.socket.write(whole);
+      return;
+    }
     this.socket.cork();
-    this.socket.write(`${data.length.toString(16)}\r\n`, 'latin1');
+    this.socket.write(line, 'latin1');
     this.socket.write(data);
-    this.socket.write('\r\n', 'latin1');
+    this.socket.write(CRLF, 'latin1');
     this.socket.uncork();
   }
 

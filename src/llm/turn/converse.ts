@@ -103,7 +103,7 @@ async function ask(
         tally,
         listener,
         onHead,
-        deps.http,
+        deps,
         deps.bounds.upstreamResponseBytesMax,
       ),
     taker,

@@ -14,6 +14,7 @@ import { Dropped } from '../conversation/dropped.ts';
 import type { LlmFailure } from '../conversation/llm-failure.ts';
 import type { ModelRequest } from '../conversation/request.ts';
 import { FORMATS } from '../formats/formats.ts';
+import { Prepared } from '../upstream/prepared.ts';
 import { Tally } from '../usage/tally.ts';
 import { providerTurn } from './provider-turn.ts';
 import type { TurnHandle } from './turn.ts';
@@ -97,7 +98,7 @@ async function turn(dialect: Dialect, reply: ProviderReply, options: Options = {
         },
       },
       () => heard.steps.push('head'),
-      http,
+      { http, prepared: new Prepared() },
       bytesMax,
     );
   });

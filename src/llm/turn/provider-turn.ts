@@ -1,4 +1,4 @@
-import type { HttpClient, ResponseHead } from '../../net/http-client.ts';
+import type { ResponseHead } from '../../net/http-client.ts';
 import type { AnswerEvent } from '../conversation/answer.ts';
 import type { AnswerReader, Format } from '../conversation/format.ts';
 import type { LlmFailure } from '../conversation/llm-failure.ts';
@@ -6,7 +6,12 @@ import type { ModelRequest } from '../conversation/request.ts';
 import { parsedBody, tooLarge, wrongType } from '../upstream/body.ts';
 import { asFailure } from '../upstream/as-failure.ts';
 import { EventTap } from '../upstream/event-tap.ts';
-import { type ProviderCall, type ProviderSink, sendToProvider } from '../upstream/provider-request.ts';
+import {
+  type ProviderCall,
+  type ProviderSink,
+  type SendDeps,
+  sendToProvider,
+} from '../upstream/provider-request.ts';
 import type { Tally } from '../usage/tally.ts';
 import type { TurnHandle, TurnListener } from './turn.ts';
 
@@ -19,7 +24,7 @@ export function providerTurn(
   tally: Tally,
   listener: TurnListener,
   onHead: OnHead,
-  http: HttpClient,
+  deps: SendDeps,
   bytesMax: number,
 ): TurnHandle {
   const once = new OneEnd(restored(call.format, request, listener));
@@ -30,7 +35,7 @@ export function providerTurn(
   const handle = sendToProvider(
     call,
     reader ?? new BodyReader(call.format, tally, once, onHead, bytesMax),
-    http,
+    deps,
   );
   once.onOver = () => handle.abort();
   if (reader !== undefined) reader.onHeard = () => handle.heard();

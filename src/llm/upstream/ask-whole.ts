@@ -63,7 +63,7 @@ export function askWhole(
         },
         onFailure: finish,
       },
-      deps.http,
+      deps,
     );
     if (isOver) handle.abort();
   });

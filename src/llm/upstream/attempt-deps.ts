@@ -7,6 +7,7 @@ import type { RouterConfig } from '../llm-config.ts';
 import type { AnswerSink } from '../llm-ports.ts';
 import type { Deployment } from '../providers/deployment.ts';
 import type { PriceBook } from '../usage/price-book.ts';
+import type { Prepared } from './prepared.ts';
 import type { ProviderTimeouts } from './provider-request.ts';
 
 export interface AttemptDeps {
@@ -19,6 +20,7 @@ export interface AttemptDeps {
   readonly keyId: string;
   readonly router: RouterConfig;
   readonly prices: PriceBook;
+  readonly prepared: Prepared;
   readonly requestTimeoutMs: number | undefined;
 }
 

@@ -126,14 +126,14 @@ export function without(value: Json | undefined, inner: string): Json | undefine
   return rest;
 }
 
-/** The members that a body of this format lacks and the deployment says. */
+/** The members that a body of this format lacks and the deployment says (`ownMembers`). */
 export function missingMembers(
   text: JsonText,
-  deployment: Deployment,
+  members: readonly (readonly [string, Json])[],
   format: FormatName,
 ): ReadonlyMap<string, Json> {
   const missing = new Map<string, Json>();
-  for (const [name, value] of ownMembers(deployment)) {
+  for (const [name, value] of members) {
     const place = Object.hasOwn(PLACES[format], name) ? PLACES[format][name] : name;
     if (place === undefined) continue;
     const [outer, inner] = place.split('.') as [string, string | undefined];
@@ -162,7 +162,8 @@ export function refusedBy({ config }: Deployment, refused: ReadonlySet<string>):
   return [...refused, ...(Array.isArray(more) ? more.map(String) : [])];
 }
 
-function ownMembers(deployment: Deployment): readonly (readonly [string, Json])[] {
+/** What the operator wrote, by the names of Chat Completions. */
+export function ownMembers(deployment: Deployment): readonly (readonly [string, Json])[] {
   return [...paramsOf(deployment), ...Object.entries(extraBody(deployment))];
 }
 

@@ -44,10 +44,11 @@ export class EventTap {
     let at = this.#scanned;
     let kept: Buffer[] | undefined;
     let keptFrom = 0;
+    const hasCr = bytes.indexOf(CR) >= 0;
     for (;;) {
-      const end = endOfEvent(bytes, at, from);
+      const end = endOfEvent(bytes, at, from, hasCr);
       if (end < 0) break;
-      if (!this.#tell(bytes, from, end)) {
+      if (!this.#tell(bytes, from, end, hasCr)) {
         (kept ??= []).push(bytes.subarray(keptFrom, from));
         keptFrom = end;
       }
@@ -71,7 +72,7 @@ export class EventTap {
     this.#forget();
     this.#scanned = 0;
     if (rest.length === 0) return EMPTY;
-    return this.#tell(rest, 0, rest.length) ? Buffer.concat([rest, Buffer.from('\n\n')]) : EMPTY;
+    return this.#tell(rest, 0, rest.length, true) ? Buffer.concat([rest, Buffer.from('\n\n')]) : EMPTY;
   }
 
   #append(chunk: Buffer): Buffer {
@@ -96,7 +97,7 @@ export class EventTap {
     this.#length = 0;
   }
 
-  #tell(bytes: Buffer, from: number, end: number): boolean {
+  #tell(bytes: Buffer, from: number, end: number, hasCr: boolean): boolean {
     let event: string | undefined;
     let data: Buffer | undefined;
     let more: Buffer[] | undefined;
@@ -106,7 +107,7 @@ export class EventTap {
       if (bytes[at] === 0xef && bytes[at + 1] === 0xbb && bytes[at + 2] === 0xbf) at += 3;
     }
     while (at < end) {
-      const stop = endOfLine(bytes, at, end);
+      const stop = endOfLine(bytes, at, end, hasCr);
       // data:
       if (bytes[at] === 0x64 && bytes[at + 1] === 0x61 && bytes[at + 2] === 0x74 && bytes[at + 3] === 0x61) {
         if (bytes[at + 4] === 0x3a) {
@@ -126,9 +127,10 @@ export class EventTap {
   }
 }
 
-function endOfLine(bytes: Buffer, from: number, end: number): number {
+function endOfLine(bytes: Buffer, from: number, end: number, hasCr: boolean): number {
   let lf = bytes.indexOf(LF, from);
   if (lf < 0 || lf > end) lf = end;
+  if (!hasCr) return lf;
   const cr = bytes.subarray(from, lf).indexOf(CR);
   return cr < 0 ? lf : from + cr;
 }
@@ -138,10 +140,10 @@ function afterBreak(bytes: Buffer, at: number): number {
 }
 
 /** The offset behind the empty line that ends an event, or -1. An event that has only begun at `from` may be found from `at` on. */
-function endOfEvent(bytes: Buffer, at: number, from: number): number {
+function endOfEvent(bytes: Buffer, at: number, from: number, hasCr: boolean): number {
   for (let i = at; i < bytes.length; ) {
     const lf = bytes.indexOf(LF, i);
-    const cr = indexOfCr(bytes, i, lf < 0 ? bytes.length : lf);
+    const cr = hasCr ? indexOfCr(bytes, i, lf < 0 ? bytes.length : lf) : -1;
     const end = cr >= 0 ? cr : lf;
     if (end < 0) return -1;
     const next = afterBreak(bytes, end);

@@ -58,7 +58,7 @@ export function forward(
     };
     const finish = (failure: LlmFailure | undefined, isGone = false): void => {
       outcome.upstream.stop(monotonicMs());
-      if (call.isStream || isGone) settle(pipe.seen, isGone && handle !== undefined);
+      if (pipe !== undefined || isGone) settle(pipe?.seen, isGone && handle !== undefined);
       isOver = true;
       forget();
       resolve({ failure, broken: outcome.failure, usage: spent?.usage });
@@ -68,9 +68,8 @@ export function forward(
       finish(undefined);
     };
     const common = { out, headers, onDone, onFailed: (failure: LlmFailure) => finish(failure) };
-    const hidesUsage = call.route.format === 'chat' && !wantsUsage(call.text.slice('stream_options'));
-    const pipe = new ObservingPipe(format, outcome, hidesUsage);
-    const sink = call.isStream
+    const pipe = call.isStream ? new ObservingPipe(format, outcome, hidesUsage(call)) : undefined;
+    const sink = pipe
       ? new StreamedAnswer({
           ...common,
           pipe,
@@ -105,13 +104,18 @@ export function forward(
         format,
         operation: call.route.operation,
         isStream: call.isStream,
-        body: sameFormatBody(call, deployment, refused),
+        body: sameFormatBody(call, deployment, refused, deps.prepared.of(deployment)),
         headers: requestHeaders(call, format.name, outcome.trace),
         timeouts: timeoutsFor(call, deployment, deps),
       },
       sink,
-      deps.http,
+      deps,
     );
     sink.handle = handle;
   });
+}
+
+/** Whether the event that tells the usage is for the gateway alone. */
+function hidesUsage({ route, text }: LlmCall): boolean {
+  return route.format === 'chat' && !wantsUsage(text.slice('stream_options'));
 }

@@ -19,14 +19,25 @@ const ANTHROPIC_VERSION = '2023-06-01';
 const PASSED_BACK =
   /^(?:x-ratelimit-|anthropic-|openai-|retry-after|x-request-id$|request-id$|x-codex-|x-models-etag$|x-reasoning-included$)/;
 
+const ARRAY_HEADERS = { 'content-type': 'application/json' };
+const STREAM_HEADERS = {
+  'content-type': 'text/event-stream',
+  'cache-control': 'no-cache, no-transform',
+  'x-accel-buffering': 'no',
+};
+
 type Lines = readonly (readonly [string, string])[];
 
 /** What a provider hears of the client's own headers, the version of its API, and the trace that the request belongs to. */
 export function requestHeaders(call: LlmCall, format: FormatName, trace: TraceContext | undefined): Lines {
   const lines: [string, string][] = [];
-  if (call.route.format === format)
-    for (const [name, value] of Object.entries(call.headers))
-      if (typeof value === 'string' && PASSED_ON[format].test(name)) lines.push([name, value]);
+  if (call.route.format === format) {
+    const passedOn = PASSED_ON[format];
+    for (const name in call.headers) {
+      const value = call.headers[name];
+      if (typeof value === 'string' && passedOn.test(name)) lines.push([name, value]);
+    }
+  }
   if (format === 'messages' && !lines.some(([name]) => name === 'anthropic-version'))
     lines.push(['anthropic-version', ANTHROPIC_VERSION]);
   return trace === undefined ? lines : [...lines, ...traceLines(trace)];
@@ -52,28 +63,24 @@ export function answerHeaders(
   { call, deployment, dropped, outcome, id, nowMs }: AnswerHeaderFacts,
 ): Readonly<Record<string, string>> {
   const headers: Record<string, string> = {
-    ...(call.isStream && call.route.framing === 'array' && call.route.format === 'gemini'
-      ? { 'content-type': 'application/json' }
-      : call.isStream
-        ? {
-            'content-type': 'text/event-stream',
-            'cache-control': 'no-cache, no-transform',
-            'x-accel-buffering': 'no',
-          }
-        : {}),
     'x-litellm-call-id': id,
     'x-litellm-model-id': deployment.id,
     'x-litellm-model-group': call.model,
     'x-litellm-attempted-retries': String(Math.max(0, outcome.attempts - 1)),
     'x-litellm-attempted-fallbacks': String(outcome.fallbacks),
   };
+  if (call.isStream) {
+    const isArray = call.route.framing === 'array' && call.route.format === 'gemini';
+    Object.assign(headers, isArray ? ARRAY_HEADERS : STREAM_HEADERS);
+  }
   // What a stream costs is not known when it begins; the times are those until then.
   if (!call.isStream && outcome.cost !== undefined)
     headers['x-litellm-response-cost'] = dollarsText(outcome.cost);
   const totalMs = nowMs - outcome.startedMs;
   headers['x-litellm-response-duration-ms'] = milliseconds(totalMs);
   headers['x-litellm-overhead-duration-ms'] = milliseconds(totalMs - (outcome.upstream.ms(nowMs) ?? 0));
-  for (const [name, value] of Object.entries(head?.headers ?? {})) {
+  for (const name in head?.headers) {
+    const value = head.headers[name];
     if (value === undefined || !PASSED_BACK.test(name)) continue;
     headers[name === 'x-request-id' ? 'x-upstream-request-id' : name] = value;
     headers[`llm_provider-${name}`] = value;

@@ -30,7 +30,7 @@ export async function passThrough(
       format,
       operation: call.route.operation,
       isStream: false,
-      body: sameFormatBody(call, deployment, new Set()),
+      body: sameFormatBody(call, deployment, new Set(), deps.prepared.of(deployment)),
       headers: requestHeaders(call, format.name, outcome.trace),
       timeouts: timeoutsFor(call, deployment, deps),
     },

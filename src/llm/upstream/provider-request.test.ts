@@ -12,6 +12,7 @@ import {
 import { HttpClient } from '../../net/http-client.ts';
 import type { LlmFailure } from '../conversation/llm-failure.ts';
 import { FORMATS } from '../formats/formats.ts';
+import { Prepared } from './prepared.ts';
 import { type ProviderCall, type ProviderHandle, sendToProvider } from './provider-request.ts';
 
 let provider: TestProvider;
@@ -78,7 +79,7 @@ async function ask(more: Partial<ProviderCall> = {}, params: object = {}): Promi
       onEnd: () => end('end'),
       onFailure: end,
     },
-    http,
+    { http, prepared: new Prepared() },
   );
   return { handle, heard, sofar, began };
 }

@@ -2,15 +2,15 @@ import { codingOf, createDecompressor, type Decompressor } from '../../net/decom
 import {
   type HttpClient,
   type HttpFailure,
-  parseTarget,
   type RequestHandle,
   type ResponseHead,
   type ResponseSink,
 } from '../../net/http-client.ts';
 import type { Format } from '../conversation/format.ts';
 import { LlmFailure } from '../conversation/llm-failure.ts';
-import { credentialHeaders, type Deployment, urlOf } from '../providers/deployment.ts';
+import type { Deployment } from '../providers/deployment.ts';
 import type { Operation } from '../providers/provider-table.ts';
+import type { Prepared } from './prepared.ts';
 import { fromHttp, nameOf, unsendable, withWarning } from './provider-failures.ts';
 
 const ERROR_BYTES_MAX = 1024 * 1024;
@@ -51,22 +51,25 @@ export interface ProviderHandle extends RequestHandle {
   heard(): void;
 }
 
+/** What sending takes. */
+export interface SendDeps {
+  readonly http: HttpClient;
+  readonly prepared: Prepared;
+}
+
 /** Sends a request to a provider. What is no answer becomes a failure. After `abort` nothing is heard any more. */
-export function sendToProvider(call: ProviderCall, sink: ProviderSink, http: HttpClient): ProviderHandle {
+export function sendToProvider(call: ProviderCall, sink: ProviderSink, deps: SendDeps): ProviderHandle {
   const response = new ProviderResponse(call, sink);
   let handle: RequestHandle;
   try {
-    const url = urlOf(call.deployment, call.format.name, call.operation, call.isStream);
-    handle = http.send(
+    const { target, headers } = deps.prepared
+      .of(call.deployment)
+      .address(call.format.name, call.operation, call.isStream);
+    handle = deps.http.send(
       {
-        target: parseTarget(url),
+        target,
         method: 'POST',
-        headers: [
-          ['Content-Type', 'application/json'],
-          ['Accept', call.isStream ? 'text/event-stream' : 'application/json'],
-          ...call.headers,
-          ...credentialHeaders(call.deployment),
-        ],
+        headers: call.headers.length === 0 ? headers : [...call.headers, ...headers],
         body: call.body,
         connectTimeoutMs: call.timeouts.connectMs,
         headTimeoutMs: call.timeouts.firstByteMs,

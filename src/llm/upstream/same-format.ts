@@ -4,16 +4,17 @@ import type { LlmCall } from '../llm-call.ts';
 import type { Deployment } from '../providers/deployment.ts';
 import { ROUTING_MEMBERS } from '../router/asked-routing.ts';
 import { missingMembers, refusedBy, without } from './deployment-params.ts';
+import { PreparedDeployment } from './prepared.ts';
 import { splice } from './splice.ts';
 
 /** Members of a request that are for the gateway alone. */
-const OURS = [
+const OURS: ReadonlySet<string> = new Set([
   ...ROUTING_MEMBERS,
   'mock_response',
   'mock_delay',
   'mock_tool_calls',
   'litellm_metadata',
-] as const;
+]);
 
 /**
  * The client's body for a provider that speaks the same format: another name of the model and parameters of the deployment, and else as it came.
@@ -23,15 +24,16 @@ export function sameFormatBody(
   { text, route, isStream }: LlmCall,
   deployment: Deployment,
   refused: ReadonlySet<string>,
+  prepared: PreparedDeployment = new PreparedDeployment(deployment),
 ): Buffer {
   const changes = new Map<string, Buffer | undefined>();
   // A count takes nothing that only matters to an answer.
   if (route.operation !== 'count-tokens')
-    for (const [name, value] of missingMembers(text, deployment, route.format))
+    for (const [name, value] of missingMembers(text, prepared.members, route.format))
       changes.set(name, json(value));
-  if (route.format !== 'gemini') changes.set('model', json(deployment.model));
+  if (route.format !== 'gemini') changes.set('model', prepared.model);
   else if (text.has('model')) changes.set('model', undefined);
-  for (const name of OURS) if (text.has(name)) changes.set(name, undefined);
+  for (const name of text.keys) if (OURS.has(name)) changes.set(name, undefined);
   if (
     route.format === 'chat' &&
     route.operation === 'generate' &&

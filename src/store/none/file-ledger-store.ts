@@ -1,8 +1,6 @@
 import {
-  appendFileSync,
   closeSync,
   existsSync,
-  fsyncSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -11,6 +9,7 @@ import {
   statSync,
   unlinkSync,
 } from 'node:fs';
+import { open as openFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { JsonBuilder, jsonOf } from '../record-json.ts';
 import type {
@@ -32,6 +31,8 @@ export class FileLedgerStore implements LedgerStore {
   readonly isChained = false;
   readonly #folder: string;
   #current: string | undefined;
+  /** Of the current file. */
+  #bytes = 0;
   /** Whether the current file is known to end in a whole line. */
   #whole = false;
 
@@ -40,9 +41,10 @@ export class FileLedgerStore implements LedgerStore {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   }
 
-  append(records: readonly LedgerRecord[]): Promise<void> {
-    const path = this.#file();
+  /** Waits for the disk without holding up anything else. */
+  async append(records: readonly LedgerRecord[]): Promise<void> {
     const lines = new JsonBuilder();
+    const path = this.#file();
     // A crash may have left half a line; what follows must not be glued to it.
     if (!this.#whole && existsSync(path) && !endsWithNewline(path)) lines.byte(LINE_FEED);
     this.#whole = true;
@@ -50,11 +52,18 @@ export class FileLedgerStore implements LedgerStore {
       lines.json(jsonOf(record));
       lines.byte(LINE_FEED);
     }
-    appendFileSync(path, lines.build(), { flag: 'a', mode: 0o600 });
-    const file = openSync(path, 'r+');
-    fsyncSync(file);
-    closeSync(file);
-    return Promise.resolve();
+    const bytes = lines.build();
+    const file = await openFile(path, 'a', 0o600);
+    try {
+      await file.appendFile(bytes);
+      await file.datasync();
+    } catch (error) {
+      this.#whole = false;
+      throw error;
+    } finally {
+      await file.close();
+    }
+    this.#bytes += bytes.length;
   }
 
   recent(query: { readonly limit: number; readonly beforeId?: string }): Promise<readonly LedgerRow[]> {
@@ -119,15 +128,20 @@ export class FileLedgerStore implements LedgerStore {
       .sort();
   }
 
+  /** The file that is appended to. */
   #file(): string {
-    const names = this.#names();
-    this.#current ??= names.at(-1);
-    const path = this.#current === undefined ? undefined : join(this.#folder, this.#current);
-    if (path !== undefined && existsSync(path) && statSync(path).size < FILE_BYTES_MAX) return path;
-    const last = Number(names.at(-1)?.slice(7, 15) ?? 0);
-    this.#current = `ledger-${String(last + 1).padStart(8, '0')}.jsonl`;
-    for (const name of names.slice(0, Math.max(0, names.length + 1 - FILES_MAX)))
-      unlinkSync(join(this.#folder, name));
+    if (this.#current === undefined) {
+      this.#current = this.#names().at(-1);
+      if (this.#current !== undefined) this.#bytes = statSync(join(this.#folder, this.#current)).size;
+    }
+    if (this.#current === undefined || this.#bytes >= FILE_BYTES_MAX) {
+      const names = this.#names();
+      const last = Number(names.at(-1)?.slice(7, 15) ?? 0);
+      this.#current = `ledger-${String(last + 1).padStart(8, '0')}.jsonl`;
+      this.#bytes = 0;
+      for (const name of names.slice(0, Math.max(0, names.length + 1 - FILES_MAX)))
+        unlinkSync(join(this.#folder, name));
+    }
     return join(this.#folder, this.#current);
   }
 }

@@ -24,7 +24,8 @@ const PORT = 5432;
 const START_MS = 60_000;
 const STOP_MS = 8_000;
 const KEPT_OUTPUT = 40;
-const SUPERUSER = 'lanport';
+/** Role under which the gateway uses its own database. */
+export const SUPERUSER = 'lanport';
 
 const SETTINGS: Readonly<Record<string, string>> = {
   listen_addresses: '',

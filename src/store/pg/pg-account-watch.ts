@@ -1,4 +1,5 @@
-import { Client, type ClientConfig } from 'pg';
+import { randomUUID } from 'node:crypto';
+import { Client, type ClientConfig, type Pool } from 'pg';
 import { withDeadline } from '../../core/scope.ts';
 import { errorChain, type Log } from '../../telemetry/log.ts';
 import type { AccountEvent, AccountKind } from '../store-ports.ts';
@@ -6,15 +7,28 @@ import type { AccountEvent, AccountKind } from '../store-ports.ts';
 /** Between attempts to connect, in milliseconds. */
 const BACKOFF_MS = { first: 250, most: 10_000 } as const;
 const CONNECT_MS = 5_000;
-/** How often it is asked whether the connection still is one, and how long the answer may take, in milliseconds. */
+/** How often it is tried whether news still arrive, and how long they may take, in milliseconds. */
 const BEAT_MS = { every: 15_000, answer: 5_000 } as const;
+
+const DEAF =
+  'what the database notifies of does not arrive; a pooler between it and the gateway must pool sessions, not transactions';
 
 type Listener = (event: AccountEvent) => void;
 
-/** Hears of every change of an account, on a connection of its own, which is made again whenever it breaks. */
-export function watchAccounts(connection: ClientConfig, log: Log, listener: Listener): AsyncDisposable {
+/** What a watcher needs. */
+export interface AccountWatch {
+  /** How it connects; the connection is its own, and made again whenever it breaks or has become deaf. */
+  readonly connection: ClientConfig;
+  /** Other connections to the same database. */
+  readonly pool: Pool;
+  readonly log: Log;
+  readonly beatMs?: { readonly every: number; readonly answer: number };
+}
+
+/** Hears of every change of an account. */
+export function watchAccounts(from: AccountWatch, listener: Listener): AsyncDisposable {
   const stopped = new AbortController();
-  const ended = watch(connection, log, listener, stopped.signal);
+  const ended = watch(from, listener, stopped.signal);
   return {
     [Symbol.asyncDispose]: async () => {
       stopped.abort();
@@ -23,17 +37,13 @@ export function watchAccounts(connection: ClientConfig, log: Log, listener: List
   };
 }
 
-async function watch(
-  connection: ClientConfig,
-  log: Log,
-  listener: Listener,
-  stopped: AbortSignal,
-): Promise<void> {
+async function watch(from: AccountWatch, listener: Listener, stopped: AbortSignal): Promise<void> {
+  const { log } = from;
   let failures = 0;
   while (!stopped.aborted) {
     try {
       await hear(
-        connection,
+        from,
         (event) => {
           if (event.kind === 'all' && failures > 0)
             log.info('changes of keys are heard again', { attempts: failures });
@@ -54,7 +64,11 @@ async function watch(
 }
 
 /** One connection, until it breaks (rejects) or is not needed any more (resolves). */
-async function hear(connection: ClientConfig, listener: Listener, stopped: AbortSignal): Promise<void> {
+async function hear(
+  { connection, pool, beatMs = BEAT_MS }: AccountWatch,
+  listener: Listener,
+  stopped: AbortSignal,
+): Promise<void> {
   const client = new Client({
     ...connection,
     application_name: 'lanport keys',
@@ -66,7 +80,12 @@ async function hear(connection: ClientConfig, listener: Listener, stopped: Abort
   broken.promise.catch(() => undefined);
   client.on('error', (error) => broken.reject(error));
   client.on('end', () => broken.reject(new Error('the database closed the connection')));
+  let waiting: { readonly for: string; readonly timer: NodeJS.Timeout } | undefined;
   client.on('notification', ({ payload }) => {
+    if (payload !== undefined && payload === waiting?.for) {
+      clearTimeout(waiting.timer);
+      waiting = undefined;
+    }
     const event = read(payload ?? '');
     if (event !== undefined) listener(event);
   });
@@ -79,11 +98,15 @@ async function hear(connection: ClientConfig, listener: Listener, stopped: Abort
     if (stopped.aborted) return;
     listener({ kind: 'all' });
     beat = setInterval(() => {
-      withDeadline(client.query('SELECT 1'), BEAT_MS.answer, 'a round trip').catch(broken.reject);
-    }, BEAT_MS.every).unref();
+      if (waiting !== undefined) return;
+      const timer = setTimeout(() => broken.reject(new Error(DEAF)), beatMs.answer).unref();
+      waiting = { for: `beat ${randomUUID()}`, timer };
+      pool.query(`SELECT pg_notify('lanport_accounts', $1)`, [waiting.for]).catch(broken.reject);
+    }, beatMs.every).unref();
     await broken.promise;
   } finally {
     clearInterval(beat);
+    clearTimeout(waiting?.timer);
     stopped.removeEventListener('abort', stop);
     await withDeadline(client.end(), BEAT_MS.answer, 'closing').catch(() => undefined);
   }

@@ -2,7 +2,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Registry } from 'prom-client';
 import { addFamily } from './family.ts';
 
-const RESOLUTION_MS = 10;
+const RESOLUTION_MS = 20;
 /** How long one look at the event loop lasts; what is exposed is the last one that is complete. */
 const WINDOW_MS = 10_000;
 

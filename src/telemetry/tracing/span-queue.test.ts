@@ -40,7 +40,7 @@ test('everything that waits at the end is sent, in messages of bounded size', as
   for (let at = 0; at < 1_300; at++) queue.onEnd(span());
   await queue.shutdown();
   expect(queue.counts()).toEqual({ sent: 1_300, failed: 0, dropped: 0, waiting: 0 });
-  expect(Math.max(...sizes)).toBe(512);
+  expect(Math.max(...sizes)).toBe(128);
   queue.onEnd(span());
   expect(queue.counts().waiting).toBe(0);
 });

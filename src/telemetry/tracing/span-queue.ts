@@ -5,7 +5,7 @@ import type { TraceCounts } from './tracing-deps.ts';
 export interface SpanQueueOptions {
   /** Spans that may wait; more are dropped. */
   readonly spansMax: number;
-  /** Spans of one message. */
+  /** Spans of one message: writing it is work in one piece. */
   readonly batchMax: number;
   /** How long a span may wait for others. */
   readonly delayMs: number;
@@ -17,7 +17,7 @@ export interface SpanQueueOptions {
 
 export const SPAN_QUEUE: SpanQueueOptions = {
   spansMax: 4_096,
-  batchMax: 512,
+  batchMax: 128,
   delayMs: 2_000,
   triesMax: 3,
   closeMs: 1_500,

@@ -72,8 +72,7 @@ export class ChatObserver implements AnswerObserver, Seen {
 
   whole(body: Buffer): Seen {
     const text = body.toString('latin1');
-    const isWhole = /^\s*\{/.test(text.slice(0, 64)) && /\}\s*$/.test(text.slice(-64));
-    if (!isWhole || hasError(text) || valueAt(text, CHOICES, LIST) < 0) {
+    if (!isWhole(text) || hasError(text) || valueAt(text, CHOICES, LIST) < 0) {
       this.#parseWhole(body);
       return this;
     }
@@ -176,6 +175,13 @@ function parsed(text: string): Json | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Whether a text is an object from its beginning to its end, as far as a look at both can tell. */
+function isWhole(text: string): boolean {
+  const last = text.length - 1;
+  if (text.charCodeAt(0) === OPEN && text.charCodeAt(last) === CLOSE) return last > 0;
+  return /^\s*\{/.test(text.slice(0, 64)) && /\}\s*$/.test(text.slice(-64));
 }
 
 /** `"error"` with something in it. Quotes inside of strings are escaped, so what is found is a member's name. */

@@ -1,14 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { MemoryAccounts } from '../../test/support/account-table.ts';
-import { verifies } from '../../test/support/verifies.ts';
-import { createAuthenticator } from '../auth/authenticate.ts';
-import { GatewayError } from '../core/errors.ts';
-import { Secret } from '../core/secret.ts';
-import { noAccounts } from '../store/none/no-accounts.ts';
-import { NO_MCP } from './account-json.ts';
-import { createKeyRing } from './key-ring.ts';
-import { digestOf } from './key-values.ts';
-import { type OpenDirectory, openKeyDirectory } from './open-directory.ts';
+import { MemoryAccounts } from '../support/account-table.ts';
+import { verifies } from '../support/verifies.ts';
+import { createAuthenticator } from '../../src/auth/authenticate.ts';
+import { GatewayError } from '../../src/core/errors.ts';
+import { Secret } from '../../src/core/secret.ts';
+import { noAccounts } from '../../src/store/none/no-accounts.ts';
+import { NO_MCP } from '../../src/keys/account-json.ts';
+import { createKeyRing } from '../../src/keys/key-ring.ts';
+import { digestOf } from '../../src/keys/key-values.ts';
+import { type OpenDirectory, openKeyDirectory } from '../../src/keys/open-directory.ts';
 
 const START = 1_800_000_000_000;
 const MINUTE_MS = 60_000;

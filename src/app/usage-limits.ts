@@ -1,0 +1,70 @@
+import { withDeadline } from '../core/scope.ts';
+import type { UsageConfig } from '../limits/limits-config.ts';
+import type { Account, LimitEvents, LimitSet, SpendHistory } from '../limits/limits-ports.ts';
+import type { TargetLimits } from '../limits/limits.ts';
+import type { Ledger } from '../ledger/ledger-ports.ts';
+import type { SpendQueries } from '../store/store-ports.ts';
+import { errorChain, type Log } from '../telemetry/log.ts';
+
+/** How long a first look at what was spent waits for records that are still on their way to the store, and for the store. */
+const FLUSH_MS = 1_000;
+const HISTORY_MS = 5_000;
+
+/** The limits of models and servers, as accounts. `canonical`: the name of the group that a model's name stands for. */
+export function targetLimits(
+  { models, servers, priority }: UsageConfig,
+  canonical: (model: string) => string,
+): TargetLimits {
+  return {
+    models: accounts('model', models, (name) => `router_settings.model_group_limits.${name}`),
+    servers: accounts('server', servers, (name) => `mcp_servers.${name}`),
+    canonical,
+    priority,
+  };
+}
+
+function accounts(
+  scope: 'model' | 'server',
+  all: Readonly<Record<string, LimitSet>>,
+  source: (name: string) => string,
+): ReadonlyMap<string, Account> {
+  return new Map(Object.entries(all).map(([id, limits]) => [id, { scope, id, limits, source: source(id) }]));
+}
+
+/** What was spent, by the ledger: with everything that this process and those before it have recorded so far. */
+export function spendHistory(
+  spend: Pick<SpendQueries, 'usage'>,
+  ledger: Pick<Ledger, 'flush'>,
+): SpendHistory {
+  return {
+    spentSince: async (scope, id, from, model) => {
+      await ledger.flush(AbortSignal.timeout(FLUSH_MS)).catch(() => undefined);
+      const filter = { [scope]: id, ...(model === undefined ? {} : { model }) };
+      const asked = spend.usage({ from, to: Number.POSITIVE_INFINITY, groupBy: [], filter });
+      const [all] = await withDeadline(asked, HISTORY_MS, 'reading what was spent');
+      return all?.cost ?? 0;
+    },
+  };
+}
+
+/** Tells the operator. */
+export function limitEvents(log: Log): LimitEvents {
+  return {
+    softBudget: ({ scope, id, source }, usd, soft) =>
+      log.warn('a soft budget is passed', { scope, account: id, source, spentUsd: usd, softBudgetUsd: soft }),
+    historyUnknown: ({ scope, id }, error) =>
+      log.warn('what was spent before cannot be read, so that a budget counts from zero for now', {
+        scope,
+        account: id,
+        reason: errorChain(error),
+      }),
+    sharedUp: (isBack) =>
+      log.info(
+        isBack
+          ? 'limits are counted together through Redis again'
+          : 'limits are counted together through Redis',
+      ),
+    sharedDown: (reason) =>
+      log.warn('Redis is away: this process goes on with its share of every limit', { reason }),
+  };
+}

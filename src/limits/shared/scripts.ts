@@ -1,0 +1,194 @@
+/**
+ * What Redis runs, each atomically. Every limit is a hash. Of a window its fields are seconds with what was granted in them; of requests in flight and of
+ * budgets they are what each process holds (`p:`) and until when (`e:`), and of a budget also what was spent (`spent`) in the period that began at `from`.
+ * Time is Redis's own. Amounts are whole numbers, written out, since a reply cuts fractions off.
+ */
+
+/** Functions of both scripts. */
+const COMMON = `
+local t = redis.call('TIME')
+local nowMs = t[1] * 1000 + math.floor(t[2] / 1000)
+local nowS = tonumber(t[1])
+local function text(n) return string.format('%.0f', n) end
+
+local function window(key, counted)
+  local all = redis.call('HGETALL', key)
+  local sum = 0
+  local list = {}
+  for i = 1, #all, 2 do
+    local second = tonumber(all[i])
+    if second <= nowS - counted then redis.call('HDEL', key, all[i])
+    else
+      local amount = tonumber(all[i + 1])
+      sum = sum + amount
+      list[#list + 1] = { second, amount }
+    end
+  end
+  return sum, list
+end
+
+local function held(key)
+  local all = redis.call('HGETALL', key)
+  local amounts = {}
+  local ends = {}
+  local spent = nil
+  local from = nil
+  for i = 1, #all, 2 do
+    local field = all[i]
+    local mark = string.sub(field, 1, 2)
+    if mark == 'p:' then amounts[string.sub(field, 3)] = tonumber(all[i + 1])
+    elseif mark == 'e:' then ends[string.sub(field, 3)] = tonumber(all[i + 1])
+    elseif field == 'spent' then spent = tonumber(all[i + 1])
+    elseif field == 'from' then from = tonumber(all[i + 1]) end
+  end
+  local sum = 0
+  for who, amount in pairs(amounts) do
+    if (ends[who] or 0) <= nowMs then redis.call('HDEL', key, 'p:' .. who, 'e:' .. who)
+    else sum = sum + amount end
+  end
+  return sum, spent, from
+end
+
+local function begin(key, from, initial, spent, known)
+  if known == nil or spent == nil then spent = initial
+  elseif known < from then spent = 0
+  else return spent, known end
+  redis.call('HSET', key, 'spent', text(spent), 'from', text(from))
+  return spent, from
+end
+`;
+
+/**
+ * Takes what a request needs of every limit, or nothing of any. KEYS: the limits. ARGV: process, lease in ms, seconds that a window counts, key's life in s,
+ * and for each limit: kind (w, s, b), max, need, want besides, start of the period, what was spent in it as far as the process knows.
+ * Reply: 1, then second, and for each: granted, left, spent; or 0, then for each: free, used, reserved, time to wait in ms.
+ */
+export const ACQUIRE = `${COMMON}
+local who = ARGV[1]
+local lease = tonumber(ARGV[2])
+local counted = tonumber(ARGV[3])
+local life = ARGV[4]
+local facts = {}
+local isShort = false
+for i = 1, #KEYS do
+  local at = 5 + (i - 1) * 6
+  local kind = ARGV[at]
+  local max = tonumber(ARGV[at + 1])
+  local need = tonumber(ARGV[at + 2])
+  local fact = { kind = kind, need = need, want = tonumber(ARGV[at + 3]), used = 0, reserved = 0, wait = 0, spent = 0 }
+  if kind == 'w' then
+    local sum, list = window(KEYS[i], counted)
+    fact.used = sum
+    fact.free = max - sum
+    if fact.free < need then
+      table.sort(list, function(a, b) return a[1] < b[1] end)
+      local over = need - fact.free
+      fact.wait = counted * 1000
+      for _, entry in ipairs(list) do
+        over = over - entry[2]
+        if over <= 0 then fact.wait = (entry[1] + counted) * 1000 - nowMs break end
+      end
+    end
+  else
+    local sum, spent, from = held(KEYS[i])
+    if kind == 'b' then
+      spent, from = begin(KEYS[i], tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5]), spent, from)
+      fact.used = spent
+      fact.spent = spent
+      fact.reserved = sum
+      fact.free = max - spent - sum
+      if spent >= max then fact.free = -1 end
+    else
+      fact.used = sum
+      fact.free = max - sum
+    end
+    fact.wait = 200
+  end
+  if fact.free < need then isShort = true end
+  facts[i] = fact
+end
+local reply = {}
+if isShort then
+  reply[1] = '0'
+  for i = 1, #KEYS do
+    local fact = facts[i]
+    reply[#reply + 1] = text(fact.free)
+    reply[#reply + 1] = text(fact.used)
+    reply[#reply + 1] = text(fact.reserved)
+    reply[#reply + 1] = text(fact.wait)
+  end
+  return reply
+end
+reply[1] = '1'
+reply[2] = text(nowS)
+for i = 1, #KEYS do
+  local fact = facts[i]
+  local unit = math.max(fact.need, 1)
+  local more = math.min(fact.want, math.floor((fact.free - fact.need) / 10 / unit) * unit)
+  local grant = fact.need + math.max(0, more)
+  if grant > 0 then
+    if fact.kind == 'w' then
+      redis.call('HINCRBYFLOAT', KEYS[i], text(nowS), text(grant))
+      redis.call('EXPIRE', KEYS[i], counted + 5)
+    else
+      redis.call('HINCRBYFLOAT', KEYS[i], 'p:' .. who, text(grant))
+      redis.call('HSET', KEYS[i], 'e:' .. who, text(nowMs + lease))
+      redis.call('EXPIRE', KEYS[i], life)
+    end
+  end
+  reply[#reply + 1] = text(grant)
+  reply[#reply + 1] = text(fact.free - grant)
+  reply[#reply + 1] = text(fact.spent)
+end
+return reply
+`;
+
+/**
+ * Tells what became of what was taken, once: a report whose number was told already changes nothing. KEYS: the last report of this process, the processes, then the
+ * limits. ARGV: process, lease in ms, seconds that a window counts, key's life in s, number of the report, and for each limit: kind, what the process gives
+ * back, the second of it (of a window), what it used besides (of a window: above what was taken; of a budget: spent), start of the period, and what the
+ * process holds in all (-1: not told). What was spent is only added to: where nobody has said what was spent before, the next process that acquires will,
+ * by the ledger. Reply: how many processes there are, and whether the report was new.
+ */
+export const REPORT = `${COMMON}
+local who = ARGV[1]
+local lease = tonumber(ARGV[2])
+local counted = tonumber(ARGV[3])
+local life = ARGV[4]
+redis.call('ZADD', KEYS[2], nowMs + lease, who)
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', nowMs)
+local processes = redis.call('ZCARD', KEYS[2])
+local known = tonumber(redis.call('GET', KEYS[1]) or '0')
+if tonumber(ARGV[5]) <= known then return { text(processes), '0' } end
+redis.call('SET', KEYS[1], ARGV[5], 'EX', 86400)
+for i = 3, #KEYS do
+  local at = 6 + (i - 3) * 6
+  local kind = ARGV[at]
+  local back = tonumber(ARGV[at + 1])
+  local second = ARGV[at + 2]
+  local used = tonumber(ARGV[at + 3])
+  if kind == 'w' then
+    if back > 0 then
+      local amount = tonumber(redis.call('HGET', KEYS[i], second) or '0')
+      if amount > 0 then redis.call('HSET', KEYS[i], second, text(math.max(0, amount - back))) end
+    end
+    if used > 0 then
+      redis.call('HINCRBYFLOAT', KEYS[i], text(nowS), text(used))
+      redis.call('EXPIRE', KEYS[i], counted + 5)
+    end
+  else
+    local mine = tonumber(redis.call('HGET', KEYS[i], 'p:' .. who) or '0') - back
+    local all = tonumber(ARGV[at + 5])
+    if all >= 0 then mine = all end
+    if mine > 0 then redis.call('HSET', KEYS[i], 'p:' .. who, text(mine), 'e:' .. who, text(nowMs + lease))
+    else redis.call('HDEL', KEYS[i], 'p:' .. who, 'e:' .. who) end
+    if kind == 'b' and used > 0 then
+      local spent = tonumber(redis.call('HGET', KEYS[i], 'spent'))
+      local from = tonumber(redis.call('HGET', KEYS[i], 'from'))
+      if spent ~= nil and from == tonumber(ARGV[at + 4]) then redis.call('HSET', KEYS[i], 'spent', text(spent + used)) end
+    end
+    redis.call('EXPIRE', KEYS[i], life)
+  end
+end
+return { text(processes), '1' }
+`;
