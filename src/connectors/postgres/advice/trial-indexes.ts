@@ -158,7 +158,7 @@ class HypotheticalTrial implements Trial {
     }
     return {
       names: made.map(({ name }) => name),
-      sizeBytes: made.reduce((sum, { bytes }) => sum + Number(bytes), 0),
+      sizeBytes: made.reduce((sum, { bytes }) => sum + bytes, 0),
     };
   }
 

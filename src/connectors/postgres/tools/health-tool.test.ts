@@ -72,7 +72,8 @@ test.each(['reader', 'superuser'])("finds each of the demo's flaws and nothing e
     one.object,
     one.severity,
   ]);
-  expect(found.toSorted()).toEqual(FLAWS.toSorted());
+  expect(found).toHaveLength(FLAWS.length);
+  expect(found).toEqual(expect.arrayContaining(FLAWS));
   expect((structured['findings'] as readonly Finding[])[0]?.severity).toBe('high');
   expect(text).toContain('shop.customers_newsletter');
 });
