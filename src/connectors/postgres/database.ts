@@ -1,6 +1,6 @@
 import { Pool, type PoolClient } from 'pg';
 import type { Tracer } from '../../core/trace.ts';
-import type { ToolContext } from '../../mcp/tool-server.ts';
+import type { ToolContext } from '../../mcp/tool-context.ts';
 import type { ConnectorLog } from '../connector-log.ts';
 import { type ConnectionTarget, poolConfig } from './connection.ts';
 import { ConnectionCut, DatabaseUnavailable, describeConnectError, RoleRefused } from './errors.ts';
@@ -38,6 +38,7 @@ const FACTS_MS = 60_000;
 const CATALOGUE_MS = 30_000;
 /** After a statement's own timeout, or a cancellation, the server gets this long to end it before the connection is cut. */
 const GRACE_MS = 3_000;
+const PROGRESS_MS = 1_000;
 const CONTROL_SESSIONS = 2;
 const CONTROL_BYTES_MAX = 64 * 1024;
 
@@ -85,7 +86,7 @@ export class Database implements AsyncDisposable {
     return this.#traced('READ WRITE', context, work);
   }
 
-  /** Runs `work` in a READ WRITE transaction that is rolled back whatever happens. Only where indexes are tried on the demo. */
+  /** Runs `work` in a READ WRITE transaction that is rolled back whatever happens. */
   tryOut<T>(context: ToolContext, work: (session: Session) => Promise<T>): Promise<T> {
     return this.#traced('READ WRITE', context, work, 'ROLLBACK');
   }
@@ -109,19 +110,21 @@ export class Database implements AsyncDisposable {
 
   async #traced<T>(
     access: 'READ ONLY' | 'READ WRITE',
-    { signal, trace }: ToolContext,
+    context: ToolContext,
     work: (session: Session) => Promise<T>,
     end: 'COMMIT' | 'ROLLBACK' = access === 'READ ONLY' ? 'ROLLBACK' : 'COMMIT',
   ): Promise<T> {
     const { tracer, connection } = this.options;
-    const span = startQuerySpan(tracer, connection, access, trace);
+    const span = startQuerySpan(tracer, connection, access, context.trace);
+    const stopTelling = tellProgress(context);
     let failure: unknown;
     try {
-      return await this.#transaction({ access, end }, signal, work);
+      return await this.#transaction({ access, end }, context.signal, work);
     } catch (error) {
       failure = error;
       throw error;
     } finally {
+      stopTelling();
       span.end(failure === undefined ? undefined : errorTypeOf(failure));
     }
   }
@@ -260,6 +263,18 @@ export class Database implements AsyncDisposable {
     );
     return pool;
   }
+}
+
+/** Says every second how long the database has been working on a call, when the caller wants to know. The function ends it. */
+function tellProgress({ progress }: ToolContext): () => void {
+  if (progress === undefined) return () => undefined;
+  let seconds = 0;
+  const timer = setInterval(() => {
+    seconds++;
+    progress(seconds, `the database has been working for ${seconds} s`);
+  }, PROGRESS_MS);
+  timer.unref();
+  return () => clearInterval(timer);
 }
 
 /** The settings of one transaction, in one statement. */

@@ -1,4 +1,4 @@
-import type { ToolContext } from '../../../mcp/tool-server.ts';
+import type { ToolContext } from '../../../mcp/tool-context.ts';
 import type { Database } from '../database.ts';
 import type { SqlParser } from '../guard/sql-parser.ts';
 import { quoteIdentifier } from '../role.ts';

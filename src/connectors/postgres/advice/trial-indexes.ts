@@ -1,4 +1,4 @@
-import type { ToolContext } from '../../../mcp/tool-server.ts';
+import type { ToolContext } from '../../../mcp/tool-context.ts';
 import type { Database } from '../database.ts';
 import { quoteIdentifier } from '../role.ts';
 import { readRows } from '../rows.ts';

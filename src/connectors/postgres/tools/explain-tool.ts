@@ -1,5 +1,6 @@
 import { InvalidArguments } from '../../../mcp/tool-arguments.ts';
-import type { ToolContext, ToolDefinition, ToolResult } from '../../../mcp/tool-server.ts';
+import type { ToolContext } from '../../../mcp/tool-context.ts';
+import type { ToolDefinition, ToolResult } from '../../../mcp/tool-server.ts';
 import {
   HYPOTHETICAL_INDEXES_SCHEMA,
   type IndexWish,
@@ -21,18 +22,14 @@ import {
   indexSql,
   type JudgedQuery,
   NO_ENGINE,
-  type TrialDatabases,
   type TrialEngine,
   withTrial,
 } from '../advice/trial-indexes.ts';
 import { judge } from '../guard/guard.ts';
 import { dataResult, failure, refusal } from '../results.ts';
 import { readRows } from '../rows.ts';
-import { READ_ONLY, refuse, type SqlToolDeps } from './sql-tools.ts';
-
-export interface AdviceToolDeps extends SqlToolDeps {
-  readonly trials: TrialDatabases;
-}
+import { READ_ONLY, refuse } from './run-sql.ts';
+import type { ToolDeps } from './tool-deps.ts';
 
 interface Tried {
   readonly engine: TrialEngine;
@@ -86,7 +83,7 @@ const OUTPUT_SCHEMA = {
 } as const;
 
 /** `explain_query`: the plan of one reading statement, executed only when asked, with indexes that are not there when asked. */
-export function explainQueryTool(deps: AdviceToolDeps): ToolDefinition {
+export function explainQueryTool(deps: ToolDeps): ToolDefinition {
   return {
     name: 'explain_query',
     title: 'Explain a query',
@@ -133,7 +130,7 @@ export function explainQueryTool(deps: AdviceToolDeps): ToolDefinition {
 
 /** The verdict on a SELECT that is only to be planned, or on one that is to be executed. */
 export async function judgeQuery(
-  { database, parser }: SqlToolDeps,
+  { database, parser }: ToolDeps,
   sql: string,
   analyze = false,
 ): Promise<JudgedQuery | ToolResult> {
@@ -153,7 +150,7 @@ export async function judgeQuery(
 }
 
 async function explainAnalyze(
-  { caps, database }: AdviceToolDeps,
+  { caps, database }: ToolDeps,
   session: Parameters<typeof readRows>[0],
   sql: string,
 ): Promise<ExplainedPlan> {
@@ -164,7 +161,7 @@ async function explainAnalyze(
 }
 
 async function explainWith(
-  { trials }: AdviceToolDeps,
+  { trials }: ToolDeps,
   context: ToolContext,
   query: JudgedQuery,
   wishes: readonly IndexWish[],

@@ -17,6 +17,7 @@ beforeAll(async () => {
     version: '1.0.0',
     allowWrite: false,
     allowFunctions: [],
+    toolsets: ['performance'],
   };
   reader = createPostgresConnector({ ...options, connection: database.target(DEMO_ROLE) });
   superuser = createPostgresConnector({ ...options, connection: database.target() });

@@ -1,6 +1,5 @@
 import { InvalidArguments } from '../../../mcp/tool-arguments.ts';
 import type { ToolDefinition } from '../../../mcp/tool-server.ts';
-import type { Database } from '../database.ts';
 import { type CheckOutcome, HEALTH_TYPES, type HealthCheck, type Query } from '../health/check.ts';
 import { INDEX_CHECKS } from '../health/index-checks.ts';
 import { SERVER_CHECKS } from '../health/server-checks.ts';
@@ -8,7 +7,8 @@ import { TABLE_CHECKS } from '../health/table-checks.ts';
 import { dataResult, failure } from '../results.ts';
 import type { RoleFacts } from '../role.ts';
 import type { Session } from '../session.ts';
-import { READ_ONLY } from './sql-tools.ts';
+import { READ_ONLY } from './run-sql.ts';
+import type { ToolDeps } from './tool-deps.ts';
 
 const CHECKS: readonly HealthCheck[] = [...INDEX_CHECKS, ...TABLE_CHECKS, ...SERVER_CHECKS];
 /** Findings of one check; what is beyond is counted. */
@@ -23,7 +23,7 @@ interface Done {
 }
 
 /** `analyze_db_health`: what is wrong with the database, by the catalogue and the server's counters. */
-export function databaseHealthTool(database: Database): ToolDefinition {
+export function databaseHealthTool({ database }: ToolDeps): ToolDefinition {
   return {
     name: 'analyze_db_health',
     title: 'Review the health of the database',

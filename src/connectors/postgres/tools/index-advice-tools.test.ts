@@ -23,6 +23,7 @@ beforeAll(async () => {
     version: '1.0.0',
     allowWrite: false,
     allowFunctions: [],
+    toolsets: ['performance'],
   };
   demo = createPostgresConnector({
     ...options,

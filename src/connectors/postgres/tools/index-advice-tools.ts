@@ -1,5 +1,6 @@
 import { InvalidArguments } from '../../../mcp/tool-arguments.ts';
-import type { ToolContext, ToolDefinition, ToolResult } from '../../../mcp/tool-server.ts';
+import type { ToolContext } from '../../../mcp/tool-context.ts';
+import type { ToolDefinition, ToolResult } from '../../../mcp/tool-server.ts';
 import { findCandidates } from '../advice/candidates.ts';
 import {
   GAIN_PERCENT_MIN,
@@ -11,8 +12,9 @@ import {
 import { type CountedStatement, topStatements } from '../advice/statements.ts';
 import { ENGINE_METHODS, indexSql, NO_ENGINE, type TrialEngine, withTrial } from '../advice/trial-indexes.ts';
 import { dataResult, failure, refusal } from '../results.ts';
-import { type AdviceToolDeps, judgeQuery } from './explain-tool.ts';
-import { READ_ONLY } from './sql-tools.ts';
+import { judgeQuery } from './explain-tool.ts';
+import { READ_ONLY } from './run-sql.ts';
+import type { ToolDeps } from './tool-deps.ts';
 
 const QUERIES_MAX = 10;
 const SIZE_MB = 10_000;
@@ -70,7 +72,7 @@ interface Advice {
 }
 
 /** `analyze_query_indexes`: indexes for given queries. */
-export function analyzeQueryIndexesTool(deps: AdviceToolDeps): ToolDefinition {
+export function analyzeQueryIndexesTool(deps: ToolDeps): ToolDefinition {
   return {
     name: 'analyze_query_indexes',
     title: 'Recommend indexes for queries',
@@ -111,7 +113,7 @@ export function analyzeQueryIndexesTool(deps: AdviceToolDeps): ToolDefinition {
 }
 
 /** `analyze_workload_indexes`: indexes for the queries that cost this database most. */
-export function analyzeWorkloadIndexesTool(deps: AdviceToolDeps): ToolDefinition {
+export function analyzeWorkloadIndexesTool(deps: ToolDeps): ToolDefinition {
   return {
     name: 'analyze_workload_indexes',
     title: 'Recommend indexes for the workload',
@@ -159,7 +161,7 @@ export function analyzeWorkloadIndexesTool(deps: AdviceToolDeps): ToolDefinition
 }
 
 async function chooseSubjects(
-  deps: AdviceToolDeps,
+  deps: ToolDeps,
   statements: readonly CountedStatement[],
 ): Promise<{ readonly subjects: readonly Subject[]; readonly skipped: readonly Skipped[] }> {
   const subjects: Subject[] = [];
@@ -174,7 +176,7 @@ async function chooseSubjects(
 }
 
 async function advise(
-  deps: AdviceToolDeps,
+  deps: ToolDeps,
   context: ToolContext,
   request: {
     readonly subjects: readonly Subject[];

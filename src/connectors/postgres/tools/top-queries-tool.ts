@@ -1,15 +1,15 @@
 import type { ToolDefinition } from '../../../mcp/tool-server.ts';
 import { SORTS, type Sort, topStatements } from '../advice/statements.ts';
 import { dataResult, failure, refusal } from '../results.ts';
-import type { AdviceToolDeps } from './explain-tool.ts';
-import { READ_ONLY } from './sql-tools.ts';
+import { READ_ONLY } from './run-sql.ts';
+import type { ToolDeps } from './tool-deps.ts';
 
 const LIMIT = 10;
 const LIMIT_MAX = 100;
 const NUMBER = { type: 'number' } as const;
 
 /** `get_top_queries`: what costs this database most, from pg_stat_statements. */
-export function topQueriesTool(deps: AdviceToolDeps): ToolDefinition {
+export function topQueriesTool(deps: ToolDeps): ToolDefinition {
   return {
     name: 'get_top_queries',
     title: 'Show the dearest queries',
