@@ -1,5 +1,6 @@
 import { ADMIN } from './admin.ts';
 import { GATEWAY_PAINS } from './gateway-pains.ts';
+import { LEDGER_PROMISES } from './ledger-promises.ts';
 import { LLM_PROMISES } from './llm-promises.ts';
 import { LIMITS } from './limits.ts';
 import { LLM_SOCKETS } from './llm-sockets.ts';
@@ -377,6 +378,7 @@ export const REQUIREMENTS = {
   ...POSTGRES_ADVICE,
   ...POSTGRES_TOOLS,
   ...STORE_PROMISES,
+  ...LEDGER_PROMISES,
   ...KEY_PROMISES,
   ...MCP_RULES,
   ...MODEL_RULES,
