@@ -141,5 +141,7 @@ function report(rows: readonly Costs[], everything: Costs): string {
     'About 60 tokens of each answer of Lanport are the marks around the data, which the others do not have. Its description of a table has',
     'comments, foreign keys in both directions, partitions and policies; the others leave out some or all of these.',
     '',
+    'postgres-mcp ran in restricted mode with pglast 7.20, as the version that it pins is not to be had.',
+    '',
   ].join('\n');
 }
