@@ -413,6 +413,20 @@ test('the views have the columns of LiteLLM, and what was said where it is kept'
   expect(admin).toEqual([]);
 });
 
+test('rows about operators, refused requests, tags and codes of arguments are in the hash chain', async () => {
+  const { stdout, code } = await lanport([
+    'ledger',
+    'verify',
+    '--config',
+    join(gateway.folder, 'config.yaml'),
+    '--data',
+    join(gateway.folder, 'data'),
+    '--json',
+  ]);
+  expect(JSON.parse(stdout)).toMatchObject({ findingsCount: 0, withoutKey: [] });
+  expect(code).toBe(0);
+});
+
 test('an export holds a page of it at a time, however many rows there are', async () => {
   const large = 200_000;
   await postgres.query(
