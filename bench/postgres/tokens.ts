@@ -61,13 +61,13 @@ all['server-postgres'] = await measure(
   process.execPath,
   [join(modules, '@modelcontextprotocol/server-postgres/dist/index.js'), database.url],
 );
-const everything = await measure('Lanport, --toolsets all', 'lanport', process.execPath, [
+const withAll = await measure('Lanport, --toolsets all', 'lanport', process.execPath, [
   join(ROOT, 'src', 'main.ts'),
   'postgres',
   '--toolsets',
   'all',
 ]);
-const text = report(Object.values(all), everything);
+const text = report(Object.values(all), withAll);
 await writeFile(TABLE, text);
 process.stdout.write(text);
 
