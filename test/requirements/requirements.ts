@@ -6,6 +6,7 @@ import { LLM_SOCKETS } from './llm-sockets.ts';
 import { LEDGER_GUARANTEES } from './ledger-guarantees.ts';
 import { MCP_RULES } from './mcp-rules.ts';
 import { KEY_PROMISES } from './key-promises.ts';
+import { POSTGRES_SAFETY } from './postgres-safety.ts';
 import { STORE_PROMISES } from './store-promises.ts';
 import { MODEL_RULES } from './model-rules.ts';
 import { TELEMETRY } from './telemetry.ts';
@@ -372,6 +373,7 @@ export const REQUIREMENTS = {
   ...LLM_PROMISES,
   ...LIMITS,
   ...LLM_SOCKETS,
+  ...POSTGRES_SAFETY,
   ...STORE_PROMISES,
   ...KEY_PROMISES,
   ...MCP_RULES,

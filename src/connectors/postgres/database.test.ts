@@ -75,6 +75,19 @@ test('a transaction ended from inside leaves nothing: what follows is not in it'
   expect(await server.run('SELECT count(*)::int AS rows FROM public.kept')).toEqual([{ rows: 3 }]);
 });
 
+test.each([
+  'COPY (SELECT 1) TO STDOUT',
+  'COPY public.kept FROM STDIN',
+  'COPY (SELECT n FROM generate_series(1, 100000) AS n) TO STDOUT',
+])(
+  'without the guard, a COPY to or from the connection ends that connection, not the process: %s',
+  async (sql) => {
+    await using database = open();
+    await expect(run(database, sql)).rejects.toThrow();
+    expect(await run(database, 'SELECT count(*)::int FROM public.kept')).toEqual([[3]]);
+  },
+);
+
 test('settings, advisory locks, listens and temporary objects do not outlive a use of the session', async () => {
   await using database = open({ sessionsMax: 1 });
   await run(

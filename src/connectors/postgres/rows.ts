@@ -63,7 +63,11 @@ export async function readRows(
   skipRows = 0,
 ): Promise<ReadRows> {
   const config = { rowMode: 'array', types: { getTypeParser: parserOf } };
-  const cursor = session.client.query(new Cursor<unknown[]>(sql, [], config as never));
+  const cursor = new Cursor<unknown[]>(sql, [], config as never);
+  // A cursor knows nothing of COPY; without these, the answer to one would end the process.
+  const noCopy = (): void => session.cut('it copies data, and rows are expected');
+  Object.assign(cursor, { handleCopyInResponse: noCopy, handleCopyData: noCopy });
+  session.client.query(cursor);
   const kept = new Keeper(caps, skipRows);
   let last: QueryResult | undefined;
   let batchRows = FIRST_BATCH_ROWS;
