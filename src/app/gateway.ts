@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LanportConfig } from '../config/load.ts';
 import { createPostgresConnector } from '../connectors/postgres/connector.ts';
-import { DEMO_DATABASE, DEMO_ROLE } from '../connectors/postgres/demo.ts';
+import { DEMO_DATABASE, DEMO_OWNER, DEMO_ROLE } from '../connectors/postgres/demo.ts';
 import { systemClock } from '../core/clock.ts';
 import { createIdSource } from '../core/ids.ts';
 import { Scope } from '../core/scope.ts';
@@ -370,6 +370,7 @@ function connectors(
           version: VERSION,
           allowWrite: false,
           allowFunctions: [],
+          demoOwner: { connection: embedded.connection(DEMO_DATABASE, DEMO_OWNER), role: DEMO_ROLE },
         }).server,
     );
   }

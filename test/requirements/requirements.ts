@@ -7,6 +7,7 @@ import { LEDGER_GUARANTEES } from './ledger-guarantees.ts';
 import { MCP_RULES } from './mcp-rules.ts';
 import { KEY_PROMISES } from './key-promises.ts';
 import { POSTGRES_SAFETY } from './postgres-safety.ts';
+import { POSTGRES_ADVICE } from './postgres-advice.ts';
 import { STORE_PROMISES } from './store-promises.ts';
 import { MODEL_RULES } from './model-rules.ts';
 import { TELEMETRY } from './telemetry.ts';
@@ -374,6 +375,7 @@ export const REQUIREMENTS = {
   ...LIMITS,
   ...LLM_SOCKETS,
   ...POSTGRES_SAFETY,
+  ...POSTGRES_ADVICE,
   ...STORE_PROMISES,
   ...KEY_PROMISES,
   ...MCP_RULES,

@@ -52,8 +52,9 @@ function parseJson(text: string): unknown {
 }
 
 /**
- * Runs one statement on the extended protocol, which carries only one, and reads up to the caps after leaving out `skipRows`. Rejects
- * with what PostgreSQL says.
+ * Runs one statement on the extended protocol, which carries only one, and reads up to the caps after leaving out `skipRows`. With
+ * `toEnd` what is beyond the caps is still read and dropped: only at its end does a statement tell how many rows it changed. Rejects with
+ * what PostgreSQL says.
  */
 export async function readRows(
   session: Session,
@@ -61,6 +62,7 @@ export async function readRows(
   caps: RowCaps,
   typeNames: ReadonlyMap<number, string>,
   skipRows = 0,
+  toEnd = false,
 ): Promise<ReadRows> {
   const config = { rowMode: 'array', types: { getTypeParser: parserOf } };
   const cursor = new Cursor<unknown[]>(sql, [], config as never);
@@ -72,7 +74,7 @@ export async function readRows(
   let last: QueryResult | undefined;
   let batchRows = FIRST_BATCH_ROWS;
   try {
-    while (!kept.full) {
+    while (toEnd || !kept.full) {
       session.nextBatch();
       const { rows, result } = await readBatch(cursor, batchRows);
       last = result ?? last;
