@@ -12,7 +12,7 @@ import { openWitnessedDatabase, type WitnessedDatabase } from '../support/witnes
 const STATEMENTS = Number(process.env['LANPORT_FUZZ_STATEMENTS'] ?? 0);
 const SEED = Number(process.env['LANPORT_FUZZ_SEED'] ?? 20_261_121);
 /** When no number of statements is asked for: how long each server is worked on. */
-const TIME_MS = 20_000;
+const TIME_MS = 15_000;
 const TEST_MS = STATEMENTS > 0 ? 4 * 3_600_000 : 120_000;
 const BATCH = 400;
 const LANES = 4;
@@ -113,7 +113,7 @@ function open(database: WitnessedDatabase, role: string | undefined): PostgresCo
     version: '1.0.0',
     allowWrite: false,
     allowFunctions: [],
-    statementTimeoutMs: 250,
+    safety: { statementTimeoutMs: 250 },
   });
   return { ...connector, [Symbol.asyncDispose]: connector.close };
 }

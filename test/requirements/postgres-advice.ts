@@ -6,7 +6,8 @@ const GUIDE = 'docs/guide/postgres.md, "Advice"';
 export const POSTGRES_ADVICE = {
   'postgres:hypothetical-indexes': {
     source: GUIDE,
-    promise: 'An index is tried without being kept, and the plan with it is the one that the real index gives.',
+    promise:
+      'An index is tried without being kept, and the plan with it is the one that the real index gives.',
   },
   'postgres:top-queries': {
     source: GUIDE,
@@ -15,7 +16,8 @@ export const POSTGRES_ADVICE = {
   },
   'postgres:health-finds-flaws': {
     source: GUIDE,
-    promise: "A review of health finds each of the demo's planted flaws, and names nothing that is not there.",
+    promise:
+      "A review of health finds each of the demo's planted flaws, and names nothing that is not there.",
   },
   'postgres:health-says-what-it-saw': {
     source: GUIDE,

@@ -17,4 +17,17 @@ export const POSTGRES_SAFETY = {
     promise:
       'Statements mutated from the corpus and made from the grammar change nothing on the server, even as a superuser, and the connector lives.',
   },
+  'postgres:masking': {
+    source: GUIDE,
+    promise: 'A masked column is shown by no tool, under no name, in no expression and no condition.',
+  },
+  'postgres:cost-gate': {
+    source: GUIDE,
+    promise:
+      'A statement that the planner expects to be too dear is not executed, and the refusal names the step.',
+  },
+  'postgres:safety-options': {
+    source: GUIDE,
+    promise: 'Timeouts and search path can be set; a stricter limit of the role stays.',
+  },
 } as const;

@@ -4,6 +4,7 @@ import { ConnectionCut } from '../../src/connectors/postgres/errors.ts';
 import { catalogueProblem, textProblem } from '../../src/connectors/postgres/guard/guard.ts';
 import { SqlParser } from '../../src/connectors/postgres/guard/sql-parser.ts';
 import { readRows } from '../../src/connectors/postgres/rows.ts';
+import { type Safety, safetyOf } from '../../src/connectors/postgres/safety.ts';
 import type { Layer } from '../corpus/corpus-class.ts';
 import type { DatabaseTarget } from './connector-database.ts';
 
@@ -33,8 +34,8 @@ export class LayeredReader implements AsyncDisposable {
     this.#databases = {
       reader: open(reader),
       superuser: open(superuser),
-      unhurried: open(reader, { statementTimeoutMs: NO_TIMEOUT_MS, lockTimeoutMs: NO_TIMEOUT_MS }),
-      uncapped: open(reader, { wireBytesMax: Number.POSITIVE_INFINITY, statementTimeoutMs: 60_000 }),
+      unhurried: open(reader, { safety: limits(NO_TIMEOUT_MS) }),
+      uncapped: open(reader, { wireBytesMax: Number.POSITIVE_INFINITY, safety: limits(60_000) }),
     };
   }
 
@@ -83,13 +84,15 @@ export class LayeredReader implements AsyncDisposable {
   }
 }
 
+const limits = (milliseconds: number): Safety =>
+  safetyOf({ statementTimeoutMs: milliseconds, lockTimeoutMs: milliseconds });
+
 function open(connection: DatabaseTarget, options: Partial<DatabaseOptions> = {}): Database {
   return new Database({
     connection,
     allowFunctions: [],
     rolePolicy: 'warn',
-    statementTimeoutMs: TIMEOUT_MS,
-    lockTimeoutMs: 500,
+    safety: limits(TIMEOUT_MS),
     wireBytesMax: 8 * 1024 * 1024,
     sessionsMax: 2,
     sessionWaitMs: 20_000,

@@ -6,8 +6,10 @@ import { type ConnectionTarget, poolConfig } from './connection.ts';
 import { ConnectionCut, DatabaseUnavailable, describeConnectError, RoleRefused } from './errors.ts';
 import { type FunctionCatalog, loadFunctionCatalog } from './guard/function-catalog.ts';
 import type { AllowRule } from './guard/function-rules.ts';
+import { loadMask } from './masking.ts';
 import { errorTypeOf, startQuerySpan } from './query-span.ts';
 import { probeRole, quoteIdentifier, type RoleFacts } from './role.ts';
+import type { Safety } from './safety.ts';
 import { Session } from './session.ts';
 
 export interface DatabaseOptions {
@@ -15,8 +17,7 @@ export interface DatabaseOptions {
   readonly allowFunctions: readonly AllowRule[];
   /** `enforce`: a role that may do more than read is refused; `warn`: it is reported; `ignore`: it is meant to. */
   readonly rolePolicy: 'enforce' | 'warn' | 'ignore';
-  readonly statementTimeoutMs: number;
-  readonly lockTimeoutMs: number;
+  readonly safety: Safety;
   /** Bytes that may arrive for one batch of rows; beyond it the connection is cut. */
   readonly wireBytesMax: number;
   /** Sessions at a time. */
@@ -39,6 +40,8 @@ const CATALOGUE_MS = 30_000;
 /** After a statement's own timeout, or a cancellation, the server gets this long to end it before the connection is cut. */
 const GRACE_MS = 3_000;
 const PROGRESS_MS = 1_000;
+/** `server_version_num` that knows transaction_timeout. */
+const TRANSACTION_TIMEOUT_SINCE = 170_000;
 const CONTROL_SESSIONS = 2;
 const CONTROL_BYTES_MAX = 64 * 1024;
 
@@ -137,12 +140,13 @@ export class Database implements AsyncDisposable {
     const facts = await this.facts();
     this.#checkRole(facts);
     signal.throwIfAborted();
-    const { statementTimeoutMs, wireBytesMax } = this.options;
+    const { safety, wireBytesMax } = this.options;
     const session = this.#hold(await this.#checkout(this.#pool), wireBytesMax);
+    session.mask = facts.functions.mask;
     const { client } = session;
     const watchdog = setTimeout(
       () => session.cut('the statement did not end in time'),
-      statementTimeoutMs + GRACE_MS,
+      safety.statementTimeoutMs + GRACE_MS,
     );
     let deadline: NodeJS.Timeout | undefined;
     const cancel = (): void => {
@@ -179,8 +183,9 @@ export class Database implements AsyncDisposable {
     const watchdog = setTimeout(() => session.cut('reading the catalogue took too long'), CATALOGUE_MS);
     try {
       await client.query('BEGIN TRANSACTION READ ONLY');
-      const role = await probeRole(client);
-      const functions = await loadFunctionCatalog(client, role.searchPath, this.options.allowFunctions);
+      const role = await probeRole(client, this.options.safety.searchPath);
+      const mask = await loadMask(client, this.options.safety.maskRules);
+      const functions = await loadFunctionCatalog(client, role.searchPath, this.options.allowFunctions, mask);
       const types = await client.query<{ oid: string; name: string }>(TYPES);
       await client.query('ROLLBACK');
       this.#reportRole(role);
@@ -280,18 +285,25 @@ function tellProgress({ progress }: ToolContext): () => void {
 /** The settings of one transaction, in one statement. */
 function prologue(
   facts: RoleFacts,
-  options: DatabaseOptions,
+  { safety }: DatabaseOptions,
 ): { readonly text: string; readonly values: string[] } {
+  const statementMs = stricter(safety.statementTimeoutMs, facts.statementTimeoutMs);
   const settings: [string, string][] = [
-    ['statement_timeout', String(options.statementTimeoutMs)],
-    ['lock_timeout', String(options.lockTimeoutMs)],
+    ['statement_timeout', String(statementMs)],
+    ['lock_timeout', String(stricter(safety.lockTimeoutMs, facts.lockTimeoutMs))],
+    ['idle_in_transaction_session_timeout', String(safety.idleTimeoutMs)],
     ['standard_conforming_strings', 'on'],
     // pg_catalog, not named, comes first; temporary objects last, so that none can stand in front of a real one.
     ['search_path', [...facts.searchPath, 'pg_temp'].map(quoteIdentifier).join(', ')],
   ];
-  if (facts.versionNumber >= 170_000)
-    settings.push(['transaction_timeout', String(options.statementTimeoutMs + GRACE_MS)]);
+  if (facts.versionNumber >= TRANSACTION_TIMEOUT_SINCE)
+    settings.push(['transaction_timeout', String(statementMs + GRACE_MS)]);
   if (facts.superuser) settings.push(['temp_file_limit', '262144']);
   const calls = settings.map((_setting, at) => `pg_catalog.set_config($${at * 2 + 1}, $${at * 2 + 2}, true)`);
   return { text: `SELECT ${calls.join(', ')}`, values: settings.flat() };
+}
+
+/** A limit that the operator put on the role stays when it is stricter; 0 is none. */
+function stricter(ours: number, roles: number): number {
+  return roles > 0 ? Math.min(ours, roles) : ours;
 }

@@ -1,5 +1,6 @@
 import { type FieldDef, type QueryResult, types as standard } from 'pg';
 import Cursor from 'pg-cursor';
+import { MASKED } from './masking.ts';
 import type { Session } from './session.ts';
 
 export interface RowCaps {
@@ -72,13 +73,15 @@ export async function readRows(
   session.client.query(cursor);
   const kept = new Keeper(caps, skipRows);
   let last: QueryResult | undefined;
+  let masked: readonly number[] | undefined;
   let batchRows = FIRST_BATCH_ROWS;
   try {
     while (toEnd || !kept.full) {
       session.nextBatch();
       const { rows, result } = await readBatch(cursor, batchRows);
       last = result ?? last;
-      for (const row of rows) kept.add(row);
+      masked ??= maskedColumns(session, result?.fields ?? []);
+      for (const row of rows) kept.add(hide(row, masked));
       if (rows.length < batchRows) break;
       const rowBytes = Math.max(1, session.nextBatch() / rows.length);
       batchRows = Math.max(1, Math.min(BATCH_ROWS_MAX, Math.floor(BATCH_BYTES / rowBytes)));
@@ -98,6 +101,17 @@ export async function readRows(
     cutCells: kept.cutCells,
     affectedRows: last?.rowCount ?? undefined,
   };
+}
+
+/** Places of the columns that are masked. */
+function maskedColumns({ mask }: Session, fields: readonly FieldDef[]): readonly number[] {
+  return fields.map((field, at) => (mask.hides(field) ? at : -1)).filter((at) => at >= 0);
+}
+
+function hide(row: readonly unknown[], masked: readonly number[]): readonly unknown[] {
+  return masked.length === 0
+    ? row
+    : row.map((cell, at) => (cell !== null && masked.includes(at) ? MASKED : cell));
 }
 
 function readBatch(

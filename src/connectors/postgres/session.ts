@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { PoolClient } from 'pg';
 import { ConnectionCut } from './errors.ts';
+import { Mask } from './masking.ts';
 
 const NOTICES_MAX = 20;
 const NOTICE_CHARACTERS_MAX = 500;
@@ -9,6 +10,8 @@ const NOTICE_CHARACTERS_MAX = 500;
 export class Session {
   readonly client: PoolClient;
   readonly notices: string[] = [];
+  /** Whose columns are masked in what it reads; nothing before it is set. */
+  mask: Mask = new Mask([], []);
   readonly #socket: Socket;
   readonly #wireBytesMax: number;
   readonly #gone = Promise.withResolvers<never>();

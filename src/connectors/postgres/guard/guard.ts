@@ -75,6 +75,7 @@ export function catalogueProblem(
       return `${name} belongs to the system and is not written here`;
   }
   const problems = [
+    functions.mask.problem(facts.relations, facts.columns),
     ...facts.calls.map((call) => functions.call(call, mode)),
     ...facts.attributes.map((attribute) => functions.attribute(attribute)),
     ...facts.operators.map((operator) => functions.operator(operator)),
