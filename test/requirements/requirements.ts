@@ -8,6 +8,7 @@ import { MCP_RULES } from './mcp-rules.ts';
 import { KEY_PROMISES } from './key-promises.ts';
 import { POSTGRES_SAFETY } from './postgres-safety.ts';
 import { POSTGRES_ADVICE } from './postgres-advice.ts';
+import { POSTGRES_TOOLS } from './postgres-tools.ts';
 import { STORE_PROMISES } from './store-promises.ts';
 import { MODEL_RULES } from './model-rules.ts';
 import { TELEMETRY } from './telemetry.ts';
@@ -376,6 +377,7 @@ export const REQUIREMENTS = {
   ...LLM_SOCKETS,
   ...POSTGRES_SAFETY,
   ...POSTGRES_ADVICE,
+  ...POSTGRES_TOOLS,
   ...STORE_PROMISES,
   ...KEY_PROMISES,
   ...MCP_RULES,

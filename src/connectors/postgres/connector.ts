@@ -8,6 +8,7 @@ import type { ConnectorLog } from '../connector-log.ts';
 import type { ConnectionTarget } from './connection.ts';
 import { Cursors } from './cursors.ts';
 import { Database, type DatabaseOptions } from './database.ts';
+import { extrasOf } from './extras.ts';
 import { parseAllowRule } from './guard/function-rules.ts';
 import { SqlParser } from './guard/sql-parser.ts';
 import type { RowCaps } from './rows.ts';
@@ -100,6 +101,7 @@ export function createPostgresConnector(options: PostgresConnectorOptions): Post
     version: options.version,
     instructions: `${INSTRUCTIONS}${several}`,
     tools: makeTools(all, chosen),
+    extras: extrasOf(all),
     onFailure: (tool, error) =>
       log.error('a tool of the PostgreSQL connector broke', { tool, reason: error }),
     close,

@@ -75,12 +75,15 @@ export async function readRows(
   let last: QueryResult | undefined;
   let masked: readonly number[] | undefined;
   let batchRows = FIRST_BATCH_ROWS;
+  let arrived = 0;
   try {
     while (toEnd || !kept.full) {
       session.nextBatch();
       const { rows, result } = await readBatch(cursor, batchRows);
       last = result ?? last;
-      masked ??= maskedColumns(session, result?.fields ?? []);
+      // The first answer says what the columns are; without it nothing may be shown.
+      masked ??= maskedColumns(session, last);
+      arrived += rows.length;
       for (const row of rows) kept.add(hide(row, masked));
       if (rows.length < batchRows) break;
       const rowBytes = Math.max(1, session.nextBatch() / rows.length);
@@ -99,13 +102,15 @@ export async function readRows(
     rows: kept.rows,
     moreRows: kept.full,
     cutCells: kept.cutCells,
-    affectedRows: last?.rowCount ?? undefined,
+    // Of a statement that is read in batches the server counts the last batch alone.
+    affectedRows: fields.length > 0 ? arrived : (last?.rowCount ?? undefined),
   };
 }
 
 /** Places of the columns that are masked. */
-function maskedColumns({ mask }: Session, fields: readonly FieldDef[]): readonly number[] {
-  return fields.map((field, at) => (mask.hides(field) ? at : -1)).filter((at) => at >= 0);
+function maskedColumns({ mask }: Session, result: QueryResult | undefined): readonly number[] {
+  if (result === undefined) throw new Error('the driver gave rows without their columns');
+  return result.fields.map((field, at) => (mask.hides(field) ? at : -1)).filter((at) => at >= 0);
 }
 
 function hide(row: readonly unknown[], masked: readonly number[]): readonly unknown[] {

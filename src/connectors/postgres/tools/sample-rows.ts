@@ -7,8 +7,12 @@ import type { ToolDeps } from './tool-deps.ts';
 
 const ROWS_DEFAULT = 5;
 const ROWS_MAX = 100;
-/** Pages of the table that are drawn hold about this many times the rows asked for, so that few are missing in the end. */
+/** As many times the rows asked for are drawn, so that none are missing in the end. */
 const SURPLUS = 20;
+/** Tables with at most so many rows are drawn from as a whole. */
+const WHOLE_ROWS = 10_000;
+/** Tables with at most so many are read as a whole to draw from; of larger ones, some pages are. */
+const SCANNED_ROWS = 1_000_000;
 
 /** The columns that the role may read; $1 schema or null, $2 name. */
 const READABLE = `
@@ -74,7 +78,9 @@ function sampleStatement(found: Readable, rows: number, isRandom: boolean): stri
   const list = whole ? '*' : columns.map(quoteIdentifier).join(', ');
   const from = `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`;
   const isTable = kind === 'r' || kind === 'm' || kind === 'p';
-  const percent = estimate > 0 ? Math.min(100, (100 * SURPLUS * rows) / estimate) : 100;
-  const sample = isRandom && isTable ? ` TABLESAMPLE SYSTEM (${percent.toFixed(4)})` : '';
-  return `SELECT ${list} FROM ${from}${sample} LIMIT ${rows}`;
+  if (!isRandom || !isTable) return `SELECT ${list} FROM ${from} LIMIT ${rows}`;
+  const percent = Math.min(100, (100 * SURPLUS * rows) / estimate);
+  const method = estimate <= SCANNED_ROWS ? 'BERNOULLI' : 'SYSTEM';
+  const sample = estimate <= WHOLE_ROWS ? '' : ` TABLESAMPLE ${method} (${percent.toFixed(6)})`;
+  return `SELECT ${list} FROM ${from}${sample} ORDER BY pg_catalog.random() LIMIT ${rows}`;
 }
