@@ -30,4 +30,14 @@ export const POSTGRES_SAFETY = {
     source: GUIDE,
     promise: 'Timeouts and search path can be set; a stricter limit of the role stays.',
   },
+  'postgres:tls': {
+    source: GUIDE,
+    promise:
+      'sslmode, sslrootcert, sslcert and sslkey mean what they mean to libpq; what cannot work is refused at the start.',
+  },
+  'postgres:pooler': {
+    source: GUIDE,
+    promise:
+      'Behind PgBouncer with transaction pooling every tool works, read-only and with its limits, and cancelling ends the right statement.',
+  },
 } as const;

@@ -10,6 +10,8 @@ const NOTICE_CHARACTERS_MAX = 500;
 export class Session {
   readonly client: PoolClient;
   readonly notices: string[] = [];
+  /** The server's process that works for it, once a transaction has begun. */
+  processId: number | undefined;
   /** Whose columns are masked in what it reads; nothing before it is set. */
   mask: Mask = new Mask([], []);
   readonly #socket: Socket;
