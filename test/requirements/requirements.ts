@@ -8,6 +8,7 @@ import { MCP_RULES } from './mcp-rules.ts';
 import { KEY_PROMISES } from './key-promises.ts';
 import { STORE_PROMISES } from './store-promises.ts';
 import { MODEL_RULES } from './model-rules.ts';
+import { REPLICAS } from './replicas.ts';
 import { TELEMETRY } from './telemetry.ts';
 
 /** One promise: where it comes from, and what it says in a sentence. */
@@ -378,6 +379,7 @@ export const REQUIREMENTS = {
   ...MODEL_RULES,
   ...GATEWAY_PAINS,
   ...LEDGER_GUARANTEES,
+  ...REPLICAS,
   ...TELEMETRY,
 } as const satisfies Record<string, Requirement>;
 
