@@ -23,13 +23,13 @@ export async function startBalancer(urls: () => readonly string[]): Promise<Bala
     socket.once('close', () => open.delete(socket));
     return socket;
   };
-  const connect = (client: Socket, triesLeft: number): void => {
+  const connect = (client: Socket, first: number, tries = 0): void => {
     const all = urls();
-    const at = turn++ % all.length;
+    const at = (first + tries) % all.length;
     const { hostname, port } = new URL(all[at]!);
     const upstream = keep(createConnection(Number(port), hostname));
     const refused = (): void => {
-      if (triesLeft > 1 && !client.destroyed) connect(client, triesLeft - 1);
+      if (tries + 1 < all.length && !client.destroyed) connect(client, first, tries + 1);
       else client.destroy();
     };
     upstream.once('error', refused);
@@ -46,7 +46,7 @@ export async function startBalancer(urls: () => readonly string[]): Promise<Bala
   };
   const server = createServer({ noDelay: true }, (client) => {
     keep(client).on('error', () => undefined);
-    connect(client, urls().length);
+    connect(client, turn++);
   }).listen(0, '127.0.0.1', 4_096);
   await once(server, 'listening');
   return {
