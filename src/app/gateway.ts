@@ -22,10 +22,11 @@ import { masterKeyFile } from '../keys/master-key-file.ts';
 import { mockModel } from '../llm/model-config.ts';
 import { Limits } from '../limits/limits.ts';
 import { Mcp } from '../mcp/mcp.ts';
-import type { InProcessServer, ServerConfig } from '../mcp/mcp-ports.ts';
+import type { InProcessServer, Neighbours, ServerConfig } from '../mcp/mcp-ports.ts';
 import { Agents } from '../net/agents.ts';
 import { HttpClient } from '../net/http-client.ts';
 import { lockFolder } from '../store/folder-lock.ts';
+import { openNeighbours } from '../store/neighbours.ts';
 import { type OpenedStore, openStore, type StoreMode } from '../store/open-store.ts';
 import { type BufferedLog, errorChain, type Log } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
@@ -144,6 +145,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   scope.add('outbound connections', () => http[Symbol.asyncDispose]());
   const seals = await openSealSecrets(opened.store.secrets, clock, log);
   scope.add('seal secrets', () => seals.close());
+  const neighbours = openedNeighbours(config, scope, log);
   const mcp = new Mcp({
     config: config.mcp,
     store: opened.store.catalog,
@@ -157,6 +159,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     sealSecrets: () => seals.secrets,
     inProcess: connectors(opened, log, tracer),
     environment: options.environment,
+    neighbours,
   });
   scope.add('servers', () => mcp[Symbol.asyncDispose](), 20_000);
 
@@ -317,6 +320,15 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     reload: () => void reload.request('signal').catch(() => undefined),
     stop,
   };
+}
+
+/** The other gateways, where there can be some. */
+function openedNeighbours(config: LanportConfig, scope: Scope, log: Log): Neighbours | undefined {
+  const url = config.usage.redisUrl?.reveal();
+  if (url === undefined) return undefined;
+  const neighbours = openNeighbours(url, log);
+  scope.add('words to other gateways', () => neighbours[Symbol.asyncDispose]());
+  return neighbours;
 }
 
 /** The master key: the configured one; else, where there is no file or only virtual keys, a generated one that is kept. */

@@ -51,9 +51,11 @@ async function rowsOf({ postgres, databaseUrl }: Replicas): Promise<readonly Row
 /** Kills one after the other, and starts each again at once. */
 async function killInTurn(gateways: readonly TestGateway[], isOver: () => boolean): Promise<number> {
   let kills = 0;
+  let next = setTimeout(STORM.killEveryMs);
   for (;;) {
-    await setTimeout(STORM.killEveryMs);
+    await next;
     if (isOver()) return kills;
+    next = setTimeout(STORM.killEveryMs);
     const gateway = gateways[kills++ % gateways.length]!;
     await gateway.kill();
     await gateway.restart();
@@ -176,7 +178,9 @@ async function expectWhole(replicas: Replicas, seen: Seen, kills: number): Promi
       });
       expect(info.json<{ info: { spend: number } }>().info.spend, alias).toBeCloseTo(spent, 6);
     }
-    const name = (await redis.client.keys('*')).find((one) => one.includes(accountOf(alias)) && one.includes('budget'));
+    const name = (await redis.client.keys('*')).find(
+      (one) => one.includes(accountOf(alias)) && one.includes('budget'),
+    );
     const counted = Number(await redis.client.hget(name ?? alias, 'spent')) / PICO;
     expect(counted, `${alias} in Redis (${name})`).toBeCloseTo(spent, 6);
   }
@@ -196,7 +200,8 @@ async function expectWhole(replicas: Replicas, seen: Seen, kills: number): Promi
   expect(MASTER_KEY).toBeDefined();
 }
 
-const accountOf = (alias: string): string => createHash('sha256').update(keyOf(alias)).digest('hex').slice(0, 8);
+const accountOf = (alias: string): string =>
+  createHash('sha256').update(keyOf(alias)).digest('hex').slice(0, 8);
 
 function disposable(client: Redis): AsyncDisposable & { readonly client: Redis } {
   return { client, [Symbol.asyncDispose]: async () => void (await client.quit()) };

@@ -78,7 +78,10 @@ async function client(
 
 /** `undefined`: what no client should see. */
 function outcomeOf({ status, text }: HttpAnswer): Answered['outcome'] | undefined {
-  const isLimit = /budget has been exceeded|budget of this key is reserved|rate limit|over its limit|limit exceeded/i.test(text);
+  const isLimit =
+    /budget has been exceeded|budget of this key is reserved|rate limit|over its limit|limit exceeded/i.test(
+      text,
+    );
   if (status === 200) return isLimit ? 'refused' : /"isError":true|"error":/.test(text) ? undefined : 'ok';
   return isLimit && (status === 400 || status === 429) ? 'refused' : undefined;
 }
