@@ -77,6 +77,9 @@ export interface Gateway {
 /** How long a start waits for Redis, before limits are counted for this process alone. Milliseconds. */
 const REDIS_READY_MS = 3_000;
 
+/** Tells the other gateways to read their configuration again. */
+const RELOAD = '{"k":"reload"}';
+
 /** Builds the gateway from its configuration and starts it. Rejects with what went wrong; then nothing is left running. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { log } = options;
@@ -256,7 +259,10 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
         ledger,
         log,
         clock,
-        reload: () => reload.request('admin'),
+        reload: () => {
+          neighbours?.tell(RELOAD);
+          return reload.request('admin');
+        },
       }),
       backup: (exchange) =>
         handleBackup(exchange, {
@@ -309,6 +315,9 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     config.limits.shutdownDrainMs + 3_000,
   );
   reload.start();
+  neighbours?.hear((word) => {
+    if (word === RELOAD) reload.request('neighbour').catch(() => undefined);
+  });
   scope.add('reload', () => reload[Symbol.asyncDispose](), 15_000);
   const host = config.edge.host === '0.0.0.0' || config.edge.host === '::' ? '127.0.0.1' : config.edge.host;
   return {

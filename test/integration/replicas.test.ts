@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { MASTER_KEY, type TestGateway } from '../support/gateway.ts';
+import { type LogLine, MASTER_KEY, type TestGateway } from '../support/gateway.ts';
 import { type CountingServer, startCountingServer } from '../support/counting-server.ts';
 import { http, type HttpAnswer } from '../support/http.ts';
 import { lanport } from '../support/lanport.ts';
@@ -20,6 +20,7 @@ const LIST_CHANGED = 'notifications/tools/list_changed';
 const LIMITED = 'sk-replicas-limited';
 
 let scripted: ScriptedServer;
+let held: ScriptedServer;
 let counting: CountingServer;
 let replicas: Replicas;
 let one: TestGateway;
@@ -27,7 +28,12 @@ let other: TestGateway;
 const streams: RawStream[] = [];
 
 const config = (more: Readonly<Record<string, unknown>> = {}): Record<string, unknown> => ({
-  mcp_servers: { scripted: { url: scripted.url }, counting: { url: counting.url }, ...more },
+  mcp_servers: {
+    scripted: { url: scripted.url },
+    held: { url: held.url, on_tool_change: 'hold' },
+    counting: { url: counting.url },
+    ...more,
+  },
   model_list: [
     {
       model_name: 'mocked',
@@ -40,7 +46,11 @@ const config = (more: Readonly<Record<string, unknown>> = {}): Record<string, un
 });
 
 beforeAll(async () => {
-  [scripted, counting] = await Promise.all([startScriptedServer(), startCountingServer()]);
+  [scripted, held, counting] = await Promise.all([
+    startScriptedServer(),
+    startScriptedServer(),
+    startCountingServer(),
+  ]);
   replicas = await startReplicas(2, config());
   [one, other] = replicas.gateways as [TestGateway, TestGateway];
 }, REDIS_MS);
@@ -51,7 +61,11 @@ afterEach(() => {
 
 afterAll(async () => {
   await replicas?.[Symbol.asyncDispose]();
-  await Promise.all([scripted?.[Symbol.asyncDispose](), counting?.[Symbol.asyncDispose]()]);
+  await Promise.all([
+    scripted?.[Symbol.asyncDispose](),
+    held?.[Symbol.asyncDispose](),
+    counting?.[Symbol.asyncDispose](),
+  ]);
 }, 60_000);
 
 const kept = async (opening: Promise<RawStream>): Promise<RawStream> => {
@@ -230,10 +244,9 @@ describe('what a client says to the other replica', () => {
     verifies('replicas:words');
     const [here, there] = await sessionAtBoth();
     const { answering, call } = await begin(here);
-    call.progress(1);
-    await answering;
     await there.say({ method: 'notifications/cancelled', params: { requestId: 'call', reason: 'enough' } });
     await call.closed;
+    expect((await answering).status).toBe(202);
   });
 
   it('answers what a stateless client was asked by one of them', async () => {
@@ -268,5 +281,55 @@ describe('what a client says to the other replica', () => {
     await there.ask('resources/subscribe', { uri: scripted.resource });
     scripted.notify('notifications/resources/updated', { uri: scripted.resource });
     await stream.saw('notifications/resources/updated');
+    await here.ask('resources/unsubscribe', { uri: scripted.resource });
+    // Lists that change are told after it: what was not told by then is not told.
+    await expect
+      .poll(async () => {
+        const before = stream.events.length;
+        const since = (what: string): number =>
+          stream.events.slice(before).filter((event) => event.text.includes(what)).length;
+        scripted.notify('notifications/resources/updated', { uri: scripted.resource });
+        scripted.tools = scripted.tools.length === 1 ? ['work', 'mark'] : ['work'];
+        scripted.notify(LIST_CHANGED);
+        await stream.until(() => since(LIST_CHANGED) > 0);
+        return since('resources/updated');
+      }, HEARD)
+      .toBe(0);
+    scripted.tools = ['work'];
+    scripted.notify(LIST_CHANGED);
+  });
+
+  it('ends a session at both', async () => {
+    verifies('replicas:words');
+    const [here, there] = await sessionAtBoth();
+    expect((await there.ask('ping')).status).toBe(200);
+    await http(`${one.url}/mcp`, { method: 'DELETE', headers: here.headers });
+    await expect.poll(async () => (await there.ask('ping')).status, HEARD).toBe(404);
+  });
+});
+
+describe('what an operator says to one replica', () => {
+  it('accepts a tool that both hold back', async () => {
+    verifies('replicas:one');
+    held.tools = ['work', 'extra'];
+    held.notify(LIST_CHANGED);
+    const holding = async (gateway: TestGateway): Promise<string[]> =>
+      (await get(gateway, '/v1/mcp/tools/held'))
+        .json<{ tools: { tool: string }[] }>()
+        .tools.map(({ tool }) => tool);
+    for (const gateway of [one, other]) await expect.poll(() => holding(gateway), HEARD).toEqual(['extra']);
+    await post(one, '/v1/mcp/tools/accept', { server: 'held', tool: 'extra' });
+    for (const gateway of [one, other]) {
+      await expect.poll(() => toolsOf(gateway), HEARD).toContain('held-extra');
+      expect(await holding(gateway)).toEqual([]);
+    }
+  });
+
+  it('is said to both, when it is to read the configuration again', async () => {
+    verifies('replicas:one');
+    const isAsked = (line: LogLine): boolean => line['trigger'] === 'neighbour';
+    await post(one, '/config/reload', {});
+    await other.logged(isAsked);
+    expect(one.log.some(isAsked)).toBe(false);
   });
 });
