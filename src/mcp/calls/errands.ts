@@ -53,21 +53,19 @@ export class Errands implements Disposable {
   constructor(neighbours: Neighbours, parked: ParkedCalls) {
     this.#neighbours = neighbours;
     this.#parked = parked;
-    this.#stop = neighbours.hear((word) => this.#hear(JSON.parse(word) as Word));
+    this.#stop = neighbours.hear((word) => this.#hear(word));
   }
 
   /** Goes on with a call that is parked elsewhere. Rejects with `state-invalid` when nobody has it. */
   send(state: ParkedState, request: RpcRequest, from: ErrandFrom): Promise<Step> {
     const t = randomUUID();
-    const m = textOf(request);
-    if (!this.#tell({ k: 'resume', t, i: state.id, n: state.turn, m }))
-      return Promise.reject(new GatewayError('state-invalid'));
-    const cancellation = new Cancellation();
-    cancellation.on((why) => this.#tell({ k: 'gave-up', t, why }));
-    from.onStart(cancellation);
     return new Promise<Step>((resolve, reject) => {
-      const silence = setTimeout(() => reject(new GatewayError('state-invalid')), FOUND_MS).unref();
-      this.#sent.set(t, { ...from, resolve, reject, silence });
+      const nobody = (): void => reject(new GatewayError('state-invalid'));
+      this.#sent.set(t, { ...from, resolve, reject, silence: setTimeout(nobody, FOUND_MS).unref() });
+      const cancellation = new Cancellation();
+      cancellation.on((why) => this.#tell({ k: 'gave-up', t, why }));
+      from.onStart(cancellation);
+      if (!this.#tell({ k: 'resume', t, i: state.id, n: state.turn, m: textOf(request) })) nobody();
     }).finally(() => {
       clearTimeout(this.#sent.get(t)?.silence);
       this.#sent.delete(t);
@@ -82,7 +80,13 @@ export class Errands implements Disposable {
     return this.#neighbours.tell(JSON.stringify(word));
   }
 
-  #hear(word: Word): void {
+  #hear(text: string): void {
+    let word: Word;
+    try {
+      word = JSON.parse(text) as Word;
+    } catch {
+      return;
+    }
     if (word.k === 'resume') void this.#take(word);
     else if (word.k === 'gave-up') this.#taken.get(word.t)?.cancel(word.why);
     else this.#learn(word);
@@ -133,11 +137,9 @@ export class Errands implements Disposable {
       case 'asked':
         errand.resolve({ kind: 'input', result: Buffer.from(word.m) });
         return;
-      case 'replied': {
-        const reply = readMessage(Buffer.from(word.m)) as RpcReply;
-        errand.resolve({ kind: 'reply', reply: { reply, era: word.era } });
+      case 'replied':
+        errand.resolve({ kind: 'reply', reply: { reply: readReply(word.m), era: word.era } });
         return;
-      }
       case 'failed':
         errand.reject(
           new GatewayError(word.code in ERRORS ? (word.code as ErrorCode) : 'internal', word.facts),
@@ -150,4 +152,8 @@ export class Errands implements Disposable {
 
 function textOf({ object: { bytes, start, end } }: RpcRequest | RpcReply): string {
   return bytes.toString('utf8', start, end);
+}
+
+function readReply(text: string): RpcReply {
+  return readMessage(Buffer.from(text)) as RpcReply;
 }
