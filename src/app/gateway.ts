@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LanportConfig } from '../config/load.ts';
 import { createPostgresConnector } from '../connectors/postgres/connector.ts';
-import { DEMO_DATABASE, DEMO_ROLE } from '../connectors/postgres/demo.ts';
+import { DEMO_DATABASE, DEMO_OWNER, DEMO_ROLE } from '../connectors/postgres/demo.ts';
 import { systemClock } from '../core/clock.ts';
 import { createIdSource } from '../core/ids.ts';
 import { Scope } from '../core/scope.ts';
@@ -33,6 +33,7 @@ import { Metrics } from '../telemetry/metrics.ts';
 import { openTracing, spanSamples } from '../telemetry/tracing.ts';
 import { type Access, requireKey } from './access.ts';
 import { adminHandler } from './admin-surface.ts';
+import { openAudit } from './audit.ts';
 import { postgresConnector } from './connectors.ts';
 import { DEMO_MODEL, demoServer, prepareDemo } from './demo.ts';
 import { filesToKeep } from './kept-files.ts';
@@ -41,7 +42,9 @@ import { LiveConfig } from './live-config.ts';
 import { measure } from './measure.ts';
 import { ModelSurface } from './model-surface.ts';
 import { purgeResponses } from './purge-responses.ts';
+import { Recording } from './recording.ts';
 import { Reload, type ReloadDeps } from './reload.ts';
+import { isRefusedAtTheDoor, refusalOf } from './refused.ts';
 import { openSealSecrets } from './seal-secrets.ts';
 import { limitEvents, spendHistory, targetLimits } from './usage-limits.ts';
 import { VERSION } from './version.ts';
@@ -111,9 +114,11 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   const config = await withServers(options, opened);
   const directory = await openKeyDirectory({ table: opened.store.accounts, clock, log });
   scope.add('keys', () => directory[Symbol.asyncDispose]());
-  const live = new LiveConfig(config, masterKey, clock, directory);
+  const live = new LiveConfig(config, masterKey, clock, directory, (exchange, surface, code, address) =>
+    audit.refusals.note(refusalOf(exchange, surface, code, address)),
+  );
 
-  const { ledger, retention } = await openLedger(config, dataFolder, scope, {
+  const { ledger, retention, key } = await openLedger(config, dataFolder, scope, {
     store: opened.store,
     clock,
     log,
@@ -125,6 +130,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   const tracing = await openTracing(config.telemetry.traces, {
     version: VERSION,
     log,
+    redact: (text) => recording.recorder.text(text),
     agentFor: (protocol) => agents.for(protocol),
   });
   const { tracer } = tracing;
@@ -132,7 +138,17 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   metrics.counter('lanport_spans_total', 'Spans of traces, by what became of them.', () =>
     spanSamples(tracing.counts()),
   );
-  const journal = createJournal({ ledger, metrics: metrics.calls, log });
+  const recording = new Recording(config, {
+    key,
+    store: opened.store,
+    log,
+    now: () => clock.now(),
+    onPurged: (days) => audit.note('purge bodies', { details: { days } }),
+  });
+  scope.add('bodies of calls', () => recording[Symbol.asyncDispose]());
+  const journal = createJournal({ ledger, metrics: metrics.calls, log, recorder: () => recording.recorder });
+  const audit = openAudit({ journal, newId, clock });
+  scope.add('records of refused requests', async () => audit.refusals[Symbol.dispose]());
 
   const limits = new Limits(
     targetLimits(config.usage, (model) => models.canonical(model)),
@@ -223,7 +239,11 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     newId,
     clock,
     log,
-    onRefused,
+    onRefused: (code, exchange) => {
+      onRefused(code);
+      if (isRefusedAtTheDoor(code))
+        audit.refusals.note(refusalOf(exchange, 'edge', code, live.access.addressOf(exchange)));
+    },
     handlers: {
       mcp: (exchange) => handleMcp(exchange, mcpDeps()),
       sse: (exchange) => sse.open(exchange, mcpDeps()),
@@ -263,10 +283,16 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
           neighbours?.tell(RELOAD);
           return reload.request('admin');
         },
+        acts: audit.acts,
+        journal,
+        recording,
+        onStop,
       }),
       backup: (exchange) =>
         handleBackup(exchange, {
           authenticate: (one) => live.access.authenticate(one, 'admin'),
+          acts: audit.acts,
+          addressOf: (one) => live.access.addressOf(one),
           log,
           archive: async () => {
             await ledger.flush(AbortSignal.timeout(5_000)).catch(() => undefined);
@@ -291,12 +317,16 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
       const change = await live.apply(served, keyOf(renewed).masterKey, { mcp, edge, log });
       newModels.use();
       limits.reconfigure(targetLimits(next.usage, (model) => models.canonical(model)));
+      recording.use(served);
+      recording.noteDeployments(models.deployments);
       return change;
     },
+    onDone: (trigger, outcome) => audit.noteReload(trigger, outcome),
     clock,
     log,
   });
   measure(metrics, { mcp, models, ledger, limits, store: opened.store, edge, reload });
+  recording.start(models.deployments);
   const stopPurging = purgeResponses(opened.store.responses, log);
   scope.add('deletion of expired answers', async () => stopPurging());
   await mcp.start();
@@ -391,6 +421,7 @@ function connectors(
           version: VERSION,
           allowWrite: false,
           allowFunctions: [],
+          demoOwner: { connection: embedded.connection(DEMO_DATABASE, DEMO_OWNER), role: DEMO_ROLE },
         }).server,
     );
   }

@@ -1,21 +1,28 @@
 import type { Readable, Writable } from 'node:stream';
 import { createPostgresConnector, type PostgresConnectorOptions } from '../connectors/postgres/connector.ts';
-import { type EnvironmentOptions, readEnvironment } from '../connectors/postgres/environment.ts';
+import {
+  type EnvironmentOptions,
+  listOf,
+  readDatabases,
+  readEnvironment,
+} from '../connectors/postgres/environment.ts';
 import { readerRoleScript } from '../connectors/postgres/role.ts';
 import { serve } from '../connectors/serve.ts';
-import { Secret } from '../core/secret.ts';
 import { createLog } from '../telemetry/log.ts';
 import { EXIT, StartupError } from './startup-error.ts';
 import { VERSION } from './version.ts';
 
 /** How `lanport postgres` serves, from its options and environment. */
-export interface PostgresSettings extends Pick<PostgresConnectorOptions, 'allowWrite' | 'allowFunctions'> {
+export interface PostgresSettings extends EnvironmentOptions {
   readonly url: string | undefined;
+  /** Further databases, each `name=url`. */
+  readonly databases: readonly string[];
+  /** For what has no option: MCP_DATABASES, MCP_WRITE_DATABASE_URI, MCP_WRITE_DATABASES. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly transport: 'stdio' | 'http';
   readonly host: string;
   readonly port: number;
   readonly allowedHosts: readonly string[];
-  readonly rolePolicy: 'enforce' | 'warn';
 }
 
 export interface PostgresIo {
@@ -29,23 +36,29 @@ export interface PostgresIo {
 
 /** Serves the PostgreSQL connector until it is asked to stop or its input ends. Resolves with the exit code; rejects with StartupError. */
 export async function servePostgres(settings: PostgresSettings, io: PostgresIo): Promise<number> {
-  const { url, host, port, allowedHosts, rolePolicy, allowWrite, allowFunctions } = settings;
-  if (url === undefined) {
+  const { url, databases, env, host, port, allowedHosts, debug, allowWrite } = settings;
+  const [first, ...moreDatabases] = configured(() => readDatabases({ url, named: databases, env }));
+  if (first === undefined) {
     throw new StartupError(
       'no database is given: set DATABASE_URI=postgresql://user:password@host:5432/database, or write the URL after the command',
       EXIT.configuration,
     );
   }
-  const log = createLog(io.stderr, 'info');
+  const log = createLog(io.stderr, debug ? 'debug' : 'info');
   const stop = new AbortController();
   void io.stopRequested.then(() => stop.abort());
   await using connector = openConnector({
-    connection: { url: new Secret(url) },
+    connection: first.connection,
+    writeConnection: first.writeConnection,
+    databaseName: first.name,
+    moreDatabases,
     log,
     version: VERSION,
+    serverName: settings.serverName,
     allowWrite,
-    allowFunctions,
-    rolePolicy,
+    toolsets: settings.toolsets,
+    allowFunctions: settings.allowFunctions,
+    rolePolicy: settings.rolePolicy,
   });
   const { input, output } = io;
   const onListening = (actual: number): void => {
@@ -83,11 +96,12 @@ export async function servePostgres(settings: PostgresSettings, io: PostgresIo):
 
 /** What the environment says of the connector. Throws StartupError that names the variable. */
 export function environmentOf(env: Readonly<Record<string, string | undefined>>): EnvironmentOptions {
-  try {
-    return readEnvironment(env);
-  } catch (error) {
-    throw new StartupError(error instanceof Error ? error.message : String(error), EXIT.configuration, error);
-  }
+  return configured(() => readEnvironment(env));
+}
+
+/** The names in a list with commas between them. */
+export function namesIn(text: string): readonly string[] {
+  return listOf(text);
 }
 
 /** The script that makes a role which may read one schema and nothing else. */
@@ -98,9 +112,14 @@ export function printRole(role: string, schema: string, database: string): strin
 function openConnector(
   options: PostgresConnectorOptions,
 ): ReturnType<typeof createPostgresConnector> & AsyncDisposable {
+  const connector = configured(() => createPostgresConnector(options));
+  return { ...connector, [Symbol.asyncDispose]: connector.close };
+}
+
+/** What `read` gives; what it throws is a mistake in the configuration. */
+function configured<T>(read: () => T): T {
   try {
-    const connector = createPostgresConnector(options);
-    return { ...connector, [Symbol.asyncDispose]: connector.close };
+    return read();
   } catch (error) {
     throw new StartupError(error instanceof Error ? error.message : String(error), EXIT.configuration, error);
   }

@@ -9,6 +9,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connect } from '../../test/support/clients/clients.ts';
 import { openTestDatabase, type TestDatabase } from '../../test/support/connector-database.ts';
 import { http } from '../../test/support/http.ts';
+import { verifies } from '../../test/support/verifies.ts';
 import { StartupError } from '../app/startup-error.ts';
 import { registerPostgresCommand } from './postgres.ts';
 
@@ -84,6 +85,7 @@ test('over stdio, an official client that starts the command gets the tools; the
   expect(tools.map((tool) => tool.name)).toEqual([
     'list_schemas',
     'list_objects',
+    'search_objects',
     'get_object_details',
     'execute_sql',
     'explain_query',
@@ -135,7 +137,7 @@ test('a database that is down does not keep it from starting: health is 503 with
   expect(health.status).toBe(503);
   expect(health.text).toContain('ECONNREFUSED');
   await using client = await connect('2025-11-25', server.base, 'unused');
-  expect(await client.list()).toHaveLength(5);
+  expect(await client.list()).toHaveLength(6);
   const result = JSON.stringify(await client.call('list_objects', {}));
   expect(result).toContain('"isError":true');
   expect(result).not.toContain('hunter2');
@@ -168,6 +170,20 @@ test.each([
   [['postgresql://h/db'], { MCP_ALLOW_FUNCTIONS: 'all, everything' }, /write schema\.name/],
   [['postgresql://h/db'], { MCP_ALLOW_WRITE: 'perhaps' }, /MCP_ALLOW_WRITE is "perhaps"/],
   [['postgresql://h/db', '--allow-function', 'all'], {}, /write schema\.name/],
+  [['postgresql://h/db', '--toolsets', 'every'], {}, /toolset "every" is not known: use all/],
+  [['postgresql://h/db'], { MCP_TOOLSETS: 'write' }, /toolset "write" needs MCP_ALLOW_WRITE=true/],
+  [['postgresql://h/db'], { MCP_DEBUG: 'loud' }, /MCP_DEBUG is "loud"/],
+  [
+    ['postgresql://h/db'],
+    { MCP_DATABASES: 'postgresql://u:hunter2@h/db' },
+    /MCP_DATABASES .*cannot be read: write name=/,
+  ],
+  [['postgresql://h/db', '--database', 'main=postgresql://h/other'], {}, /names database main twice/],
+  [
+    ['postgresql://h/db'],
+    { MCP_WRITE_DATABASES: 'hr=postgresql://h/hr' },
+    /names hr, which is none of: main/,
+  ],
   [['postgresql://h/db', '--port', '99999'], {}, /A port is a number/],
 ])('wrong options end it with code 2 and the reason: %j %j', async (args, env, reason) => {
   const written: string[] = [];
@@ -212,4 +228,50 @@ test('the printed role can read its schema and nothing else', async () => {
     structuredContent: { rows: [[1]] },
   });
   await database.run('DROP OWNED BY "printed reader"; DROP ROLE "printed reader"');
+});
+
+test("postgres-mcp's flags and this connector's variables are understood", async () => {
+  verifies('postgres:environment');
+  const flags = [
+    '--access-mode',
+    'unrestricted',
+    '--transport',
+    'sse',
+    '--sse-host',
+    '127.0.0.1',
+    '--sse-port',
+    '0',
+  ];
+  const env = {
+    DATABASE_URI: url,
+    MCP_SERVER_NAME: 'our database',
+    MCP_TOOLSETS: 'schema,aliases',
+    MCP_DATABASES: `second=${url}`,
+  };
+  const child = spawn(process.execPath, [MAIN, 'postgres', ...flags], {
+    env: { ...PLAIN_ENV, ...env },
+    stdio: 'pipe',
+  });
+  const [line] = (await once(createInterface({ input: child.stdout! }), 'line')) as [string];
+  const base = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0] ?? line;
+  await using client = await connect('http+sse', base, 'unused');
+  const names = await client.list();
+  expect(names).toEqual(expect.arrayContaining(['execute_write', 'list_databases', 'query', 'list_tables']));
+  expect(await client.call('query', { sql: 'SELECT id FROM notes', database: 'second' })).toMatchObject({
+    structuredContent: { rows: [[1]] },
+  });
+  const body = {
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'initialize',
+    params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 't', version: '1' } },
+  };
+  const greeted = await http(`${base}/mcp`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
+    body: JSON.stringify(body),
+  });
+  expect(greeted.text).toContain('"name":"our database"');
+  child.kill('SIGTERM');
+  await once(child, 'exit');
 });

@@ -1,6 +1,12 @@
 import type { Readable, Writable } from 'node:stream';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { environmentOf, type PostgresSettings, printRole, servePostgres } from '../app/serve-postgres.ts';
+import {
+  environmentOf,
+  namesIn,
+  type PostgresSettings,
+  printRole,
+  servePostgres,
+} from '../app/serve-postgres.ts';
 import { EXIT, StartupError } from '../app/startup-error.ts';
 import type { ProgramIo } from './program-io.ts';
 
@@ -16,6 +22,9 @@ interface PostgresOptions {
   readonly accessMode?: 'restricted' | 'unrestricted';
   readonly rolePolicy?: 'enforce' | 'warn';
   readonly allowFunction: readonly string[];
+  readonly database: readonly string[];
+  readonly toolsets?: string;
+  readonly serverName?: string;
   readonly allowedHost: readonly string[];
   readonly printRole?: string | true;
   readonly schema: string;
@@ -38,6 +47,11 @@ Environment:
   MCP_PORT         TCP port
   MCP_HOST         address to listen on
   MCP_ALLOW_WRITE  true adds the tool execute_write
+  MCP_WRITE_DATABASE_URI  how the role that writes reaches the database, when it is another one
+  MCP_TOOLSETS     as --toolsets
+  MCP_DATABASES    name=url of further databases, with commas between; MCP_WRITE_DATABASES for their writing roles
+  MCP_SERVER_NAME  as --server-name
+  MCP_DEBUG        true logs in detail
   MCP_ALLOW_FUNCTIONS, MCP_ROLE_POLICY  as --allow-function (commas between) and --role-policy
 
 An option wins over its variable. Over HTTP both /mcp and /sse are served, and /health.
@@ -49,7 +63,7 @@ Examples:
   lanport postgres postgresql://reader@localhost/shop --transport http --port 8686
   lanport postgres --print-role shop_reader --schema shop postgresql://localhost/shop | psql`;
 
-/** Adds `lanport postgres`, an MCP server of its own for one PostgreSQL database. */
+/** Adds `lanport postgres`, an MCP server of its own for PostgreSQL databases. */
 export function registerPostgresCommand(
   program: Command,
   io: ProgramIo,
@@ -81,6 +95,9 @@ export function registerPostgresCommand(
       list,
       [],
     )
+    .option('--toolsets <names>', 'more tools: all, schema, data, performance, aliases (commas between)')
+    .option('--database <name=url>', 'a further database (repeatable)', list, [])
+    .option('--server-name <name>', 'how the server calls itself to clients')
     .option(
       '--allowed-host <name>',
       'a further name that browsers may use for this server (repeatable)',
@@ -131,7 +148,12 @@ function settingsOf(
   const mode = options.accessMode;
   const fromEnvironment = environmentOf(env);
   return {
+    ...fromEnvironment,
     url: url ?? (env['DATABASE_URI'] || undefined),
+    databases: options.database,
+    env,
+    toolsets: options.toolsets === undefined ? fromEnvironment.toolsets : namesIn(options.toolsets),
+    serverName: options.serverName ?? fromEnvironment.serverName,
     transport: transport === 'stdio' ? 'stdio' : 'http',
     host: host ?? HOST,
     port: port ?? PORT,

@@ -128,5 +128,13 @@ export interface Visibility {
 /** An MCP server inside this process: JSON-RPC messages in and out as UTF-8 bytes, no framing. */
 export interface InProcessServer extends AsyncDisposable {
   /** Answers a request with one message; a notification with `undefined`. */
-  handle(message: Uint8Array, signal: AbortSignal): Promise<Uint8Array | undefined>;
+  handle(message: Uint8Array, signal: AbortSignal, sender?: MessageSender): Promise<Uint8Array | undefined>;
+}
+
+/** Who sent a message to an InProcessServer, and the way to tell them something before it is answered. */
+export interface MessageSender {
+  /** Different for those who must not share anything; `undefined` where there is only one. */
+  readonly principalId?: string | undefined;
+  /** Takes a notification about the request, as JSON-RPC in UTF-8; `undefined`: there is no way. */
+  readonly tell?: ((notification: Buffer) => void) | undefined;
 }

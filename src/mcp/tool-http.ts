@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type ErrorCode, ERRORS, GatewayError } from '../core/errors.ts';
-import type { InProcessServer } from './mcp-ports.ts';
+import type { InProcessServer, MessageSender } from './mcp-ports.ts';
 import { errorMessage, errorObject } from './wire/compose.ts';
 import { classify } from './wire/era.ts';
 import { type RpcMessage, readMessage, readMessages } from './wire/message.ts';
@@ -22,6 +22,7 @@ export async function answerPost(
   body: Buffer,
   headers: IncomingHttpHeaders,
   signal: AbortSignal,
+  sender: MessageSender = {},
 ): Promise<PostAnswer> {
   let modern: boolean;
   let messages: readonly RpcMessage[];
@@ -35,7 +36,7 @@ export async function answerPost(
     };
   }
   if (!messages.some((message) => message.kind === 'request')) return { status: 202, body: undefined };
-  const answer = await server.handle(body, signal);
+  const answer = await server.handle(body, signal, sender);
   if (answer === undefined) return { status: 202, body: undefined };
   const bytes = Buffer.from(answer.buffer, answer.byteOffset, answer.byteLength);
   return { status: modern ? modernStatus(bytes) : 200, body: bytes };

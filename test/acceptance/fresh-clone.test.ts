@@ -96,6 +96,7 @@ describe('a fresh clone after npm start', () => {
       expect.arrayContaining([
         'list_schemas',
         'list_objects',
+        'search_objects',
         'get_object_details',
         'execute_sql',
         'explain_query',

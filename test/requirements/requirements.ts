@@ -1,11 +1,14 @@
 import { ADMIN } from './admin.ts';
 import { GATEWAY_PAINS } from './gateway-pains.ts';
+import { LEDGER_PROMISES } from './ledger-promises.ts';
 import { LLM_PROMISES } from './llm-promises.ts';
 import { LIMITS } from './limits.ts';
 import { LLM_SOCKETS } from './llm-sockets.ts';
 import { LEDGER_GUARANTEES } from './ledger-guarantees.ts';
 import { MCP_RULES } from './mcp-rules.ts';
 import { KEY_PROMISES } from './key-promises.ts';
+import { POSTGRES_ADVICE } from './postgres-advice.ts';
+import { POSTGRES_TOOLS } from './postgres-tools.ts';
 import { STORE_PROMISES } from './store-promises.ts';
 import { MODEL_RULES } from './model-rules.ts';
 import { REPLICAS } from './replicas.ts';
@@ -373,7 +376,10 @@ export const REQUIREMENTS = {
   ...LLM_PROMISES,
   ...LIMITS,
   ...LLM_SOCKETS,
+  ...POSTGRES_ADVICE,
+  ...POSTGRES_TOOLS,
   ...STORE_PROMISES,
+  ...LEDGER_PROMISES,
   ...KEY_PROMISES,
   ...MCP_RULES,
   ...MODEL_RULES,

@@ -1,6 +1,6 @@
 import { Pool, type PoolClient } from 'pg';
 import type { Tracer } from '../../core/trace.ts';
-import type { ToolContext } from '../../mcp/tool-server.ts';
+import type { ToolContext } from '../../mcp/tool-context.ts';
 import type { ConnectorLog } from '../connector-log.ts';
 import { type ConnectionTarget, poolConfig } from './connection.ts';
 import { ConnectionCut, DatabaseUnavailable, describeConnectError, RoleRefused } from './errors.ts';
@@ -13,8 +13,8 @@ import { Session } from './session.ts';
 export interface DatabaseOptions {
   readonly connection: ConnectionTarget;
   readonly allowFunctions: readonly AllowRule[];
-  /** `enforce`: a role that may do more than read is refused; `warn`: it is reported. */
-  readonly rolePolicy: 'enforce' | 'warn';
+  /** `enforce`: a role that may do more than read is refused; `warn`: it is reported; `ignore`: it is meant to. */
+  readonly rolePolicy: 'enforce' | 'warn' | 'ignore';
   readonly statementTimeoutMs: number;
   readonly lockTimeoutMs: number;
   /** Bytes that may arrive for one batch of rows; beyond it the connection is cut. */
@@ -38,6 +38,7 @@ const FACTS_MS = 60_000;
 const CATALOGUE_MS = 30_000;
 /** After a statement's own timeout, or a cancellation, the server gets this long to end it before the connection is cut. */
 const GRACE_MS = 3_000;
+const PROGRESS_MS = 1_000;
 const CONTROL_SESSIONS = 2;
 const CONTROL_BYTES_MAX = 64 * 1024;
 
@@ -85,6 +86,11 @@ export class Database implements AsyncDisposable {
     return this.#traced('READ WRITE', context, work);
   }
 
+  /** Runs `work` in a READ WRITE transaction that is rolled back whatever happens. */
+  tryOut<T>(context: ToolContext, work: (session: Session) => Promise<T>): Promise<T> {
+    return this.#traced('READ WRITE', context, work, 'ROLLBACK');
+  }
+
   /** One round trip. Never rejects. */
   async health(): Promise<{ readonly ok: boolean; readonly detail: string }> {
     try {
@@ -104,24 +110,27 @@ export class Database implements AsyncDisposable {
 
   async #traced<T>(
     access: 'READ ONLY' | 'READ WRITE',
-    { signal, trace }: ToolContext,
+    context: ToolContext,
     work: (session: Session) => Promise<T>,
+    end: 'COMMIT' | 'ROLLBACK' = access === 'READ ONLY' ? 'ROLLBACK' : 'COMMIT',
   ): Promise<T> {
     const { tracer, connection } = this.options;
-    const span = startQuerySpan(tracer, connection, access, trace);
+    const span = startQuerySpan(tracer, connection, access, context.trace);
+    const stopTelling = tellProgress(context);
     let failure: unknown;
     try {
-      return await this.#transaction(access, signal, work);
+      return await this.#transaction({ access, end }, context.signal, work);
     } catch (error) {
       failure = error;
       throw error;
     } finally {
+      stopTelling();
       span.end(failure === undefined ? undefined : errorTypeOf(failure));
     }
   }
 
   async #transaction<T>(
-    access: 'READ ONLY' | 'READ WRITE',
+    { access, end }: { readonly access: 'READ ONLY' | 'READ WRITE'; readonly end: 'COMMIT' | 'ROLLBACK' },
     signal: AbortSignal,
     work: (session: Session) => Promise<T>,
   ): Promise<T> {
@@ -147,7 +156,7 @@ export class Database implements AsyncDisposable {
       await client.query(prologue(facts, this.options));
       signal.throwIfAborted();
       const result = await Promise.race([work(session), session.gone]);
-      await client.query(access === 'READ ONLY' ? 'ROLLBACK' : 'COMMIT');
+      await client.query(end);
       return result;
     } catch (error) {
       if (session.broken !== undefined) throw session.broken;
@@ -191,13 +200,14 @@ export class Database implements AsyncDisposable {
   #reportRole(role: RoleFacts): void {
     const { user, excessRights } = role;
     const state = `${user} ${excessRights.join()}`;
-    if (excessRights.length === 0 || state === this.#reportedRole) return;
+    if (this.options.rolePolicy === 'ignore' || excessRights.length === 0 || state === this.#reportedRole)
+      return;
     this.#reportedRole = state;
     this.options.log.warn('the database role may do more than read', { role: user, reasons: excessRights });
   }
 
   #checkRole({ user, excessRights }: RoleFacts): void {
-    if (this.options.rolePolicy === 'warn' || excessRights.length === 0) return;
+    if (this.options.rolePolicy !== 'enforce' || excessRights.length === 0) return;
     throw new RoleRefused(
       `the role ${user} may do more than read (${excessRights.join('; ')}), and this connector is set to refuse such a role`,
     );
@@ -253,6 +263,18 @@ export class Database implements AsyncDisposable {
     );
     return pool;
   }
+}
+
+/** Says every second how long the database has been working on a call, when the caller wants to know. The function ends it. */
+function tellProgress({ progress }: ToolContext): () => void {
+  if (progress === undefined) return () => undefined;
+  let seconds = 0;
+  const timer = setInterval(() => {
+    seconds++;
+    progress(seconds, `the database has been working for ${seconds} s`);
+  }, PROGRESS_MS);
+  timer.unref();
+  return () => clearInterval(timer);
 }
 
 /** The settings of one transaction, in one statement. */

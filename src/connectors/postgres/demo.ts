@@ -1,1 +1,1 @@
-export { DEMO_DATABASE, DEMO_ROLE, loadDemo } from './demo/load-demo.ts';
+export { DEMO_DATABASE, DEMO_OWNER, DEMO_ROLE, loadDemo } from './demo/load-demo.ts';

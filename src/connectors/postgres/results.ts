@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { InvalidArguments } from '../../mcp/tool-arguments.ts';
 import type { ToolResult } from '../../mcp/tool-server.ts';
 import { ConnectionCut, DatabaseUnavailable, describeConnectError, RoleRefused } from './errors.ts';
 
@@ -21,6 +22,44 @@ export function dataResult(
     `</${mark}>`,
   ].join('\n');
   return { content: [{ type: 'text', text }], structuredContent: structured };
+}
+
+/** Rows as text that costs few tokens: a line with the names, then a line a row, each a JSON array. */
+export function rowLines(names: readonly string[], rows: readonly (readonly unknown[])[]): string {
+  return [names, ...rows].map((row) => JSON.stringify(row)).join('\n');
+}
+
+/** Objects with the same members as such lines; members that are empty in all of them are left out. */
+export function objectLines(objects: readonly Readonly<Record<string, unknown>>[]): string {
+  const names = [...new Set(objects.flatMap((object) => Object.keys(object)))].filter((name) =>
+    objects.some((object) => object[name] !== null && object[name] !== undefined),
+  );
+  if (objects.length === 0) return '[]';
+  return rowLines(
+    names,
+    objects.map((object) => names.map((name) => object[name] ?? null)),
+  );
+}
+
+/** `3 tables.`, `1 index.` */
+export function counted(count: number, what: string): string {
+  if (count === 1) return `1 ${what}.`;
+  const plural = /[^aeiou]y$/.test(what)
+    ? what.replace(/y$/, 'ies')
+    : what.endsWith('x')
+      ? `${what}es`
+      : `${what}s`;
+  return `${count} ${plural}.`;
+}
+
+/** Runs the work of a tool; what the database refuses becomes a result that the model can act on. */
+export async function guarded(work: () => Promise<ToolResult>): Promise<ToolResult> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof InvalidArguments) throw error;
+    return failure(error);
+  }
 }
 
 /** A result that tells the model why there is none. */

@@ -52,8 +52,9 @@ function parseJson(text: string): unknown {
 }
 
 /**
- * Runs one statement on the extended protocol, which carries only one, and reads up to the caps after leaving out `skipRows`. Rejects
- * with what PostgreSQL says.
+ * Runs one statement on the extended protocol, which carries only one, and reads up to the caps after leaving out `skipRows`. With
+ * `toEnd` what is beyond the caps is still read and dropped: only at its end does a statement tell how many rows it changed. Rejects with
+ * what PostgreSQL says.
  */
 export async function readRows(
   session: Session,
@@ -61,17 +62,20 @@ export async function readRows(
   caps: RowCaps,
   typeNames: ReadonlyMap<number, string>,
   skipRows = 0,
+  toEnd = false,
 ): Promise<ReadRows> {
   const config = { rowMode: 'array', types: { getTypeParser: parserOf } };
   const cursor = session.client.query(new Cursor<unknown[]>(sql, [], config as never));
   const kept = new Keeper(caps, skipRows);
   let last: QueryResult | undefined;
   let batchRows = FIRST_BATCH_ROWS;
+  let arrived = 0;
   try {
-    while (!kept.full) {
+    while (toEnd || !kept.full) {
       session.nextBatch();
       const { rows, result } = await readBatch(cursor, batchRows);
       last = result ?? last;
+      arrived += rows.length;
       for (const row of rows) kept.add(row);
       if (rows.length < batchRows) break;
       const rowBytes = Math.max(1, session.nextBatch() / rows.length);
@@ -90,7 +94,8 @@ export async function readRows(
     rows: kept.rows,
     moreRows: kept.full,
     cutCells: kept.cutCells,
-    affectedRows: last?.rowCount ?? undefined,
+    // Of a statement that is read in batches the server counts the last batch alone.
+    affectedRows: fields.length > 0 ? arrived : (last?.rowCount ?? undefined),
   };
 }
 

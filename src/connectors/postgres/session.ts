@@ -14,6 +14,7 @@ export class Session {
   readonly #gone = Promise.withResolvers<never>();
   #startBytes: number;
   #broken: Error | undefined;
+  #retired = false;
 
   /** `wireBytesMax`: bytes that may arrive between two calls of `nextBatch`. */
   constructor(client: PoolClient, wireBytesMax: number) {
@@ -52,11 +53,16 @@ export class Session {
     this.#socket.destroy();
   }
 
-  /** Gives the connection back, or throws it away when it is broken. */
+  /** The connection is ended when it is given back: something is left on it that no reset takes away. */
+  retire(): void {
+    this.#retired = true;
+  }
+
+  /** Gives the connection back, or throws it away when it is broken or retired. */
   release(): void {
     this.#socket.off('data', this.#onData);
     this.client.off('notice', this.#onNotice);
-    this.client.release(this.#broken !== undefined);
+    this.client.release(this.#broken !== undefined || this.#retired);
     // A broken client may still report; without a listener that would end the process.
     if (this.#broken === undefined) this.client.off('error', this.#onError);
   }

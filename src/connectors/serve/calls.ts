@@ -53,7 +53,11 @@ export class Calls {
   async #run(key: symbol, message: Buffer, signal: AbortSignal): Promise<void> {
     const { server, log, send, onEnd } = this.#options;
     try {
-      const answer = await server.handle(message, signal);
+      const answer = await server.handle(message, signal, {
+        tell: (notification) => {
+          if (!signal.aborted) send(notification);
+        },
+      });
       if (answer !== undefined && !signal.aborted) send(answer);
     } catch (error) {
       log.error('a request broke', { reason: error });

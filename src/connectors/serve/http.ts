@@ -83,21 +83,20 @@ export async function serveHttp(server: InProcessServer, options: HttpOptions): 
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     const body = await readBody(request, options.bodyBytesMax);
-    const answer = await answerPost(server, body, request.headers, gone.signal);
+    const { accept = '*/*' } = request.headers;
+    const tell = accept.includes('text/event-stream') ? streamed(response) : undefined;
+    const answer = await answerPost(server, body, request.headers, gone.signal, { tell });
     if (response.destroyed) return;
+    if (response.headersSent) {
+      response.end(answer.body === undefined ? '' : eventOf(answer.body));
+      return;
+    }
     if (answer.body === undefined) {
       response.writeHead(answer.status, { 'content-length': 0 }).end();
       return;
     }
-    const { accept = '*/*' } = request.headers;
     const onlyEvents = accept.includes('text/event-stream') && !/application\/json|\*\/\*/.test(accept);
-    if (onlyEvents)
-      send(
-        response,
-        answer.status,
-        'text/event-stream',
-        `event: message\ndata: ${answer.body.toString()}\n\n`,
-      );
+    if (onlyEvents) send(response, answer.status, 'text/event-stream', eventOf(answer.body));
     else send(response, answer.status, 'application/json', answer.body);
   };
 
@@ -136,6 +135,20 @@ export async function serveHttp(server: InProcessServer, options: HttpOptions): 
       clearTimeout(rest);
     },
   };
+}
+
+/** Tells the client something before the answer; the first time makes an event stream of the response. */
+function streamed(response: ServerResponse): (notification: Buffer) => void {
+  return (notification) => {
+    if (response.destroyed || response.writableEnded || response.writableLength > BUFFERED_BYTES_MAX) return;
+    if (!response.headersSent)
+      response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+    response.write(eventOf(notification));
+  };
+}
+
+function eventOf(message: Buffer): string {
+  return `event: message\ndata: ${message.toString()}\n\n`;
 }
 
 function posted(response: ServerResponse, status: 202 | 404 | 429): void {

@@ -67,6 +67,10 @@ export class ActiveCall implements OutboundRequest {
     return this.caller.cancellation;
   }
 
+  get principalId(): string {
+    return this.caller.principalId;
+  }
+
   related(message: RpcNotification | RpcRequest): void {
     this.#onRelated(this, message);
   }

@@ -17,6 +17,8 @@ export interface OutboundRequest {
   /** Milliseconds until the reply must be complete. */
   readonly timeoutMs: number;
   readonly cancellation: Cancellation | undefined;
+  /** Whose call it is, when it is a client's. */
+  readonly principalId?: string | undefined;
   /** Takes what the server says on this request's own stream before the reply, where the transport has such streams. */
   readonly related?: ((message: RpcNotification | RpcRequest) => void) | undefined;
 }

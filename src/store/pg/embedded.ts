@@ -35,6 +35,9 @@ const SETTINGS: Readonly<Record<string, string>> = {
   wal_level: 'minimal',
   max_wal_senders: '0',
   log_min_messages: 'warning',
+  // What statements cost, for the advice on the demo database. Its view exists only where the extension was created.
+  shared_preload_libraries: 'pg_stat_statements',
+  'pg_stat_statements.max': '1000',
   timezone: 'UTC',
   log_timezone: 'UTC',
 };

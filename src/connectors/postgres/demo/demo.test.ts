@@ -31,7 +31,7 @@ test('the demo loads once, and is then found to be there', async () => {
 });
 
 test('every load, on every server version, gives the same content', async () => {
-  const pinned = '20b143742df1632507d70d186308e1fd';
+  const pinned = '25e3c2f5b9265bbfbf87823b433a7dd8';
   expect(await contentHash()).toBe(pinned);
   await database.run("COMMENT ON SCHEMA shop IS 'Demo, version 0: an older one'; DELETE FROM shop.reviews");
   expect(await contentHash()).not.toBe(pinned);
@@ -71,16 +71,24 @@ test('its flaws are there to be found', async () => {
     SELECT
       (SELECT count(*)::int FROM pg_index WHERE indrelid = 'shop.reviews'::regclass AND indkey::text = '2') AS duplicates,
       (SELECT count(*)::int FROM pg_index WHERE indrelid = 'shop.order_items'::regclass AND indkey::text LIKE '4%') AS product_indexes,
+      (SELECT coalesce(sum(idx_scan), -1)::int FROM pg_stat_user_indexes WHERE indexrelname = 'customers_newsletter') AS newsletter_scans,
+      (SELECT bool_and(idx_scan >= 100) FROM pg_stat_user_indexes WHERE indexrelname IN ('orders_2023_customer_id_idx', 'reviews_customer', 'products_search', 'products_colour')) AS others_used,
+      (SELECT count(*)::int FROM shop.recalled) BETWEEN 1 AND 20 AS recalled,
       (SELECT count(*)::int FROM pg_constraint WHERE connamespace = 'shop'::regnamespace AND NOT convalidated) AS not_validated,
       (SELECT max_value - start_value < 10000 FROM pg_sequences WHERE sequencename = 'invoice_numbers') AS near_end,
+      (SELECT last_value > 2000000000 AND data_type::text = 'integer' FROM pg_sequences WHERE sequencename = 'reviews_id_seq') AS identity_near_end,
       (SELECT count(*)::int FROM pg_policy) AS policies,
       (SELECT count(*)::int FROM shop.customers WHERE email NOT LIKE '%@example.com') AS foreign_addresses,
       obj_description('shop.products'::regclass) LIKE '%ignore previous instructions%' AS injection`);
   expect(flaws).toEqual({
     duplicates: 2,
     product_indexes: 0,
+    newsletter_scans: 0,
+    others_used: true,
+    recalled: true,
     not_validated: 1,
     near_end: true,
+    identity_near_end: true,
     policies: 1,
     foreign_addresses: 0,
     injection: true,

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { ParseAnswer, ParseRequest } from './parse-worker.ts';
+import type { QueryShape } from './query-shape.ts';
 import type { Inspected, Mode } from './statement-facts.ts';
 
 /** The parser recurses with the statement; a main thread's stack ends at a few thousand terms. */
@@ -7,14 +8,18 @@ const STACK_MB = 64;
 const HEAP_MB = 256;
 const PARSE_MS = 10_000;
 const WAITING_MAX = 1_000;
+const MISMATCH = { ok: false, reason: 'the parser answered another question' } as const;
 
 export type Parsed =
   | Inspected
   | { readonly ok: false; readonly reason: string; readonly position?: number | undefined };
 
+type Refused = Extract<Parsed, { readonly ok: false }>;
+type Answered = Exclude<ParseAnswer, { readonly kind: 'ready' | 'broken' | 'syntax' }>;
+
 interface Job {
   readonly request: ParseRequest;
-  readonly resolve: (parsed: Parsed) => void;
+  readonly resolve: (answer: Answered | Refused) => void;
 }
 
 /**
@@ -36,13 +41,31 @@ export class SqlParser implements AsyncDisposable {
   }
 
   /** Never rejects: what cannot be parsed is refused. */
-  parse(sql: string, mode: Mode): Promise<Parsed> {
+  async parse(sql: string, mode: Mode): Promise<Parsed> {
+    const answer = await this.#ask({ task: 'inspect', sql, mode });
+    if ('ok' in answer) return answer;
+    return answer.kind === 'inspected' ? answer.inspected : MISMATCH;
+  }
+
+  /** Which columns a SELECT looks for; undefined when it cannot be parsed. Never rejects. */
+  async shape(sql: string): Promise<QueryShape | undefined> {
+    const answer = await this.#ask({ task: 'shape', sql });
+    return 'kind' in answer && answer.kind === 'shape' ? answer.shape : undefined;
+  }
+
+  /** A statement's text without constants and comments; undefined when it cannot be read. Never rejects. */
+  async mask(sql: string): Promise<string | undefined> {
+    const answer = await this.#ask({ task: 'mask', sql });
+    return 'kind' in answer && answer.kind === 'masked' ? answer.text : undefined;
+  }
+
+  #ask(request: ParseRequest): Promise<Answered | Refused> {
     if (this.#closed) return Promise.resolve({ ok: false, reason: 'the connector was closed' });
     if (this.#jobs.length >= WAITING_MAX) {
       return Promise.resolve({ ok: false, reason: 'too many statements wait to be checked; try again' });
     }
     return new Promise((resolve) => {
-      this.#jobs.push({ request: { sql, mode }, resolve });
+      this.#jobs.push({ request, resolve });
       this.#next();
     });
   }
@@ -73,9 +96,9 @@ export class SqlParser implements AsyncDisposable {
       if (answer.kind === 'broken') this.#broke(answer.message);
       else
         this.#finish(
-          answer.kind === 'inspected'
-            ? answer.inspected
-            : { ok: false, reason: answer.message, position: answer.position },
+          answer.kind === 'syntax'
+            ? { ok: false, reason: answer.message, position: answer.position }
+            : answer,
         );
     });
     const end = (reason: unknown): void => {
@@ -91,10 +114,10 @@ export class SqlParser implements AsyncDisposable {
     this.#finish({ ok: false, reason: `it could not be parsed (${reason}); make it smaller` });
   }
 
-  #finish(parsed: Parsed): void {
+  #finish(answer: Answered | Refused): void {
     clearTimeout(this.#timer);
     this.#working = false;
-    this.#jobs.shift()?.resolve(parsed);
+    this.#jobs.shift()?.resolve(answer);
     this.#next();
   }
 

@@ -1,7 +1,7 @@
 import { READ_NODES, REFUSED_ALTER, WRITE_NODES, WRITE_OBJECTS, WRITE_STATEMENTS } from './node-tags.ts';
 
-/** What a caller may do: read, or write through the tool made for it. */
-export type Mode = 'read' | 'write';
+/** What a caller may do: read, plan a read whose parameters ($1) are left open, or write through the tool made for it. */
+export type Mode = 'read' | 'template' | 'write';
 
 /** What the parse tree of one statement says, before the database's own catalogue is asked. */
 export interface StatementFacts {
@@ -16,6 +16,8 @@ export interface StatementFacts {
   readonly operators: readonly string[];
   /** The setting that SHOW names. */
   readonly setting: string | undefined;
+  /** The highest parameter: 2 for `$2`; 0 without any. */
+  readonly parameters: number;
 }
 
 export interface FunctionCall {
@@ -56,33 +58,33 @@ export function inspect(
   const tag = Object.keys(root)[0];
   const body = (tag === undefined ? {} : root[tag]) as Node;
   if (mode === 'write') {
-    if (tag !== undefined && WRITE_STATEMENTS.has(tag)) return walk(root, 'write');
+    if (tag !== undefined && WRITE_STATEMENTS.has(tag)) return walk(root, 'write', mode);
     return refused(`${statementName(tag)} is not one of the statements that this tool runs`);
   }
-  if (tag === 'SelectStmt') return walk(root, 'select');
-  if (tag === 'VariableShowStmt') return walk({}, 'show', String(body['name']));
-  if (tag === 'ExplainStmt') return inspectExplain(body);
+  if (tag === 'SelectStmt') return walk(root, 'select', mode);
+  if (tag === 'VariableShowStmt') return walk({}, 'show', mode, String(body['name']));
+  if (tag === 'ExplainStmt') return inspectExplain(body, mode);
   return refused(
     `${statementName(tag)} is not a read: only SELECT, VALUES, TABLE, SHOW, and EXPLAIN of those`,
   );
 }
 
-function inspectExplain(body: Node): Inspected {
+function inspectExplain(body: Node, mode: Mode): Inspected {
   for (const option of (body['options'] ?? []) as readonly { readonly DefElem?: Node }[]) {
     const name = String(option.DefElem?.['defname']).toLowerCase();
     if (!EXPLAIN_OPTIONS.has(name)) return refused(`EXPLAIN option ${name} is not allowed`);
   }
   const query = (body['query'] ?? {}) as Node;
-  if ('SelectStmt' in query) return walk(query, 'explain');
+  if ('SelectStmt' in query) return walk(query, 'explain', mode);
   return refused(`EXPLAIN of ${statementName(Object.keys(query)[0])} is not allowed, only of SELECT`);
 }
 
-function walk(root: Node, kind: StatementFacts['kind'], setting?: string): Inspected {
-  const found = new Findings(kind === 'write' ? 'write' : 'read');
+function walk(root: Node, kind: StatementFacts['kind'], mode: Mode, setting?: string): Inspected {
+  const found = new Findings(mode);
   found.visit(root, 0);
   if (found.problem !== undefined) return refused(found.problem);
-  const { calls, relations, attributes, operators } = found;
-  return { ok: true, facts: { kind, calls, relations, attributes, operators, setting } };
+  const { calls, relations, attributes, operators, parameters } = found;
+  return { ok: true, facts: { kind, calls, relations, attributes, operators, setting, parameters } };
 }
 
 /** Collects from every object under every key, known or not, so that no place in the tree can hide anything. */
@@ -92,6 +94,7 @@ class Findings {
   readonly relations: [string | undefined, string][] = [];
   readonly attributes: Attribute[] = [];
   readonly operators: string[] = [];
+  parameters = 0;
   readonly #mode: Mode;
 
   constructor(mode: Mode) {
@@ -114,13 +117,17 @@ class Findings {
       // Tags of nodes begin with a capital, fields with a small letter.
       if (/^[A-Z]/.test(key)) this.#tag(key, child as Node);
       else if (key === 'intoClause') this.problem ??= 'SELECT INTO makes a table';
-      else if (key === 'lockingClause' && this.#mode === 'read')
+      else if (key === 'lockingClause' && this.#mode !== 'write')
         this.problem ??= 'FOR UPDATE and FOR SHARE take locks';
       this.visit(child, depth + 1);
     }
   }
 
   #tag(tag: string, node: Node): void {
+    if (tag === 'ParamRef' && this.#mode === 'template') {
+      this.parameters = Math.max(this.parameters, Number(node['number'] ?? 0));
+      return;
+    }
     if (!READ_NODES.has(tag) && !(this.#mode === 'write' && WRITE_NODES.has(tag))) {
       this.problem ??= `${statementName(tag)} is not allowed here`;
       return;

@@ -80,10 +80,10 @@ describe('list_objects', () => {
   });
 
   test.each([
-    ['view', ['order_overview']],
+    ['view', ['order_overview', 'recalled']],
     ['materialized_view', ['monthly_sales']],
     ['partition', ['orders_2023', 'orders_2024', 'orders_2025']],
-    ['sequence', ['invoice_numbers']],
+    ['sequence', ['invoice_numbers', 'reviews_id_seq']],
     ['function', ['orders_of', 'pick', 'reverse', 'switch_newsletter']],
     ['type', ['order_status']],
     ['trigger', []],

@@ -1,4 +1,4 @@
-import type { InProcessServer } from '../../mcp-ports.ts';
+import type { InProcessServer, MessageSender } from '../../mcp-ports.ts';
 import { type RpcReply, readMessage } from '../../wire/message.ts';
 import { UpstreamFailure } from '../failure.ts';
 import type { OutboundRequest, Transport, TransportEvents } from '../transport.ts';
@@ -14,11 +14,13 @@ export class InProcessTransport implements Transport {
   readonly #stop = new AbortController();
   readonly #running = new Set<() => void>();
   readonly #signal: AbortSignal;
+  readonly #events: TransportEvents;
   readonly #onAbort = (): void => void this[Symbol.asyncDispose]();
   #isClosed = false;
 
   constructor(server: InProcessServer, events: TransportEvents) {
     this.#server = server;
+    this.#events = events;
     this.#signal = events.signal;
     this.#signal.addEventListener('abort', this.#onAbort, { once: true });
     if (this.#signal.aborted) this.#onAbort();
@@ -52,7 +54,10 @@ export class InProcessTransport implements Transport {
     this.#running.add(giveUp);
     request.cancellation?.on(giveUp);
     try {
-      const bytes = await Promise.race([this.#server.handle(request.message, stop.signal), gone]);
+      const bytes = await Promise.race([
+        this.#server.handle(request.message, stop.signal, this.#sender(request)),
+        gone,
+      ]);
       const message =
         bytes === undefined
           ? undefined
@@ -77,6 +82,18 @@ export class InProcessTransport implements Transport {
     this.#stop.abort();
     for (const giveUp of [...this.#running]) giveUp();
     await this.#server[Symbol.asyncDispose]();
+  }
+
+  #sender(request: OutboundRequest): MessageSender {
+    return {
+      principalId: request.principalId,
+      tell: (notification) => {
+        const message = readMessage(notification);
+        if (message.kind !== 'notification' || this.#isClosed) return;
+        if (request.related === undefined) this.#events.onNotification(message);
+        else request.related(message);
+      },
+    };
   }
 
   #failure(timedOut: boolean, timeoutMs: number): UpstreamFailure {

@@ -1,0 +1,95 @@
+import type { ToolDefinition, ToolResult } from '../../../mcp/tool-server.ts';
+import type { Database } from '../database.ts';
+import { judge } from '../guard/guard.ts';
+import { failure, refusal } from '../results.ts';
+import { type ReadRows, readRows } from '../rows.ts';
+import { refuse, ROWS_SCHEMA, rowsResult } from './run-sql.ts';
+import type { ToolDeps } from './tool-deps.ts';
+
+/** Undoes the transaction: more rows would be changed than the caller meant. */
+class TooManyRows extends Error {
+  override readonly name = 'TooManyRows';
+}
+
+const DESCRIPTION =
+  'Run one SQL statement that changes rows (INSERT, UPDATE, DELETE, MERGE; RETURNING gives rows), tables, views or indexes of the PostgreSQL database, in a transaction of its own that is committed when it succeeds. Try it with dry_run first.';
+
+const OUTPUT_SCHEMA = {
+  ...ROWS_SCHEMA,
+  properties: {
+    ...ROWS_SCHEMA.properties,
+    affected_rows: { type: 'integer', description: 'Rows that it changed, or would change.' },
+    committed: { type: 'boolean' },
+  },
+  required: [...ROWS_SCHEMA.required, 'affected_rows', 'committed'],
+} as const;
+
+/** `execute_write`: a tool of its own, offered only where the operator asked for it, on the connection of the role that writes. */
+export function executeWriteTool(deps: ToolDeps, writer: Database): ToolDefinition {
+  return {
+    name: 'execute_write',
+    title: 'Run a writing SQL statement',
+    description: DESCRIPTION,
+    inputSchema: {
+      type: 'object',
+      properties: {
+        sql: { type: 'string', description: 'One statement.' },
+        dry_run: {
+          type: 'boolean',
+          default: false,
+          description: 'Execute it, tell what it would change, and roll back.',
+        },
+        max_affected_rows: {
+          type: 'integer',
+          minimum: 0,
+          description: 'Roll back and fail when it would change more rows.',
+        },
+      },
+      required: ['sql'],
+      additionalProperties: false,
+    },
+    outputSchema: OUTPUT_SCHEMA,
+    annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: false },
+    handler: async (args, context) => {
+      const sql = String(args['sql']);
+      const isDry = args['dry_run'] === true;
+      const changedMax = Number(args['max_affected_rows'] ?? Number.POSITIVE_INFINITY);
+      const startedMs = performance.now();
+      try {
+        const facts = await writer.facts();
+        const verdict = await judge(sql, 'write', deps.parser, facts.functions);
+        if (!verdict.ok) return refuse(verdict);
+        const run = isDry ? writer.tryOut.bind(writer) : writer.write.bind(writer);
+        const { rows, notices } = await run(context, async (session) => {
+          const read = await readRows(session, sql, deps.caps, facts.types, 0, true);
+          if ((read.affectedRows ?? 0) > changedMax) throw new TooManyRows(String(read.affectedRows));
+          return { rows: read, notices: session.notices };
+        });
+        return written(rows, { isDry, startedMs, notices });
+      } catch (error) {
+        if (error instanceof TooManyRows)
+          return refusal(
+            `Rolled back, nothing has changed: ${error.message} rows would be changed, and max_affected_rows is ${changedMax}.`,
+          );
+        return failure(error);
+      }
+    },
+  };
+}
+
+function written(
+  rows: ReadRows,
+  about: { readonly isDry: boolean; readonly startedMs: number; readonly notices: readonly string[] },
+): ToolResult {
+  const { isDry, startedMs, notices } = about;
+  const affected = rows.affectedRows ?? 0;
+  const said = isDry
+    ? `Rolled back as asked; ${affected} rows would be affected. Sequences may have moved on.`
+    : `Committed; ${affected} rows affected.`;
+  return rowsResult(rows, {
+    nextCursor: null,
+    startedMs,
+    notices,
+    done: { said, members: { affected_rows: affected, committed: !isDry } },
+  });
+}

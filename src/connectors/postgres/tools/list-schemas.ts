@@ -1,0 +1,43 @@
+import type { ToolDefinition } from '../../../mcp/tool-server.ts';
+import { counted, dataResult, guarded, objectLines } from '../results.ts';
+import { queryRows } from './catalog-rows.ts';
+import { LIST_SCHEMAS } from './list-queries.ts';
+import { READ_ONLY } from './run-sql.ts';
+import type { ToolDeps } from './tool-deps.ts';
+
+const TEXT = { type: 'string' } as const;
+
+/** `list_schemas`: the schemas that there are. */
+export function listSchemasTool({ database }: ToolDeps): ToolDefinition {
+  return {
+    name: 'list_schemas',
+    title: 'List schemas',
+    description: 'List the schemas of the PostgreSQL database with their owner, kind and comment.',
+    inputSchema: { type: 'object', properties: {}, additionalProperties: false },
+    outputSchema: {
+      type: 'object',
+      properties: {
+        schemas: {
+          type: 'array',
+          items: {
+            type: 'object',
+            properties: {
+              schema_name: TEXT,
+              schema_owner: TEXT,
+              schema_type: TEXT,
+              usable: { type: 'boolean' },
+              comment: { type: ['string', 'null'] },
+            },
+          },
+        },
+      },
+      required: ['schemas'],
+    },
+    annotations: READ_ONLY,
+    handler: (_args, context) =>
+      guarded(async () => {
+        const schemas = await queryRows(database, context, LIST_SCHEMAS, []);
+        return dataResult(counted(schemas.length, 'schema'), { schemas }, objectLines(schemas));
+      }),
+  };
+}
