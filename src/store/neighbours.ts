@@ -1,13 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import type { Log } from '../telemetry/log.ts';
-import type { Neighbours } from './store-ports.ts';
 
 const CHANNEL = 'lanport-words';
 const CONNECT_MS = 2_000;
 const RETRY_MS_MAX = 2_000;
 /** Characters of one word. Redis drops a listener that 32 MiB wait for. */
 const WORD_MAX = 4 * 1024 * 1024;
+
+/** Other gateways that serve the same clients. */
+interface Neighbours {
+  /** Says something to all of them; `false` when that cannot be done now. */
+  tell(word: string): boolean;
+  /** Is told what they say; returns the way to stop. */
+  hear(listener: (word: string) => void): () => void;
+}
 
 /** What a word is sent as: who says it, so that nobody hears himself, and the word. */
 const SEPARATOR = '\n';

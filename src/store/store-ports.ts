@@ -99,14 +99,6 @@ export type AccountEvent =
   | { readonly kind: AccountKind; readonly id: string; readonly version: number }
   | { readonly kind: 'all' };
 
-/** Other gateways that serve the same clients. */
-export interface Neighbours {
-  /** Says something to all of them; `false` when that cannot be done now. */
-  tell(word: string): boolean;
-  /** Is told what they say; returns the way to stop. */
-  hear(listener: (word: string) => void): () => void;
-}
-
 /** Keys, users and teams that were made at run time. Never holds a key's value. */
 export interface AccountTable {
   /** Whether anything can be kept here. */
