@@ -6,6 +6,7 @@ import { DEMO_DATABASE, DEMO_OWNER, DEMO_ROLE } from '../connectors/postgres/dem
 import { systemClock } from '../core/clock.ts';
 import { createIdSource } from '../core/ids.ts';
 import { Scope } from '../core/scope.ts';
+import { SEAL_SECRET_BYTES } from '../core/seal.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Tracer } from '../core/trace.ts';
 import { Edge } from '../edge/server.ts';
@@ -164,7 +165,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   scope.add('outbound connections', () => http[Symbol.asyncDispose]());
   const seals = await openSealSecrets(opened.store.secrets, clock, log);
   scope.add('seal secrets', () => seals.close());
-  const neighbours = openedNeighbours(config, scope, log);
+  const neighbours = await openedNeighbours(config, opened, scope, log);
   const mcp = new Mcp({
     config: config.mcp,
     store: opened.store.catalog,
@@ -362,10 +363,16 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
 }
 
 /** The other gateways, where there can be some. */
-function openedNeighbours(config: LanportConfig, scope: Scope, log: Log): Neighbours | undefined {
+async function openedNeighbours(
+  config: LanportConfig,
+  { store }: OpenedStore,
+  scope: Scope,
+  log: Log,
+): Promise<Neighbours | undefined> {
   const url = config.usage.redisUrl?.reveal();
   if (url === undefined) return undefined;
-  const neighbours = openNeighbours(url, log);
+  const secret = await store.secrets.getOrCreate('words', SEAL_SECRET_BYTES);
+  const neighbours = openNeighbours(url, secret, log);
   scope.add('words to other gateways', () => neighbours[Symbol.asyncDispose]());
   return neighbours;
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
+import { createSeal } from '../core/seal.ts';
 import type { Log } from '../telemetry/log.ts';
 
 const CHANNEL = 'lanport-words';
@@ -16,15 +17,16 @@ interface Neighbours {
   hear(listener: (word: string) => void): () => void;
 }
 
-/** What a word is sent as: who says it, so that nobody hears himself, and the word. */
+/** What is sealed: who says it, so that nobody hears himself, and the word. */
 const SEPARATOR = '\n';
 
 /**
  * Words between the gateways on one Redis or Valkey (publish and subscribe). Nothing is kept: who is away when something is said does not
- * hear it later.
+ * hear it later. Sealed with `secret` (32 bytes), which only gateways of one installation have: others on that Redis neither understand a word nor say one.
  */
-export function openNeighbours(url: string, log: Log): Neighbours & AsyncDisposable {
+export function openNeighbours(url: string, secret: Uint8Array, log: Log): Neighbours & AsyncDisposable {
   const self = randomUUID();
+  const seal = createSeal(() => [secret], 'lanport-words', 2 * WORD_MAX);
   const listeners = new Set<(word: string) => void>();
   const options = {
     lazyConnect: true,
@@ -41,7 +43,9 @@ export function openNeighbours(url: string, log: Log): Neighbours & AsyncDisposa
     client.connect().catch(() => undefined);
   }
   hearing.on('ready', () => void hearing.subscribe(CHANNEL).catch(() => undefined));
-  hearing.on('message', (_channel: string, said: string) => {
+  hearing.on('message', (_channel: string, sealed: string) => {
+    const said = seal.open(sealed);
+    if (said === undefined) return;
     const at = said.indexOf(SEPARATOR);
     if (said.slice(0, at) === self) return;
     for (const listener of listeners) listener(said.slice(at + 1));
@@ -56,7 +60,7 @@ export function openNeighbours(url: string, log: Log): Neighbours & AsyncDisposa
         return false;
       }
       if (speaking.status !== 'ready') return false;
-      speaking.publish(CHANNEL, `${self}${SEPARATOR}${word}`).catch((error: unknown) => {
+      speaking.publish(CHANNEL, seal.seal(`${self}${SEPARATOR}${word}`)).catch((error: unknown) => {
         log.debug('the other gateways could not be told something', { error });
       });
       return true;

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type LogLine, MASTER_KEY, type TestGateway } from '../support/gateway.ts';
 import { type CountingServer, startCountingServer } from '../support/counting-server.ts';
@@ -299,6 +300,28 @@ describe('what a client says to the other replica', () => {
     scripted.notify(LIST_CHANGED);
   });
 
+  it('is nothing that another one on that Redis could say or read', async () => {
+    verifies('replicas:words');
+    await using redis = disposable(new Redis(replicas.redis.url));
+    const heard: string[] = [];
+    await redis.client.subscribe('lanport-words');
+    redis.client.on('message', (_channel, said: string) => heard.push(said));
+    const [here, there] = await sessionAtBoth();
+    const { answering, call } = await begin(here);
+    await using forger = disposable(new Redis(replicas.redis.url));
+    const forged = { k: 'cancel', s: here.id, p: 'master', id: '"call"', reason: 'forged' };
+    for (const word of [JSON.stringify(forged), `x\n${JSON.stringify(forged)}`, 'null', ''])
+      expect(await forger.client.publish('lanport-words', word)).toBe(3);
+    await there.say({
+      method: 'notifications/cancelled',
+      params: { requestId: 'other', reason: 'readable' },
+    });
+    await expect.poll(() => heard.length, HEARD).toBeGreaterThanOrEqual(5);
+    expect(heard.slice(4).join()).not.toMatch(/readable|cancel|call/);
+    call.answer('not cancelled');
+    expect((await answering).status).toBe(200);
+  });
+
   it('ends a session at both', async () => {
     verifies('replicas:words');
     const [here, there] = await sessionAtBoth();
@@ -333,3 +356,7 @@ describe('what an operator says to one replica', () => {
     expect(one.log.some(isAsked)).toBe(false);
   });
 });
+
+function disposable(client: Redis): AsyncDisposable & { readonly client: Redis } {
+  return { client, [Symbol.asyncDispose]: async () => void (await client.quit()) };
+}
