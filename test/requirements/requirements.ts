@@ -12,6 +12,7 @@ import { POSTGRES_ADVICE } from './postgres-advice.ts';
 import { POSTGRES_TOOLS } from './postgres-tools.ts';
 import { STORE_PROMISES } from './store-promises.ts';
 import { MODEL_RULES } from './model-rules.ts';
+import { REPLICAS } from './replicas.ts';
 import { TELEMETRY } from './telemetry.ts';
 
 /** One promise: where it comes from, and what it says in a sentence. */
@@ -386,6 +387,7 @@ export const REQUIREMENTS = {
   ...MODEL_RULES,
   ...GATEWAY_PAINS,
   ...LEDGER_GUARANTEES,
+  ...REPLICAS,
   ...TELEMETRY,
 } as const satisfies Record<string, Requirement>;
 
