@@ -6,6 +6,7 @@ import { DEMO_DATABASE, DEMO_OWNER, DEMO_ROLE } from '../connectors/postgres/dem
 import { systemClock } from '../core/clock.ts';
 import { createIdSource } from '../core/ids.ts';
 import { Scope } from '../core/scope.ts';
+import { SEAL_SECRET_BYTES } from '../core/seal.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Tracer } from '../core/trace.ts';
 import { Edge } from '../edge/server.ts';
@@ -22,10 +23,11 @@ import { masterKeyFile } from '../keys/master-key-file.ts';
 import { mockModel } from '../llm/model-config.ts';
 import { Limits } from '../limits/limits.ts';
 import { Mcp } from '../mcp/mcp.ts';
-import type { InProcessServer, ServerConfig } from '../mcp/mcp-ports.ts';
+import type { InProcessServer, Neighbours, ServerConfig } from '../mcp/mcp-ports.ts';
 import { Agents } from '../net/agents.ts';
 import { HttpClient } from '../net/http-client.ts';
 import { lockFolder } from '../store/folder-lock.ts';
+import { openNeighbours } from '../store/neighbours.ts';
 import { type OpenedStore, openStore, type StoreMode } from '../store/open-store.ts';
 import { type BufferedLog, errorChain, type Log } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
@@ -78,6 +80,9 @@ export interface Gateway {
 
 /** How long a start waits for Redis, before limits are counted for this process alone. Milliseconds. */
 const REDIS_READY_MS = 3_000;
+
+/** Tells the other gateways to read their configuration again. */
+const RELOAD = '{"k":"reload"}';
 
 /** Builds the gateway from its configuration and starts it. Rejects with what went wrong; then nothing is left running. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
@@ -160,6 +165,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   scope.add('outbound connections', () => http[Symbol.asyncDispose]());
   const seals = await openSealSecrets(opened.store.secrets, clock, log);
   scope.add('seal secrets', () => seals.close());
+  const neighbours = await openedNeighbours(config, opened, scope, log);
   const mcp = new Mcp({
     config: config.mcp,
     store: opened.store.catalog,
@@ -173,6 +179,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     sealSecrets: () => seals.secrets,
     inProcess: connectors(opened, log, tracer),
     environment: options.environment,
+    neighbours,
   });
   scope.add('servers', () => mcp[Symbol.asyncDispose](), 20_000);
 
@@ -273,7 +280,10 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
         ledger,
         log,
         clock,
-        reload: () => reload.request('admin'),
+        reload: () => {
+          neighbours?.tell(RELOAD);
+          return reload.request('admin');
+        },
         acts: audit.acts,
         journal,
         recording,
@@ -336,6 +346,9 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     config.limits.shutdownDrainMs + 3_000,
   );
   reload.start();
+  neighbours?.hear((word) => {
+    if (word === RELOAD) reload.request('neighbour').catch(() => undefined);
+  });
   scope.add('reload', () => reload[Symbol.asyncDispose](), 15_000);
   const host = config.edge.host === '0.0.0.0' || config.edge.host === '::' ? '127.0.0.1' : config.edge.host;
   return {
@@ -347,6 +360,21 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     reload: () => void reload.request('signal').catch(() => undefined),
     stop,
   };
+}
+
+/** The other gateways, where there can be some. */
+async function openedNeighbours(
+  config: LanportConfig,
+  { store }: OpenedStore,
+  scope: Scope,
+  log: Log,
+): Promise<Neighbours | undefined> {
+  const url = config.usage.redisUrl?.reveal();
+  if (url === undefined) return undefined;
+  const secret = await store.secrets.getOrCreate('words', SEAL_SECRET_BYTES);
+  const neighbours = openNeighbours(url, secret, log);
+  scope.add('words to other gateways', () => neighbours[Symbol.asyncDispose]());
+  return neighbours;
 }
 
 /** The master key: the configured one; else, where there is no file or only virtual keys, a generated one that is kept. */

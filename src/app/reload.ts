@@ -8,7 +8,7 @@ import { errorChain, type Log } from '../telemetry/log.ts';
 import { StartupError } from './startup-error.ts';
 
 /** What asked for a reload. */
-export type ReloadTrigger = 'signal' | 'file' | 'admin';
+export type ReloadTrigger = 'signal' | 'file' | 'admin' | 'neighbour';
 
 /** A configuration as it was read; `config` is `undefined` when it has errors. */
 export interface ReadConfig extends Pick<InspectedConfig, 'config' | 'problems'> {

@@ -7,10 +7,12 @@ import { LLM_SOCKETS } from './llm-sockets.ts';
 import { LEDGER_GUARANTEES } from './ledger-guarantees.ts';
 import { MCP_RULES } from './mcp-rules.ts';
 import { KEY_PROMISES } from './key-promises.ts';
+import { POSTGRES_SAFETY } from './postgres-safety.ts';
 import { POSTGRES_ADVICE } from './postgres-advice.ts';
 import { POSTGRES_TOOLS } from './postgres-tools.ts';
 import { STORE_PROMISES } from './store-promises.ts';
 import { MODEL_RULES } from './model-rules.ts';
+import { REPLICAS } from './replicas.ts';
 import { TELEMETRY } from './telemetry.ts';
 
 /** One promise: where it comes from, and what it says in a sentence. */
@@ -375,6 +377,7 @@ export const REQUIREMENTS = {
   ...LLM_PROMISES,
   ...LIMITS,
   ...LLM_SOCKETS,
+  ...POSTGRES_SAFETY,
   ...POSTGRES_ADVICE,
   ...POSTGRES_TOOLS,
   ...STORE_PROMISES,
@@ -384,6 +387,7 @@ export const REQUIREMENTS = {
   ...MODEL_RULES,
   ...GATEWAY_PAINS,
   ...LEDGER_GUARANTEES,
+  ...REPLICAS,
   ...TELEMETRY,
 } as const satisfies Record<string, Requirement>;
 

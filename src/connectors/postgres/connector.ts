@@ -12,6 +12,7 @@ import { extrasOf } from './extras.ts';
 import { parseAllowRule } from './guard/function-rules.ts';
 import { SqlParser } from './guard/sql-parser.ts';
 import type { RowCaps } from './rows.ts';
+import { type SafetyOptions, safetyOf } from './safety.ts';
 import { makeTools } from './tools/tool-list.ts';
 import type { ToolDeps } from './tools/tool-deps.ts';
 import { chosenToolsets } from './tools/toolsets.ts';
@@ -52,7 +53,8 @@ export interface PostgresConnectorOptions {
    */
   readonly demoOwner?: { readonly connection: ConnectionTarget; readonly role: string };
   readonly caps?: Partial<RowCaps>;
-  readonly statementTimeoutMs?: number;
+  /** Timeouts, search path, masked columns, cost gate. */
+  readonly safety?: SafetyOptions;
 }
 
 export interface PostgresConnector {
@@ -64,8 +66,6 @@ export interface PostgresConnector {
 }
 
 const CAPS: RowCaps = { rowsMax: 200, bytesMax: 1024 * 1024, cellCharactersMax: 4 * 1024 };
-const STATEMENT_MS = 30_000;
-const LOCK_MS = 2_000;
 const WIRE_BYTES_MAX = 8 * 1024 * 1024;
 const SESSIONS_MAX = 5;
 const OWNER_SESSIONS_MAX = 2;
@@ -107,7 +107,15 @@ export function createPostgresConnector(options: PostgresConnectorOptions): Post
   for (const { name, database } of all.values()) {
     // A first look, so that a wrong address or a role with too many rights is in the log at once.
     database.facts().then(
-      () => log.info('the PostgreSQL connector has reached its database', { name }),
+      (facts) =>
+        log.info('the PostgreSQL connector has reached its database', {
+          name,
+          serverVersion: facts.version,
+          role: facts.user,
+          schemas: facts.sees.schemas,
+          relations: facts.sees.relations,
+          relationsInAll: facts.sees.relationsInAll,
+        }),
       (error: unknown) => {
         if (closed === undefined)
           log.warn('the database of the PostgreSQL connector does not answer yet', { name, reason: error });
@@ -132,8 +140,7 @@ function openAll(options: PostgresConnectorOptions): ReadonlyMap<string, ToolDep
   };
   const settings: Omit<DatabaseOptions, 'connection' | 'rolePolicy'> = {
     allowFunctions: options.allowFunctions.map(parseAllowRule),
-    statementTimeoutMs: options.statementTimeoutMs ?? STATEMENT_MS,
-    lockTimeoutMs: LOCK_MS,
+    safety: safetyOf(options.safety ?? {}),
     wireBytesMax: WIRE_BYTES_MAX,
     sessionsMax: SESSIONS_MAX,
     sessionWaitMs: SESSION_WAIT_MS,
