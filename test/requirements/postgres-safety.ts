@@ -40,4 +40,9 @@ export const POSTGRES_SAFETY = {
     promise:
       'Behind PgBouncer with transaction pooling every tool works, read-only and with its limits, and cancelling ends the right statement.',
   },
+  'postgres:bombs': {
+    source: GUIDE,
+    promise:
+      'Bombs, locks and restarts cost one call its answer, and a bounded amount of memory; the next call is fine.',
+  },
 } as const;

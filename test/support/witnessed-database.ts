@@ -33,10 +33,7 @@ export async function openWitnessedDatabase(program: PostgresProgram): Promise<W
   await server.run(BAIT);
   await server.run('CREATE EXTENSION dblink SCHEMA public; CREATE EXTENSION tablefunc SCHEMA public');
   await server.run('VACUUM (ANALYZE)');
-  const witnesses: readonly Witness[] = [
-    new Witness(server.target() as never),
-    new Witness(server.target(DEMO_ROLE) as never),
-  ];
+  const witnesses: readonly Witness[] = [new Witness(server.target()), new Witness(server.target(DEMO_ROLE))];
   for (const witness of witnesses) await witness.start();
   const glance = async (): Promise<string> => {
     for (const witness of witnesses) if (witness.gone) await witness.start();

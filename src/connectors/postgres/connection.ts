@@ -62,6 +62,8 @@ export function poolConfig(target: ConnectionTarget, max: number, waitMs: number
           cause: error,
         },
       );
+    // The cause would quote the URL, and with it the password.
+    // oxlint-disable-next-line eslint/preserve-caught-error
     throw new Error(UNREADABLE);
   }
   return { ...common, connectionString };

@@ -29,7 +29,7 @@ export async function costProblem(
   );
   await set(rows[0]!.before);
   const nodes = below(plan.root);
-  const cost = Number(plan.root['Total Cost']);
+  const cost = plan.root['Total Cost'];
   if (cost > maxCost) {
     const dearest = nodes.reduce((one, other) => (ownCost(other) > ownCost(one) ? other : one));
     return `the planner expects it to cost ${Math.round(cost)}, and ${maxCost} is allowed; most of that is the ${nameOf(dearest)}. Filter on an indexed column, or read less`;
@@ -50,21 +50,18 @@ function below(node: PlanNode): PlanNode[] {
 }
 
 function childrenOf(node: PlanNode): readonly PlanNode[] {
-  return (node['Plans'] as readonly PlanNode[] | undefined) ?? [];
+  return node.Plans ?? [];
 }
 
 function ownCost(node: PlanNode): number {
-  return childrenOf(node).reduce(
-    (rest, child) => rest - Number(child['Total Cost']),
-    Number(node['Total Cost']),
-  );
+  return childrenOf(node).reduce((rest, child) => rest - child['Total Cost'], node['Total Cost']);
 }
 
 function rowsOf(node: PlanNode): number {
-  return Number(node['Plan Rows']);
+  return node['Plan Rows'];
 }
 
 function nameOf(node: PlanNode): string {
   const relation = node['Relation Name'] ?? node['Function Name'];
-  return `${String(node['Node Type'])}${relation === undefined ? '' : ` on ${String(relation)}`}`;
+  return `${node['Node Type']}${relation === undefined ? '' : ` on ${String(relation)}`}`;
 }

@@ -17,6 +17,7 @@ export function listSchemasTool({ database }: ToolDeps): ToolDefinition {
     outputSchema: {
       type: 'object',
       properties: {
+        role: { type: 'object', description: 'Which role reads, and how much of the database it may read.' },
         schemas: {
           type: 'array',
           items: {
@@ -31,13 +32,24 @@ export function listSchemasTool({ database }: ToolDeps): ToolDefinition {
           },
         },
       },
-      required: ['schemas'],
+      required: ['schemas', 'role'],
     },
     annotations: READ_ONLY,
     handler: (_args, context) =>
       guarded(async () => {
         const schemas = await queryRows(database, context, LIST_SCHEMAS, []);
-        return dataResult(counted(schemas.length, 'schema'), { schemas }, objectLines(schemas));
+        const { user, sees } = await database.facts();
+        const hidden = sees.relationsInAll - sees.relations;
+        const role = { name: user, readable_relations: sees.relations, hidden_relations: hidden };
+        const short =
+          hidden === 0
+            ? ''
+            : ` The role ${user} may read ${sees.relations} of ${sees.relationsInAll} tables and views; the operator can grant more.`;
+        return dataResult(
+          `${counted(schemas.length, 'schema')}${short}`,
+          { schemas, role },
+          objectLines(schemas),
+        );
       }),
   };
 }
