@@ -18,7 +18,8 @@ export const LLM_PARTS = [
   'llm-peers',
 ] as const;
 export const LEDGER_PARTS = ['ledger'] as const;
-const PARTS = [...MCP_PARTS, ...LLM_PARTS, ...LEDGER_PARTS] as const;
+export const POSTGRES_PARTS = ['postgres'] as const;
+const PARTS = [...MCP_PARTS, ...LLM_PARTS, ...LEDGER_PARTS, ...POSTGRES_PARTS] as const;
 export type Part = (typeof PARTS)[number];
 
 type Environment = Readonly<Record<string, string | undefined>>;

@@ -3,11 +3,12 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runLlm } from './llm/run-llm.ts';
-import { LEDGER_PARTS, LLM_PARTS, MCP_PARTS, readOptions } from './options.ts';
+import { LEDGER_PARTS, LLM_PARTS, MCP_PARTS, POSTGRES_PARTS, readOptions } from './options.ts';
 import { readyLine, type Started, startProcess } from './processes.ts';
 import type { BenchRun } from './bench-run.ts';
 import { runLedger } from './run-ledger.ts';
 import { runMcp } from './run-mcp.ts';
+import { runPostgres } from './run-postgres.ts';
 
 const options = readOptions(process.env);
 const folder = await mkdtemp(join(tmpdir(), 'lanport-bench-'));
@@ -51,6 +52,7 @@ try {
   await half('', MCP_PARTS, runMcp);
   await half('-llm', LLM_PARTS, runLlm);
   await half('-ledger', LEDGER_PARTS, runLedger);
+  await half('-postgres', POSTGRES_PARTS, runPostgres);
 } finally {
   await rm(folder, { recursive: true, force: true });
 }

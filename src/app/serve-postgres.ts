@@ -59,6 +59,7 @@ export async function servePostgres(settings: PostgresSettings, io: PostgresIo):
     toolsets: settings.toolsets,
     allowFunctions: settings.allowFunctions,
     rolePolicy: settings.rolePolicy,
+    safety: settings.safety,
   });
   const { input, output } = io;
   const onListening = (actual: number): void => {

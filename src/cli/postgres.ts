@@ -24,6 +24,13 @@ interface PostgresOptions {
   readonly allowFunction: readonly string[];
   readonly database: readonly string[];
   readonly toolsets?: string;
+  readonly statementTimeout?: string;
+  readonly lockTimeout?: string;
+  readonly idleTimeout?: string;
+  readonly searchPath?: string;
+  readonly mask: readonly string[];
+  readonly maxCost?: string;
+  readonly maxRowsEstimated?: string;
   readonly serverName?: string;
   readonly allowedHost: readonly string[];
   readonly printRole?: string | true;
@@ -52,6 +59,8 @@ Environment:
   MCP_DATABASES    name=url of further databases, with commas between; MCP_WRITE_DATABASES for their writing roles
   MCP_SERVER_NAME  as --server-name
   MCP_DEBUG        true logs in detail
+  MCP_STATEMENT_TIMEOUT, MCP_LOCK_TIMEOUT, MCP_IDLE_TIMEOUT, MCP_SEARCH_PATH, MCP_MASK (commas between),
+  MCP_MAX_COST, MCP_MAX_ROWS_ESTIMATED  as the options of these names
   MCP_ALLOW_FUNCTIONS, MCP_ROLE_POLICY  as --allow-function (commas between) and --role-policy
 
 An option wins over its variable. Over HTTP both /mcp and /sse are served, and /health.
@@ -95,6 +104,21 @@ export function registerPostgresCommand(
       list,
       [],
     )
+    .option('--statement-timeout <time>', 'how long a statement may run: 500ms, 30s (default), 2min')
+    .option('--lock-timeout <time>', 'how long it may wait for a lock (2s)')
+    .option('--idle-timeout <time>', 'how long a transaction may lie idle (60s)')
+    .option(
+      '--search-path <schemas>',
+      "schemas for names without one, instead of the role's (commas between)",
+    )
+    .option(
+      '--mask <rule>',
+      'never show a column: column, table.column, /pattern/, type:name (repeatable)',
+      list,
+      [],
+    )
+    .option('--max-cost <number>', 'refuse statements that the planner expects to cost more')
+    .option('--max-rows-estimated <number>', 'refuse statements with a step of more expected rows')
     .option('--toolsets <names>', 'more tools: all, schema, data, performance, aliases (commas between)')
     .option('--database <name=url>', 'a further database (repeatable)', list, [])
     .option('--server-name <name>', 'how the server calls itself to clients')
@@ -146,7 +170,7 @@ function settingsOf(
   const port =
     options.port ?? (sse ? options.ssePort : options.streamableHttpPort) ?? portFrom(env['MCP_PORT']);
   const mode = options.accessMode;
-  const fromEnvironment = environmentOf(env);
+  const fromEnvironment = environmentOf({ ...env, ...safetyVariables(options) });
   return {
     ...fromEnvironment,
     url: url ?? (env['DATABASE_URI'] || undefined),
@@ -162,6 +186,20 @@ function settingsOf(
     allowFunctions: [...fromEnvironment.allowFunctions, ...options.allowFunction],
     allowWrite: mode === undefined ? fromEnvironment.allowWrite : mode === 'unrestricted',
   };
+}
+
+/** The options that tighten, as the variables that they win over. */
+function safetyVariables(options: PostgresOptions): Readonly<Record<string, string>> {
+  const given: readonly (readonly [string, string | undefined])[] = [
+    ['MCP_STATEMENT_TIMEOUT', options.statementTimeout],
+    ['MCP_LOCK_TIMEOUT', options.lockTimeout],
+    ['MCP_IDLE_TIMEOUT', options.idleTimeout],
+    ['MCP_SEARCH_PATH', options.searchPath],
+    ['MCP_MASK', options.mask.length === 0 ? undefined : options.mask.join(',')],
+    ['MCP_MAX_COST', options.maxCost],
+    ['MCP_MAX_ROWS_ESTIMATED', options.maxRowsEstimated],
+  ];
+  return Object.fromEntries(given.filter((pair): pair is [string, string] => pair[1] !== undefined));
 }
 
 function portFrom(value: string | undefined): number | undefined {

@@ -7,6 +7,7 @@ import { LLM_SOCKETS } from './llm-sockets.ts';
 import { LEDGER_GUARANTEES } from './ledger-guarantees.ts';
 import { MCP_RULES } from './mcp-rules.ts';
 import { KEY_PROMISES } from './key-promises.ts';
+import { POSTGRES_SAFETY } from './postgres-safety.ts';
 import { POSTGRES_ADVICE } from './postgres-advice.ts';
 import { POSTGRES_TOOLS } from './postgres-tools.ts';
 import { STORE_PROMISES } from './store-promises.ts';
@@ -376,6 +377,7 @@ export const REQUIREMENTS = {
   ...LLM_PROMISES,
   ...LIMITS,
   ...LLM_SOCKETS,
+  ...POSTGRES_SAFETY,
   ...POSTGRES_ADVICE,
   ...POSTGRES_TOOLS,
   ...STORE_PROMISES,

@@ -12,6 +12,7 @@ import { extrasOf } from './extras.ts';
 import { parseAllowRule } from './guard/function-rules.ts';
 import { SqlParser } from './guard/sql-parser.ts';
 import type { RowCaps } from './rows.ts';
+import { type SafetyOptions, safetyOf } from './safety.ts';
 import { makeTools } from './tools/tool-list.ts';
 import type { ToolDeps } from './tools/tool-deps.ts';
 import { chosenToolsets } from './tools/toolsets.ts';
@@ -52,7 +53,8 @@ export interface PostgresConnectorOptions {
    */
   readonly demoOwner?: { readonly connection: ConnectionTarget; readonly role: string };
   readonly caps?: Partial<RowCaps>;
-  readonly statementTimeoutMs?: number;
+  /** Timeouts, search path, masked columns, cost gate. */
+  readonly safety?: SafetyOptions;
 }
 
 export interface PostgresConnector {
@@ -64,8 +66,6 @@ export interface PostgresConnector {
 }
 
 const CAPS: RowCaps = { rowsMax: 200, bytesMax: 1024 * 1024, cellCharactersMax: 4 * 1024 };
-const STATEMENT_MS = 30_000;
-const LOCK_MS = 2_000;
 const WIRE_BYTES_MAX = 8 * 1024 * 1024;
 const SESSIONS_MAX = 5;
 const OWNER_SESSIONS_MAX = 2;
@@ -90,9 +90,7 @@ export function createPostgresConnector(options: PostgresConnectorOptions): Post
   );
   let closed: Promise<void> | undefined;
   const close = (): Promise<void> => {
-    closed ??= Promise.all([parser, ...opened].map((one) => one?.[Symbol.asyncDispose]())).then(
-      () => undefined,
-    );
+    closed ??= Promise.all([parser, ...opened].map(dispose)).then(() => undefined);
     return closed;
   };
   const several = all.size > 1 ? ` Databases: ${[...all.keys()].join(', ')}; say which with "database".` : '';
@@ -109,7 +107,15 @@ export function createPostgresConnector(options: PostgresConnectorOptions): Post
   for (const { name, database } of all.values()) {
     // A first look, so that a wrong address or a role with too many rights is in the log at once.
     database.facts().then(
-      () => log.info('the PostgreSQL connector has reached its database', { name }),
+      (facts) =>
+        log.info('the PostgreSQL connector has reached its database', {
+          name,
+          serverVersion: facts.version,
+          role: facts.user,
+          schemas: facts.sees.schemas,
+          relations: facts.sees.relations,
+          relationsInAll: facts.sees.relationsInAll,
+        }),
       (error: unknown) => {
         if (closed === undefined)
           log.warn('the database of the PostgreSQL connector does not answer yet', { name, reason: error });
@@ -134,8 +140,7 @@ function openAll(options: PostgresConnectorOptions): ReadonlyMap<string, ToolDep
   };
   const settings: Omit<DatabaseOptions, 'connection' | 'rolePolicy'> = {
     allowFunctions: options.allowFunctions.map(parseAllowRule),
-    statementTimeoutMs: options.statementTimeoutMs ?? STATEMENT_MS,
-    lockTimeoutMs: LOCK_MS,
+    safety: safetyOf(options.safety ?? {}),
     wireBytesMax: WIRE_BYTES_MAX,
     sessionsMax: SESSIONS_MAX,
     sessionWaitMs: SESSION_WAIT_MS,
@@ -146,8 +151,8 @@ function openAll(options: PostgresConnectorOptions): ReadonlyMap<string, ToolDep
     const isSplit = one.writeConnection !== undefined;
     const rolePolicy = allowWrite && !isSplit ? 'warn' : (options.rolePolicy ?? 'warn');
     const database = new Database({ ...settings, connection: one.connection, rolePolicy });
-    const meantToWrite = (connection: ConnectionTarget, sessionsMax: number): Database =>
-      new Database({ ...settings, connection, sessionsMax, rolePolicy: 'ignore' });
+    const meantToWrite = (target: ConnectionTarget, sessionsMax: number): Database =>
+      new Database({ ...settings, connection: target, sessionsMax, rolePolicy: 'ignore' });
     const writer =
       one.writeConnection === undefined ? database : meantToWrite(one.writeConnection, SESSIONS_MAX);
     const owner = demoOwner && {
@@ -167,6 +172,10 @@ function openAll(options: PostgresConnectorOptions): ReadonlyMap<string, ToolDep
     [first.name, open(first, options.demoOwner)],
     ...moreDatabases.map((one): [string, ToolDeps] => [one.name, open(one)]),
   ]);
+}
+
+async function dispose(one: AsyncDisposable | undefined): Promise<void> {
+  await one?.[Symbol.asyncDispose]();
 }
 
 async function healthOf(

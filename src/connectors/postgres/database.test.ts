@@ -4,6 +4,7 @@ import { passingTracer } from '../../core/trace.ts';
 import { Database, type DatabaseOptions } from './database.ts';
 import { ConnectionCut, DatabaseUnavailable, RoleRefused } from './errors.ts';
 import { readRows } from './rows.ts';
+import { safetyOf } from './safety.ts';
 
 // What the layers beneath the guard hold by themselves: every statement here goes straight to the server, as a superuser.
 
@@ -29,8 +30,7 @@ function open(options: Partial<DatabaseOptions> = {}): Database {
     connection: server.target(),
     allowFunctions: [],
     rolePolicy: 'warn',
-    statementTimeoutMs: 10_000,
-    lockTimeoutMs: 200,
+    safety: safetyOf({ statementTimeoutMs: 10_000, lockTimeoutMs: 200 }),
     wireBytesMax: 8 * 1024 * 1024,
     sessionsMax: 2,
     sessionWaitMs: 5_000,
@@ -75,6 +75,19 @@ test('a transaction ended from inside leaves nothing: what follows is not in it'
   expect(await server.run('SELECT count(*)::int AS rows FROM public.kept')).toEqual([{ rows: 3 }]);
 });
 
+test.each([
+  'COPY (SELECT 1) TO STDOUT',
+  'COPY public.kept FROM STDIN',
+  'COPY (SELECT n FROM generate_series(1, 100000) AS n) TO STDOUT',
+])(
+  'without the guard, a COPY to or from the connection ends that connection, not the process: %s',
+  async (sql) => {
+    await using database = open();
+    await expect(run(database, sql)).rejects.toThrow();
+    expect(await run(database, 'SELECT count(*)::int FROM public.kept')).toEqual([[3]]);
+  },
+);
+
 test('settings, advisory locks, listens and temporary objects do not outlive a use of the session', async () => {
   await using database = open({ sessionsMax: 1 });
   await run(
@@ -92,7 +105,7 @@ test('settings, advisory locks, listens and temporary objects do not outlive a u
 });
 
 test('a statement that runs too long is ended by the server', async () => {
-  await using database = open({ statementTimeoutMs: 100 });
+  await using database = open({ safety: safetyOf({ statementTimeoutMs: 100 }) });
   await expect(run(database, 'SELECT pg_sleep(30)')).rejects.toMatchObject({
     code: expect.stringMatching(/57014|25P04/),
   });

@@ -1,13 +1,16 @@
-import { Pool, type PoolClient } from 'pg';
+import type { PoolClient } from 'pg';
 import type { Tracer } from '../../core/trace.ts';
 import type { ToolContext } from '../../mcp/tool-context.ts';
 import type { ConnectorLog } from '../connector-log.ts';
-import { type ConnectionTarget, poolConfig } from './connection.ts';
+import type { ConnectionTarget } from './connection.ts';
 import { ConnectionCut, DatabaseUnavailable, describeConnectError, RoleRefused } from './errors.ts';
 import { type FunctionCatalog, loadFunctionCatalog } from './guard/function-catalog.ts';
 import type { AllowRule } from './guard/function-rules.ts';
+import { loadMask } from './masking.ts';
+import { Pools } from './pools.ts';
 import { errorTypeOf, startQuerySpan } from './query-span.ts';
 import { probeRole, quoteIdentifier, type RoleFacts } from './role.ts';
+import type { Safety } from './safety.ts';
 import { Session } from './session.ts';
 
 export interface DatabaseOptions {
@@ -15,8 +18,7 @@ export interface DatabaseOptions {
   readonly allowFunctions: readonly AllowRule[];
   /** `enforce`: a role that may do more than read is refused; `warn`: it is reported; `ignore`: it is meant to. */
   readonly rolePolicy: 'enforce' | 'warn' | 'ignore';
-  readonly statementTimeoutMs: number;
-  readonly lockTimeoutMs: number;
+  readonly safety: Safety;
   /** Bytes that may arrive for one batch of rows; beyond it the connection is cut. */
   readonly wireBytesMax: number;
   /** Sessions at a time. */
@@ -39,7 +41,8 @@ const CATALOGUE_MS = 30_000;
 /** After a statement's own timeout, or a cancellation, the server gets this long to end it before the connection is cut. */
 const GRACE_MS = 3_000;
 const PROGRESS_MS = 1_000;
-const CONTROL_SESSIONS = 2;
+/** `server_version_num` that knows transaction_timeout. */
+const TRANSACTION_TIMEOUT_SINCE = 170_000;
 const CONTROL_BYTES_MAX = 64 * 1024;
 
 const TYPES = `SELECT oid::text AS oid, pg_catalog.format_type(oid, NULL) AS name FROM pg_catalog.pg_type`;
@@ -47,9 +50,7 @@ const TYPES = `SELECT oid::text AS oid, pg_catalog.format_type(oid, NULL) AS nam
 /** Sessions on one database. Each use is a transaction of its own, and leaves nothing behind on its session. */
 export class Database implements AsyncDisposable {
   readonly options: DatabaseOptions;
-  readonly #pool: Pool;
-  /** For cancelling and for health, when every session of the pool is busy. */
-  readonly #control: Pool;
+  readonly #pools: Pools;
   readonly #open = new Set<Session>();
   #facts: { readonly at: number; readonly value: Promise<DatabaseFacts> } | undefined;
   #reportedRole = '';
@@ -57,8 +58,8 @@ export class Database implements AsyncDisposable {
   /** Opens nothing yet. Throws one sentence when the connection URL is none. */
   constructor(options: DatabaseOptions) {
     this.options = options;
-    this.#pool = this.#openPool(options.sessionsMax);
-    this.#control = this.#openPool(CONTROL_SESSIONS);
+    const { connection, sessionsMax, sessionWaitMs, log } = options;
+    this.#pools = new Pools({ connection, sessionsMax, waitMs: sessionWaitMs, log });
   }
 
   /** Rejects with DatabaseUnavailable. */
@@ -105,7 +106,7 @@ export class Database implements AsyncDisposable {
   /** Cuts what is under way and ends every session. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const session of this.#open) session.cut('the connector was closed');
-    await Promise.all([this.#pool.end(), this.#control.end()]);
+    await this.#pools[Symbol.asyncDispose]();
   }
 
   async #traced<T>(
@@ -137,23 +138,25 @@ export class Database implements AsyncDisposable {
     const facts = await this.facts();
     this.#checkRole(facts);
     signal.throwIfAborted();
-    const { statementTimeoutMs, wireBytesMax } = this.options;
-    const session = this.#hold(await this.#checkout(this.#pool), wireBytesMax);
+    const { safety, wireBytesMax } = this.options;
+    const session = this.#hold(await this.#pools.checkout('work'), wireBytesMax);
+    session.mask = facts.functions.mask;
     const { client } = session;
     const watchdog = setTimeout(
       () => session.cut('the statement did not end in time'),
-      statementTimeoutMs + GRACE_MS,
+      safety.statementTimeoutMs + GRACE_MS,
     );
     let deadline: NodeJS.Timeout | undefined;
     const cancel = (): void => {
       deadline ??= setTimeout(() => session.cut('the call was cancelled'), GRACE_MS);
-      void this.#cancel(client);
+      void this.#cancel(session);
     };
     signal.addEventListener('abort', cancel, { once: true });
     try {
       await client.query(`BEGIN TRANSACTION ${access}`);
       // Takes the snapshot, too: after it, the transaction cannot be made writable any more.
-      await client.query(prologue(facts, this.options));
+      const { rows } = await client.query<{ pid: number }>(prologue(facts, this.options));
+      session.processId = rows[0]?.pid;
       signal.throwIfAborted();
       const result = await Promise.race([work(session), session.gone]);
       await client.query(end);
@@ -166,21 +169,30 @@ export class Database implements AsyncDisposable {
       clearTimeout(watchdog);
       clearTimeout(deadline);
       signal.removeEventListener('abort', cancel);
-      // Advisory locks, settings, prepared statements and cursors outlive a rollback.
-      if (session.broken === undefined)
-        await client.query('DISCARD ALL').catch(() => session.cut('it could not be reset'));
-      this.#release(session);
+      // The caller need not wait for it.
+      void this.#reset(session);
     }
   }
 
+  /** Takes off a session what outlives a rollback (advisory locks, settings, prepared statements, cursors), then gives it back. Never rejects. */
+  async #reset(session: Session): Promise<void> {
+    if (session.broken === undefined) {
+      const timer = setTimeout(() => session.cut('it could not be reset'), GRACE_MS);
+      await session.client.query('DISCARD ALL').catch(() => session.cut('it could not be reset'));
+      clearTimeout(timer);
+    }
+    this.#release(session);
+  }
+
   async #readFacts(): Promise<DatabaseFacts> {
-    const client = await this.#checkout(this.#pool);
+    const client = await this.#pools.checkout('work');
     const session = this.#hold(client, Number.POSITIVE_INFINITY);
     const watchdog = setTimeout(() => session.cut('reading the catalogue took too long'), CATALOGUE_MS);
     try {
       await client.query('BEGIN TRANSACTION READ ONLY');
-      const role = await probeRole(client);
-      const functions = await loadFunctionCatalog(client, role.searchPath, this.options.allowFunctions);
+      const role = await probeRole(client, this.options.safety.searchPath);
+      const mask = await loadMask(client, this.options.safety.maskRules);
+      const functions = await loadFunctionCatalog(client, role.searchPath, this.options.allowFunctions, mask);
       const types = await client.query<{ oid: string; name: string }>(TYPES);
       await client.query('ROLLBACK');
       this.#reportRole(role);
@@ -213,15 +225,16 @@ export class Database implements AsyncDisposable {
     );
   }
 
-  async #cancel(client: PoolClient): Promise<void> {
-    const { processID } = client as unknown as { readonly processID: number };
+  async #cancel({ processId }: Session): Promise<void> {
+    // Before the transaction has begun there is nothing to cancel.
+    if (processId === undefined) return;
     // When it fails, the deadline cuts the connection.
-    await this.#ask('SELECT pg_cancel_backend($1)', [processID]).catch(() => undefined);
+    await this.#ask('SELECT pg_cancel_backend($1)', [processId]).catch(() => undefined);
   }
 
   /** One question on a control session. Rejects with DatabaseUnavailable, ConnectionCut, or what PostgreSQL says. */
   async #ask(text: string, values: readonly unknown[]): Promise<void> {
-    const session = this.#hold(await this.#checkout(this.#control), CONTROL_BYTES_MAX);
+    const session = this.#hold(await this.#pools.checkout('control'), CONTROL_BYTES_MAX);
     const timer = setTimeout(() => session.cut('the database does not answer'), this.options.sessionWaitMs);
     try {
       await Promise.race([session.client.query(text, [...values]), session.gone]);
@@ -241,28 +254,6 @@ export class Database implements AsyncDisposable {
     this.#open.delete(session);
     session.release();
   }
-
-  async #checkout(pool: Pool): Promise<PoolClient> {
-    try {
-      return await pool.connect();
-    } catch (error) {
-      if (pool.totalCount >= pool.options.max) {
-        const busy = `all ${pool.options.max} sessions of this connector are busy; try again in a moment`;
-        throw new DatabaseUnavailable(busy, { cause: error });
-      }
-      throw new DatabaseUnavailable(`the database cannot be reached: ${describeConnectError(error)}`, {
-        cause: error,
-      });
-    }
-  }
-
-  #openPool(max: number): Pool {
-    const pool = new Pool(poolConfig(this.options.connection, max, this.options.sessionWaitMs));
-    pool.on('error', (error) =>
-      this.options.log.warn('an idle database connection broke', { reason: error }),
-    );
-    return pool;
-  }
 }
 
 /** Says every second how long the database has been working on a call, when the caller wants to know. The function ends it. */
@@ -280,18 +271,26 @@ function tellProgress({ progress }: ToolContext): () => void {
 /** The settings of one transaction, in one statement. */
 function prologue(
   facts: RoleFacts,
-  options: DatabaseOptions,
+  { safety }: DatabaseOptions,
 ): { readonly text: string; readonly values: string[] } {
+  const statementMs = stricter(safety.statementTimeoutMs, facts.statementTimeoutMs);
   const settings: [string, string][] = [
-    ['statement_timeout', String(options.statementTimeoutMs)],
-    ['lock_timeout', String(options.lockTimeoutMs)],
+    ['statement_timeout', String(statementMs)],
+    ['lock_timeout', String(stricter(safety.lockTimeoutMs, facts.lockTimeoutMs))],
+    ['idle_in_transaction_session_timeout', String(safety.idleTimeoutMs)],
     ['standard_conforming_strings', 'on'],
     // pg_catalog, not named, comes first; temporary objects last, so that none can stand in front of a real one.
     ['search_path', [...facts.searchPath, 'pg_temp'].map(quoteIdentifier).join(', ')],
   ];
-  if (facts.versionNumber >= 170_000)
-    settings.push(['transaction_timeout', String(options.statementTimeoutMs + GRACE_MS)]);
+  if (facts.versionNumber >= TRANSACTION_TIMEOUT_SINCE)
+    settings.push(['transaction_timeout', String(statementMs + GRACE_MS)]);
   if (facts.superuser) settings.push(['temp_file_limit', '262144']);
   const calls = settings.map((_setting, at) => `pg_catalog.set_config($${at * 2 + 1}, $${at * 2 + 2}, true)`);
-  return { text: `SELECT ${calls.join(', ')}`, values: settings.flat() };
+  // Behind a pooler the process is known only now, and only for this transaction.
+  return { text: `SELECT pg_catalog.pg_backend_pid() AS pid, ${calls.join(', ')}`, values: settings.flat() };
+}
+
+/** A limit that the operator put on the role stays when it is stricter; 0 is none. */
+function stricter(ours: number, roles: number): number {
+  return roles > 0 ? Math.min(ours, roles) : ours;
 }

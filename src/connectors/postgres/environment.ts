@@ -1,4 +1,5 @@
 import { Secret } from '../../core/secret.ts';
+import { readSafety, type SafetyOptions } from './safety.ts';
 import type { NamedDatabase, PostgresConnectorOptions } from './connector.ts';
 
 /** What the environment of a connector says, besides where its databases are: of a process, or of `mcp_servers.<name>.env`. */
@@ -7,6 +8,7 @@ export interface EnvironmentOptions
     Pick<PostgresConnectorOptions, 'allowWrite' | 'allowFunctions' | 'rolePolicy' | 'toolsets'>
   > {
   readonly serverName: string | undefined;
+  readonly safety: SafetyOptions;
   /** Log what happens in detail. */
   readonly debug: boolean;
 }
@@ -15,7 +17,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Reads MCP_ALLOW_WRITE (false), MCP_ALLOW_FUNCTIONS and MCP_TOOLSETS (with commas between), MCP_ROLE_POLICY (warn), MCP_SERVER_NAME and
- * MCP_DEBUG (false). An empty value counts as absent. Throws one sentence that names the variable.
+ * MCP_DEBUG (false), and what readSafety reads. An empty value counts as absent. Throws one sentence that names the variable.
  */
 export function readEnvironment(env: Environment): EnvironmentOptions {
   const rolePolicy = env['MCP_ROLE_POLICY'] || 'warn';
@@ -27,6 +29,7 @@ export function readEnvironment(env: Environment): EnvironmentOptions {
     allowFunctions: listOf(env['MCP_ALLOW_FUNCTIONS']),
     toolsets: listOf(env['MCP_TOOLSETS']),
     rolePolicy,
+    safety: readSafety(env),
     serverName: env['MCP_SERVER_NAME'] || undefined,
     debug: isTrue('MCP_DEBUG', env),
   };

@@ -10,6 +10,11 @@ export interface RoleFacts {
   readonly superuser: boolean;
   /** Schemas that unqualified names are looked up in, pg_catalog left out. */
   readonly searchPath: readonly string[];
+  /** What the role or its database is set to, in milliseconds; 0 is none. */
+  readonly statementTimeoutMs: number;
+  readonly lockTimeoutMs: number;
+  /** User schemas and relations that it may read, of how many there are. */
+  readonly sees: { readonly schemas: number; readonly relations: number; readonly relationsInAll: number };
   /** Why this role has more rights than a reader needs. */
   readonly excessRights: readonly string[];
 }
@@ -17,7 +22,15 @@ export interface RoleFacts {
 const PROBE = `
   SELECT current_setting('server_version_num')::int AS version_number, current_setting('server_version') AS version,
     current_user::text AS "user", current_database()::text AS database, r.rolsuper AS superuser, r.rolbypassrls AS bypass,
-    pg_catalog.current_schemas(false)::text[] AS path,
+    coalesce((SELECT array_agg(s.name ORDER BY s.at) FROM unnest($1::text[]) WITH ORDINALITY AS s(name, at)
+              WHERE EXISTS (SELECT FROM pg_catalog.pg_namespace AS n WHERE n.nspname = s.name AND has_schema_privilege(n.oid, 'USAGE'))),
+             pg_catalog.current_schemas(false)::text[]) AS path,
+    (SELECT setting::float8 FROM pg_catalog.pg_settings WHERE name = 'statement_timeout') AS statement_ms,
+    (SELECT setting::float8 FROM pg_catalog.pg_settings WHERE name = 'lock_timeout') AS lock_ms,
+    (SELECT json_build_object('schemas', count(DISTINCT n.oid) FILTER (WHERE has_schema_privilege(n.oid, 'USAGE')),
+              'relations', count(*) FILTER (WHERE has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT')), 'relationsInAll', count(*))
+     FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema') AS sees,
     pg_has_role(current_user, 'pg_read_server_files', 'MEMBER') OR pg_has_role(current_user, 'pg_write_server_files', 'MEMBER')
       OR pg_has_role(current_user, 'pg_execute_server_program', 'MEMBER') AS files,
     EXISTS (SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
@@ -37,15 +50,21 @@ interface Probe {
   readonly superuser: boolean;
   readonly bypass: boolean;
   readonly path: readonly string[];
+  readonly statement_ms: number;
+  readonly lock_ms: number;
+  readonly sees: RoleFacts['sees'];
   readonly files: boolean;
   readonly writes: boolean;
   readonly owns: boolean;
   readonly creates: boolean;
 }
 
-/** Asks the server what this role may do beyond reading. */
-export async function probeRole(client: ClientBase): Promise<RoleFacts> {
-  const { rows } = await client.query<Probe>(PROBE);
+/** Asks the server what this role may do beyond reading. `searchPath` replaces the role's own; schemas that it may not use are left out. */
+export async function probeRole(
+  client: ClientBase,
+  searchPath: readonly string[] | undefined,
+): Promise<RoleFacts> {
+  const { rows } = await client.query<Probe>(PROBE, [searchPath ?? null]);
   const row = rows[0]!;
   const excess: readonly (readonly [boolean, string])[] = [
     [row.superuser, 'it is a superuser'],
@@ -62,6 +81,9 @@ export async function probeRole(client: ClientBase): Promise<RoleFacts> {
     database: row.database,
     superuser: row.superuser,
     searchPath: row.path.filter((schema) => schema !== 'pg_catalog'),
+    statementTimeoutMs: row.statement_ms,
+    lockTimeoutMs: row.lock_ms,
+    sees: row.sees,
     excessRights: excess.filter(([has]) => has).map(([, reason]) => reason),
   };
 }

@@ -1,5 +1,6 @@
 import { type FieldDef, type QueryResult, types as standard } from 'pg';
 import Cursor from 'pg-cursor';
+import { MASKED } from './masking.ts';
 import type { Session } from './session.ts';
 
 export interface RowCaps {
@@ -65,18 +66,26 @@ export async function readRows(
   toEnd = false,
 ): Promise<ReadRows> {
   const config = { rowMode: 'array', types: { getTypeParser: parserOf } };
-  const cursor = session.client.query(new Cursor<unknown[]>(sql, [], config as never));
+  const cursor = new Cursor<unknown[]>(sql, [], config as never);
+  // A cursor knows nothing of COPY; without these, the answer to one would end the process.
+  const noCopy = (): void => session.cut('it copies data, and rows are expected');
+  Object.assign(cursor, { handleCopyInResponse: noCopy, handleCopyData: noCopy });
+  session.client.query(cursor);
   const kept = new Keeper(caps, skipRows);
   let last: QueryResult | undefined;
+  let masked: readonly number[] | undefined;
   let batchRows = FIRST_BATCH_ROWS;
   let arrived = 0;
   try {
-    while (toEnd || !kept.full) {
+    for (;;) {
+      if (kept.full && !toEnd) break;
       session.nextBatch();
       const { rows, result } = await readBatch(cursor, batchRows);
       last = result ?? last;
+      // The first answer says what the columns are; without it nothing may be shown.
+      masked ??= maskedColumns(session, last);
       arrived += rows.length;
-      for (const row of rows) kept.add(row);
+      for (const row of rows) kept.add(hide(row, masked));
       if (rows.length < batchRows) break;
       const rowBytes = Math.max(1, session.nextBatch() / rows.length);
       batchRows = Math.max(1, Math.min(BATCH_ROWS_MAX, Math.floor(BATCH_BYTES / rowBytes)));
@@ -97,6 +106,18 @@ export async function readRows(
     // Of a statement that is read in batches the server counts the last batch alone.
     affectedRows: fields.length > 0 ? arrived : (last?.rowCount ?? undefined),
   };
+}
+
+/** Places of the columns that are masked. */
+function maskedColumns({ mask }: Session, result: QueryResult | undefined): readonly number[] {
+  if (result === undefined) throw new Error('the driver gave rows without their columns');
+  return result.fields.map((field, at) => (mask.hides(field) ? at : -1)).filter((at) => at >= 0);
+}
+
+function hide(row: readonly unknown[], masked: readonly number[]): readonly unknown[] {
+  return masked.length === 0
+    ? row
+    : row.map((cell, at) => (cell !== null && masked.includes(at) ? MASKED : cell));
 }
 
 function readBatch(

@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import type { Mask } from '../masking.ts';
 import { type AllowRule, isHarmlessBuiltin } from './function-rules.ts';
 import type { Attribute, FunctionCall, Mode } from './statement-facts.ts';
 import { settingProblem } from './settings.ts';
@@ -8,6 +9,7 @@ export interface FunctionCatalog {
   call(call: FunctionCall, mode: Mode): string | undefined;
   attribute(attribute: Attribute): string | undefined;
   operator(name: string): string | undefined;
+  readonly mask: Mask;
 }
 
 interface FunctionRow {
@@ -50,6 +52,7 @@ export async function loadFunctionCatalog(
   client: ClientBase,
   searchPath: readonly string[],
   rules: readonly AllowRule[],
+  mask: Mask,
 ): Promise<FunctionCatalog> {
   const { rows } = await client.query<FunctionRow>(FUNCTIONS);
   const operators = await client.query<{ name: string }>(OPERATORS);
@@ -82,6 +85,7 @@ export async function loadFunctionCatalog(
       : `function ${row.schema}.${row.name} is not a built-in one, and the operator has not allowed it (allow_functions)`;
 
   return {
+    mask,
     call: (call, mode) => {
       const name = call.name.at(-1) ?? '';
       if (call.name.length > 2) return `function ${call.name.join('.')} belongs to another database`;

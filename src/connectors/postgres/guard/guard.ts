@@ -45,19 +45,29 @@ export async function judge(
   parser: SqlParser,
   functions: FunctionCatalog,
 ): Promise<Verdict> {
-  // The parser reads C strings: what follows a NUL would be invisible to it.
-  if (sql.includes('\0')) return { ok: false, reason: 'it contains a NUL character' };
-  if (!sql.isWellFormed()) return { ok: false, reason: 'it contains half a Unicode character' };
-  if (Buffer.byteLength(sql) > SQL_BYTES_MAX)
-    return { ok: false, reason: `it is longer than ${SQL_BYTES_MAX} bytes` };
-  if (sql.trim() === '') return { ok: false, reason: 'there is no statement in it' };
+  const unreadable = textProblem(sql);
+  if (unreadable !== undefined) return { ok: false, reason: unreadable };
   const parsed = await parser.parse(sql, mode);
   if (!parsed.ok) return parsed;
-  const reason = problemOf(parsed.facts, mode, functions);
+  const reason = catalogueProblem(parsed.facts, mode, functions);
   return reason === undefined ? parsed : { ok: false, reason };
 }
 
-function problemOf(facts: StatementFacts, mode: Mode, functions: FunctionCatalog): string | undefined {
+/** What is wrong with a statement as text, before anything parses it, or `undefined`. */
+export function textProblem(sql: string): string | undefined {
+  // The parser reads C strings: what follows a NUL would be invisible to it.
+  if (sql.includes('\0')) return 'it contains a NUL character';
+  if (!sql.isWellFormed()) return 'it contains half a Unicode character';
+  if (Buffer.byteLength(sql) > SQL_BYTES_MAX) return `it is longer than ${SQL_BYTES_MAX} bytes`;
+  return sql.trim() === '' ? 'there is no statement in it' : undefined;
+}
+
+/** Why a parsed statement may not run, by what it names and what this server's catalogue says of that, or `undefined`. */
+export function catalogueProblem(
+  facts: StatementFacts,
+  mode: Mode,
+  functions: FunctionCatalog,
+): string | undefined {
   if (facts.kind === 'show') return settingProblem(facts.setting);
   for (const [schema, name] of facts.relations) {
     if (REFUSED_RELATIONS.has(name) || schema === 'pg_toast') return `relation ${name} may not be read here`;
@@ -65,6 +75,7 @@ function problemOf(facts: StatementFacts, mode: Mode, functions: FunctionCatalog
       return `${name} belongs to the system and is not written here`;
   }
   const problems = [
+    functions.mask.problem(facts.relations, facts.columns),
     ...facts.calls.map((call) => functions.call(call, mode)),
     ...facts.attributes.map((attribute) => functions.attribute(attribute)),
     ...facts.operators.map((operator) => functions.operator(operator)),

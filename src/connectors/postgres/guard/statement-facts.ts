@@ -1,3 +1,4 @@
+import { columnUses, type ColumnUses } from './column-uses.ts';
 import { READ_NODES, REFUSED_ALTER, WRITE_NODES, WRITE_OBJECTS, WRITE_STATEMENTS } from './node-tags.ts';
 
 /** What a caller may do: read, plan a read whose parameters ($1) are left open, or write through the tool made for it. */
@@ -18,6 +19,10 @@ export interface StatementFacts {
   readonly setting: string | undefined;
   /** The highest parameter: 2 for `$2`; 0 without any. */
   readonly parameters: number;
+  /** EXPLAIN ANALYZE: what is explained is executed, too. */
+  readonly executes: boolean;
+  /** For masking: where columns are taken from. */
+  readonly columns: ColumnUses;
 }
 
 export interface FunctionCall {
@@ -62,7 +67,7 @@ export function inspect(
     return refused(`${statementName(tag)} is not one of the statements that this tool runs`);
   }
   if (tag === 'SelectStmt') return walk(root, 'select', mode);
-  if (tag === 'VariableShowStmt') return walk({}, 'show', mode, String(body['name']));
+  if (tag === 'VariableShowStmt') return walk({}, 'show', mode, { setting: String(body['name']) });
   if (tag === 'ExplainStmt') return inspectExplain(body, mode);
   return refused(
     `${statementName(tag)} is not a read: only SELECT, VALUES, TABLE, SHOW, and EXPLAIN of those`,
@@ -70,21 +75,41 @@ export function inspect(
 }
 
 function inspectExplain(body: Node, mode: Mode): Inspected {
+  let executes = false;
   for (const option of (body['options'] ?? []) as readonly { readonly DefElem?: Node }[]) {
     const name = String(option.DefElem?.['defname']).toLowerCase();
+    if (name === 'analyze') executes = true;
     if (!EXPLAIN_OPTIONS.has(name)) return refused(`EXPLAIN option ${name} is not allowed`);
   }
   const query = (body['query'] ?? {}) as Node;
-  if ('SelectStmt' in query) return walk(query, 'explain', mode);
+  if ('SelectStmt' in query) return walk(query, 'explain', mode, { executes });
   return refused(`EXPLAIN of ${statementName(Object.keys(query)[0])} is not allowed, only of SELECT`);
 }
 
-function walk(root: Node, kind: StatementFacts['kind'], mode: Mode, setting?: string): Inspected {
+function walk(
+  root: Node,
+  kind: StatementFacts['kind'],
+  mode: Mode,
+  { setting, executes = false }: { readonly setting?: string; readonly executes?: boolean } = {},
+): Inspected {
   const found = new Findings(mode);
   found.visit(root, 0);
   if (found.problem !== undefined) return refused(found.problem);
   const { calls, relations, attributes, operators, parameters } = found;
-  return { ok: true, facts: { kind, calls, relations, attributes, operators, setting, parameters } };
+  return {
+    ok: true,
+    facts: {
+      kind,
+      calls,
+      relations,
+      attributes,
+      operators,
+      setting,
+      parameters,
+      executes,
+      columns: columnUses(root),
+    },
+  };
 }
 
 /** Collects from every object under every key, known or not, so that no place in the tree can hide anything. */

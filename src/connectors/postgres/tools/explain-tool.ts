@@ -27,6 +27,7 @@ import {
 } from '../advice/trial-indexes.ts';
 import { judge } from '../guard/guard.ts';
 import { dataResult, failure, refusal } from '../results.ts';
+import { costProblem } from '../cost-gate.ts';
 import { readRows } from '../rows.ts';
 import { READ_ONLY, refuse } from './run-sql.ts';
 import type { ToolDeps } from './tool-deps.ts';
@@ -116,9 +117,12 @@ export function explainQueryTool(deps: ToolDeps): ToolDefinition {
         if ('content' in query) return query;
         if (query.parameters > 0) prefixCharacters = 'PREPARE lanport_trial_0 AS '.length;
         if (wishes.length > 0) return await explainWith(deps, context, query, wishes);
-        const plan = await deps.database.read(context, (session) =>
-          analyze ? explainAnalyze(deps, session, sql) : explainOnce(session, query),
-        );
+        const plan = await deps.database.read(context, async (session) => {
+          if (!analyze) return explainOnce(session, query);
+          const dear = await costProblem(session, sql, deps.database.options.safety);
+          return dear === undefined ? explainAnalyze(deps, session, sql) : dear;
+        });
+        if (typeof plan === 'string') return refusal(`Refused before it was executed: ${plan}.`);
         return planResult(plan, methodOf('none', query, analyze));
       } catch (error) {
         if (error instanceof InvalidArguments) throw error;

@@ -2,6 +2,7 @@ import type { ToolContext } from '../../../mcp/tool-context.ts';
 import type { ToolResult } from '../../../mcp/tool-server.ts';
 import { judge, type Verdict } from '../guard/guard.ts';
 import { dataResult, failure, refusal, rowLines } from '../results.ts';
+import { costProblem, isGated } from '../cost-gate.ts';
 import { type ReadRows, readRows } from '../rows.ts';
 import type { ToolDeps } from './tool-deps.ts';
 
@@ -63,7 +64,13 @@ export async function runSql(
     const facts = await database.facts();
     const verdict = await judge(sql, 'read', parser, facts.functions);
     if (!verdict.ok) return refuse(verdict);
+    const { safety } = database.options;
+    const gated = isGated(safety);
+    if (gated && verdict.facts.executes)
+      return refusal('EXPLAIN ANALYZE executes what it explains; use explain_query with analyze.');
     return await database.read(context, async (session) => {
+      const dear = verdict.facts.kind === 'select' ? await costProblem(session, sql, safety) : undefined;
+      if (dear !== undefined) return refusal(`Refused before it was executed: ${dear}.`);
       const rows = await readRows(session, sql, { ...caps, rowsMax }, facts.types, skip);
       const next = { database: name, tool: 'execute_sql', args: { ...page }, skip: skip + rows.rows.length };
       const nextCursor = rows.moreRows ? cursors.write(next, context.principalId) : null;

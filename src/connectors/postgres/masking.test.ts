@@ -1,0 +1,193 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { callTool } from '../../../test/support/call-tool.ts';
+import { openTestDatabase, type TestDatabase } from '../../../test/support/connector-database.ts';
+import { verifies } from '../../../test/support/verifies.ts';
+import { createPostgresConnector, type PostgresConnector } from './connector.ts';
+import { DEMO_ROLE, loadDemo } from './demo/load-demo.ts';
+import { parseMaskRules } from './masking.ts';
+import { readSafety } from './safety.ts';
+
+/** The one value that must not be seen, in whatever form. */
+const SECRET = 'hidden.person@example.com';
+
+let database: TestDatabase;
+let connector: PostgresConnector;
+
+beforeAll(async () => {
+  database = await openTestDatabase();
+  await loadDemo(database.run);
+  await database.run(`
+    UPDATE shop.customers SET email = '${SECRET}', phone = '555-0199' WHERE id = 1;
+    CREATE TABLE shop.hosts (id int, address inet, note text); INSERT INTO shop.hosts VALUES (1, '10.9.8.7', 'web'), (2, NULL, 'none');
+    CREATE VIEW shop.contacts AS SELECT id, email FROM shop.customers;
+    GRANT SELECT ON shop.hosts, shop.contacts TO ${DEMO_ROLE}; ANALYZE`);
+  connector = createPostgresConnector({
+    connection: database.target(DEMO_ROLE),
+    log: { info() {}, warn() {}, error() {} },
+    version: '1.0.0',
+    allowWrite: false,
+    allowFunctions: [],
+    toolsets: ['all'],
+    safety: { mask: ['email', 'shop.customers.phone', '/salary/', 'type:inet'] },
+  });
+});
+
+afterAll(async () => {
+  await connector.close();
+  await database[Symbol.asyncDispose]();
+});
+
+describe('masked columns', () => {
+  test.each([
+    ['SELECT email FROM customers WHERE id = 1', [['[masked]']]],
+    ['SELECT id, email AS contact, phone FROM customers WHERE id = 1', [[1, '[masked]', '[masked]']]],
+    [
+      'SELECT c.email FROM shop.customers AS c JOIN orders AS o ON o.customer_id = c.id WHERE c.id = 1 LIMIT 1',
+      [['[masked]']],
+    ],
+    ['SELECT * FROM contacts WHERE id = 1', [[1, '[masked]']]],
+    [
+      'SELECT * FROM hosts ORDER BY id',
+      [
+        [1, '[masked]', 'web'],
+        [2, null, 'none'],
+      ],
+    ],
+    ['SELECT salary FROM employees LIMIT 1', [['[masked]']]],
+    ['SELECT count(*) FROM customers WHERE id = 1', [[1]]],
+    ['SELECT note FROM (SELECT note FROM hosts WHERE id = 1) AS h', [['web']]],
+    ['SELECT upper(name) FROM (SELECT * FROM categories WHERE id = 1) AS c', undefined],
+  ])('are masked, and the rest is not: %s', async (sql, rows) => {
+    verifies('postgres:masking');
+    const { structured, text, isError } = await callTool(connector.server, 'execute_sql', { sql });
+    expect(isError, text).toBe(false);
+    if (rows !== undefined) expect(structured['rows']).toEqual(rows);
+    expect(text).not.toContain(SECRET);
+  });
+
+  test.each([
+    'SELECT upper(email) FROM customers',
+    "SELECT email || '' FROM customers",
+    'SELECT email::text FROM customers',
+    'SELECT (email) COLLATE "C" FROM customers',
+    "SELECT id FROM customers WHERE email LIKE 'h%'",
+    'SELECT id FROM customers ORDER BY email',
+    'SELECT count(*) FROM customers GROUP BY email',
+    'SELECT x FROM (SELECT email AS x FROM customers) AS s',
+    'SELECT upper(x) FROM (SELECT * FROM customers) AS s(a, b, x)',
+    'SELECT upper(b) FROM customers AS c(a, b, x, y)',
+    'SELECT c FROM customers AS c WHERE id = 1',
+    'SELECT customers FROM customers WHERE id = 1',
+    'SELECT row_to_json(c) FROM customers AS c WHERE id = 1',
+    'SELECT to_jsonb(c.*) FROM customers AS c WHERE id = 1',
+    'SELECT c::text FROM customers AS c WHERE id = 1',
+    'SELECT (c).email FROM customers AS c WHERE id = 1',
+    'SELECT ((c)).* FROM customers AS c WHERE id = 1',
+    'SELECT email(c) FROM customers AS c WHERE id = 1',
+    'SELECT email FROM customers WHERE id = 1 UNION ALL SELECT NULL',
+    'SELECT * FROM customers WHERE id = 1 UNION ALL SELECT * FROM customers WHERE id = 1',
+    'WITH x AS (SELECT * FROM customers) SELECT * FROM x WHERE id = 1',
+    'WITH x AS (TABLE customers) SELECT id FROM x',
+    'SELECT (SELECT email FROM customers WHERE id = 1)',
+    'SELECT ARRAY(SELECT email FROM customers WHERE id = 1)',
+    'SELECT string_agg(email, $$,$$) FROM customers',
+    'SELECT min(email) FROM customers',
+    'SELECT first_value(email) OVER () FROM customers',
+    "SELECT id FROM customers JOIN (VALUES ('a')) AS v(email) USING (email)",
+    "SELECT id FROM customers NATURAL JOIN (VALUES ('a')) AS v(email)",
+    'SELECT s.* FROM customers AS c, LATERAL (SELECT c.email AS y) AS s WHERE c.id = 1',
+    'SELECT j.* FROM (customers AS c JOIN orders AS o ON o.customer_id = c.id) AS j(a, b, x)',
+    'SELECT JSON_OBJECT($$a$$: email) FROM customers',
+    'SELECT CASE WHEN email IS NULL THEN 1 END FROM customers',
+    "SELECT most_common_vals FROM pg_stats WHERE tablename = 'customers'",
+    'SELECT host(address) FROM hosts',
+    "EXPLAIN SELECT id FROM customers WHERE email > 'h'",
+  ])('cannot be seen in another form: %s', async (sql) => {
+    const { text, isError } = await callTool(connector.server, 'execute_sql', { sql });
+    expect(isError, text).toBe(true);
+    expect(text).toMatch(/^Refused before it reached the database: /);
+    expect(text).not.toContain(SECRET);
+  });
+
+  test('are masked in sampled rows, and in no answer of any reading tool', async () => {
+    const sampled = await callTool(connector.server, 'sample_rows', { object_name: 'customers', rows: 100 });
+    expect(sampled.isError, sampled.text).toBe(false);
+    expect(sampled.text).toContain('[masked]');
+    for (const [tool, args] of [
+      ['sample_rows', { object_name: 'customers', rows: 100 }],
+      ['get_object_details', { object_name: 'customers' }],
+      ['search_objects', { query: 'email' }],
+      ['explain_query', { sql: 'SELECT email FROM customers WHERE id = 1', analyze: true }],
+    ] as const) {
+      const { text, structured } = await callTool(connector.server, tool, args);
+      expect(text + JSON.stringify(structured), tool).not.toContain(SECRET);
+    }
+  });
+
+  test('are masked in what a writing statement returns', async () => {
+    await using writer = createPostgresConnectorFor(undefined);
+    const returned = await callTool(writer.server, 'execute_write', {
+      sql: 'UPDATE shop.customers SET newsletter = newsletter WHERE id = 1 RETURNING id',
+    });
+    expect(returned.structured['rows']).toEqual([[1]]);
+    for (const list of ['email', 'upper(email)', '*', 'customers']) {
+      const sql = `UPDATE shop.customers SET newsletter = newsletter WHERE id = 1 RETURNING ${list}`;
+      const { text, structured } = await callTool(writer.server, 'execute_write', { sql });
+      expect(text + JSON.stringify(structured), list).not.toContain(SECRET);
+    }
+  });
+});
+
+function createPostgresConnectorFor(role: string | undefined): PostgresConnector & AsyncDisposable {
+  const made = createPostgresConnector({
+    connection: database.target(role),
+    log: { info() {}, warn() {}, error() {} },
+    version: '1.0.0',
+    allowWrite: true,
+    allowFunctions: [],
+    safety: { mask: ['email'] },
+  });
+  return { ...made, [Symbol.asyncDispose]: made.close };
+}
+
+test.each(['a b', 'a.b.c.d', '/(/', '.x', ''])(
+  'a rule that is none is refused with how to write it: %j',
+  (rule) => {
+    expect(() => parseMaskRules([rule])).toThrow(/mask: .*write column, table\.column/);
+  },
+);
+
+describe('the environment', () => {
+  test('sets limits, with units', () => {
+    verifies('postgres:safety-options');
+    expect(
+      readSafety({
+        MCP_STATEMENT_TIMEOUT: '2min',
+        MCP_LOCK_TIMEOUT: '500ms',
+        MCP_IDLE_TIMEOUT: '5',
+        MCP_SEARCH_PATH: 'shop, public',
+        MCP_MASK: 'email,type:inet',
+        MCP_MAX_COST: '1e5',
+        MCP_MAX_ROWS_ESTIMATED: '1000',
+      }),
+    ).toEqual({
+      statementTimeoutMs: 120_000,
+      lockTimeoutMs: 500,
+      idleTimeoutMs: 5_000,
+      searchPath: ['shop', 'public'],
+      mask: ['email', 'type:inet'],
+      maxCost: 100_000,
+      maxEstimatedRows: 1_000,
+    });
+  });
+
+  test.each([
+    ['MCP_STATEMENT_TIMEOUT', '0'],
+    ['MCP_LOCK_TIMEOUT', 'soon'],
+    ['MCP_IDLE_TIMEOUT', '-1s'],
+    ['MCP_MAX_COST', '0'],
+    ['MCP_MAX_ROWS_ESTIMATED', 'many'],
+  ])('a value that is none is refused, with its name: %s=%s', (name, value) => {
+    expect(() => readSafety({ [name]: value })).toThrow(new RegExp(`${name} is "${value}": write`));
+  });
+});

@@ -1,0 +1,43 @@
+const GUIDE = 'docs/guide/postgres.md';
+
+/** What keeps the PostgreSQL connector a reader, and alive. */
+export const POSTGRES_SAFETY = {
+  'postgres:corpus': {
+    source: GUIDE,
+    promise:
+      'At least 300 hostile statements are refused before they reach the server, and 150 honest ones run.',
+  },
+  'postgres:layers': {
+    source: 'docs/reference/postgres-guard.md',
+    promise:
+      'With any one layer left out, a class of hostile statements does harm only where the table says that it rests on that layer, and why.',
+  },
+  'postgres:fuzz': {
+    source: GUIDE,
+    promise:
+      'Statements mutated from the corpus and made from the grammar change nothing on the server, even as a superuser, and the connector lives.',
+  },
+  'postgres:masking': {
+    source: GUIDE,
+    promise: 'A masked column is shown by no tool, under no name, in no expression and no condition.',
+  },
+  'postgres:cost-gate': {
+    source: GUIDE,
+    promise:
+      'A statement that the planner expects to be too dear is not executed, and the refusal names the step.',
+  },
+  'postgres:safety-options': {
+    source: GUIDE,
+    promise: 'Timeouts and search path can be set; a stricter limit of the role stays.',
+  },
+  'postgres:tls': {
+    source: GUIDE,
+    promise:
+      'sslmode, sslrootcert, sslcert and sslkey mean what they mean to libpq; what cannot work is refused at the start.',
+  },
+  'postgres:pooler': {
+    source: GUIDE,
+    promise:
+      'Behind PgBouncer with transaction pooling every tool works, read-only and with its limits, and cancelling ends the right statement.',
+  },
+} as const;
