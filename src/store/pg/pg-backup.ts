@@ -10,6 +10,7 @@ import {
   writeArchive,
 } from '../backup-archive.ts';
 import type { BackupSource } from '../store-ports.ts';
+import { checkOut } from './check-out.ts';
 import { type Migration, migrate } from './migrate.ts';
 
 /** Every table of the migrations; what is not named here is not backed up. Partitions come with the table that they are of. */
@@ -46,7 +47,7 @@ export function backupSource(pool: Pool): BackupSource {
 
 /** Everything that the database holds, as of one moment (REPEATABLE READ), while others go on writing. */
 async function* exportDatabase(pool: Pool, madeBy: string): AsyncGenerator<BackupPiece> {
-  const client = await pool.connect();
+  const client = await checkOut(pool);
   let isDone = false;
   try {
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
@@ -165,7 +166,7 @@ async function importRows(
   manifest: BackupManifest,
   pieces: AsyncGenerator<BackupPiece>,
 ): Promise<Imported> {
-  const client = await pool.connect();
+  const client = await checkOut(pool);
   let isDone = false;
   try {
     await client.query('BEGIN');

@@ -9,6 +9,7 @@ import type {
   ManifestRow,
   WriterRow,
 } from '../store-ports.ts';
+import { checkOut } from './check-out.ts';
 import { END_COLUMNS, START_COLUMNS } from './ledger-columns.ts';
 import { DAYS, dayOf, type Partitions, tableOf } from './ledger-partitions.ts';
 
@@ -115,7 +116,7 @@ async function withSnapshot<Result>(
   pool: Pool,
   use: (client: PoolClient) => Promise<Result>,
 ): Promise<Result> {
-  const client = await pool.connect();
+  const client = await checkOut(pool);
   let isDone = false;
   try {
     await client.query(
