@@ -49,7 +49,7 @@ export class Partitions {
   /** Rows that belong to no day's table: there should be none. Counts to `max`. */
   async strays(max: number): Promise<number> {
     const { rows } = await this.#pool.query<{ count: string }>(
-      `SELECT count(*) FROM (SELECT 1 FROM ${this.#table}_default LIMIT $1) AS some`,
+      `SELECT count(*) FROM (SELECT 1 FROM ${this.#table}_default LIMIT $1) AS strays`,
       [max],
     );
     return Number(rows[0]?.count ?? 0);
