@@ -18,10 +18,12 @@ const LIST_MS_MAX = 150;
 export interface ConnectorMeasure {
   readonly what: string;
   readonly ms: number;
+  /** Of the quietest round: what others do on the machine is least in it. */
+  readonly bestMs: number;
   readonly aimMs: number | undefined;
 }
 
-/** `SELECT 1` over a bare driver and through the connector in turns, each in a READ ONLY transaction or not; then a listing of 1,000 tables. */
+/** `SELECT 1` over a bare driver and through the connector in turns; then a listing of 1,000 tables. */
 export async function measureConnector(say: (text: string) => void): Promise<readonly ConnectorMeasure[]> {
   await using database = await startDemoDatabase();
   const connector = createPostgresConnector({
@@ -57,14 +59,21 @@ export async function measureConnector(say: (text: string) => void): Promise<rea
       {
         what: '`SELECT 1` over a bare driver',
         ms: median(rounds.map(({ bareMs }) => bareMs)),
+        bestMs: Math.min(...rounds.map(({ bareMs }) => bareMs)),
         aimMs: undefined,
       },
       {
         what: '`execute_sql SELECT 1` in-process, more than that',
         ms: median(rounds.map(({ bareMs, throughMs }) => throughMs - bareMs)),
+        bestMs: Math.min(...rounds.map(({ bareMs, throughMs }) => throughMs - bareMs)),
         aimMs: ADDED_MS_MAX,
       },
-      { what: `\`list_objects\` of ${TABLES} tables, warm`, ms: median(listings), aimMs: LIST_MS_MAX },
+      {
+        what: `\`list_objects\` of ${TABLES} tables, warm`,
+        ms: median(listings),
+        bestMs: Math.min(...listings),
+        aimMs: LIST_MS_MAX,
+      },
     ];
   } finally {
     await connector.close();
@@ -75,11 +84,11 @@ export async function measureConnector(say: (text: string) => void): Promise<rea
 /** The measures as a table. */
 export function connectorReport(measures: readonly ConnectorMeasure[]): string {
   return [
-    '| measured | median | aim | met |',
-    '| --- | --: | --: | --- |',
-    ...measures.map(({ what, ms, aimMs }) => {
+    '| measured | median | quietest round | aim for the median | met |',
+    '| --- | --: | --: | --: | --- |',
+    ...measures.map(({ what, ms, bestMs, aimMs }) => {
       const aim = aimMs === undefined ? '' : `at most ${aimMs} ms`;
-      return `| ${what} | ${ms.toFixed(2)} ms | ${aim} | ${aimMs === undefined ? '' : ms <= aimMs ? 'yes' : 'no'} |`;
+      return `| ${what} | ${ms.toFixed(2)} ms | ${bestMs.toFixed(2)} ms | ${aim} | ${aimMs === undefined ? '' : ms <= aimMs ? 'yes' : 'no'} |`;
     }),
   ].join('\n');
 }

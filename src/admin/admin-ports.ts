@@ -1,7 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { Redactor } from '../core/redact.ts';
 import type { KeyDirectory } from '../keys/key-directory.ts';
-import type { LedgerRow, SpendQueries } from '../ledger/ledger-ports.ts';
-import type { Quoted } from '../llm/quote.ts';
+import type { Audit } from '../ledger/audit.ts';
+import type { CallBody, LedgerRow, SpendQueries } from '../ledger/ledger-ports.ts';
+import type { Quoted, QuotedRequest } from '../llm/quote.ts';
 import type { Mcp } from '../mcp/mcp.ts';
 import type { Log } from '../telemetry/log.ts';
 
@@ -18,6 +20,17 @@ export interface AdminExchange {
   /** The whole body. Rejects with GatewayError `body-…`. */
   body(): Promise<Buffer>;
   send(status: number, headers: Readonly<Record<string, string>> | undefined, body: Buffer | undefined): void;
+  /** Begins an answer with status 200 that comes in pieces. */
+  openAnswer(headers: Readonly<Record<string, string>>): {
+    /** `false`: the reader is slow, and more should wait for `onDrain`. */
+    write(bytes: Buffer): boolean;
+    onDrain(listener: () => void): void;
+    end(): void;
+    /** Breaks the connection off. */
+    destroy(): void;
+  };
+  readonly isGone: boolean;
+  onGone(listener: () => void): void;
 }
 
 /** Whom the key of a request stands for. */
@@ -49,6 +62,8 @@ export interface AdminModels {
   has(model: string): boolean;
   /** US dollars; `undefined` when nobody said what the model costs. */
   quote(model: string, asked: Quoted): number | undefined;
+  /** Tokens of a request (Chat Completions), estimated. */
+  tokens(request: QuotedRequest): number;
   /** The provider of a deployment, by its id. */
   provider(deployment: string): string | undefined;
 }
@@ -59,14 +74,17 @@ export interface AdminDeps {
   readonly log: Log;
   readonly version: string;
   readonly accessGroups: readonly string[];
-  /** The newest calls of the ledger, newest first. */
-  readonly recentCalls: (query: {
-    readonly limit: number;
-    readonly beforeId?: string;
-  }) => Promise<readonly LedgerRow[]>;
   /** Keys, users and teams. */
   readonly keys: KeyDirectory;
   readonly spend: SpendQueries;
+  /** What was asked and answered in a call, where it is kept. */
+  readonly bodiesOf: (id: string, startedAt: number) => Promise<readonly CallBody[]>;
+  /** Calls `listener` with every call that ends in this process; returns the way to stop it. */
+  readonly onCallEnd: (listener: (row: LedgerRow) => void) => () => void;
+  /** Calls `listener` when the gateway is about to stop; returns the way to forget it. */
+  readonly onStop: (listener: () => void) => () => void;
+  /** By the configuration that is in force. */
+  readonly redactor: () => Pick<Redactor, 'mark' | 'digest'>;
   /** What was recorded so far becomes visible to queries; a store that is away is not waited for. */
   readonly flush: () => Promise<void>;
   readonly models: AdminModels;
@@ -78,6 +96,8 @@ export interface AdminDeps {
   };
   readonly reload: () => Promise<ReloadResult>;
   readonly audit: AuditedAction;
+  /** The ledger's rows about what operators do. */
+  readonly acts: Audit;
 }
 
 /** Tells who did what. Never throws, never waits. No secrets in `details`. */

@@ -1,4 +1,5 @@
 import { type ErrorCode, GatewayError } from '../core/errors.ts';
+import { LlmFailure } from '../llm/llm-wire.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { AdminExchange } from './admin-ports.ts';
 
@@ -57,6 +58,11 @@ function asGatewayError(error: unknown, { requestId, method, path }: AdminExchan
   if (error instanceof GatewayError && error.code !== 'internal') {
     log.info('refused', { request: requestId, method, path, error: error.code, status: error.status });
     return error;
+  }
+  // A request to a model that an operation was asked about, and that is none.
+  if (error instanceof LlmFailure && error.status < 500) {
+    log.info('refused', { request: requestId, method, path, error: 'request-invalid', status: 400 });
+    return new GatewayError('request-invalid', { reason: error.message.replace(/\.$/, '') });
   }
   const stack = error instanceof Error ? error.stack : undefined;
   log.error('a request broke', { request: requestId, path, error, stack });

@@ -2,8 +2,10 @@ import { GatewayError } from '../core/errors.ts';
 import type { AdminCaller, AdminDeps, AdminExchange, AdminPrincipal } from './admin-ports.ts';
 import { answerError } from './error-answer.ts';
 import type { Operation } from './operation.ts';
-import { reachOf, requireRight } from './rights.ts';
+import { actOf, allow, recorded } from './recorded.ts';
+import { reachOf } from './rights.ts';
 import type { AdminRoute } from './router.ts';
+import { StreamBroken, StreamedAnswer } from './streamed-answer.ts';
 
 /** A request to the operator API: method, key, who may, input, operation, answer. Never rejects. */
 export async function handleAdmin(
@@ -16,15 +18,20 @@ export async function handleAdmin(
     const operation = operationOf(exchange, route); // 405
     const principal = operation.who === 'everybody' ? NOBODY : caller.authenticate(); // 401, 403
     const reach = operation.who === 'everybody' ? 'own' : reachOf(principal, deps.keys);
-    requireRight(operation.who, operation.method, reach); // 403
-    const by = `${principal.alias ?? principal.id} from ${caller.address}`;
-    const answer = await operation.run(
-      exchange,
-      { params: route.params, principal, reach, by, caller },
-      deps,
-    );
-    exchange.send(200, undefined, Buffer.from(`${JSON.stringify(answer)}\n`));
+    const act = actOf(exchange, operation, principal, caller);
+    allow(act, operation, reach, deps); // 403
+    await recorded(act, operation, exchange, deps, async (audited) => {
+      const by = `${principal.alias ?? principal.id} from ${caller.address}`;
+      const asked = { params: route.params, principal, reach, by, caller };
+      const answer = await operation.run(exchange, asked, audited);
+      if (answer instanceof StreamedAnswer) await answer.send(exchange);
+      else exchange.send(200, undefined, Buffer.from(`${JSON.stringify(answer)}\n`));
+    }); // 503
   } catch (error) {
+    if (error instanceof StreamBroken) {
+      deps.log.warn('an answer broke off', { request: exchange.requestId, error });
+      return;
+    }
     answerError(error, exchange, Object.keys(route.operations), deps.log);
   }
 }

@@ -9,6 +9,7 @@ export const GROUPS = [
   'Users',
   'Teams',
   'Spend',
+  'Ledger',
   'MCP servers',
   'Tools that changed',
   'Gateway',
@@ -41,6 +42,8 @@ interface Described {
   /** Other paths of the same operation, with the same parameters. */
   readonly also?: readonly string[];
   readonly who: Who;
+  /** Whether the ledger gets a row of it. Without it: when it changes something, or reads the ledger. */
+  readonly isRecorded?: boolean;
   readonly group: Group;
   /** One sentence for the reference. */
   readonly summary: string;

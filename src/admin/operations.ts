@@ -1,5 +1,4 @@
 import { describe, routes } from './gateway/describe.ts';
-import { recentCalls } from './gateway/recent-calls.ts';
 import { reload } from './gateway/reload.ts';
 import { blockKey, unblockKey } from './keys/block-key.ts';
 import { deleteKeys } from './keys/delete-keys.ts';
@@ -9,7 +8,13 @@ import { keyInfo, keysInfo } from './keys/key-info.ts';
 import { listKeyAliases, listKeys } from './keys/list-keys.ts';
 import { regenerateKey, regenerateNamedKey } from './keys/regenerate-key.ts';
 import { updateKey } from './keys/update-key.ts';
+import { countTokens } from './models/token-counter.ts';
 import type { Operation } from './operation.ts';
+import { codeOfSecret } from './ledger/code-of-secret.ts';
+import { exportCalls } from './ledger/export-calls.ts';
+import { followCalls } from './ledger/follow-calls.ts';
+import { queryCalls } from './ledger/query-calls.ts';
+import { showCall } from './ledger/show-call.ts';
 import { listAccessGroups } from './servers/list-access-groups.ts';
 import { listServers } from './servers/list-servers.ts';
 import { restartServer } from './servers/restart-server.ts';
@@ -93,7 +98,11 @@ export const OPERATIONS: readonly Operation[] = [
   globalSpendReport,
   globalActivity,
   globalActivityByModel,
-  recentCalls,
+  queryCalls,
+  exportCalls,
+  followCalls,
+  showCall,
+  codeOfSecret,
   listServers,
   getServer,
   restartServer,
@@ -103,6 +112,7 @@ export const OPERATIONS: readonly Operation[] = [
   toolsHistory,
   acceptTools,
   reload,
+  countTokens,
   routes,
   describe,
 ];

@@ -50,8 +50,8 @@ export function checkInput(input: {
 }
 
 /** A refusal that names one field; for what a schema cannot say. */
-export function invalidField(field: string, reason: string): GatewayError {
-  return invalidInput([{ loc: ['body', field], msg: reason, type: 'value_error' }]);
+export function invalidField(field: string, reason: string, place: 'body' | 'query' = 'body'): GatewayError {
+  return invalidInput([{ loc: [place, field], msg: reason, type: 'value_error' }]);
 }
 
 function invalidInput(problems: readonly Problem[]): GatewayError {

@@ -7,6 +7,7 @@ import {
 } from '../auth/authenticate.ts';
 import type { LanportConfig } from '../config/load.ts';
 import type { Clock } from '../core/clock.ts';
+import { GatewayError } from '../core/errors.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Exchange } from '../gateway/exchange.ts';
 import { type ConfiguredRing, createKeyRing } from '../keys/key-ring.ts';
@@ -32,12 +33,16 @@ export interface Access {
   readonly addressOf: Authenticator['addressOf'];
 }
 
+/** Hears of requests that were not let in. */
+export type OnRefused = (exchange: Exchange, surface: string, code: string, address: string) => void;
+
 /** Builds it; throws when the configuration's keys or addresses cannot be used. */
 export function createAccess(
   config: LanportConfig,
   masterKey: Secret | undefined,
   clock: Clock,
   directory: Pick<OpenDirectory, 'ring'>,
+  onRefused: OnRefused = () => undefined,
 ): Access {
   const { servers } = config.mcp;
   const configured = createKeyRing({ masterKey, keys: config.keys.keys });
@@ -52,6 +57,7 @@ export function createAccess(
   });
   const authenticate: Access['authenticate'] = ({ headers, query, remoteAddress, path }, routeKind) =>
     authenticator.authenticate({ headers, query, remoteAddress, path, routeKind });
+  const { addressOf } = authenticator;
   const attempt = (exchange: Exchange, routeKind: RouteKind): Principal | undefined => {
     try {
       return authenticate(exchange, routeKind);
@@ -69,10 +75,17 @@ export function createAccess(
       keyHeaderOf: authenticator.keyHeaderOf,
     }),
     accessGroups: [...new Set(servers.flatMap((server) => server.accessGroups))].sort(),
-    authenticate,
+    authenticate: (exchange, routeKind) => {
+      try {
+        return authenticate(exchange, routeKind);
+      } catch (error) {
+        if (error instanceof GatewayError) onRefused(exchange, routeKind, error.code, addressOf(exchange));
+        throw error;
+      }
+    },
     mayListen: (exchange) => attempt(exchange, 'mcp') !== undefined,
     identify: (exchange) => attempt(exchange, 'health'),
-    addressOf: authenticator.addressOf,
+    addressOf,
   };
 }
 

@@ -3,13 +3,16 @@ import { handleAdmin } from '../admin/handle-admin.ts';
 import { openApiDocument } from '../admin/openapi.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Handlers } from '../edge/server.ts';
+import type { Journal } from '../gateway/journal.ts';
 import type { OpenDirectory } from '../keys/open-directory.ts';
+import type { Audit } from '../ledger/audit.ts';
 import type { Ledger } from '../ledger/ledger-ports.ts';
 import type { Mcp } from '../mcp/mcp.ts';
 import type { Store } from '../store/store-ports.ts';
 import type { Log } from '../telemetry/log.ts';
 import { adminCaller } from './access.ts';
 import type { LiveConfig } from './live-config.ts';
+import type { Recording } from './recording.ts';
 import { VERSION } from './version.ts';
 
 interface AdminSurfaceDeps {
@@ -22,6 +25,10 @@ interface AdminSurfaceDeps {
   readonly log: Log;
   readonly clock: Clock;
   readonly reload: AdminDeps['reload'];
+  readonly acts: Audit;
+  readonly onStop: AdminDeps['onStop'];
+  readonly journal: Journal;
+  readonly recording: Recording;
 }
 
 /** How long a query waits for what was recorded to be in the store, in milliseconds. */
@@ -29,7 +36,7 @@ const FLUSH_MS = 1_000;
 
 /** The operator API as the edge serves it. */
 export function adminHandler(deps: AdminSurfaceDeps): Handlers['admin'] {
-  const { live, mcp, directory, store, ledger, log, clock, reload } = deps;
+  const { live, mcp, directory, store, ledger, log, clock, reload, journal, recording } = deps;
   const flush = (): Promise<void> => ledger.flush(AbortSignal.timeout(FLUSH_MS)).catch(() => undefined);
   const audit: AuditedAction = (action, principal, details) =>
     log.info('admin', { action, key: principal.id, ...details });
@@ -40,10 +47,13 @@ export function adminHandler(deps: AdminSurfaceDeps): Handlers['admin'] {
       log,
       version: VERSION,
       accessGroups: live.access.accessGroups,
-      recentCalls: async (query) => {
-        await flush();
-        return store.ledger.recent(query);
+      bodiesOf: async (id, startedAt) => {
+        await recording.flush();
+        return (await store.bodies?.load(id, startedAt)) ?? [];
       },
+      onStop: deps.onStop,
+      onCallEnd: (listener) => journal.onEnd(listener),
+      redactor: () => recording.recorder.redactor,
       keys: directory,
       spend: store.spend,
       flush,
@@ -52,5 +62,6 @@ export function adminHandler(deps: AdminSurfaceDeps): Handlers['admin'] {
       description: () => (description ??= openApiDocument(VERSION)),
       reload,
       audit,
+      acts: deps.acts,
     });
 }

@@ -1,4 +1,7 @@
-import { randomBytes } from 'node:crypto';
+import { createSecretKey, randomBytes } from 'node:crypto';
+import { createRedactor } from '../core/redact.ts';
+import { Recorder } from '../ledger/recorder.ts';
+import { STANDARD_RECORDING } from '../ledger/recording-config.ts';
 import { createAuthenticator, type Principal } from '../auth/authenticate.ts';
 import { BOUNDS } from '../core/bounds.ts';
 import { systemClock } from '../core/clock.ts';
@@ -95,6 +98,11 @@ export function createSurface(options: SurfaceOptions): BridgeSurface {
           remoteAddress: exchange.remoteAddress,
           routeKind: 'mcp',
         });
+  const recorder = new Recorder({
+    redactor: createRedactor({ key: createSecretKey(randomBytes(32)) }),
+    config: STANDARD_RECORDING,
+    bodies: undefined,
+  });
   const deps: HandleMcpDeps = {
     mcp,
     policy: createPolicy({
@@ -102,7 +110,7 @@ export function createSurface(options: SurfaceOptions): BridgeSurface {
       defaultAccess: 'all',
       keyHeaderOf: authenticator.keyHeaderOf,
     }),
-    journal: createJournal({ ledger: forgetfulLedger, log }),
+    journal: createJournal({ ledger: forgetfulLedger, log, recorder: () => recorder }),
     limits: OPEN_GATE,
     toolCosts: () => undefined,
     log,

@@ -6,6 +6,7 @@ import { DEMO_DATABASE, DEMO_OWNER, DEMO_ROLE } from '../connectors/postgres/dem
 import { systemClock } from '../core/clock.ts';
 import { createIdSource } from '../core/ids.ts';
 import { Scope } from '../core/scope.ts';
+import { SEAL_SECRET_BYTES } from '../core/seal.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Tracer } from '../core/trace.ts';
 import { Edge } from '../edge/server.ts';
@@ -22,16 +23,18 @@ import { masterKeyFile } from '../keys/master-key-file.ts';
 import { mockModel } from '../llm/model-config.ts';
 import { Limits } from '../limits/limits.ts';
 import { Mcp } from '../mcp/mcp.ts';
-import type { InProcessServer, ServerConfig } from '../mcp/mcp-ports.ts';
+import type { InProcessServer, Neighbours, ServerConfig } from '../mcp/mcp-ports.ts';
 import { Agents } from '../net/agents.ts';
 import { HttpClient } from '../net/http-client.ts';
 import { lockFolder } from '../store/folder-lock.ts';
+import { openNeighbours } from '../store/neighbours.ts';
 import { type OpenedStore, openStore, type StoreMode } from '../store/open-store.ts';
 import { type BufferedLog, errorChain, type Log } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { openTracing, spanSamples } from '../telemetry/tracing.ts';
 import { type Access, requireKey } from './access.ts';
 import { adminHandler } from './admin-surface.ts';
+import { openAudit } from './audit.ts';
 import { postgresConnector } from './connectors.ts';
 import { DEMO_MODEL, demoServer, prepareDemo } from './demo.ts';
 import { filesToKeep } from './kept-files.ts';
@@ -40,7 +43,9 @@ import { LiveConfig } from './live-config.ts';
 import { measure } from './measure.ts';
 import { ModelSurface } from './model-surface.ts';
 import { purgeResponses } from './purge-responses.ts';
+import { Recording } from './recording.ts';
 import { Reload, type ReloadDeps } from './reload.ts';
+import { isRefusedAtTheDoor, refusalOf } from './refused.ts';
 import { openSealSecrets } from './seal-secrets.ts';
 import { limitEvents, spendHistory, targetLimits } from './usage-limits.ts';
 import { VERSION } from './version.ts';
@@ -76,6 +81,9 @@ export interface Gateway {
 /** How long a start waits for Redis, before limits are counted for this process alone. Milliseconds. */
 const REDIS_READY_MS = 3_000;
 
+/** Tells the other gateways to read their configuration again. */
+const RELOAD = '{"k":"reload"}';
+
 /** Builds the gateway from its configuration and starts it. Rejects with what went wrong; then nothing is left running. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { log } = options;
@@ -107,9 +115,11 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   const config = await withServers(options, opened);
   const directory = await openKeyDirectory({ table: opened.store.accounts, clock, log });
   scope.add('keys', () => directory[Symbol.asyncDispose]());
-  const live = new LiveConfig(config, masterKey, clock, directory);
+  const live = new LiveConfig(config, masterKey, clock, directory, (exchange, surface, code, address) =>
+    audit.refusals.note(refusalOf(exchange, surface, code, address)),
+  );
 
-  const { ledger, retention } = await openLedger(config, dataFolder, scope, {
+  const { ledger, retention, key } = await openLedger(config, dataFolder, scope, {
     store: opened.store,
     clock,
     log,
@@ -121,6 +131,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   const tracing = await openTracing(config.telemetry.traces, {
     version: VERSION,
     log,
+    redact: (text) => recording.recorder.text(text),
     agentFor: (protocol) => agents.for(protocol),
   });
   const { tracer } = tracing;
@@ -128,7 +139,17 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   metrics.counter('lanport_spans_total', 'Spans of traces, by what became of them.', () =>
     spanSamples(tracing.counts()),
   );
-  const journal = createJournal({ ledger, metrics: metrics.calls, log });
+  const recording = new Recording(config, {
+    key,
+    store: opened.store,
+    log,
+    now: () => clock.now(),
+    onPurged: (days) => audit.note('purge bodies', { details: { days } }),
+  });
+  scope.add('bodies of calls', () => recording[Symbol.asyncDispose]());
+  const journal = createJournal({ ledger, metrics: metrics.calls, log, recorder: () => recording.recorder });
+  const audit = openAudit({ journal, newId, clock });
+  scope.add('records of refused requests', async () => audit.refusals[Symbol.dispose]());
 
   const limits = new Limits(
     targetLimits(config.usage, (model) => models.canonical(model)),
@@ -144,6 +165,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   scope.add('outbound connections', () => http[Symbol.asyncDispose]());
   const seals = await openSealSecrets(opened.store.secrets, clock, log);
   scope.add('seal secrets', () => seals.close());
+  const neighbours = await openedNeighbours(config, opened, scope, log);
   const mcp = new Mcp({
     config: config.mcp,
     store: opened.store.catalog,
@@ -157,6 +179,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     sealSecrets: () => seals.secrets,
     inProcess: connectors(opened, log, tracer),
     environment: options.environment,
+    neighbours,
   });
   scope.add('servers', () => mcp[Symbol.asyncDispose](), 20_000);
 
@@ -217,7 +240,11 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     newId,
     clock,
     log,
-    onRefused,
+    onRefused: (code, exchange) => {
+      onRefused(code);
+      if (isRefusedAtTheDoor(code))
+        audit.refusals.note(refusalOf(exchange, 'edge', code, live.access.addressOf(exchange)));
+    },
     handlers: {
       mcp: (exchange) => handleMcp(exchange, mcpDeps()),
       sse: (exchange) => sse.open(exchange, mcpDeps()),
@@ -253,11 +280,20 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
         ledger,
         log,
         clock,
-        reload: () => reload.request('admin'),
+        reload: () => {
+          neighbours?.tell(RELOAD);
+          return reload.request('admin');
+        },
+        acts: audit.acts,
+        journal,
+        recording,
+        onStop,
       }),
       backup: (exchange) =>
         handleBackup(exchange, {
           authenticate: (one) => live.access.authenticate(one, 'admin'),
+          acts: audit.acts,
+          addressOf: (one) => live.access.addressOf(one),
           log,
           archive: async () => {
             await ledger.flush(AbortSignal.timeout(5_000)).catch(() => undefined);
@@ -282,12 +318,16 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
       const change = await live.apply(served, keyOf(renewed).masterKey, { mcp, edge, log });
       newModels.use();
       limits.reconfigure(targetLimits(next.usage, (model) => models.canonical(model)));
+      recording.use(served);
+      recording.noteDeployments(models.deployments);
       return change;
     },
+    onDone: (trigger, outcome) => audit.noteReload(trigger, outcome),
     clock,
     log,
   });
   measure(metrics, { mcp, models, ledger, limits, store: opened.store, edge, reload });
+  recording.start(models.deployments);
   const stopPurging = purgeResponses(opened.store.responses, log);
   scope.add('deletion of expired answers', async () => stopPurging());
   await mcp.start();
@@ -306,6 +346,9 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     config.limits.shutdownDrainMs + 3_000,
   );
   reload.start();
+  neighbours?.hear((word) => {
+    if (word === RELOAD) reload.request('neighbour').catch(() => undefined);
+  });
   scope.add('reload', () => reload[Symbol.asyncDispose](), 15_000);
   const host = config.edge.host === '0.0.0.0' || config.edge.host === '::' ? '127.0.0.1' : config.edge.host;
   return {
@@ -317,6 +360,21 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     reload: () => void reload.request('signal').catch(() => undefined),
     stop,
   };
+}
+
+/** The other gateways, where there can be some. */
+async function openedNeighbours(
+  config: LanportConfig,
+  { store }: OpenedStore,
+  scope: Scope,
+  log: Log,
+): Promise<Neighbours | undefined> {
+  const url = config.usage.redisUrl?.reveal();
+  if (url === undefined) return undefined;
+  const secret = await store.secrets.getOrCreate('words', SEAL_SECRET_BYTES);
+  const neighbours = openNeighbours(url, secret, log);
+  scope.add('words to other gateways', () => neighbours[Symbol.asyncDispose]());
+  return neighbours;
 }
 
 /** The master key: the configured one; else, where there is no file or only virtual keys, a generated one that is kept. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { LanportConfig } from '../config/load.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Scope } from '../core/scope.ts';
-import { chainKey, chainKeyFile } from '../ledger/chain-key.ts';
+import { type ChainKey, chainKey, chainKeyFile } from '../ledger/chain-key.ts';
 import { createLedger } from '../ledger/ledger.ts';
 import type { Ledger } from '../ledger/ledger-ports.ts';
 import { Retention } from '../ledger/retention.ts';
@@ -16,7 +16,7 @@ export async function openLedger(
   dataFolder: string,
   scope: Scope,
   { store, clock, log }: { readonly store: Store; readonly clock: Clock; readonly log: Log },
-): Promise<{ readonly ledger: Ledger; readonly retention: Retention }> {
+): Promise<{ readonly ledger: Ledger; readonly retention: Retention; readonly key: ChainKey }> {
   const folder = join(dataFolder, 'ledger');
   const key = config.ledger.key === undefined ? chainKeyFile(folder) : chainKey(config.ledger.key.reveal());
   const ledger = await createLedger({
@@ -35,5 +35,5 @@ export async function openLedger(
   const retention = new Retention({ ...config.ledger, archive: store.archive, folder, key, clock, log });
   scope.add('retention', () => retention[Symbol.asyncDispose]());
   retention.start();
-  return { ledger, retention };
+  return { ledger, retention, key };
 }

@@ -9,7 +9,7 @@ import type { Exchange } from '../gateway/exchange.ts';
 import type { OpenDirectory } from '../keys/open-directory.ts';
 import type { Mcp } from '../mcp/mcp.ts';
 import type { BufferedLog } from '../telemetry/log.ts';
-import { type Access, createAccess, requireKey } from './access.ts';
+import { type Access, createAccess, type OnRefused, requireKey } from './access.ts';
 import type { ConfigChange } from './reload.ts';
 
 /** What takes a new configuration while it runs. */
@@ -27,17 +27,25 @@ export class LiveConfig {
   readonly #started: LanportConfig;
   readonly #clock: Clock;
   readonly #directory: OpenDirectory;
+  readonly #onRefused: OnRefused | undefined;
   #config: LanportConfig;
   #access: Access;
 
-  constructor(config: LanportConfig, masterKey: Secret | undefined, clock: Clock, directory: OpenDirectory) {
+  constructor(
+    config: LanportConfig,
+    masterKey: Secret | undefined,
+    clock: Clock,
+    directory: OpenDirectory,
+    onRefused?: OnRefused,
+  ) {
+    this.#onRefused = onRefused;
     this.#bounds = { ...config.limits };
     this.bounds = this.#bounds;
     this.#started = config;
     this.#config = config;
     this.#clock = clock;
     this.#directory = directory;
-    this.#access = createAccess(config, masterKey, clock, directory);
+    this.#access = createAccess(config, masterKey, clock, directory, onRefused);
     directory.useConfigured(this.#access.configured);
   }
 
@@ -71,7 +79,7 @@ export class LiveConfig {
   async apply(next: LanportConfig, masterKey: Secret | undefined, parts: LiveParts): Promise<ConfigChange> {
     requireKey(next, masterKey, this.#started.edge.host);
     requireKey(next, masterKey, next.edge.host);
-    const access = createAccess(next, masterKey, this.#clock, this.#directory);
+    const access = createAccess(next, masterKey, this.#clock, this.#directory, this.#onRefused);
     const change = { ...diffConfig(this.#config, next), needsRestart: needsRestart(this.#started, next) };
     const before = this.#access;
     this.#config = next;

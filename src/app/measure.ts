@@ -116,8 +116,10 @@ function measureModels(metrics: Metrics, models: MeasuredParts['models']): void 
 }
 
 function measureLimits(metrics: Metrics, limits: Pick<Limits, 'stats'>): void {
-  metrics.counter('lanport_limits_refused_total', 'Requests that were over a limit, by what it counts.', () =>
-    Object.entries(limits.stats().refused).map(([limit, value]) => ({ labels: { limit }, value })),
+  metrics.counter(
+    'lanport_limit_refusals_total',
+    'Calls that a limit refused, by what it counts and whose it is.',
+    () => limits.stats().refused.map(({ kind, scope, count: value }) => ({ labels: { kind, scope }, value })),
   );
   metrics.gauge('lanport_limits_waiting', 'Requests that wait for their turn at a limited model.', () =>
     one(limits.stats().waiting),

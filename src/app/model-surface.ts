@@ -15,8 +15,9 @@ import { handleModels } from '../gateway/handle-models.ts';
 import { handleResponse } from '../gateway/handle-response.ts';
 import type { Gate } from '../limits/limits.ts';
 import { Llm } from '../llm/llm.ts';
+import { tokensOf } from '../llm/quote.ts';
 import { ConnectionMemories, type EntryTool, ResponseState } from '../llm/llm-wire.ts';
-import type { ResponseTable } from '../store/store-ports.ts';
+import type { DeploymentRow, ResponseTable } from '../store/store-ports.ts';
 import type { HttpClient } from '../net/http-client.ts';
 import { judgeModel, type PolicyModel } from '../policy/models.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -76,12 +77,31 @@ export class ModelSurface {
     return this.#models.llm.deploymentStates();
   }
 
+  /** Who answers under which id, by the configuration in force. */
+  get deployments(): readonly DeploymentRow[] {
+    return this.#models.llm.catalog
+      .info(() => true, true, undefined)
+      .map((entry) => {
+        const { litellm_params: params, model_info: info } = entry as {
+          readonly litellm_params?: Readonly<Record<string, unknown>>;
+          readonly model_info?: Readonly<Record<string, unknown>>;
+        };
+        return {
+          id: String(info?.['id']),
+          provider: String(info?.['litellm_provider'] ?? ''),
+          model: String(params?.['model'] ?? ''),
+          apiBase: String(params?.['api_base'] ?? ''),
+        };
+      });
+  }
+
   /** What the operator API asks of the models. */
   get asked(): AdminModels {
     const { llm } = this.#models;
     return {
       has: (model) => llm.has(llm.canonical(model)),
       quote: (model, asked) => llm.quote(model, asked),
+      tokens: tokensOf,
       provider: (deployment) => {
         const info = llm.catalog.info(() => true, false, deployment)[0]?.['model_info'];
         const provider = (info as { readonly litellm_provider?: unknown } | undefined)?.litellm_provider;

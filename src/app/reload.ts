@@ -8,7 +8,7 @@ import { errorChain, type Log } from '../telemetry/log.ts';
 import { StartupError } from './startup-error.ts';
 
 /** What asked for a reload. */
-export type ReloadTrigger = 'signal' | 'file' | 'admin';
+export type ReloadTrigger = 'signal' | 'file' | 'admin' | 'neighbour';
 
 /** A configuration as it was read; `config` is `undefined` when it has errors. */
 export interface ReadConfig extends Pick<InspectedConfig, 'config' | 'problems'> {
@@ -44,6 +44,8 @@ export interface ReloadDeps {
   readonly apply: (config: LanportConfig) => Promise<ConfigChange>;
   /** The files that the gateway was started with, to be watched. */
   readonly stamps: FileStamps;
+  /** Hears how each reload ended. */
+  readonly onDone?: (trigger: ReloadTrigger, outcome: ReloadOutcome) => void;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -86,7 +88,10 @@ export class Reload implements AsyncDisposable {
       this.#next = undefined;
       this.#running = next;
       if (this.#closed) throw new GatewayError('shutting-down');
-      return this.#run(trigger);
+      return this.#run(trigger).then((outcome) => {
+        this.#deps.onDone?.(trigger, outcome);
+        return outcome;
+      });
     });
     this.#next = next;
     return next;

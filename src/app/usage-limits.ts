@@ -28,10 +28,7 @@ function accounts(
   all: Readonly<Record<string, LimitSet>>,
   source: (name: string) => string,
 ): ReadonlyMap<string, Account> {
-  const limited = Object.entries(all).filter(([, limits]) =>
-    Object.values(limits).some((limit) => limit !== undefined),
-  );
-  return new Map(limited.map(([id, limits]) => [id, { scope, id, limits, source: source(id) }]));
+  return new Map(Object.entries(all).map(([id, limits]) => [id, { scope, id, limits, source: source(id) }]));
 }
 
 /** What was spent, by the ledger: with everything that this process and those before it have recorded so far. */

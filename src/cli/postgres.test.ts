@@ -252,7 +252,7 @@ test("postgres-mcp's flags and this connector's variables are understood", async
     env: { ...PLAIN_ENV, ...env },
     stdio: 'pipe',
   });
-  const [line] = (await once(createInterface({ input: child.stdout! }), 'line')) as [string];
+  const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
   const base = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0] ?? line;
   await using client = await connect('http+sse', base, 'unused');
   const names = await client.list();

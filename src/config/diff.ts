@@ -73,6 +73,7 @@ const STORE: Rows<StoreConfig> = {
 };
 
 const LEDGER: Rows<LedgerConfig> = {
+  recording: ['ledger', 'live'],
   retentionMs: ['ledger.retention', 'restart'],
   rollupRetentionMs: ['ledger.rollup_retention', 'restart'],
   key: ['ledger.key', 'restart'],

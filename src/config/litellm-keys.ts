@@ -99,7 +99,6 @@ export const INERT_GENERAL = [
   'role_permissions',
   'service_account_settings',
   'spend_report_frequency',
-  'store_prompts_in_spend_logs',
   'supported_db_objects',
   'token_rate_limit_type',
   'ui_access_mode',

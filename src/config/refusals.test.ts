@@ -136,7 +136,7 @@ describe('unknown keys', () => {
     ],
     [
       'ledger: {zzzzzz: 1}',
-      'c.yaml:1:10: error: ledger.zzzzzz: is not a known setting. Known here: retention, rollup_retention, key.',
+      'c.yaml:1:10: error: ledger.zzzzzz: is not a known setting. Known here: levels, body_bytes_max, body_retention, redact, retention, rollup_retention, key.',
     ],
   ])('%j', async (text, line) => {
     expect(await problemsOf(text)).toContain(line);

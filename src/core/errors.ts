@@ -39,6 +39,7 @@ export const ERRORS = {
   'origin-forbidden': row(403, 1405, false, 'operator', 'Origin {origin} is not allowed. Add its host to general_settings.allowed_hosts (bridge: --allowed-host).'),
   'host-forbidden': row(403, 1406, false, 'operator', 'Host {host} is not a name of this machine. Add it to general_settings.allowed_hosts (bridge: --allowed-host).'),
   'admin-only': row(403, 1407, false, 'caller', 'This needs the master key.'),
+  'call-unknown': row(404, 1479, false, 'caller', 'There is no call {id} in the ledger. It may be older than what is kept (ledger.retention).'),
   'server-unknown': row(404, 1410, false, 'caller', 'There is no MCP server, alias or access group named "{name}" for this key. It may use: {known}.'),
   'tool-unknown': row(200, -32602, false, 'caller', 'Unknown tool "{name}": no server that this key may use has it. List the tools again.'),
   'tool-ambiguous': row(200, -32602, false, 'caller', 'Tool "{name}" exists on several servers: {candidates}. Use one of these names.'),

@@ -17,9 +17,13 @@ export interface Seal {
 /**
  * Seals texts so that whoever carries them can neither read nor change them (AES-256-GCM, NIST SP 800-38D). Of `secrets` the first seals and
  * all open, and they are asked for each time, so that a secret can be replaced while what it sealed is still about. `purpose` is authenticated too: what was sealed for
- * one purpose does not open for another.
+ * one purpose does not open for another. Tokens of more than `charactersMax` are not opened.
  */
-export function createSeal(secrets: () => readonly Uint8Array[], purpose: string): Seal {
+export function createSeal(
+  secrets: () => readonly Uint8Array[],
+  purpose: string,
+  charactersMax: number = TOKEN_CHARACTERS_MAX,
+): Seal {
   for (const secret of secrets())
     if (secret.length !== SEAL_SECRET_BYTES)
       throw new Error(`a seal needs ${SEAL_SECRET_BYTES} bytes, not ${secret.length}`);
@@ -35,7 +39,7 @@ export function createSeal(secrets: () => readonly Uint8Array[], purpose: string
       );
     },
     open(token) {
-      if (token.length > TOKEN_CHARACTERS_MAX) return undefined;
+      if (token.length > charactersMax) return undefined;
       const bytes = Buffer.from(token, 'base64url');
       if (bytes.length < IV_BYTES + TAG_BYTES || bytes.toString('base64url') !== token) return undefined;
       for (const secret of secrets()) {

@@ -34,7 +34,7 @@ export interface EdgeDeps {
   readonly clock: Clock;
   readonly log: Log;
   /** Hears the code of the error with which a request was refused. */
-  readonly onRefused?: (code: string) => void;
+  readonly onRefused?: (code: string, exchange: Exchange) => void;
 }
 
 const HEADERS_MS = 15_000;
@@ -300,7 +300,7 @@ export class Edge implements AsyncDisposable {
       error instanceof GatewayError
         ? error
         : new GatewayError('internal', { request: exchange.requestId }, { cause: error });
-    this.#deps.onRefused?.(failure.code);
+    this.#deps.onRefused?.(failure.code, exchange);
     if (failure.code === 'internal')
       this.#deps.log.error('a request broke', {
         request: exchange.requestId,

@@ -71,14 +71,14 @@ function route(
       return empty(request);
     case 'logging/setLevel':
       if (inbound.era === 'modern') break;
-      setLevel(request, inbound);
+      setLevel(request, inbound, deps);
       return empty(request);
     case 'resources/subscribe':
       if (inbound.era === 'modern') break;
       return subscribe(request, inbound, context, deps).then(() => empty(request));
     case 'resources/unsubscribe':
       if (inbound.era === 'modern') break;
-      unsubscribe(request, inbound);
+      unsubscribe(request, inbound, deps);
       return empty(request);
     default:
   }

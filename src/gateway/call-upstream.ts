@@ -1,7 +1,8 @@
 import type { Cancellation } from '../core/cancellation.ts';
 import { GatewayError } from '../core/errors.ts';
 import { type Span, traceIdOf } from '../core/trace.ts';
-import type { CallEnd, CallStart, CallStatus } from '../ledger/ledger-ports.ts';
+import type { CallEnd, CallStatus } from '../ledger/ledger-ports.ts';
+import type { OpenCall } from '../ledger/recorder.ts';
 import {
   type CallTarget,
   type Inbound,
@@ -56,13 +57,14 @@ export async function callUpstream(
   const span = spanOf(id, request, target, context, inbound, deps);
   const admission = await admitTool(target, context, deps);
   const denied = admission.kind === 'refused' && !admission.isGone ? admission.rule : undefined;
-  const start = startOf(id, request, span, target, context, inbound, deps, denied);
-  await deps.journal.begin(start).catch((error: unknown) => giveUp(admission, error)); // 503
+  const call = open(id, request, span, target, context, inbound, deps, denied);
+  await deps.journal.begin(call).catch((error: unknown) => giveUp(admission, error)); // 503
   const outcome = newOutcome('unknown', undefined);
   try {
     if (admission.kind === 'refused') throw limitReached(admission, outcome);
     const answer = await sendUpstream(target, request, inbound, context, stream, span, outcome, deps);
     outcome.bytesOut = bytesOf(answer.message);
+    call.answered?.add(answer.message);
     return answer;
   } catch (error) {
     const failure = asGatewayError(error, exchange, deps);
@@ -73,10 +75,11 @@ export async function callUpstream(
       toolErrorResult(failure.message, failure.code, inbound.era),
     );
     outcome.bytesOut = message.length;
+    call.answered?.add(message);
     return { status: 200, message };
   } finally {
     if (admission.kind === 'admitted') outcome.cost = settleTool(admission, target, outcome, deps);
-    finish(start, span, outcome, context, deps);
+    finish(call, span, outcome, context, deps);
   }
 }
 
@@ -170,7 +173,7 @@ function spanOf(
   });
 }
 
-function startOf(
+function open(
   id: string,
   request: RpcRequest,
   span: Span,
@@ -179,12 +182,12 @@ function startOf(
   inbound: Inbound,
   deps: HandleMcpDeps,
   denied?: string,
-): CallStart {
+): OpenCall {
   const { principal, exchange } = context;
-  return {
+  const start = {
     id,
     startedAt: deps.clock.now(),
-    kind: 'mcp',
+    kind: 'mcp' as const,
     operation: request.method,
     keyId: principal.id,
     keyAlias: principal.alias,
@@ -196,12 +199,18 @@ function startOf(
     toolName: nameOf(request),
     originalName: target?.originalName,
     model: undefined,
-    decision: denied === undefined ? 'allowed' : 'denied',
+    decision: denied === undefined ? ('allowed' as const) : ('denied' as const),
     rule: denied ?? deps.policy.rule(principal, target?.server),
     bytesIn: request.object.bytes.length,
     traceId: traceIdOf(span.context),
     parentId: context.parentId,
   };
+  return deps.journal.open(start, inputOf(request), request.params?.slice('arguments'));
+}
+
+/** What is asked: the parameters, with the arguments. */
+function inputOf({ params }: RpcRequest): Buffer | undefined {
+  return params?.bytes.subarray(params.start, params.end);
 }
 
 /**
@@ -234,18 +243,18 @@ async function refuse(
       : new GatewayError('tool-held', { name: name.slice(0, 100), server: held.server });
   const id = deps.newId();
   const span = spanOf(id, request, target, context, inbound, deps);
-  const start = startOf(id, request, span, target, context, inbound, deps, rule);
-  await deps.journal.begin(start); // 503
+  const call = open(id, request, span, target, context, inbound, deps, rule);
+  await deps.journal.begin(call); // 503
   const status = held !== undefined || isHidden ? 'denied' : 'error';
   const outcome = newOutcome(status, answered.code);
-  finish(start, span, outcome, context, deps);
+  finish(call, span, outcome, context, deps);
   if (!isToolTrouble(answered)) throw answered;
   const result = toolErrorResult(answered.message, answered.code, inbound.era);
   return { status: 200, message: resultMessage(request.idBytes, result) };
 }
 
 function finish(
-  start: CallStart,
+  call: OpenCall,
   span: Span,
   outcome: Outcome,
   context: McpContext,
@@ -253,7 +262,7 @@ function finish(
 ): void {
   const { status, errorCode, upstreamMs, bytesOut, cost } = outcome;
   const end: CallEnd = {
-    id: start.id,
+    id: call.start.id,
     endedAt: deps.clock.now(),
     status,
     errorCode,
@@ -264,7 +273,7 @@ function finish(
     completionTokens: undefined,
     cost,
   };
-  deps.journal.end(start, end);
+  deps.journal.end(call, end);
   endCallSpan(deps.tracer, span, end);
 }
 

@@ -13,18 +13,19 @@ export function hear(
   deps: HandleMcpDeps,
 ): void {
   if (message.kind !== 'notification') {
-    deps.mcp.questions.answer(message, context.principal.id);
+    deps.mcp.neighbourhood.reply(message, context.principal.id);
     return;
   }
   switch (message.method) {
     case 'notifications/cancelled': {
       const id = message.params?.slice('requestId')?.toString('latin1');
       const reason = message.params?.string('reason')?.slice(0, 200);
-      if (id !== undefined) inbound.session?.calls.get(id)?.cancel(reason ?? 'the client cancelled it');
+      if (id !== undefined && inbound.session !== undefined)
+        deps.mcp.neighbourhood.cancel(inbound.session, id, reason ?? 'the client cancelled it');
       return;
     }
     case 'notifications/progress':
-      deps.mcp.questions.progress(message, context.principal.id);
+      deps.mcp.neighbourhood.progress(message, context.principal.id);
       return;
     case 'notifications/roots/list_changed':
       // Only a server that this client has to itself may read its roots again: for a shared one they are nobody's in particular.

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type { Principal } from '../auth/authenticate.ts';
 import { GatewayError } from '../core/errors.ts';
 import { errorChain, type Log } from '../telemetry/log.ts';
+import type { Audit } from '../ledger/audit.ts';
 import type { Exchange } from './exchange.ts';
 
 export interface HandleBackupDeps {
@@ -9,16 +10,41 @@ export interface HandleBackupDeps {
   /** A gzipped archive of everything that the gateway keeps; `undefined`: it runs without a database. */
   readonly archive: () => Promise<Readable | undefined>;
   readonly log: Log;
+  readonly acts: Audit;
+  readonly addressOf: (exchange: Exchange) => string;
 }
+
+const CLIENT_CHARACTERS_MAX = 200;
 
 /** `GET /v1/backup`: everything that the gateway keeps as of now, for the master key. An answer that is cut off has no end, which its reader sees. */
 export async function handleBackup(exchange: Exchange, deps: HandleBackupDeps): Promise<void> {
   if (exchange.method !== 'GET')
     throw new GatewayError('method-not-allowed', { method: exchange.method, path: exchange.path });
   const principal = deps.authenticate(exchange); // 401, 403
-  if (principal.kind === 'virtual') throw new GatewayError('admin-only'); // 403
-  const archive = await deps.archive();
-  if (archive === undefined) throw new GatewayError('backup-unavailable'); // 400
+  const act = {
+    id: exchange.requestId,
+    operation: 'GET /v1/backup',
+    keyId: principal.id,
+    keyAlias: principal.alias,
+    user: principal.user,
+    team: principal.team,
+    address: deps.addressOf(exchange),
+    client: exchange.headers['user-agent']?.slice(0, CLIENT_CHARACTERS_MAX),
+  };
+  if (principal.kind === 'virtual') {
+    const denial = new GatewayError('admin-only'); // 403
+    deps.acts.note({ ...act, denied: 'master key only' }, { errorCode: denial.code });
+    throw denial;
+  }
+  const end = await deps.acts.begin(act); // 503
+  let archive: Readable | undefined;
+  try {
+    archive = await deps.archive();
+    if (archive === undefined) throw new GatewayError('backup-unavailable'); // 400
+  } catch (error) {
+    end({ errorCode: error instanceof GatewayError ? error.code : 'internal' });
+    throw error;
+  }
   const by = { by: principal.alias ?? principal.id, request: exchange.requestId };
   deps.log.info('a backup is being made', by);
   const answer = exchange.openAnswer({ 'content-type': 'application/gzip' });
@@ -30,9 +56,11 @@ export async function handleBackup(exchange: Exchange, deps: HandleBackupDeps): 
       if (!answer.write(chunk)) await drained(answer, exchange);
     }
     answer.end();
+    end({ details: { bytes } });
     deps.log.info('a backup was made', { ...by, bytes });
   } catch (error) {
     answer.destroy();
+    end({ errorCode: 'broken-off', details: { bytes } });
     deps.log.error('a backup broke off', { ...by, bytes, reason: errorChain(error) });
   }
 }

@@ -1,7 +1,9 @@
 import type { Principal } from '../auth/authenticate.ts';
 import { GatewayError } from '../core/errors.ts';
 import { type Span, type TraceContext, traceIdOf, type Tracer } from '../core/trace.ts';
+import type { BodyCapture } from '../ledger/body-capture.ts';
 import type { CallEnd, CallStart, CallStatus } from '../ledger/ledger-ports.ts';
+import type { OpenCall } from '../ledger/recorder.ts';
 import {
   type AnswerSink,
   type ConnectionMemory,
@@ -20,6 +22,7 @@ import type { AnswerStream, Exchange } from './exchange.ts';
 import type { Journal } from './journal.ts';
 import { admitCall, type LimitLlmDeps, settleCall, standingHeaders, tooMuch } from './limit-llm.ts';
 import { giveUp } from './limit-text.ts';
+import { clientSays } from './llm-client-says.ts';
 import { refuse, type RefusalDeps } from './llm-refusal.ts';
 import { withAlias } from './model-alias.ts';
 
@@ -49,7 +52,7 @@ export async function handleLlm(exchange: Exchange, route: LlmRoute, deps: Handl
     const coding = exchange.headers['content-encoding'];
     const body = coding === undefined ? coded : await plainBody(coded, coding, deps.bodyBytesMax); // 400, 413, 415
     const call = withAlias(readCall(route, body, exchange.headers), principal); // 400
-    await answer(call, body.length, principal, sink, exchange, deps);
+    await answer(call, body, principal, sink, exchange, deps);
   } catch (error) {
     if (sink.hasBegun) sink.cut();
     else refuse(error, route.format, exchange, deps, sink.headers);
@@ -58,7 +61,7 @@ export async function handleLlm(exchange: Exchange, route: LlmRoute, deps: Handl
 
 async function answer(
   call: LlmCall,
-  bytesIn: number,
+  body: Buffer,
   principal: Principal,
   sink: ExchangeSink,
   exchange: Exchange,
@@ -71,8 +74,10 @@ async function answer(
   const admission = isKnown ? await admitCall(call, principal, (gone) => sink.onGone(gone), deps) : undefined;
   const isDenied = admission?.kind === 'refused' && !admission.isGone;
   const decision = isDenied ? { allowed: false, rule: admission.rule } : verdict;
-  const start = startOf(call, bytesIn, principal, decision, span, exchange, deps);
-  await deps.journal.begin(start).catch((error: unknown) => giveUp(admission, error)); // 503
+  const start = startOf(call, body.length, principal, decision, span, exchange, deps);
+  const record = deps.journal.open(start, body);
+  sink.kept = record.answered;
+  await deps.journal.begin(record).catch((error: unknown) => giveUp(admission, error)); // 503
   const outcome = newOutcome(deps.clock.monotonicMs(), span.context);
   let failure: unknown;
   try {
@@ -101,7 +106,7 @@ async function answer(
   } finally {
     const admitted = admission?.kind === 'admitted' ? admission : undefined;
     const cost = settleCall(admitted, outcome);
-    finish(start, call.model, span, outcome, cost, failure, sink, exchange, deps);
+    finish(record, call.model, span, outcome, cost, failure, sink, exchange, deps);
   }
 }
 
@@ -145,11 +150,12 @@ function startOf(
     rule: verdict.rule,
     bytesIn,
     traceId: traceIdOf(span.context),
+    ...clientSays(call),
   };
 }
 
 function finish(
-  start: CallStart,
+  record: OpenCall,
   model: string,
   span: Span,
   outcome: LlmOutcome,
@@ -160,7 +166,10 @@ function finish(
   deps: HandleLlmDeps,
 ): void {
   const nowMs = deps.clock.monotonicMs();
-  const { usage, firstContentMs } = outcome;
+  const { usage } = outcome;
+  const { start } = record;
+  const firstContentMs =
+    outcome.firstContentMs === undefined ? undefined : outcome.firstContentMs - exchange.startedMs;
   const end: CallEnd = {
     id: start.id,
     endedAt: deps.clock.now(),
@@ -174,12 +183,13 @@ function finish(
     cost,
     deployment: outcome.deployment?.id,
     attempts: outcome.attempts,
+    firstMs: firstContentMs,
     tokensEstimated: outcome.isEstimated ? true : undefined,
   };
-  deps.journal.end(start, end, {
+  deps.journal.end(record, end, {
     asked: deps.llm.entryOf(model),
     served: outcome.deployment?.config.name,
-    firstContentMs: firstContentMs === undefined ? undefined : firstContentMs - exchange.startedMs,
+    firstContentMs,
   });
   endCallSpan(deps.tracer, span, end);
 }
@@ -207,6 +217,8 @@ class ExchangeSink implements AnswerSink {
   /** Further headers of the answer. */
   headers: Readonly<Record<string, string>> | undefined;
   bytesOut = 0;
+  /** Gathers what is answered, where it is kept. */
+  kept: BodyCapture | undefined;
 
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
@@ -232,6 +244,7 @@ class ExchangeSink implements AnswerSink {
   send(status: number, headers: Readonly<Record<string, string>>, body: Buffer): void {
     this.hasBegun = true;
     this.bytesOut = body.length;
+    this.kept?.add(body);
     this.#exchange.send(status, this.#with(headers), body);
   }
 
@@ -246,6 +259,7 @@ class ExchangeSink implements AnswerSink {
 
   write(bytes: Buffer): boolean {
     this.bytesOut += bytes.length;
+    this.kept?.add(bytes);
     return this.#stream!.write(bytes);
   }
 

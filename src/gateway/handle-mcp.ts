@@ -122,6 +122,6 @@ function endSession(context: McpContext, deps: HandleMcpDeps): void {
   const id = exchange.headers['mcp-session-id'];
   if (typeof id !== 'string')
     throw new GatewayError('method-not-allowed', { method: 'DELETE', path: exchange.path });
-  deps.mcp.sessions.end(deps.mcp.sessions.find(id, principal.id)); // 404
+  deps.mcp.neighbourhood.end(deps.mcp.sessions.find(id, principal.id)); // 404
   exchange.send(200, undefined, undefined);
 }

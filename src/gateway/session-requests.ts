@@ -9,11 +9,11 @@ import { resourceUpdated } from './resource-updated.ts';
 const WATCHED_MAX = 1_000;
 
 /** `logging/setLevel`: from now on, this session's calls bring log messages of that level and above (2025-11-25, Logging). */
-export function setLevel(request: RpcRequest, inbound: Inbound): void {
+export function setLevel(request: RpcRequest, inbound: Inbound, { mcp }: HandleMcpDeps): void {
   const level = logLevel(text(request, 'level'));
   if (level === undefined)
     throw new GatewayError('rpc-params', { reason: `params.level must be one of ${LOG_LEVELS.join(', ')}` });
-  sessionOf(inbound).logLevel = level;
+  mcp.neighbourhood.setLevel(sessionOf(inbound), level);
 }
 
 /** `resources/subscribe` (2025-11-25, Resources, "Subscriptions"). A second one for the same resource changes nothing. */
@@ -33,7 +33,7 @@ export async function subscribe(
   session.watched.set(uri, () => undefined);
   try {
     const stop = await mcp.watch(found.server, found.uri, (notification) =>
-      session.tell(resourceUpdated(notification, uri, undefined)),
+      mcp.neighbourhood.tellSession(session, resourceUpdated(notification, uri, undefined)),
     );
     // The session may have ended, or unsubscribed, meanwhile.
     if (session.watched.has(uri)) session.watched.set(uri, stop);
@@ -45,11 +45,8 @@ export async function subscribe(
 }
 
 /** `resources/unsubscribe`; one that was never subscribed to is no error. */
-export function unsubscribe(request: RpcRequest, inbound: Inbound): void {
-  const session = sessionOf(inbound);
-  const uri = text(request, 'uri');
-  session.watched.get(uri)?.();
-  session.watched.delete(uri);
+export function unsubscribe(request: RpcRequest, inbound: Inbound, { mcp }: HandleMcpDeps): void {
+  mcp.neighbourhood.unwatch(sessionOf(inbound), text(request, 'uri'));
 }
 
 function sessionOf(inbound: Inbound): Session {

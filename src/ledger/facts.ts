@@ -1,14 +1,15 @@
-import type { LogFields } from '../telemetry/log.ts';
+import { CLEAN, type LogFields } from '../telemetry/log.ts';
 import type { CallEnd, CallStart } from './ledger-ports.ts';
 import { cleanText } from './spool-record.ts';
 
 /**
  * The log fields of a finished call: one event a call, with what the ledger row has, so that both can be joined by `call`. Times in
- * milliseconds with microseconds; what is unknown is left out. `overheadMs` is the gateway's own share.
+ * milliseconds with microseconds; what is unknown is left out. `overheadMs` is the gateway's own share. Both must be without secrets (Recorder).
  */
 export function callFields(start: CallStart, end: CallEnd): LogFields {
   const { totalMs, upstreamMs } = end;
   return {
+    [CLEAN]: true,
     call: start.id,
     cause: start.parentId,
     kind: start.kind,

@@ -1,9 +1,16 @@
 import { z } from 'zod';
 import type { Secret } from '../core/secret.ts';
 import { duration, secretText, setting } from '../core/setting.ts';
+import {
+  type RecordingConfig,
+  recordingGeneralShape,
+  recordingShape,
+  resolveRecording,
+} from './recording-config.ts';
 
 /** What the ledger keeps, and for how long. Its bounds on memory and disk are under `limits`. */
 export interface LedgerConfig {
+  readonly recording: RecordingConfig;
   /** Days older than this are removed; `undefined` keeps everything. Milliseconds. */
   readonly retentionMs: number | undefined;
   /** How often old days are looked for, in milliseconds. */
@@ -18,6 +25,7 @@ const DAY_MS = 86_400_000;
 
 /** Keys of `general_settings` (LiteLLM's spelling) that belong to the ledger. */
 export const ledgerGeneralShape = {
+  ...recordingGeneralShape,
   maximum_spend_logs_retention_period: setting(
     duration('s').optional(),
     'How long ledger rows are kept, for example "30d". Whole days (UTC) are removed.',
@@ -30,6 +38,7 @@ export const ledgerGeneralShape = {
 
 /** Top-level section `ledger`. */
 export const ledgerSchema = z.strictObject({
+  ...recordingShape,
   retention: setting(
     duration('s').optional(),
     'How long ledger rows are kept, for example "30d"; whole days (UTC) are removed. Without it they are kept for ever. Wins over general_settings.maximum_spend_logs_retention_period.',
@@ -55,6 +64,7 @@ export function resolveLedger(
   general: z.output<typeof generalSchema>,
 ): LedgerConfig {
   return {
+    recording: resolveRecording(section, general),
     retentionMs: section.retention ?? general.maximum_spend_logs_retention_period,
     retentionIntervalMs: general.maximum_spend_logs_retention_interval ?? DAY_MS,
     rollupRetentionMs: section.rollup_retention,

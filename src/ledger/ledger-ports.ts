@@ -1,7 +1,9 @@
 import type { CallEnd, CallStart } from '../store/store-ports.ts';
 
 export type {
+  CallBody,
   CallEnd,
+  CallFilter,
   CallStart,
   CallStatus,
   LedgerRow,

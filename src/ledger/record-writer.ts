@@ -42,14 +42,14 @@ export class RecordWriter {
   /** The record of a call's start; what the caller wrote is cleaned. */
   start(seq: number, start: CallStart): DraftRecord {
     const { id, startedAt, bytesIn, traceId, parentId } = start;
-    const line = `${this.#startHead}${seq},"start":{"id":${JSON.stringify(id)},"startedAt":${number(startedAt)},${this.#kindOf(start).json}"bytesIn":${number(bytesIn)}${textField('traceId', cleanText(traceId))}${textField('parentId', parentId)}}}`;
+    const line = `${this.#startHead}${seq},"start":{"id":${JSON.stringify(id)},"startedAt":${number(startedAt)},${this.#kindOf(start).json}"bytesIn":${number(bytesIn)}${textField('traceId', cleanText(traceId))}${textField('parentId', parentId)}${textField('digest', start.digest)}${textField('endUser', cleanText(start.endUser))}${textField('session', cleanText(start.session))}${textField('tags', start.tags)}}}`;
     return { phase: 'received', writer: this.#writer, seq, id, line };
   }
 
   /** The record of a call's end. */
   end(seq: number, end: CallEnd): DraftRecord {
     const { id, endedAt, upstreamMs } = end;
-    const line = `${this.#endHead}${seq},"end":{"id":${JSON.stringify(id)},"endedAt":${number(endedAt)},"status":"${end.status}"${textField('errorCode', end.errorCode)},"totalMs":${micros(end.totalMs)}${upstreamMs === undefined ? '' : `,"upstreamMs":${micros(upstreamMs)}`},"bytesOut":${number(end.bytesOut)}${numberField('promptTokens', end.promptTokens)}${numberField('completionTokens', end.completionTokens)}${numberField('cost', end.cost)}${textField('deployment', cleanText(end.deployment))}${numberField('attempts', end.attempts)}${end.tokensEstimated === true ? ',"tokensEstimated":true' : ''}}}`;
+    const line = `${this.#endHead}${seq},"end":{"id":${JSON.stringify(id)},"endedAt":${number(endedAt)},"status":"${end.status}"${textField('errorCode', end.errorCode)},"totalMs":${micros(end.totalMs)}${upstreamMs === undefined ? '' : `,"upstreamMs":${micros(upstreamMs)}`},"bytesOut":${number(end.bytesOut)}${numberField('promptTokens', end.promptTokens)}${numberField('completionTokens', end.completionTokens)}${numberField('cost', end.cost)}${textField('deployment', cleanText(end.deployment))}${numberField('attempts', end.attempts)}${end.tokensEstimated === true ? ',"tokensEstimated":true' : ''}${end.firstMs === undefined ? '' : `,"firstMs":${micros(end.firstMs)}`}${textField('details', end.details)}}}`;
     return { phase: 'ended', writer: this.#writer, seq, id, line };
   }
 

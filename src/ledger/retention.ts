@@ -40,6 +40,8 @@ const STRAYS_MAX = 1_000;
 /** Prepares days, seals those that are over, removes those that are old: once an hour, so that midnight never comes as a surprise. */
 export class Retention implements AsyncDisposable {
   readonly #options: RetentionOptions;
+  /** Days that have been sealed, by whomever. */
+  readonly #sealed = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #lookedAtMs = Number.NEGATIVE_INFINITY;
@@ -101,12 +103,14 @@ export class Retention implements AsyncDisposable {
 
   async #sealDays(): Promise<void> {
     const { archive, clock } = this.#options;
-    const sealed = new Set((await archive.manifests()).map(({ day }) => day));
     for (const day of await archive.days()) {
       const overMs = clock.now() - Date.parse(day) - DAY_MS;
-      if (overMs < SEAL_AFTER_MS || sealed.has(day)) continue;
-      if (overMs < SEAL_AT_LAST_MS && (await archive.openCalls(day)) > 0) continue;
-      await this.#seal(day, []);
+      if (overMs < SEAL_AFTER_MS || this.#sealed.has(day)) continue;
+      if ((await archive.manifests(day)).length === 0) {
+        if (overMs < SEAL_AT_LAST_MS && (await archive.openCalls(day)) > 0) continue;
+        await this.#seal(day, []);
+      }
+      this.#sealed.add(day);
     }
   }
 
@@ -122,6 +126,7 @@ export class Retention implements AsyncDisposable {
         await this.#seal(day, await archive.manifests(day));
         await this.#save(day, [dropOf(key, day, now)]);
         await archive.drop(day);
+        this.#sealed.delete(day);
         log.info('a day of the ledger was removed because it is old', { day });
       }
     this.#lookedAtMs = now;

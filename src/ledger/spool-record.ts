@@ -12,8 +12,12 @@ export function cleanText(text: string): string;
 export function cleanText(text: string | undefined): string | undefined;
 export function cleanText(text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
-  const short = text.length > TEXT_CHARACTERS_MAX ? text.slice(0, TEXT_CHARACTERS_MAX) : text;
-  const printable = UNPRINTABLE.test(short) ? short.replaceAll(EVERY_UNPRINTABLE, '') : short;
+  return printableText(text.length > TEXT_CHARACTERS_MAX ? text.slice(0, TEXT_CHARACTERS_MAX) : text);
+}
+
+/** The same of any length. */
+export function printableText(text: string): string {
+  const printable = UNPRINTABLE.test(text) ? text.replaceAll(EVERY_UNPRINTABLE, '') : text;
   return printable.isWellFormed() ? printable : printable.toWellFormed();
 }
 

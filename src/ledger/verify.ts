@@ -24,7 +24,7 @@ export async function verifyLedger(snapshot: LedgerSnapshot, options: VerifyOpti
     for await (const batch of snapshot.records(day)) for (const record of batch) check.add(record, day);
     check.endDay(day);
   }
-  return check.end(days.filter((day) => day !== 'default').length);
+  return check.end();
 }
 
 class LedgerCheck {
@@ -37,8 +37,11 @@ class LedgerCheck {
   /** Of days that are there, by day: what each writer's records must be. */
   readonly #sealed = new Map<string, ManifestBody[]>();
   readonly #dropped = new Set<string>();
+  /** Of manifests; what those say is believed, and told to be unproven. */
+  readonly #unknownKeys = new Set<string>();
   readonly #findings: Finding[] = [];
   #findingsCount = 0;
+  readonly #days = new Set<string>();
   #records = 0;
   #calls = 0;
   #unchained = 0;
@@ -65,9 +68,11 @@ class LedgerCheck {
     }
     const bodies: ManifestBody[] = [];
     for (const row of stored.values()) {
-      const body = readManifest(row, this.#keys);
+      const key = this.#keys.get(row.keyId);
+      if (key === undefined) this.#unknownKeys.add(row.keyId);
+      const body = readManifest(row, key);
       if (body !== undefined) bodies.push(body);
-      else if (this.#keys.has(row.keyId)) this.#manifest(row, 'it was not signed with its key');
+      else this.#manifest(row, 'it was not signed with its key');
     }
     for (const { kind, day } of bodies) if (kind === 'dropped') this.#dropped.add(day);
     const newest = new Map<string, ManifestBody>();
@@ -88,6 +93,7 @@ class LedgerCheck {
 
   add(record: ChainedRecord, day: string): void {
     if (record.phase === 'received') this.#calls++;
+    this.#days.add(day);
     const { writer, seq, hash } = record;
     if (hash === undefined || writer === undefined) this.#addUnchained(record, day);
     else if (seq === undefined) this.#addClosing(record, writer, hash, day);
@@ -109,12 +115,12 @@ class LedgerCheck {
     this.#sealed.delete(day);
   }
 
-  end(days: number): Verification {
+  end(): Verification {
     this.#judgeHashless();
     // Days that should be there, and of which nothing is.
     for (const [day, bodies] of this.#sealed)
       for (const { writer, runs } of bodies) this.#compare(day, writer, runs, []);
-    const withoutKey: string[] = [];
+    const withoutKey = [...this.#unknownKeys].map((keyId) => `manifests with key ${keyId}`);
     const withoutAnchor: string[] = [];
     for (const [writer, check] of this.#checks) {
       const row = this.#writers.get(writer);
@@ -131,7 +137,7 @@ class LedgerCheck {
       records: this.#records,
       calls: this.#calls,
       writers: this.#checks.size,
-      days,
+      days: this.#days.size,
       daysDropped: this.#dropped.size,
       findings: this.#findings,
       findingsCount: this.#findingsCount,

@@ -126,7 +126,7 @@ export function resolveUsage(input: UsageInput, report: ConfigReport): UsageConf
     );
   const isQueued = Object.keys(input.reservation).length > 0;
   return {
-    models: {
+    models: limited({
       ...(isQueued ? deploymentLimits(input.models) : {}),
       ...Object.fromEntries(
         Object.entries(input.groups).map(([name, limits]) => [
@@ -134,9 +134,9 @@ export function resolveUsage(input: UsageInput, report: ConfigReport): UsageConf
           { ...limitSet(limits), tokensPerMinute: limits.tpm_limit },
         ]),
       ),
-    },
-    servers: Object.fromEntries(
-      Object.entries(input.servers).map(([name, entry]) => [name, limitSet(entry)]),
+    }),
+    servers: limited(
+      Object.fromEntries(Object.entries(input.servers).map(([name, entry]) => [name, limitSet(entry)])),
     ),
     toolCosts: Object.fromEntries(
       Object.entries(input.servers).flatMap(([name, { mcp_info: info }]) => {
@@ -154,6 +154,13 @@ export function resolveUsage(input: UsageInput, report: ConfigReport): UsageConf
     },
     redisUrl: redisUrl(input.redis),
   };
+}
+
+/** Those of which something is limited. */
+function limited(all: Readonly<Record<string, LimitSet>>): Readonly<Record<string, LimitSet>> {
+  return Object.fromEntries(
+    Object.entries(all).filter(([, limits]) => Object.values(limits).some((limit) => limit !== undefined)),
+  );
 }
 
 function limitSet(entry: Omit<ServerUse, 'mcp_info'>): LimitSet {

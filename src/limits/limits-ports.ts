@@ -138,10 +138,17 @@ export interface LimitEvents {
   sharedDown(reason: string): void;
 }
 
+/** How many requests limits of one kind and scope have refused. */
+export interface RefusedCount {
+  readonly kind: LimitKind;
+  readonly scope: Refusal['scope'];
+  readonly count: number;
+}
+
 /** Counts since the start, and what is held at the moment. */
 export interface LimitStats {
   readonly admitted: number;
-  readonly refused: Readonly<Record<LimitKind, number>>;
+  readonly refused: readonly RefusedCount[];
   /** Requests that wait for their turn. */
   readonly waiting: number;
   readonly waitedInAll: number;

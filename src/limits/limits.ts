@@ -10,10 +10,10 @@ import type {
   Admission,
   Ask,
   LimitEvents,
-  LimitKind,
   LimitStats,
   Need,
   Refusal,
+  RefusedCount,
   SpendHistory,
 } from './limits-ports.ts';
 import { type Attempt, TurnQueue } from './queue/turn-queue.ts';
@@ -67,7 +67,8 @@ export class Limits implements AsyncDisposable {
   #targets: TargetLimits;
   #admitted = 0;
   #waited = 0;
-  readonly #refused: Record<LimitKind, number> = { requests: 0, tokens: 0, parallel: 0, budget: 0 };
+  /** By kind and scope. */
+  readonly #refused = new Map<string, RefusedCount>();
   #softBudgets = 0;
 
   constructor(targets: TargetLimits, { clock, history, events, redisUrl }: LimitsDeps) {
@@ -100,7 +101,7 @@ export class Limits implements AsyncDisposable {
     for (const { size } of this.#queues.values()) waiting += size;
     return {
       admitted: this.#admitted,
-      refused: { ...this.#refused },
+      refused: [...this.#refused.values()],
       waiting,
       waitedInAll: this.#waited,
       accounts: this.#book.size,
@@ -239,7 +240,7 @@ export class Limits implements AsyncDisposable {
     isGone: boolean,
   ): Refusal {
     const { check, used, reserved, waitMs } = gravest(shortages);
-    if (!isGone) this.#refused[check.kind]++;
+    if (!isGone) this.#countRefusal(check);
     return {
       kind: 'refused',
       limit: check.kind,
@@ -256,6 +257,11 @@ export class Limits implements AsyncDisposable {
       isGone,
       standing: () => standingOf(plan, this.#desk, this.#clock.monotonicMs()),
     };
+  }
+
+  #countRefusal({ kind, account: { scope } }: Check): void {
+    const key = `${kind} ${scope}`;
+    this.#refused.set(key, { kind, scope, count: (this.#refused.get(key)?.count ?? 0) + 1 });
   }
 
   #lookAtSoftBudget({ budget, softMax, account }: Check): void {

@@ -5,23 +5,16 @@ import { FORMATS } from './formats/formats.ts';
 import type { Deployment } from './providers/deployment.ts';
 import { dollars } from './usage/money.ts';
 import { costOf } from './usage/price.ts';
+import { NO_USAGE } from './usage/spent.ts';
 import type { PriceBook } from './usage/price-book.ts';
+
+/** A request as Chat Completions writes it. */
+export type QuotedRequest = JsonObject;
 
 /** What a price is asked for: a request that was not made (Chat Completions), or the tokens of one that was. */
 export type Quoted =
-  | { readonly request: JsonObject }
+  | { readonly request: QuotedRequest }
   | { readonly usage: Partial<Pick<Usage, 'input' | 'output' | 'cacheRead' | 'reasoning'>> };
-
-const NOTHING: Usage = {
-  input: 0,
-  output: 0,
-  cacheRead: 0,
-  cacheWrite: 0,
-  cacheWrite1h: 0,
-  reasoning: 0,
-  audioInput: 0,
-  audioOutput: 0,
-};
 
 /** US dollars; `undefined` when nobody said what the model costs. Of a request, its input is estimated. Throws LlmFailure for one that is none. */
 export function quote(deployment: Deployment, asked: Quoted, prices: PriceBook): number | undefined {
@@ -31,9 +24,12 @@ export function quote(deployment: Deployment, asked: Quoted, prices: PriceBook):
     'usage' in asked
       ? asked.usage
       : {
-          input: estimateRequest(
-            FORMATS.chat.readRequest(asked.request, { model: undefined, isStream: undefined }),
-          ),
+          input: tokensOf(asked.request),
         };
-  return dollars(costOf({ ...NOTHING, ...used }, price, undefined, 0));
+  return dollars(costOf({ ...NO_USAGE, ...used }, price, undefined, 0));
+}
+
+/** Tokens of a request (Chat Completions), estimated. Throws LlmFailure for one that is none. */
+export function tokensOf(request: QuotedRequest): number {
+  return estimateRequest(FORMATS.chat.readRequest(request, { model: undefined, isStream: undefined }));
 }

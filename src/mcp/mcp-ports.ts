@@ -5,6 +5,17 @@ import type { Secret } from '../core/secret.ts';
  * policy or a database.
  */
 
+/** Other gateways that serve the same clients. What is said is said once, and lost on those that are away. */
+export interface Neighbours {
+  /** Says something to all of them; `false` when that cannot be done now. */
+  tell(word: string): boolean;
+  /** Is told what they say; returns the way to stop. */
+  hear(listener: (word: string) => void): () => void;
+}
+
+/** Where there is one gateway alone. */
+export const NO_NEIGHBOURS: Neighbours = { tell: () => false, hear: () => () => undefined };
+
 /** How a server is declared to be reached. `in-process` is a connector that runs inside the gateway (`command: lanport:<name>`). */
 export type DeclaredTransport = 'stdio' | 'http' | 'sse' | 'in-process';
 

@@ -9,6 +9,7 @@ import type { TraceContext } from '../core/trace.ts';
 import type { HttpClient } from '../net/http-client.ts';
 import type { Log } from '../telemetry/log.ts';
 import { exposeResult } from './calls/expose.ts';
+import { Errands } from './calls/errands.ts';
 import { ParkedCalls, readResponses, type Step } from './calls/parked-calls.ts';
 import { answerRounds, asksForInput } from './calls/rounds.ts';
 import { type CallTarget, ToolTargets } from './calls/target.ts';
@@ -23,6 +24,7 @@ import { LegacyCaller, ModernCaller } from './downstream/callers.ts';
 import { ClientQuestions } from './downstream/client-questions.ts';
 import { describeGateway } from './downstream/describe.ts';
 import { Listeners } from './downstream/listeners.ts';
+import { Neighbourhood } from './downstream/neighbourhood.ts';
 import { type Inbound, receive } from './downstream/receive.ts';
 import type { ReplyStream } from './downstream/reply-stream.ts';
 import { ResourceWatchers } from './downstream/resource-watchers.ts';
@@ -32,10 +34,12 @@ import type {
   CatalogStore,
   InProcessServer,
   McpConfig,
+  Neighbours,
   ServerConfig,
   ToolHistoryStore,
   Visibility,
 } from './mcp-ports.ts';
+import { NO_NEIGHBOURS } from './mcp-ports.ts';
 import type { CallOptions, ServerReply } from './upstream/connection.ts';
 import { UpstreamFailure } from './upstream/failure.ts';
 import { capabilitiesOf, type ListKind } from './upstream/read-offer.ts';
@@ -73,6 +77,8 @@ export interface McpDeps {
   readonly inProcess: ReadonlyMap<string, (config: ServerConfig) => InProcessServer>;
   /** Environment that children may inherit from. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Other gateways that serve the same clients; `undefined`: there are none. */
+  readonly neighbours?: Neighbours | undefined;
 }
 
 /** Where a call comes from. */
@@ -98,11 +104,14 @@ export class Mcp implements AsyncDisposable {
   /** Requests that were put to clients. */
   readonly questions = new ClientQuestions();
   readonly listeners: Listeners;
+  /** What clients say here and mean for another gateway, and the other way round. */
+  readonly neighbourhood: Neighbourhood;
   readonly watchers = new ResourceWatchers();
   readonly tasks = new TaskOwners();
   readonly toolTargets = new ToolTargets();
   readonly #deps: McpDeps;
   readonly #parked: ParkedCalls;
+  readonly #errands: Errands;
   readonly #fleet: Fleet;
   readonly #sweep: NodeJS.Timeout;
   #closing: Promise<void> | undefined;
@@ -117,7 +126,15 @@ export class Mcp implements AsyncDisposable {
     this.catalog = new Catalog({ ...deps, review: this.review });
     this.sessions = new Sessions(createSeal(deps.sealSecrets, 'mcp-session'), deps.bounds);
     this.listeners = new Listeners((visibility) => this.view(visibility));
+    const neighbours = deps.neighbours ?? NO_NEIGHBOURS;
+    this.neighbourhood = new Neighbourhood({
+      neighbours,
+      sessions: this.sessions,
+      questions: this.questions,
+      onAccepted: (server) => void this.review.reload(server).then(() => this.catalog.touch(server)),
+    });
     this.#parked = new ParkedCalls(createSeal(deps.sealSecrets, 'mcp-request-state'), () => deps.clock.now());
+    this.#errands = new Errands(neighbours, this.#parked);
     this.#views = new Views({
       ...deps,
       catalog: this.catalog,
@@ -228,6 +245,7 @@ export class Mcp implements AsyncDisposable {
   async acceptTools(...request: Parameters<ToolReview['accept']>): Promise<readonly AcceptedTool[]> {
     const accepted = await this.review.accept(...request);
     if (accepted.length > 0) this.catalog.touch(request[0]);
+    if (accepted.length > 0) this.neighbourhood.accepted(request[0]);
     return accepted;
   }
 
@@ -330,6 +348,8 @@ export class Mcp implements AsyncDisposable {
   async #close(): Promise<void> {
     clearInterval(this.#sweep);
     this.listeners.close();
+    this.neighbourhood[Symbol.dispose]();
+    this.#errands[Symbol.dispose]();
     this.#parked.close();
     for (const session of this.sessions.all()) session.stream?.close();
     await this.#fleet[Symbol.asyncDispose]();
@@ -379,6 +399,8 @@ export class Mcp implements AsyncDisposable {
     let resume: { inputResponses: Buffer | undefined; requestState: Buffer | undefined } | undefined;
     if (token !== undefined) {
       const state = this.#parked.open(token, from.principalId, target);
+      if (state.kind === 'parked' && !this.#parked.has(state.id))
+        return this.#errands.send(state, request, { ...from, server: target.server });
       if (state.kind === 'parked')
         return this.#parked.resume(state, request, from.stream, (caller) =>
           from.onStart(caller.cancellation),

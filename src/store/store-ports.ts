@@ -139,6 +139,9 @@ export interface Store extends AsyncDisposable {
   readonly accounts: AccountTable;
   readonly ledger: LedgerStore;
   readonly spend: SpendQueries;
+  /** `undefined`: there is no database. */
+  readonly bodies: BodyStore | undefined;
+  readonly deployments: DeploymentTable | undefined;
   readonly archive: LedgerArchive;
   readonly secrets: InstanceSecrets;
   /** `undefined`: there is no database. */
@@ -153,8 +156,9 @@ export interface CallStart {
   readonly id: string;
   /** Milliseconds since the Unix epoch. */
   readonly startedAt: number;
-  readonly kind: 'mcp' | 'llm';
-  /** JSON-RPC method or LLM route, for example `tools/call`. */
+  /** `admin`: something that an operator did. */
+  readonly kind: 'mcp' | 'llm' | 'admin';
+  /** JSON-RPC method, LLM route or operation, for example `tools/call`. */
   readonly operation: string;
   readonly keyId: string;
   readonly keyAlias: string | undefined;
@@ -176,6 +180,12 @@ export interface CallStart {
   readonly traceId: string | undefined;
   /** Of a call that a model caused: the id of the request to the model. */
   readonly parentId?: string | undefined;
+  /** Keyed code of the arguments or the body: equal for equal ones. */
+  readonly digest?: string | undefined;
+  /** Of a request to a model, as its client says: whom it is for, which conversation it belongs to, and a JSON array of its tags. */
+  readonly endUser?: string | undefined;
+  readonly session?: string | undefined;
+  readonly tags?: string | undefined;
 }
 
 export type CallStatus = 'ok' | 'tool-error' | 'error' | 'denied' | 'cancelled' | 'timeout' | 'unknown';
@@ -196,6 +206,10 @@ export interface CallEnd {
   /** Of a request to a model: the deployment that was asked last, and how often one was asked. */
   readonly deployment?: string | undefined;
   readonly attempts?: number | undefined;
+  /** Of a streamed answer: milliseconds from the start to the first content. */
+  readonly firstMs?: number | undefined;
+  /** What an operator did: JSON without secrets. */
+  readonly details?: string | undefined;
   /** Whether the tokens are in part an estimate, because a provider did not tell them. */
   readonly tokensEstimated?: boolean | undefined;
 }
@@ -277,6 +291,43 @@ export interface LedgerStore {
   recent(query: { readonly limit: number; readonly beforeId?: string }): Promise<readonly LedgerRow[]>;
 }
 
+/** What was asked or answered, as far as it is kept: without its secrets. */
+export interface CallBody {
+  readonly callId: string;
+  /** Of the call. */
+  readonly startedAt: number;
+  readonly part: 'request' | 'response';
+  /** JSON where all of it is there. */
+  readonly content: string;
+  /** Length of all of it, as it came. */
+  readonly bytes: number;
+  /** How much of that was left out. */
+  readonly droppedBytes: number;
+}
+
+/** Bodies of calls, kept for a shorter time than their records. */
+export interface BodyStore {
+  /** Idempotent by call and part; all or nothing. */
+  append(bodies: readonly CallBody[]): Promise<void>;
+  load(callId: string, startedAt: number): Promise<readonly CallBody[]>;
+  /** Removes the days (UTC) that ended before; returns which. */
+  dropBefore(ms: number): Promise<readonly string[]>;
+}
+
+/** Who answers under the id of a deployment. */
+export interface DeploymentRow {
+  readonly id: string;
+  readonly provider: string;
+  readonly model: string;
+  /** Address without secrets. */
+  readonly apiBase: string;
+}
+
+/** The deployments that ledger rows name. */
+export interface DeploymentTable {
+  save(rows: readonly DeploymentRow[]): Promise<void>;
+}
+
 /** Whose use is asked for. A user, a team, a model or a server by its name, a key by its id. */
 export type SpendScope = 'key' | 'user' | 'team' | 'model' | 'server';
 
@@ -329,7 +380,8 @@ export interface CallFilter {
   readonly key?: string;
   readonly user?: string;
   readonly team?: string;
-  readonly kind?: CallStart['kind'];
+  /** Without it calls only, and not what operators did. `all`: both. */
+  readonly kind?: CallStart['kind'] | 'all';
   readonly model?: string;
   readonly server?: string;
   /** The server's own name of the tool, or as the client wrote it. */

@@ -2,7 +2,13 @@ import type { Writable } from 'node:stream';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
-export type LogFields = Readonly<Record<string, unknown>>;
+/** Marks fields that hold no secret, so that nobody looks for one: of lines that are many. */
+export const CLEAN: unique symbol = Symbol('clean');
+
+export interface LogFields {
+  readonly [name: string]: unknown;
+  readonly [CLEAN]?: true;
+}
 
 /** Structured log: `message` is a fixed sentence, everything that varies goes into `fields`. Never bodies, never secrets. */
 export interface Log {
@@ -24,6 +30,8 @@ export interface BufferedLog extends Log {
   flush(): void;
   /** What is logged from now on. */
   setLevel(level: LogLevel): void;
+  /** What takes secrets out of what is logged from now on, of one line of JSON at a time. */
+  setRedaction(redact: (text: string) => string): void;
 }
 
 /**
@@ -36,6 +44,7 @@ export function createLog(
   now: () => number = Date.now,
 ): BufferedLog {
   let level = firstLevel;
+  let redact: ((text: string) => string) | undefined;
   let gathered = '';
   let timer: NodeJS.Timeout | undefined;
   let lastMs = Number.NaN;
@@ -55,8 +64,9 @@ export function createLog(
       lastTime = new Date(ms).toISOString();
     }
     timer ??= setTimeout(flush, FLUSH_MS).unref();
-    const body =
-      fields === undefined ? '}' : JSON.stringify(fields, needsCare(fields) ? printable : undefined).slice(1);
+    const whole =
+      fields === undefined ? '{}' : JSON.stringify(fields, needsCare(fields) ? printable : undefined);
+    const body = (redact === undefined || fields?.[CLEAN] === true ? whole : redact(whole)).slice(1);
     gathered += `{"time":"${lastTime}","level":"${at}","message":${JSON.stringify(message)}${body === '}' ? '' : ','}${body}\n`;
     if (RANK[at] >= RANK.warn || gathered.length >= GATHERED_CHARACTERS_MAX) flush();
   };
@@ -68,6 +78,9 @@ export function createLog(
     flush,
     setLevel: (next) => {
       level = next;
+    },
+    setRedaction: (next) => {
+      redact = next;
     },
   };
 }

@@ -95,13 +95,3 @@ test('a histogram counts each value in the bucket that it fits', async () => {
   expect(valueOf(families, 'lanport_call_duration_seconds_sum', { server: 's' })).toBeCloseTo(700.0021, 6);
   expect(valueOf(families, 'lanport_upstream_duration_seconds_count')).toBe(0);
 });
-
-test('refusals of limits are counted by kind and by whose limit it was', async () => {
-  using metrics = new Metrics('1');
-  metrics.limitRefused('budget', 'team');
-  metrics.limitRefused('budget', 'team');
-  metrics.limitRefused('parallel', 'key');
-  const families = parseMetrics(await metrics.text());
-  expect(valueOf(families, 'lanport_limit_refusals_total', { kind: 'budget', scope: 'team' })).toBe(2);
-  expect(valueOf(families, 'lanport_limit_refusals_total', { kind: 'parallel', scope: 'key' })).toBe(1);
-});

@@ -6,10 +6,6 @@ import { addFamily, type Sample } from './metrics/family.ts';
 
 export type { Sample } from './metrics/family.ts';
 
-/** Why a limit refused a call, and whose limit it was. */
-export type LimitKind = 'requests' | 'tokens' | 'parallel' | 'budget' | 'queue';
-export type LimitScope = 'key' | 'user' | 'team' | 'model' | 'server';
-
 /** What is measured otherwise here, and gauges that have the names of counters. */
 const LEFT_OUT = /^nodejs_(?:eventloop_lag_|active_\w+_total$)/;
 /** The library's own look at the event loop, which is not exposed, shall wake nobody. */
@@ -22,7 +18,6 @@ export class Metrics implements Disposable {
   readonly #registry = new Registry();
   readonly #eventLoop: EventLoopMetrics;
   readonly #refusals = new Map<string, number>();
-  readonly #limits = new Map<string, Sample>();
 
   constructor(version: string) {
     this.contentType = this.#registry.contentType;
@@ -41,23 +36,11 @@ export class Metrics implements Disposable {
       'Requests that were refused before they became a call, by the code of the error.',
       () => [...this.#refusals].map(([code, value]) => ({ labels: { code }, value })),
     );
-    this.counter(
-      'lanport_limit_refusals_total',
-      'Calls that a limit refused, by its kind and whose it was.',
-      () => this.#limits.values(),
-    );
   }
 
   /** Counts a request that was refused; `code` is one of the error table's. */
   refused(code: string): void {
     this.#refusals.set(code, (this.#refusals.get(code) ?? 0) + 1);
-  }
-
-  /** Counts a call that a limit refused. */
-  limitRefused(kind: LimitKind, scope: LimitScope): void {
-    const key = `${kind} ${scope}`;
-    const value = (this.#limits.get(key)?.value ?? 0) + 1;
-    this.#limits.set(key, { labels: { kind, scope }, value });
   }
 
   /** Adds a value that is read when somebody asks for it. */

@@ -1022,6 +1022,19 @@ export const STORIES: readonly Story[] = [
         },
         answer: { cost: expect.closeTo(0.0075, 6) },
       },
+      {
+        name: 'calculate: a request that is none',
+        request: 'POST /spend/calculate',
+        body: { model: 'gpt-4', messages: [{ content: 7 }] },
+        status: 400,
+        answer: refused('bad_request_error', null, '400', /messages/),
+      },
+      {
+        name: 'tokens of a request',
+        request: 'POST /utils/token_counter',
+        body: { model: 'gpt-4', messages: [{ role: 'user', content: 'hey how is it going' }] },
+        answer: { total_tokens: expect.any(Number), request_model: 'gpt-4', model_used: 'gpt-4' },
+      },
       { name: 'calculate: nothing', request: 'POST /spend/calculate', body: {}, status: 422 },
       {
         name: 'a key may not see everything',

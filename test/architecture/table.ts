@@ -62,7 +62,7 @@ export const PACKAGES: readonly {
   {
     names: ['ioredis'],
     folders: ['store', 'limits'],
-    reason: 'Redis counts limits, and nothing else depends on it',
+    reason: 'Redis counts limits and carries words between gateways; where it is away, each goes on alone',
   },
   {
     names: ['express', 'fastify', 'hono', 'koa', '@hono/node-server'],

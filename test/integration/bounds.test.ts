@@ -77,6 +77,9 @@ it('the documented defaults are those of the code', async () => {
     shutdown_drain_ms: '10 s',
     body_read_ms: '60 s',
     response_state_bytes_max: '256 MiB',
+    max_tool_rounds: '10',
+    tool_call_ms: '120 s',
+    tool_result_characters_max: '200,000',
   };
   const page = await readFile(join(ROOT, 'docs/reference/bounds.md'), 'utf8');
   const rows = [...page.matchAll(/^\| `limits\.(\w+)` \| ([^|]+) \|/gm)].map(([, key, value]) => [
@@ -92,6 +95,15 @@ it('the documented defaults are those of the code', async () => {
     '72 s: How long a connection stays open between two requests',
     '1 MiB: What may wait for a client that reads its stream too slowly',
     '64 MiB: What may wait on a stream with answers, which are not left out',
+    '15 min: How long a WebSocket stays open on which nothing is asked',
+    '60 min: How long any WebSocket stays open',
+    '4: Pings of a WebSocket, one each `limits',
+    '16: Answers under way at a time on one WebSocket',
+    '64: Requests that wait on one WebSocket, with at most `limits',
+    '32: Different `stream_id`s on one WebSocket',
+    '32: Answers that one WebSocket remembers besides those that are stored',
+    '32 MiB: Their bytes, conversations included',
+    '256 MiB: The same for all WebSockets together',
     '256: Levels of nesting in a message',
     '100: Messages in one batch',
     '30 min: How long a session without a stream is kept when nobody uses it',
@@ -130,6 +142,9 @@ it('the documented defaults are those of the code', async () => {
     shutdownDrainMs: 10_000,
     bodyReadMs: 60_000,
     responseStateBytesMax: 256 * MIB,
+    maxToolRounds: 10,
+    toolCallMs: 120_000,
+    toolResultCharactersMax: 200_000,
   });
 });
 

@@ -34,7 +34,10 @@ const ask = async (key: string): Promise<number> =>
     })
   ).status;
 
-describe('lanport keys', () => {
+/** Each command is a process of its own. */
+const COMMANDS_MS = 180_000;
+
+describe('lanport keys', { timeout: COMMANDS_MS }, () => {
   it('makes a key that works, gives it a new value with and without grace, and revokes it', async () => {
     verifies('keys:commands');
     const made = await run(

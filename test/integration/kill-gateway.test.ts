@@ -118,7 +118,9 @@ it(
       });
       const url = await Promise.race([ready, timeout]);
       const rows: Row[] = [];
+      let reads = 0;
       for (;;) {
+        reads++;
         const before = rows.at(-1)?.id;
         const page = (
           await http(`${url}/v1/ledger?limit=1000${before === undefined ? '' : `&before=${before}`}`, {
@@ -137,7 +139,8 @@ it(
       const checked = await lanport(['ledger', 'verify', '--data', join(folder, 'data'), '--json']);
       expect(checked, checked.stdout).toMatchObject({ code: 0, stderr: '' });
       expect(JSON.parse(checked.stdout)).toMatchObject({
-        calls: rows.length,
+        // Who reads the ledger is in it, too.
+        calls: rows.length + reads,
         findings: [],
         withoutKey: [],
         withoutAnchor: [],

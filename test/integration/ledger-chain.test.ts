@@ -2,7 +2,7 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Clock } from '../../src/core/clock.ts';
+import { type Clock, systemClock } from '../../src/core/clock.ts';
 import { createIdSource } from '../../src/core/ids.ts';
 import { chainKey, chainKeyFile } from '../../src/ledger/chain-key.ts';
 import { createLedger } from '../../src/ledger/ledger.ts';
@@ -116,12 +116,17 @@ async function verify(url: string, home: string): Promise<Verification> {
 }
 
 /** Seals and, with a retention, removes days, two days later. */
-async function keepDays(url: string, home: string, retentionMs?: number): Promise<void> {
+async function keepDays(
+  url: string,
+  home: string,
+  retentionMs?: number,
+  key = chainKeyFile(home),
+): Promise<void> {
   const store = await open(url);
   const retention = new Retention({
     archive: store.archive,
     folder: home,
-    key: chainKeyFile(home),
+    key,
     clock: { now: () => MIDNIGHT + DAY_MS + 7_200_000, monotonicMs: () => 0 },
     log: silentLog,
     retentionMs,
@@ -189,9 +194,11 @@ describe('a check of the ledger', () => {
               ? `'\\x00'::bytea`
               : type.startsWith('timestamp')
                 ? `${name} + interval '1 microsecond'`
-                : type === 'numeric'
-                  ? `${name} + 1e-30`
-                  : `coalesce(${name}, 0) + 1`;
+                : type === 'boolean'
+                  ? `NOT coalesce(${name}, true)`
+                  : type === 'numeric'
+                    ? `${name} + 1e-30`
+                    : `coalesce(${name}, 0) + 1`;
       await sql(`UPDATE ledger_calls SET ${name} = ${other} WHERE id = '${id}'`);
       const { findings } = await verify(url, home);
       if (
@@ -271,6 +278,40 @@ describe('a check of the ledger', () => {
     }
   });
 
+  it('names the end of a call that another gateway has closed, when it was changed', async () => {
+    const { url, home, sql } = await copy();
+    const store = await open(url);
+    const options = { store: store.ledger, folder: home, clock: systemClock, log: silentLog };
+    const dies = await createLedger({ ...options, writer: 'dies' });
+    const id = newId();
+    await dies.begin(callStart(id, { startedAt: MIDNIGHT }));
+    await dies[Symbol.asyncDispose]();
+    const closes = await createLedger({ ...options, writer: 'closes' });
+    await closes.flush();
+    await closes[Symbol.asyncDispose]();
+    await store[Symbol.asyncDispose]();
+    expect(await sql(`SELECT status, end_seq FROM ledger_calls WHERE id = '${id}'`)).toEqual([
+      { status: 'unknown', end_seq: null },
+    ]);
+    expect((await verify(url, home)).findings).toEqual([]);
+    for (const change of [
+      "ended_at = ended_at + interval '1 second'",
+      'cost = 1',
+      "status = 'ok'",
+      'end_hash = NULL',
+      "end_writer = 'one'",
+    ]) {
+      await sql(
+        `CREATE TABLE kept AS SELECT * FROM ledger_calls WHERE id = '${id}'; UPDATE ledger_calls SET ${change} WHERE id = '${id}'`,
+      );
+      const found = (await verify(url, home)).findings.map(({ kind, id: call, day }) => [kind, call, day]);
+      expect(found, change).toEqual([['changed', id, TODAY]]);
+      await sql(
+        `DELETE FROM ledger_calls WHERE id = '${id}'; INSERT INTO ledger_calls SELECT * FROM kept; DROP TABLE kept`,
+      );
+    }
+  });
+
   it('names records that were put in each other’s places', async () => {
     const { url, home, sql } = await copy();
     const [a, b] = (await sql(
@@ -323,6 +364,15 @@ describe('a check of the ledger', () => {
     await sql('DELETE FROM ledger_manifests');
     const { findings } = await verify(url, home);
     expect(new Set(findings.map(({ kind }) => kind))).toEqual(new Set(['manifest']));
+  });
+
+  it('believes a day that a gateway with another key has removed, and says that it cannot prove it', async () => {
+    const { url, home } = await copy();
+    await keepDays(url, home, DAY_MS, chainKey('the key of another gateway'));
+    await rm(join(home, 'manifests'), { recursive: true });
+    const { findings, withoutKey, daysDropped } = await verify(url, home);
+    expect([findings, daysDropped]).toEqual([[], 1]);
+    expect(withoutKey).toEqual([expect.stringMatching(/^manifests with key [0-9a-f]{16}$/)]);
   });
 
   it('says what it cannot tell without the key of a writer, and still finds what is gone', async () => {

@@ -90,6 +90,11 @@ it('days are removed when all of them is older than the retention, once an inter
     (await store.spend.usage({ from: 0, to: NOW * 2, groupBy: [] }))[0]!.requests;
   await at(NOW);
   expect([await left(), await spent()]).toEqual([2, 4]);
+  // Of a part of an hour whose calls are gone, the whole hour counts.
+  expect(await store.spend.spentSince('key', 'k', NOW - 100 * DAY_MS + 60_000)).toMatchObject({
+    requests: 4,
+  });
+  expect(await store.spend.spentSince('key', 'k', NOW - 90 * DAY_MS + 60_000)).toMatchObject({ requests: 1 });
   // The day of the third is older now, and is looked for a day after the last look.
   await at(NOW + 3 * 3_600_000);
   expect(await left()).toBe(2);

@@ -311,7 +311,7 @@ test('a soft budget is a warning and no refusal', async () => {
     headers: { authorization: `Bearer ${gateway.key}` },
   });
   expect(metrics.text).toContain('lanport_soft_budgets_passed_total 1');
-  expect(metrics.text).toMatch(/lanport_limits_refused_total\{limit="parallel"\} 380/);
+  expect(metrics.text).toMatch(/lanport_limit_refusals_total\{kind="parallel",scope="key"\} 380/);
 });
 
 test('a request to a model has the only slot of its key, and its tools can be called all the same', async () => {

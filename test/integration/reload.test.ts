@@ -243,7 +243,7 @@ describe('a configuration with a problem', () => {
       expect(answer.status).toBe(422);
       expect(answer.json()).toMatchObject({
         error: {
-          type: 'config-refused',
+          lanport: 'config-refused',
           message: expect.stringContaining(problem),
           problems: [expect.stringContaining(problem)],
         },

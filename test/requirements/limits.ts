@@ -52,6 +52,11 @@ export const LIMITS = {
     promise:
       "Tools that a model calls need no slot of the key's requests in flight besides that of the request to the model.",
   },
+  'limits:accounts': {
+    source: SOURCE,
+    promise:
+      'Keys of a user or a team share its limits, and what is changed over the API counts for the next request.',
+  },
   'limits:restart': {
     source: SOURCE,
     promise:

@@ -1,5 +1,6 @@
 import { ADMIN } from './admin.ts';
 import { GATEWAY_PAINS } from './gateway-pains.ts';
+import { LEDGER_PROMISES } from './ledger-promises.ts';
 import { LLM_PROMISES } from './llm-promises.ts';
 import { LIMITS } from './limits.ts';
 import { LLM_SOCKETS } from './llm-sockets.ts';
@@ -11,6 +12,7 @@ import { POSTGRES_ADVICE } from './postgres-advice.ts';
 import { POSTGRES_TOOLS } from './postgres-tools.ts';
 import { STORE_PROMISES } from './store-promises.ts';
 import { MODEL_RULES } from './model-rules.ts';
+import { REPLICAS } from './replicas.ts';
 import { TELEMETRY } from './telemetry.ts';
 
 /** One promise: where it comes from, and what it says in a sentence. */
@@ -379,11 +381,13 @@ export const REQUIREMENTS = {
   ...POSTGRES_ADVICE,
   ...POSTGRES_TOOLS,
   ...STORE_PROMISES,
+  ...LEDGER_PROMISES,
   ...KEY_PROMISES,
   ...MCP_RULES,
   ...MODEL_RULES,
   ...GATEWAY_PAINS,
   ...LEDGER_GUARANTEES,
+  ...REPLICAS,
   ...TELEMETRY,
 } as const satisfies Record<string, Requirement>;
 

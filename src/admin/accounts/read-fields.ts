@@ -37,7 +37,7 @@ export function readCommon(
     ...(body.blocked === undefined ? {} : { blocked: body.blocked ?? false }),
     ...(body.metadata === undefined ? {} : { metadata: body.metadata ?? {} }),
     ...(typeof body.spend === 'number' ? { spendBase: { usd: body.spend, at: now } } : {}),
-    ...(touchesLimits(body) ? { limits: readLimits(body, before.limits, now) } : {}),
+    ...(touchesLimits(body) ? { limits: readLimits(body, before.limits) } : {}),
     ...(body.object_permission === undefined ? {} : { mcp: readGrant(body.object_permission, before.mcp) }),
   };
 }
@@ -97,12 +97,8 @@ const kept = <T>(given: T | null | undefined, before: T | undefined): T | undefi
 function readLimits(
   body: AccountBody & { readonly soft_budget?: number | null | undefined },
   before: KeyLimits,
-  now: number,
 ): KeyLimits {
   const budgetDurationMs = kept(body.budget_duration, before.budgetDurationMs);
-  const isNewPeriod =
-    typeof body.budget_duration === 'number' && body.budget_duration !== before.budgetDurationMs;
-  const budgetResetAt = isNewPeriod ? now + body.budget_duration! : before.budgetResetAt;
   return {
     maxBudget: kept(body.max_budget, before.maxBudget),
     softBudget: kept(body.soft_budget, before.softBudget),
@@ -110,7 +106,8 @@ function readLimits(
     requestsPerMinute: kept(body.rpm_limit, before.requestsPerMinute),
     tokensPerMinute: kept(body.tpm_limit, before.tokensPerMinute),
     parallelRequests: kept(body.max_parallel_requests, before.parallelRequests),
-    budgetResetAt: budgetDurationMs === undefined ? undefined : budgetResetAt,
+    // Another length has periods of its own.
+    budgetResetAt: budgetDurationMs === before.budgetDurationMs ? before.budgetResetAt : undefined,
     perModel: readPerModel(body, before.perModel ?? {}),
   };
 }

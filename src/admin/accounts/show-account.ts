@@ -1,5 +1,6 @@
 import type { KeyRecord, McpGrant, TeamMember, TeamRecord, UserRecord } from '../../keys/account-records.ts';
 import type { KeyLimits } from '../../keys/keys-config.ts';
+import { periodAt } from '../../limits/budget-period.ts';
 import { time } from '../time.ts';
 
 /** Keys, users and teams as LiteLLM's tables show them; what LiteLLM does not have stands beside it under names of our own. */
@@ -19,12 +20,10 @@ function durationText(ms: number): string {
 
 /** The budget period that `now` lies in, in milliseconds since the Unix epoch; `undefined` for a budget that is not renewed. */
 export function budgetPeriod(
-  { budgetDurationMs: length, budgetResetAt = 0 }: KeyLimits,
+  { budgetDurationMs, budgetResetAt }: KeyLimits,
   now: number,
 ): { readonly from: number; readonly to: number } | undefined {
-  if (length === undefined || length <= 0) return undefined;
-  const to = budgetResetAt + (Math.floor((now - budgetResetAt) / length) + 1) * length;
-  return { from: to - length, to };
+  return budgetDurationMs === undefined ? undefined : periodAt(now, budgetDurationMs, budgetResetAt);
 }
 
 function limitsOf(limits: KeyLimits, now: number): Record<string, unknown> {

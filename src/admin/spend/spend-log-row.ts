@@ -48,7 +48,7 @@ export function showSpendLog(row: LedgerRow, deps: AdminDeps): z.input<typeof sp
     completion_tokens: completionTokens,
     startTime: time(row.startedAt),
     endTime: row.endedAt === undefined ? null : time(row.endedAt),
-    completionStartTime: null,
+    completionStartTime: row.firstMs === undefined ? null : time(row.startedAt + row.firstMs),
     model: row.model ?? (tool === undefined ? '' : `MCP: ${tool}`),
     model_id: row.deployment ?? '',
     model_group: row.model ?? '',
@@ -56,13 +56,13 @@ export function showSpendLog(row: LedgerRow, deps: AdminDeps): z.input<typeof sp
     custom_llm_provider: row.deployment === undefined ? '' : (deps.models.provider(row.deployment) ?? ''),
     api_base: '',
     user: row.user ?? '',
-    end_user: '',
+    end_user: row.endUser ?? '',
     team_id: row.team ?? null,
     cache_hit: 'False',
     cache_key: '',
-    request_tags: deps.keys.findKey(row.keyId)?.tags ?? [],
+    request_tags: [...(deps.keys.findKey(row.keyId)?.tags ?? []), ...tagsOf(row)],
     requester_ip_address: row.address,
-    session_id: row.parentId ?? row.id,
+    session_id: row.session ?? row.parentId ?? row.id,
     status: row.status === 'ok' ? 'success' : 'failure',
     messages: {},
     response: {},
@@ -80,6 +80,10 @@ export function showSpendLog(row: LedgerRow, deps: AdminDeps): z.input<typeof sp
       trace_id: row.traceId ?? null,
     },
   };
+}
+
+function tagsOf({ tags }: LedgerRow): readonly string[] {
+  return tags === undefined ? [] : (JSON.parse(tags) as readonly string[]);
 }
 
 function callType({ kind, operation }: LedgerRow): string {

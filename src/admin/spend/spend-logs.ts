@@ -5,7 +5,7 @@ import type { AdminDeps } from '../admin-ports.ts';
 import { operation } from '../operation.ts';
 import { date, daysOf, openPeriodOf, type Period } from './period.ts';
 import { showSpendLog, spendLog } from './spend-log-row.ts';
-import { keyIdOf, ownFilter, rounded, tokenOf, used } from './used.ts';
+import { isUse, keyIdOf, ownFilter, rounded, tokenOf, used } from './used.ts';
 
 const LIMIT = { standard: 1_000, max: 10_000 } as const;
 
@@ -49,7 +49,7 @@ export const spendLogs = operation({
       filter: { ...filter, ...period, ...(query.request_id === undefined ? {} : { id: query.request_id }) },
       limit: query.limit,
     });
-    return rows.map((row) => showSpendLog(row, deps));
+    return rows.filter(isUse).map((row) => showSpendLog(row, deps));
   },
 });
 

@@ -10,12 +10,36 @@ const PAGE = 10_000;
 /** Groups that one answer is made of at most. */
 const GROUPS_MAX = 200_000;
 
-/** What was used in a period, by these dimensions: all pages of it. */
+/** Kinds of calls that use something; there may be records of others, of those who operate the gateway. */
+const USING: readonly string[] = ['mcp', 'llm'];
+
+/** Whether a record is of a call of a tool or a model. */
+export function isUse({ kind }: { readonly kind: string }): boolean {
+  return USING.includes(kind);
+}
+
+/** What calls of tools and models used in a period, by these dimensions: all pages of it, in ascending order of the groups. */
 export async function used(
-  { spend }: Pick<AdminDeps, 'spend'>,
+  deps: Pick<AdminDeps, 'spend'>,
   period: Period,
   groupBy: readonly UsageDimension[],
   filter: Filter = {},
+): Promise<readonly UsageRow[]> {
+  const sums = new Map<string, UsageRow>();
+  for (const row of await pages(deps, period, [...groupBy, 'kind'], filter)) {
+    const { kind = '', ...group } = row.group;
+    if (!isUse({ kind })) continue;
+    const name = JSON.stringify(group);
+    sums.set(name, add(sums.get(name), { ...row, group }));
+  }
+  return [...sums.values()];
+}
+
+async function pages(
+  { spend }: Pick<AdminDeps, 'spend'>,
+  period: Period,
+  groupBy: readonly UsageDimension[],
+  filter: Filter,
 ): Promise<readonly UsageRow[]> {
   const all: UsageRow[] = [];
   for (;;) {
@@ -28,7 +52,7 @@ export async function used(
       ...(after === undefined ? {} : { after }),
     });
     all.push(...rows);
-    if (rows.length < PAGE || groupBy.length === 0 || all.length >= GROUPS_MAX) return all;
+    if (rows.length < PAGE || all.length >= GROUPS_MAX) return all;
   }
 }
 

@@ -90,9 +90,7 @@ export function createPostgresConnector(options: PostgresConnectorOptions): Post
   );
   let closed: Promise<void> | undefined;
   const close = (): Promise<void> => {
-    closed ??= Promise.all([parser, ...opened].map((one) => one?.[Symbol.asyncDispose]())).then(
-      () => undefined,
-    );
+    closed ??= Promise.all([parser, ...opened].map(dispose)).then(() => undefined);
     return closed;
   };
   const several = all.size > 1 ? ` Databases: ${[...all.keys()].join(', ')}; say which with "database".` : '';
@@ -153,8 +151,8 @@ function openAll(options: PostgresConnectorOptions): ReadonlyMap<string, ToolDep
     const isSplit = one.writeConnection !== undefined;
     const rolePolicy = allowWrite && !isSplit ? 'warn' : (options.rolePolicy ?? 'warn');
     const database = new Database({ ...settings, connection: one.connection, rolePolicy });
-    const meantToWrite = (connection: ConnectionTarget, sessionsMax: number): Database =>
-      new Database({ ...settings, connection, sessionsMax, rolePolicy: 'ignore' });
+    const meantToWrite = (target: ConnectionTarget, sessionsMax: number): Database =>
+      new Database({ ...settings, connection: target, sessionsMax, rolePolicy: 'ignore' });
     const writer =
       one.writeConnection === undefined ? database : meantToWrite(one.writeConnection, SESSIONS_MAX);
     const owner = demoOwner && {
@@ -174,6 +172,10 @@ function openAll(options: PostgresConnectorOptions): ReadonlyMap<string, ToolDep
     [first.name, open(first, options.demoOwner)],
     ...moreDatabases.map((one): [string, ToolDeps] => [one.name, open(one)]),
   ]);
+}
+
+async function dispose(one: AsyncDisposable | undefined): Promise<void> {
+  await one?.[Symbol.asyncDispose]();
 }
 
 async function healthOf(

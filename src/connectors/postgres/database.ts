@@ -169,11 +169,19 @@ export class Database implements AsyncDisposable {
       clearTimeout(watchdog);
       clearTimeout(deadline);
       signal.removeEventListener('abort', cancel);
-      // Advisory locks, settings, prepared statements and cursors outlive a rollback.
-      if (session.broken === undefined)
-        await client.query('DISCARD ALL').catch(() => session.cut('it could not be reset'));
-      this.#release(session);
+      // The caller need not wait for it.
+      void this.#reset(session);
     }
+  }
+
+  /** Takes off a session what outlives a rollback (advisory locks, settings, prepared statements, cursors), then gives it back. Never rejects. */
+  async #reset(session: Session): Promise<void> {
+    if (session.broken === undefined) {
+      const timer = setTimeout(() => session.cut('it could not be reset'), GRACE_MS);
+      await session.client.query('DISCARD ALL').catch(() => session.cut('it could not be reset'));
+      clearTimeout(timer);
+    }
+    this.#release(session);
   }
 
   async #readFacts(): Promise<DatabaseFacts> {

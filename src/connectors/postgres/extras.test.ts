@@ -68,7 +68,7 @@ describe('resources', () => {
       'postgres-schema://owner',
       'postgres-schema://down',
     ]);
-    const { resourceTemplates } = (await ask('resources/templates/list')) as Answer;
+    const { resourceTemplates } = await ask('resources/templates/list');
     expect(resourceTemplates).toMatchObject([
       { uriTemplate: 'postgres-schema://{database}/{schema}' },
       { uriTemplate: 'postgres-schema://{database}/{schema}/{table}' },
@@ -95,7 +95,7 @@ describe('prompts', () => {
   test('are three, with their arguments filled in', async () => {
     const { prompts } = (await ask('prompts/list')) as { prompts: { name: string }[] };
     expect(prompts.map(({ name }) => name)).toEqual(['explore', 'slow_query', 'health_review']);
-    const got = (await ask('prompts/get', { name: 'slow_query', arguments: { sql: 'SELECT 42' } })) as Answer;
+    const got = await ask('prompts/get', { name: 'slow_query', arguments: { sql: 'SELECT 42' } });
     expect(JSON.stringify(got['messages'])).toContain('SELECT 42');
     await expect(ask('prompts/get', { name: 'slow_query' })).rejects.toThrow(
       'argument "sql" of slow_query is missing',

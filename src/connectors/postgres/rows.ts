@@ -77,7 +77,8 @@ export async function readRows(
   let batchRows = FIRST_BATCH_ROWS;
   let arrived = 0;
   try {
-    while (toEnd || !kept.full) {
+    for (;;) {
+      if (kept.full && !toEnd) break;
       session.nextBatch();
       const { rows, result } = await readBatch(cursor, batchRows);
       last = result ?? last;

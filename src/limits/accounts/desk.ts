@@ -77,11 +77,12 @@ function shortages({ checks }: Plan, need: Need, share: number, nowMs: number): 
   });
 }
 
-/** A part of a limit; something of it is always left, or nothing would ever go through. */
+/** A part of a limit; something of it is always left, or nothing would ever go through. Of a budget, it is a part of what is left. */
 function part(check: Check, share: number): Check {
-  return share === 1 || check.max === 0
-    ? check
-    : { ...check, max: Math.max(1, Math.floor(check.max * share)) };
+  const { budget, max } = check;
+  if (share === 1 || max === 0) return check;
+  const base = budget === undefined ? 0 : Math.min(max, budget.base);
+  return { ...check, max: base + Math.max(budget === undefined ? 1 : 0, Math.floor((max - base) * share)) };
 }
 
 class LocalHold implements Hold {

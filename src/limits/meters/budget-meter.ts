@@ -14,6 +14,7 @@ export class BudgetMeter implements Meter {
   readonly #resetAt: number | undefined;
   #period: Period;
   #spent = 0;
+  #base = 0;
   #reserved = 0;
   #isKnown = false;
   #isWarned = false;
@@ -37,17 +38,25 @@ export class BudgetMeter implements Meter {
     return this.#period;
   }
 
+  /** What was spent by all processes when that was last known. */
+  get base(): number {
+    this.#roll();
+    return this.#base;
+  }
+
   /** Sets what was spent in the period that begins at `from`, unless more is known already or another period has begun. */
   begin(spent: number, from: number): void {
     this.#roll();
     this.#isKnown = true;
     if (from === this.#period.from) this.#spent = Math.max(this.#spent, spent);
+    this.#base = this.#spent;
   }
 
   /** What was spent is to be read again. */
   forget(): void {
     this.#period = periodAt(this.#clock.now(), this.#durationMs, this.#resetAt);
     this.#spent = 0;
+    this.#base = 0;
     this.#isKnown = false;
     this.#isWarned = false;
   }
@@ -104,6 +113,7 @@ export class BudgetMeter implements Meter {
     if (this.#clock.now() < this.#period.to) return;
     this.#period = periodAt(this.#clock.now(), this.#durationMs, this.#resetAt);
     this.#spent = 0;
+    this.#base = 0;
     this.#isWarned = false;
     // Everything of a period that begins while it is counted is counted.
     this.#isKnown = true;

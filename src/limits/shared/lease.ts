@@ -1,5 +1,5 @@
 import type { Check } from '../accounts/check.ts';
-import type { Told } from './shared-counters.ts';
+import { GRANT_MS, type Told } from './shared-counters.ts';
 
 /** What this process has of one limit that it shares with others, and what Redis is still to be told. */
 export class Lease {
@@ -11,8 +11,9 @@ export class Lease {
   second = 0;
   /** When the pool has to be given back. Monotonic milliseconds. */
   untilMs = 0;
-  /** What was left for everybody when Redis last said so. */
-  left: number | undefined;
+  /** What was left for everybody when Redis last said so, and until when that is believed. */
+  #left = 0;
+  #leftUntilMs = 0;
   /** Of requests in flight and budgets: what requests of this process and the pool have. */
   holds = 0;
   /** Acquisitions that were not answered yet. */
@@ -31,7 +32,17 @@ export class Lease {
   has(amount: number, nowMs: number): boolean {
     if (amount > 0) return amount <= this.pool && nowMs < this.untilMs;
     // Nothing may be taken of a budget that is spent, not even nothing.
-    return this.kind !== 'b' || ((this.left ?? 0) > 0 && nowMs < this.untilMs);
+    return this.kind !== 'b' || (this.leftAt(nowMs) ?? 0) > 0;
+  }
+
+  /** What is left for requests of this process, as far as that is known: others take and give back too. */
+  leftAt(nowMs: number): number | undefined {
+    return nowMs < this.#leftUntilMs ? this.#left + this.pool : undefined;
+  }
+
+  learn(left: number, nowMs: number): void {
+    this.#left = left;
+    this.#leftUntilMs = nowMs + GRANT_MS;
   }
 
   /** Adds what was granted to the pool. A window's grants of different seconds cannot be one pool. */
@@ -101,7 +112,7 @@ export class Lease {
   cut(): void {
     if (this.kind !== 'w') this.holds -= this.pool;
     this.pool = 0;
-    this.left = undefined;
+    this.#leftUntilMs = 0;
     this.#back.clear();
     if (this.kind === 'w') this.#used = 0;
   }

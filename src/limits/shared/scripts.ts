@@ -144,7 +144,7 @@ return reply
 `;
 
 /**
- * Tells what became of what was taken, once: a report whose number was told already changes nothing. KEYS: who reports were told, the processes, then the
+ * Tells what became of what was taken, once: a report whose number was told already changes nothing. KEYS: the last report of this process, the processes, then the
  * limits. ARGV: process, lease in ms, seconds that a window counts, key's life in s, number of the report, and for each limit: kind, what the process gives
  * back, the second of it (of a window), what it used besides (of a window: above what was taken; of a budget: spent), start of the period, and what the
  * process holds in all (-1: not told). What was spent is only added to: where nobody has said what was spent before, the next process that acquires will,
@@ -158,10 +158,9 @@ local life = ARGV[4]
 redis.call('ZADD', KEYS[2], nowMs + lease, who)
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', nowMs)
 local processes = redis.call('ZCARD', KEYS[2])
-local known = tonumber(redis.call('HGET', KEYS[1], who) or '0')
+local known = tonumber(redis.call('GET', KEYS[1]) or '0')
 if tonumber(ARGV[5]) <= known then return { text(processes), '0' } end
-redis.call('HSET', KEYS[1], who, ARGV[5])
-redis.call('EXPIRE', KEYS[1], life)
+redis.call('SET', KEYS[1], ARGV[5], 'EX', 86400)
 for i = 3, #KEYS do
   local at = 6 + (i - 3) * 6
   local kind = ARGV[at]

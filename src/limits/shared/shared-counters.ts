@@ -138,7 +138,7 @@ export class SharedCounters implements AsyncDisposable {
   async report(sequence: number, list: readonly Told[]): Promise<number> {
     const reply = await this.#redis.lanportReport(
       list.length + 2,
-      `${PREFIX}told`,
+      `${PREFIX}told:${this.#process}`,
       `${PREFIX}processes`,
       ...list.map(({ name }) => PREFIX + name),
       ...this.#facts(),

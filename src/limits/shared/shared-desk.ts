@@ -73,8 +73,8 @@ export class SharedDesk implements Desk, AsyncDisposable {
 
   free(check: Check, nowMs: number): number {
     if (!this.#isUp) return this.#local.free(check, nowMs);
-    const lease = this.#leases.get(check.name);
-    return lease?.left === undefined ? this.#local.free(check, nowMs) : Math.max(0, lease.left + lease.pool);
+    const left = this.#leases.get(check.name)?.leftAt(nowMs);
+    return left ?? check.meter.free(check.max, nowMs);
   }
 
   take(
@@ -126,7 +126,7 @@ export class SharedDesk implements Desk, AsyncDisposable {
         return answer.lacking.flatMap(({ free, used, reserved, waitMs }, index) => {
           const check = plan.checks[lacking[index]!]!;
           const { amount, lease } = parts[lacking[index]!]!;
-          lease.left = Math.max(0, free);
+          lease.learn(Math.max(0, free), this.#clock.monotonicMs());
           if (free >= amount) return [];
           check.budget?.begin(used, wanted[index]!.from);
           return [{ check, used, reserved, waitMs: waitOf(check, amount, used, waitMs) }];
@@ -137,7 +137,7 @@ export class SharedDesk implements Desk, AsyncDisposable {
         const part = parts[at]!;
         part.lease.fill(amount, answer.second, nowMs + GRANT_MS);
         part.lease.pool -= part.amount;
-        part.lease.left = left;
+        part.lease.learn(left, this.#clock.monotonicMs());
         parts[at] = { ...part, second: answer.second };
         plan.checks[at]!.budget?.begin(spent, wanted[index]!.from);
       });
@@ -227,7 +227,7 @@ export class SharedDesk implements Desk, AsyncDisposable {
     setImmediate(() => {
       this.#isScheduled = false;
       if (!this.#isUp || this.#isClosed || this.#reporting !== undefined) return;
-      this.#reporting = this.#report(false).finally(() => {
+      this.#reporting = this.#report(this.#isBeatDue()).finally(() => {
         this.#reporting = undefined;
         this.#flush();
       });
@@ -237,7 +237,8 @@ export class SharedDesk implements Desk, AsyncDisposable {
   /** Never rejects. */
   async #report(isWhole: boolean): Promise<boolean> {
     const list: Told[] = [];
-    for (const lease of isWhole ? this.#leases.values() : this.#dirty)
+    // Of a lease that was forgotten while nothing of it was held, something may have been given back since.
+    for (const lease of isWhole ? new Set([...this.#leases.values(), ...this.#dirty]) : this.#dirty)
       if (lease.isDirty || (isWhole && lease.kind !== 'w')) list.push(...lease.tell(isWhole));
     this.#dirty.clear();
     const sequence = this.#counters.nextReport();
@@ -252,6 +253,14 @@ export class SharedDesk implements Desk, AsyncDisposable {
     }
   }
 
+  /** Whether it is time for a sign of life; then the report that is about to be made is one. */
+  #isBeatDue(): boolean {
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs - this.#beatMs < HEARTBEAT_MS) return false;
+    this.#beatMs = nowMs;
+    return true;
+  }
+
   #onTick(): void {
     const nowMs = this.#clock.monotonicMs();
     if (!this.#isUp) {
@@ -263,8 +272,7 @@ export class SharedDesk implements Desk, AsyncDisposable {
       if (lease.isDirty) this.#schedule(lease);
       else if (lease.isIdle) this.#leases.delete(name);
     }
-    if (nowMs - this.#beatMs < HEARTBEAT_MS || this.#reporting !== undefined) return;
-    this.#beatMs = nowMs;
+    if (this.#reporting !== undefined || !this.#isBeatDue()) return;
     this.#reporting = this.#report(true).then(() => {
       this.#reporting = undefined;
     });

@@ -21,14 +21,15 @@ export interface CallEstimate {
 const ANSWER_TOKENS = { unsaid: 1_024, max: 8_192 } as const;
 const BYTES_PER_TOKEN = 3.7;
 /** Where data in the body is no text, its length says nothing of its tokens. */
-const DATA = /base64|inline_?data/i;
+const DATA = ['base64', 'input_audio', 'inlineData', 'inline_data'] as const;
 const DATA_BODY_BYTES_MIN = 2_000;
 const CHOICES_MAX = 128;
 
 /** From the length of the body; where that misleads, from what is in it. */
 export function estimateCall(call: LlmCall, members: readonly Deployment[], prices: PriceBook): CallEstimate {
   const { bytes, start, end } = call.text;
-  const hasData = end - start > DATA_BODY_BYTES_MIN && DATA.test(bytes.toString('latin1', start, end));
+  const hasData =
+    end - start > DATA_BODY_BYTES_MIN && DATA.some((word) => bytes.includes(word, start, 'latin1'));
   return hasData
     ? closerEstimate(call, members, prices)
     : priced(call, Math.ceil((end - start) / BYTES_PER_TOKEN), answerTokens(call), members, prices);

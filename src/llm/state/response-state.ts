@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { isObject, parseBody } from '../conversation/json.ts';
 import { LlmFailure } from '../conversation/llm-failure.ts';
 import type { Json, JsonObject } from '../conversation/parts.ts';
@@ -9,6 +10,12 @@ import { inputItems, outputItems } from './items.ts';
 /** How long an answer can be referred to, in milliseconds: as long as OpenAI keeps them. */
 const TTL_MS = 30 * 24 * 60 * 60_000;
 const RETRY_MS = 2_000;
+/** Milliseconds to wait before an answer of lately is looked for again, of which another process has not written down yet that it gave it. */
+const LOOK_AGAIN_MS = [20, 60, 150, 300] as const;
+/** Milliseconds since an answer began in which it may be written down only now. */
+const LATELY_MS = 10 * 60_000;
+/** Our ids: a UUID of version 7, which begins with the milliseconds since the Unix epoch. */
+const OWN_ID = /^resp_([0-9a-f]{12})7[0-9a-f]{19}$/;
 
 /** What is kept of an answer. */
 interface Kept {
@@ -81,6 +88,7 @@ export class ResponseState {
   /** Rejects with LlmFailure. */
   async remove(id: string, keyId: string): Promise<void> {
     await this.#saving.get(id)?.saved.catch(() => undefined);
+    await this.#find(id, keyId);
     if (!(await this.#asked(this.#store.remove(id, keyId)))) throw unknown(id);
   }
 
@@ -91,8 +99,20 @@ export class ResponseState {
 
   async #load(id: string, keyId: string): Promise<Kept | undefined> {
     const row = this.#saving.get(id)?.row;
-    const stored = row?.keyId === keyId ? row : await this.#asked(this.#store.load(id, keyId));
+    const stored = row?.keyId === keyId ? row : await this.#find(id, keyId);
     return stored === undefined ? undefined : (parseBody(stored.payload) as unknown as Kept);
+  }
+
+  /** Clients have their answers before the store does, and may ask another process on the same store next. */
+  async #find(id: string, keyId: string): Promise<StoredResponse | undefined> {
+    const begun = Number.parseInt(OWN_ID.exec(id)?.[1] ?? '', 16);
+    const waits = Math.abs(this.#now() - begun) < LATELY_MS ? LOOK_AGAIN_MS : [];
+    for (const wait of waits) {
+      const found = await this.#asked(this.#store.load(id, keyId));
+      if (found !== undefined) return found;
+      await setTimeout(wait);
+    }
+    return this.#asked(this.#store.load(id, keyId));
   }
 
   /** What the store says. Rejects with LlmFailure where it cannot. */

@@ -110,6 +110,10 @@ export class ParkedCalls {
     return { kind: 'server', state: Buffer.from(JSON.stringify(sealed.s)) };
   }
 
+  has(id: string): boolean {
+    return this.#parked.has(id);
+  }
+
   /** Goes on with a parked call. Throws `state-invalid` when it is over or was resumed already. */
   resume(
     state: Extract<OpenedState, { kind: 'parked' }>,

@@ -67,7 +67,21 @@ export class ToolReview {
   /** Takes over what is configured, and reads what the store remembers of servers that were not loaded before. */
   async load(servers: readonly ServerConfig[]): Promise<void> {
     for (const config of servers) this.#policies.set(config.name, policyOf(config));
-    const names = servers.map(({ name }) => name).filter((name) => !this.#histories.has(name));
+    await this.#read(servers.map(({ name }) => name).filter((name) => !this.#histories.has(name)));
+  }
+
+  /** Reads again what the store remembers of a server's tools: another process has accepted some of them. Never rejects. */
+  async reload(server: string): Promise<void> {
+    if (!this.#policies.has(server)) return;
+    try {
+      await this.#saving;
+      await this.#read([server]);
+    } catch (error) {
+      this.#deps.log.warn('the history of tools cannot be read', { server, error });
+    }
+  }
+
+  async #read(names: readonly string[]): Promise<void> {
     const loaded = new Map<string, Map<string, ToolHistory>>(names.map((name) => [name, new Map()]));
     for (const record of await this.#deps.store.load(names)) {
       const { history, ok } = readHistory(record);

@@ -91,9 +91,11 @@ export class ClientQuestions {
   }
 
   /** Takes what a client reports of its progress with a question; what is about none of this principal's is left aside. */
-  progress({ params }: RpcNotification, principalId: string): void {
+  progress({ params }: RpcNotification, principalId: string): boolean {
     const open = this.#open.get(params?.string('progressToken') ?? '');
-    if (params !== undefined && open?.principalId === principalId) open.onProgress?.(params);
+    if (params === undefined || open?.principalId !== principalId) return false;
+    open.onProgress?.(params);
+    return true;
   }
 }
 

@@ -203,6 +203,12 @@ export class Sessions {
     return session;
   }
 
+  /** The session of that id, when it is in use here. */
+  known(id: string, principalId: string): Session | undefined {
+    const session = this.#live.get(id);
+    return session?.principalId === principalId ? session : undefined;
+  }
+
   /**
    * Counts requests in. Throws `session-busy` beyond the bound; every count in is counted out with `leave`. Notifications and responses do
    * not count: by those a client ends what is in flight.

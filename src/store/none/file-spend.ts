@@ -78,7 +78,7 @@ export class FileSpend implements SpendQueries {
 }
 
 function isEnded(row: LedgerRow): row is Ended {
-  return row.status !== undefined;
+  return row.status !== undefined && row.kind !== 'admin';
 }
 
 function plus(sum: UsageRow, row: Ended): UsageRow {
@@ -114,7 +114,7 @@ function matches(row: LedgerRow, filter: CallFilter): boolean {
     (key === undefined || row.keyId === key) &&
     (user === undefined || row.user === user) &&
     (team === undefined || row.team === team) &&
-    (kind === undefined || row.kind === kind) &&
+    (kind === 'all' || (kind === undefined ? row.kind !== 'admin' : row.kind === kind)) &&
     (model === undefined || row.model === model) &&
     (server === undefined || row.server === server) &&
     (tool === undefined || row.originalName === tool || row.toolName === tool) &&

@@ -32,6 +32,8 @@ export function openNoneStore(folder: string, responseBytesPerKeyMax: number): S
     accounts: noAccounts(),
     ledger,
     spend: new FileSpend(() => ledger.rows()),
+    bodies: undefined,
+    deployments: undefined,
     archive: new FileArchive(join(folder, 'ledger')),
     secrets: secretsFile(join(folder, 'secrets.json')),
     backup: undefined,

@@ -21,6 +21,10 @@ export const START_COLUMNS: readonly (readonly [string, string, keyof CallStart]
   ['bytes_in', 'bigint', 'bytesIn'],
   ['trace_id', 'text', 'traceId'],
   ['parent_id', 'uuid', 'parentId'],
+  ['digest', 'text', 'digest'],
+  ['end_user', 'text', 'endUser'],
+  ['session', 'text', 'session'],
+  ['tags', 'text', 'tags'],
 ];
 
 /** Of an end. */
@@ -37,6 +41,8 @@ export const END_COLUMNS: readonly (readonly [string, string, keyof CallEnd])[] 
   ['cost', 'numeric', 'cost'],
   ['deployment', 'text', 'deployment'],
   ['attempts', 'integer', 'attempts'],
+  ['first_ms', 'double precision', 'firstMs'],
+  ['details', 'text', 'details'],
   ['tokens_estimated', 'boolean', 'tokensEstimated'],
 ];
 
@@ -72,6 +78,10 @@ export function toRow(row: CallRow): LedgerRow {
     bytesIn: number('bytes_in') ?? 0,
     traceId: text('trace_id'),
     parentId: text('parent_id'),
+    digest: text('digest'),
+    endUser: text('end_user'),
+    session: text('session'),
+    tags: text('tags'),
     ...(ended === undefined
       ? {}
       : {
@@ -86,6 +96,8 @@ export function toRow(row: CallRow): LedgerRow {
           cost: number('cost'),
           deployment: text('deployment'),
           attempts: number('attempts'),
+          firstMs: number('first_ms'),
+          details: text('details'),
           tokensEstimated: row['tokens_estimated'] === true ? true : undefined,
         }),
   };

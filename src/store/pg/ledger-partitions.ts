@@ -12,13 +12,15 @@ const LOCK_WAIT_MS = 2_000;
 /** check_violation (PostgreSQL, appendix A). */
 const ROWS_IN_DEFAULT = '23514';
 
-/** The tables of days that ledger_calls consists of. Days are in UTC. */
+/** The tables of days that a table consists of. Days are in UTC. */
 export class Partitions {
   readonly #pool: Pool;
+  readonly #table: DailyTable;
   readonly #known = new Set<number>();
 
-  constructor(pool: Pool) {
+  constructor(pool: Pool, table: DailyTable = 'ledger_calls') {
     this.#pool = pool;
+    this.#table = table;
   }
 
   /** Makes the tables of the days of these moments. */
@@ -40,14 +42,14 @@ export class Partitions {
 
   /** Days that have a table (`2026-11-21`), oldest first. */
   async days(): Promise<readonly string[]> {
-    const { rows } = await this.#pool.query<{ name: string }>(DAYS);
+    const { rows } = await this.#pool.query<{ name: string }>(daysOf(this.#table));
     return rows.map(({ name }) => dayOf(name));
   }
 
   /** Rows that belong to no day's table: there should be none. Counts to `max`. */
   async strays(max: number): Promise<number> {
     const { rows } = await this.#pool.query<{ count: string }>(
-      'SELECT count(*) FROM (SELECT 1 FROM ledger_calls_default LIMIT $1) AS strays',
+      `SELECT count(*) FROM (SELECT 1 FROM ${this.#table}_default LIMIT $1) AS some`,
       [max],
     );
     return Number(rows[0]?.count ?? 0);
@@ -55,15 +57,15 @@ export class Partitions {
 
   /** Removes the table of a day with all its rows. Rejects when somebody reads it for long. */
   async drop(day: string): Promise<void> {
-    const name = nameOf(Date.parse(day) / DAY_MS);
+    const name = nameOf(this.#table, Date.parse(day) / DAY_MS);
     await this.#locked(`DROP TABLE IF EXISTS ${name}`);
     this.#known.delete(Date.parse(day) / DAY_MS);
   }
 
   async #make(days: readonly number[], known: readonly number[]): Promise<void> {
-    const { rows } = await this.#pool.query<{ name: string }>(DAYS);
+    const { rows } = await this.#pool.query<{ name: string }>(daysOf(this.#table));
     const there = new Set(rows.map(({ name }) => name));
-    const missing = days.filter((day) => !there.has(nameOf(day)));
+    const missing = days.filter((day) => !there.has(nameOf(this.#table, day)));
     for (const day of missing) await this.#makeOne(day);
     for (const day of known) this.#known.add(day);
   }
@@ -71,7 +73,7 @@ export class Partitions {
   async #makeOne(day: number): Promise<void> {
     try {
       await this.#locked(
-        `CREATE TABLE IF NOT EXISTS ${nameOf(day)} PARTITION OF ledger_calls FOR VALUES FROM ('${iso(day)} 00:00+00') TO ('${iso(day + 1)} 00:00+00')`,
+        `CREATE TABLE IF NOT EXISTS ${nameOf(this.#table, day)} PARTITION OF ${this.#table} FOR VALUES FROM ('${iso(day)} 00:00+00') TO ('${iso(day + 1)} 00:00+00')`,
       );
     } catch (error) {
       // The default table has rows of that day: more of them go there, and the alarm about them is given elsewhere.
@@ -87,9 +89,16 @@ export class Partitions {
   }
 }
 
+/** Tables with a part for each day. */
+type DailyTable = 'ledger_calls' | 'ledger_bodies';
+
 /** Names of the tables of days, oldest first. */
-export const DAYS = `SELECT c.relname AS name FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
-  WHERE i.inhparent = 'ledger_calls'::regclass AND c.relname ~ '^ledger_calls_[0-9]{8}$' ORDER BY 1`;
+const daysOf = (table: DailyTable): string =>
+  `SELECT c.relname AS name FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+  WHERE i.inhparent = '${table}'::regclass AND c.relname ~ '^${table}_[0-9]{8}$' ORDER BY 1`;
+
+/** Names of the tables of the ledger's days, oldest first. */
+export const DAYS = daysOf('ledger_calls');
 
 function isSane(day: number): boolean {
   const today = Math.floor(Date.now() / DAY_MS);
@@ -98,9 +107,12 @@ function isSane(day: number): boolean {
 
 const iso = (day: number): string => new Date(day * DAY_MS).toISOString().slice(0, 10);
 
-function nameOf(day: number): string {
-  return `ledger_calls_${iso(day).replaceAll('-', '')}`;
+function nameOf(table: DailyTable, day: number): string {
+  return `${table}_${iso(day).replaceAll('-', '')}`;
 }
+
+/** The table of a day (`2026-11-21`), or of what belongs to none (`default`). */
+export const tableOf = (day: string): string => `ledger_calls_${day.replaceAll('-', '')}`;
 
 /** `2026-11-21` of `ledger_calls_20261121`. */
 export function dayOf(name: string): string {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Pool, PoolClient } from 'pg';
+import { checkOut } from './check-out.ts';
 
 /** Where the migrations lie, unless a test says otherwise. */
 export const MIGRATIONS_FOLDER = join(import.meta.dirname, 'migrations');
@@ -35,7 +36,7 @@ export async function readMigrations(folder: string): Promise<Migration[]> {
  * was changed after it ran, and a database that is newer than this program, are refused. Returns the names that ran.
  */
 export async function migrate(pool: Pool, migrations: readonly Migration[]): Promise<string[]> {
-  const client = await pool.connect();
+  const client = await checkOut(pool);
   try {
     await client.query('SELECT pg_advisory_lock($1)', [LOCK]);
     try {

@@ -1,4 +1,5 @@
 import type { ClientConfig, Pool, PoolClient } from 'pg';
+import { checkOut } from './check-out.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { AccountKind, AccountOutcome, AccountRow, AccountTable, AccountWrite } from '../store-ports.ts';
 import { watchAccounts } from './pg-account-watch.ts';
@@ -63,7 +64,7 @@ function select(kind: AccountKind): string {
 }
 
 async function writeAll(pool: Pool, writes: readonly AccountWrite[]): Promise<AccountOutcome> {
-  const client = await pool.connect();
+  const client = await checkOut(pool);
   let broken: Error | undefined;
   try {
     await client.query('BEGIN');

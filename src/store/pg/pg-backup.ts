@@ -10,6 +10,7 @@ import {
   writeArchive,
 } from '../backup-archive.ts';
 import type { BackupSource } from '../store-ports.ts';
+import { checkOut } from './check-out.ts';
 import { type Migration, migrate } from './migrate.ts';
 
 /** Every table of the migrations; what is not named here is not backed up. Partitions come with the table that they are of. */
@@ -17,7 +18,9 @@ export const TABLES = [
   'catalog',
   'instance_secrets',
   'keys',
+  'ledger_bodies',
   'ledger_calls',
+  'ledger_deployments',
   'ledger_manifests',
   'ledger_usage',
   'ledger_writers',
@@ -44,7 +47,7 @@ export function backupSource(pool: Pool): BackupSource {
 
 /** Everything that the database holds, as of one moment (REPEATABLE READ), while others go on writing. */
 async function* exportDatabase(pool: Pool, madeBy: string): AsyncGenerator<BackupPiece> {
-  const client = await pool.connect();
+  const client = await checkOut(pool);
   let isDone = false;
   try {
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
@@ -163,7 +166,7 @@ async function importRows(
   manifest: BackupManifest,
   pieces: AsyncGenerator<BackupPiece>,
 ): Promise<Imported> {
-  const client = await pool.connect();
+  const client = await checkOut(pool);
   let isDone = false;
   try {
     await client.query('BEGIN');

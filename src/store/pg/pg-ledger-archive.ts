@@ -9,8 +9,9 @@ import type {
   ManifestRow,
   WriterRow,
 } from '../store-ports.ts';
+import { checkOut } from './check-out.ts';
 import { END_COLUMNS, START_COLUMNS } from './ledger-columns.ts';
-import { DAYS, dayOf, type Partitions } from './ledger-partitions.ts';
+import { DAYS, dayOf, type Partitions, tableOf } from './ledger-partitions.ts';
 
 const FETCH_ROWS = 2_000;
 /** Sorting a day must not take the memory that the calls need. */
@@ -111,14 +112,11 @@ export class PgLedgerArchive implements LedgerArchive {
   }
 }
 
-const tableOf = (day: string): string =>
-  day === 'default' ? 'ledger_calls_default' : `ledger_calls_${day.replaceAll('-', '')}`;
-
 async function withSnapshot<Result>(
   pool: Pool,
   use: (client: PoolClient) => Promise<Result>,
 ): Promise<Result> {
-  const client = await pool.connect();
+  const client = await checkOut(pool);
   let isDone = false;
   try {
     await client.query(
@@ -277,6 +275,8 @@ function toEnd(values: Values): ChainedRecord {
   const whole =
     end['endedAt'] !== undefined &&
     end['status'] !== undefined &&
+    // Recorded where it is true, and else not at all.
+    end['tokensEstimated'] !== false &&
     (cost === undefined || decimals(String(cost)) === decimals(text!));
   return { phase: 'ended', ...placeOf(values), end: end as unknown as CallEnd, whole };
 }

@@ -10,6 +10,7 @@ import type {
   RecordJson,
   WriterIdentity,
 } from '../store-ports.ts';
+import { checkOut } from './check-out.ts';
 import { type CallRow, END_COLUMNS, START_COLUMNS, toRow } from './ledger-columns.ts';
 import type { Partitions } from './ledger-partitions.ts';
 
@@ -76,7 +77,7 @@ export class PgLedgerStore implements LedgerStore {
   async accepts(record: LedgerRecord): Promise<void> {
     const { starts, ends } = pair([record]);
     await this.#partitions.prepare(starts.map(({ start }) => start.at));
-    const client = await this.#pool.connect();
+    const client = await checkOut(this.#pool);
     let broken = true;
     try {
       await client.query('BEGIN');
@@ -154,7 +155,7 @@ export class PgLedgerStore implements LedgerStore {
 
   async recent(query: { readonly limit: number; readonly beforeId?: string }): Promise<readonly LedgerRow[]> {
     const { rows } = await this.#pool.query<CallRow>(
-      'SELECT * FROM ledger_calls WHERE $2::uuid IS NULL OR id < $2::uuid ORDER BY started_at DESC, id DESC LIMIT $1',
+      `SELECT * FROM ledger_calls WHERE kind <> 'admin' AND ($2::uuid IS NULL OR id < $2::uuid) ORDER BY started_at DESC, id DESC LIMIT $1`,
       [query.limit, query.beforeId ?? null],
     );
     return rows.map(toRow);

@@ -10,6 +10,7 @@ import type {
   UsageRow,
 } from '../store-ports.ts';
 import { type CallRow, toRow } from './ledger-columns.ts';
+import { tableOf } from './ledger-partitions.ts';
 
 const HOUR_MS = 3_600_000;
 const ROWS_MAX = 10_000;
@@ -138,16 +139,22 @@ function usedBetween(
       .join(
         ', ',
       )}, 1 AS requests, CASE status WHEN 'ok' THEN 0 ELSE 1 END AS failures, prompt_tokens, completion_tokens, cost
-     FROM ledger_calls ${where([...matching(1), 'ended_at IS NOT NULL', `started_at >= ${values.moment(start)}`, `started_at < ${values.moment(end)}`])}`;
+     FROM ledger_calls ${where([...matching(1), 'ended_at IS NOT NULL', `kind <> 'admin'`, `started_at >= ${values.moment(start)}`, `started_at < ${values.moment(end)}`])}`;
   const sums = (start: number, end: number): string =>
     `SELECT hour, ${Object.values(DIMENSIONS)
       .map(([column]) => column)
       .join(', ')}, requests, failures, prompt_tokens, completion_tokens, cost
      FROM ledger_usage ${where([...matching(0), `hour >= ${values.moment(start)}`, ...(Number.isFinite(end) ? [`hour < ${values.moment(end)}`] : [])])}`;
-  if (firstHour > lastHour) return calls(from, to);
+  /** Part of an hour; all of it when its calls have been removed: then nobody knows more, and too much is better than too little. */
+  const part = (start: number, end: number): string => {
+    const hour = Math.floor(start / HOUR_MS) * HOUR_MS;
+    const table = tableOf(new Date(hour).toISOString().slice(0, 10));
+    return `${calls(start, end)} UNION ALL ${sums(hour, hour + HOUR_MS)} AND to_regclass('${table}') IS NULL`;
+  };
+  if (firstHour > lastHour) return part(from, to);
   const parts = [sums(firstHour, lastHour)];
-  if (from < firstHour) parts.push(calls(from, firstHour));
-  if (lastHour < to) parts.push(calls(lastHour, to));
+  if (from < firstHour) parts.push(part(from, firstHour));
+  if (lastHour < to) parts.push(part(lastHour, to));
   return parts.join(' UNION ALL ');
 }
 
@@ -163,7 +170,8 @@ function conditions(
   equals('key_id', filter.key);
   equals('user_id', filter.user);
   equals('team', filter.team);
-  equals('kind', filter.kind);
+  if (filter.kind === undefined) all.push(`kind <> 'admin'`);
+  else if (filter.kind !== 'all') equals('kind', filter.kind);
   equals('model', filter.model);
   equals('server', filter.server);
   if (filter.tool !== undefined) {

@@ -5,6 +5,7 @@ import { errorChain, type Log } from '../../telemetry/log.ts';
 import type { CatalogTable, InstanceSecrets, Store } from '../store-ports.ts';
 import { Partitions } from './ledger-partitions.ts';
 import { backupSource } from './pg-backup.ts';
+import { bodyStore, deploymentTable } from './pg-bodies.ts';
 import { MIGRATIONS_FOLDER, migrate, readMigrations } from './migrate.ts';
 import { accountTable } from './pg-accounts.ts';
 import { PgLedgerArchive } from './pg-ledger-archive.ts';
@@ -59,6 +60,8 @@ export async function openPgStore(options: PgStoreOptions): Promise<Store> {
     if (ran.length > 0) options.log.info('the database was migrated', { migrations: ran });
     const partitions = new Partitions(pool);
     await partitions.prepareAhead(Date.now());
+    const bodyPartitions = new Partitions(pool, 'ledger_bodies');
+    await bodyPartitions.prepareAhead(Date.now());
     const ledger = new PgLedgerStore(pool, partitions);
     return {
       kind: options.kind,
@@ -68,6 +71,8 @@ export async function openPgStore(options: PgStoreOptions): Promise<Store> {
       accounts: accountTable(pool, options.connection, options.log),
       ledger,
       spend: new PgSpend(pool),
+      bodies: bodyStore(pool, bodyPartitions),
+      deployments: deploymentTable(pool),
       archive: new PgLedgerArchive(pool, partitions),
       secrets: secretsTable(pool),
       backup: backupSource(pool),

@@ -29,7 +29,10 @@ const ATTRIBUTE_CHARACTERS_MAX = 256;
 const KINDS = { server: OtelKind.SERVER, client: OtelKind.CLIENT, internal: OtelKind.INTERNAL } as const;
 
 /** Traces by OpenTelemetry's library, sent as OTLP over HTTP in JSON. */
-export function openOtlpTracing(config: TracesConfig, { version, log, agentFor }: TracingDeps): Tracing {
+export function openOtlpTracing(
+  config: TracesConfig,
+  { version, log, redact, agentFor }: TracingDeps,
+): Tracing {
   const headers = Object.fromEntries(
     Object.entries(config.headers).map(([name, value]) => [name, value.reveal()]),
   );
@@ -48,7 +51,7 @@ export function openOtlpTracing(config: TracesConfig, { version, log, agentFor }
     spanProcessors: [queue],
   });
   return {
-    tracer: new OtlpTracer(provider.getTracer('lanport', version)),
+    tracer: new OtlpTracer(provider.getTracer('lanport', version), redact),
     counts: () => queue.counts(),
     [Symbol.asyncDispose]: async () => {
       await provider.shutdown();
@@ -60,24 +63,32 @@ export function openOtlpTracing(config: TracesConfig, { version, log, agentFor }
 class OtlpTracer implements Tracer {
   readonly isOn = true;
   readonly #tracer: OtelTracer;
+  readonly #redact: Redact;
 
-  constructor(tracer: OtelTracer) {
+  constructor(tracer: OtelTracer, redact: Redact) {
     this.#tracer = tracer;
+    this.#redact = redact;
   }
 
   start({ name, kind, parent, attributes }: SpanStart): Span {
     const context = parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, remote(parent));
-    const span = this.#tracer.startSpan(name, { kind: KINDS[kind], attributes: given(attributes) }, context);
-    return new OtlpSpan(span, parent);
+    const span = this.#tracer.startSpan(
+      this.#redact(name),
+      { kind: KINDS[kind], attributes: given(attributes, this.#redact) },
+      context,
+    );
+    return new OtlpSpan(span, parent, this.#redact);
   }
 }
 
 class OtlpSpan implements Span {
   readonly context: TraceContext;
   readonly #span: OtelSpan;
+  readonly #redact: Redact;
 
-  constructor(span: OtelSpan, parent: TraceContext | undefined) {
+  constructor(span: OtelSpan, parent: TraceContext | undefined, redact: Redact) {
     this.#span = span;
+    this.#redact = redact;
     const { traceId, spanId, traceFlags } = span.spanContext();
     this.context = {
       traceparent: `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`,
@@ -87,12 +98,12 @@ class OtlpSpan implements Span {
   }
 
   set(attributes: SpanAttributes): void {
-    this.#span.setAttributes(given(attributes));
+    this.#span.setAttributes(given(attributes, this.#redact));
   }
 
   end(error?: string): void {
     if (error !== undefined) {
-      this.#span.setAttribute('error.type', error);
+      this.#span.setAttribute('error.type', this.#redact(error));
       this.#span.setStatus({ code: SpanStatusCode.ERROR });
     }
     this.#span.end();
@@ -111,11 +122,17 @@ function remote(parent: TraceContext): Parameters<typeof trace.setSpanContext>[1
   };
 }
 
-function given(attributes: SpanAttributes): Record<string, string | number | boolean | string[]> {
+type Redact = (text: string) => string;
+
+function given(
+  attributes: SpanAttributes,
+  redact: Redact,
+): Record<string, string | number | boolean | string[]> {
   const said: Record<string, string | number | boolean | string[]> = {};
   for (const name in attributes) {
     const value = attributes[name];
-    if (value !== undefined) said[name] = typeof value === 'object' ? [...value] : value;
+    if (typeof value === 'string') said[name] = redact(value);
+    else if (value !== undefined) said[name] = typeof value === 'object' ? value.map(redact) : value;
   }
   return said;
 }

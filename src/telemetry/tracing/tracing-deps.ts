@@ -22,6 +22,8 @@ export interface Tracing extends AsyncDisposable {
 export interface TracingDeps {
   readonly version: string;
   readonly log: Log;
+  /** Takes secrets out of names and attributes. */
+  readonly redact: (text: string) => string;
   /** Makes what sockets to the collector are opened with; who made it closes it. */
   readonly agentFor: (protocol: string) => HttpAgent | HttpsAgent;
 }

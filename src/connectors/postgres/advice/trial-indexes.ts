@@ -138,18 +138,27 @@ class HypotheticalTrial implements Trial {
     const { client } = this.session;
     const targets = spec.table.kind === 'p' ? spec.table.leaves : [spec.table];
     const made: { readonly oid: number; readonly name: string; readonly bytes: number }[] = [];
-    for (const target of targets) {
-      const { rows } = await client.query<{ oid: number; name: string; bytes: number }>(
-        `SELECT h.indexrelid AS oid, h.indexname::text AS name, ${this.#schema}.hypopg_relation_size(h.indexrelid)::float8 AS bytes
-         FROM ${this.#schema}.hypopg_create_index($1) AS h`,
-        [indexSql(spec, target)],
-      );
-      made.push(...rows);
+    const oids: number[] = [];
+    this.#made.push(oids);
+    await client.query('SAVEPOINT made');
+    try {
+      for (const target of targets) {
+        const { rows } = await client.query<{ oid: number; name: string; bytes: number }>(
+          `SELECT h.indexrelid AS oid, h.indexname::text AS name, ${this.#schema}.hypopg_relation_size(h.indexrelid)::float8 AS bytes
+           FROM ${this.#schema}.hypopg_create_index($1) AS h`,
+          [indexSql(spec, target)],
+        );
+        made.push(...rows);
+        oids.push(...rows.map(({ oid }) => oid));
+      }
+    } catch (error) {
+      await client.query('ROLLBACK TO made');
+      await this.dropLast();
+      throw error;
     }
-    this.#made.push(made.map(({ oid }) => oid));
     return {
       names: made.map(({ name }) => name),
-      sizeBytes: made.reduce((sum, { bytes }) => sum + Number(bytes), 0),
+      sizeBytes: made.reduce((sum, { bytes }) => sum + bytes, 0),
     };
   }
 

@@ -203,9 +203,9 @@ LEFT JOIN order_items AS i ON i.order_id = o.id
 GROUP BY o.id, c.name, c.country, o.status, o.ordered_at, o.total;
 COMMENT ON VIEW order_overview IS 'One row an order, with its customer and the number of lines.';
 
-CREATE VIEW damaged AS
-SELECT r.id, r.product_id, r.customer_id, r.body FROM reviews AS r WHERE r.body LIKE '%a dent, batch c0%';
-COMMENT ON VIEW damaged IS 'Looks for words in the middle of a text; no ordinary index helps, on purpose.';
+CREATE VIEW recalled AS
+SELECT r.id, r.product_id, r.customer_id, r.body FROM reviews AS r WHERE r.body LIKE '%c0f%';
+COMMENT ON VIEW recalled IS 'Reviews of batches that were recalled. Looks in the middle of a text; no ordinary index helps, on purpose.';
 
 CREATE MATERIALIZED VIEW monthly_sales AS
 SELECT (date_trunc('month', ordered_at AT TIME ZONE 'UTC'))::date AS month, count(*) AS orders, sum(total) AS revenue

@@ -31,7 +31,8 @@ type Scope = { -readonly [Key in keyof QueryScope]: Mutable<QueryScope[Key]> };
 type Mutable<T> = T extends readonly (infer Item)[] ? Item[] : T;
 
 const RANGE: ReadonlySet<string> = new Set(['<', '<=', '>', '>=']);
-const PATTERNS: ReadonlySet<string> = new Set(['~', '~*']);
+/** LIKE is ~~ where the server prints a view. */
+const PATTERNS: ReadonlySet<string> = new Set(['~', '~*', '~~', '~~*']);
 
 /** What the SELECTs of a parsed statement look for. */
 export function shapeOf(parse: { readonly stmts?: readonly { readonly stmt?: Node }[] }): QueryShape {
@@ -161,7 +162,9 @@ function compare(comparison: Node, scope: Scope): void {
         const role = operator === '=' ? 'equal' : 'range';
         use(scope, lexpr, role);
         use(scope, rexpr, role);
-      } else if (PATTERNS.has(operator)) use(scope, lexpr, 'infix');
+      } else if (PATTERNS.has(operator)) {
+        use(scope, lexpr, operator === '~~' && beginsWithText(rexpr) ? 'prefix' : 'infix');
+      }
       return;
     case 'AEXPR_IN':
     case 'AEXPR_OP_ANY':
@@ -197,7 +200,9 @@ function columnOf(
 
 /** Whether a LIKE pattern is a constant that does not begin with a wildcard. */
 function beginsWithText(pattern: unknown): boolean {
-  const constant = ((pattern ?? {}) as Node)['A_Const'] as Node | undefined;
+  const node = (pattern ?? {}) as Node;
+  const bare = ((node['TypeCast'] as Node | undefined)?.['arg'] as Node | undefined) ?? node;
+  const constant = bare['A_Const'] as Node | undefined;
   const text = (constant?.['sval'] as Node | undefined)?.['sval'];
   return typeof text === 'string' && /^[^%_]/.test(text);
 }

@@ -71,7 +71,7 @@ test('analyze executes it and says what was read in vain', async () => {
 });
 
 test('a search for words in the middle of a text is named as what no ordinary index helps', async () => {
-  const { text } = await explain({ sql: 'SELECT * FROM damaged' });
+  const { text } = await explain({ sql: 'SELECT * FROM recalled' });
   expect(text).toContain('a pattern that begins with a wildcard');
 });
 

@@ -30,9 +30,13 @@ export const RELATION_FACTS = `
   ${ESTIMATED_ROWS} AS estimated_rows, pg_size_pretty(${SIZE}) AS size,
   has_table_privilege(c.oid, 'SELECT') OR has_any_column_privilege(c.oid, 'SELECT') AS readable`;
 
+/** As obj_description, which takes three times as long for a thousand tables. */
+const COMMENT = `(SELECT d.description FROM pg_catalog.pg_description AS d
+                 WHERE d.objoid = c.oid AND d.classoid = 'pg_catalog.pg_class'::regclass AND d.objsubid = 0)`;
+
 const relations = (type: string, condition: string): string => `
   SELECT n.nspname::text AS schema, c.relname::text AS name, '${type}' AS type, ${RELATION_FACTS},
-         obj_description(c.oid, 'pg_class') AS comment
+         ${COMMENT} AS comment
   FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
   WHERE ${condition} AND ${IN_SCHEMA} AND ${notOfExtension('pg_class', 'c.oid')}
   ORDER BY 1, 2`;

@@ -80,7 +80,7 @@ describe('list_objects', () => {
   });
 
   test.each([
-    ['view', ['damaged', 'order_overview']],
+    ['view', ['order_overview', 'recalled']],
     ['materialized_view', ['monthly_sales']],
     ['partition', ['orders_2023', 'orders_2024', 'orders_2025']],
     ['sequence', ['invoice_numbers', 'reviews_id_seq']],

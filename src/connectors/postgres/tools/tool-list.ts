@@ -4,6 +4,8 @@ import { executeSqlTool, queryTool } from './execute-sql.ts';
 import { executeWriteTool } from './execute-write.ts';
 import { explainQueryTool } from './explain-tool.ts';
 import { fetchMoreTool } from './fetch-more.ts';
+import { databaseHealthTool } from './health-tool.ts';
+import { analyzeQueryIndexesTool, analyzeWorkloadIndexesTool } from './index-advice-tools.ts';
 import { listDatabasesTool } from './list-databases.ts';
 import { listObjectsTool, listTablesTool } from './list-objects.ts';
 import { listSchemasTool } from './list-schemas.ts';
@@ -33,6 +35,9 @@ const TOOLS: readonly ToolEntry[] = [
   { set: 'data', make: sampleRowsTool },
   { set: 'data', makeForAll: fetchMoreTool },
   { set: 'performance', make: topQueriesTool },
+  { set: 'performance', make: databaseHealthTool },
+  { set: 'performance', make: analyzeQueryIndexesTool },
+  { set: 'performance', make: analyzeWorkloadIndexesTool },
   { set: 'write', make: (deps) => executeWriteTool(deps, deps.writer!) },
   { set: 'aliases', make: queryTool },
   { set: 'aliases', make: listTablesTool },

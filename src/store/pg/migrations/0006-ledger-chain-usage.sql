@@ -78,7 +78,7 @@ BEGIN
       count(*) AS requests, count(*) FILTER (WHERE status <> 'ok') AS failures,
       coalesce(sum(prompt_tokens), 0) AS prompt_tokens, coalesce(sum(completion_tokens), 0) AS completion_tokens,
       coalesce(sum(cost), 0) AS cost
-    FROM new_rows WHERE ended_at IS NOT NULL
+    FROM new_rows WHERE ended_at IS NOT NULL AND kind <> 'admin'
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
   ) AS sums
   ORDER BY 1, 2
@@ -102,9 +102,9 @@ BEGIN
       coalesce(sum(sign * completion_tokens), 0)::bigint AS completion_tokens,
       coalesce(sum(sign * cost), 0) AS cost
     FROM (
-      SELECT 1 AS sign, n.* FROM new_rows AS n WHERE ended_at IS NOT NULL
+      SELECT 1 AS sign, n.* FROM new_rows AS n WHERE ended_at IS NOT NULL AND kind <> 'admin'
       UNION ALL
-      SELECT -1, o.* FROM old_rows AS o WHERE ended_at IS NOT NULL
+      SELECT -1, o.* FROM old_rows AS o WHERE ended_at IS NOT NULL AND kind <> 'admin'
     ) AS changes
     GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
   ) AS sums
