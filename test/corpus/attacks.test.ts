@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { callTool } from '../../../../test/support/call-tool.ts';
-import { openTestDatabase, type TestDatabase } from '../../../../test/support/connector-database.ts';
-import { REFUSED } from '../../../../test/corpus/corpus.ts';
-import { createPostgresConnector, type PostgresConnector } from '../connector.ts';
-import { loadDemo } from '../demo/load-demo.ts';
+import { callTool } from '../support/call-tool.ts';
+import { openTestDatabase, type TestDatabase } from '../support/connector-database.ts';
+import { REFUSED } from './corpus.ts';
+import { createPostgresConnector, type PostgresConnector } from '../../src/connectors/postgres/connector.ts';
+import { loadDemo } from '../../src/connectors/postgres/demo/load-demo.ts';
 
 const ALL = REFUSED.flatMap(({ refusal, statements }) => statements.map((sql) => [sql, refusal] as const));
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { callTool } from '../../../test/support/call-tool.ts';
-import { openTestDatabase, type TestDatabase } from '../../../test/support/connector-database.ts';
-import { ACCEPTED } from '../../../test/corpus/corpus.ts';
-import { createPostgresConnector, type PostgresConnector } from './connector.ts';
-import { DEMO_ROLE, loadDemo } from './demo/load-demo.ts';
+import { callTool } from '../support/call-tool.ts';
+import { openTestDatabase, type TestDatabase } from '../support/connector-database.ts';
+import { ACCEPTED } from './corpus.ts';
+import { createPostgresConnector, type PostgresConnector } from '../../src/connectors/postgres/connector.ts';
+import { DEMO_ROLE, loadDemo } from '../../src/connectors/postgres/demo/load-demo.ts';
 
 let database: TestDatabase;
 let connector: PostgresConnector;
