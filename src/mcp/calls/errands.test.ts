@@ -38,16 +38,17 @@ const seal = createSeal(() => [Buffer.alloc(32, 1)], 'request-state');
 let neighbours: ReturnType<typeof pair>;
 let owner: ParkedCalls;
 let errands: Errands;
+let theirs: Errands;
 
 beforeEach(() => {
   vi.useFakeTimers();
   neighbours = pair();
   owner = new ParkedCalls(seal, Date.now);
-  // Listens by itself.
-  new Errands(neighbours.there, owner);
+  theirs = new Errands(neighbours.there, owner);
   errands = new Errands(neighbours.here, new ParkedCalls(seal, Date.now));
 });
 afterEach(() => {
+  for (const one of [errands, theirs]) one[Symbol.dispose]();
   owner.close();
   vi.useRealTimers();
 });
@@ -71,6 +72,12 @@ async function parked() {
   const state = owner.open(requestState, 'anna', TARGET) as Extract<OpenedState, { kind: 'parked' }>;
   return { caller, outcome, asked, state };
 }
+
+const codeOf = (step: Promise<unknown>): Promise<unknown> =>
+  step.then(
+    () => 'nothing',
+    (error: { readonly code?: unknown }) => error.code,
+  );
 
 const answering = messageOf({
   id: 2,
@@ -99,17 +106,17 @@ it('a call that nobody has is over at once, and one whose gateway dies is lost a
   verifies('replicas:words');
   const from = { server: 'one', stream: streamOf([]), onStart: () => undefined };
   const unknown = errands.send({ kind: 'parked', id: 'nobody', turn: 0 }, answering, from);
-  const refused = expect(unknown).rejects.toMatchObject({ code: 'state-invalid' });
+  const refused = codeOf(unknown);
   await vi.advanceTimersByTimeAsync(1_500);
-  await refused;
+  expect(await refused).toBe('state-invalid');
   const { state } = await parked();
   const sent = errands.send(state, answering, from);
-  const lost = expect(sent).rejects.toMatchObject({ code: 'call-lost' });
+  const lost = codeOf(sent);
   // As long as it says that it works, it may take what time it needs.
   await vi.advanceTimersByTimeAsync(60_000);
   neighbours.isThereGone = true;
   await vi.advanceTimersByTimeAsync(10_000);
-  await lost;
+  expect(await lost).toBe('call-lost');
 });
 
 it('a client that goes away gives the call up where it is, and a state is good once', async () => {

@@ -10,12 +10,17 @@ export interface Balancer extends AsyncDisposable {
   readonly passed: readonly number[];
 }
 
+/** How long one that refused a connection, or broke it without a word, is passed over: nginx's `max_fails=1 fail_timeout=1s`. */
+const FAIL_MS = 1_000;
+
 /**
  * Gives connections to gateways in turn, and to the next one where one is refused: nothing was sent then, so that nothing is sent twice
  * (what nginx does with `proxy_next_upstream error`). What breaks later breaks for the client. `urls` is asked for each connection.
  */
 export async function startBalancer(urls: () => readonly string[]): Promise<Balancer> {
   const passed: number[] = [];
+  /** Until when each is passed over, in monotonic milliseconds. */
+  const restsUntil: number[] = [];
   const open = new Set<Socket>();
   let turn = 0;
   const keep = (socket: Socket): Socket => {
@@ -25,11 +30,17 @@ export async function startBalancer(urls: () => readonly string[]): Promise<Bala
   };
   const connect = (client: Socket, first: number, tries = 0): void => {
     const all = urls();
-    const at = (first + tries) % all.length;
+    const order = all.map((_, index) => (first + index) % all.length);
+    const isResting = (at: number): boolean => (restsUntil[at] ?? 0) > performance.now();
+    const at = order.find((one) => !isResting(one)) ?? order[0]!;
+    const rest = (): void => {
+      restsUntil[at] = performance.now() + FAIL_MS;
+    };
     const { hostname, port } = new URL(all[at]!);
     const upstream = keep(createConnection(Number(port), hostname));
     const refused = (): void => {
-      if (tries + 1 < all.length && !client.destroyed) connect(client, first, tries + 1);
+      rest();
+      if (tries + 1 < all.length && !client.destroyed) connect(client, at + 1, tries + 1);
       else client.destroy();
     };
     upstream.once('error', refused);
@@ -40,7 +51,10 @@ export async function startBalancer(urls: () => readonly string[]): Promise<Bala
       client.once('error', () => upstream.destroy());
       client.pipe(upstream).pipe(client);
       // A peer that is killed resets its connections or closes them, and its other end has to know.
-      upstream.once('close', () => client.destroySoon());
+      upstream.once('close', () => {
+        if (upstream.bytesRead === 0 && !client.destroyed) rest();
+        client.destroySoon();
+      });
       client.once('close', () => upstream.destroy());
     });
   };
