@@ -96,7 +96,7 @@ describe.each(postgresPrograms())('on PostgreSQL $name', (program) => {
       for (const sql of statements) {
         const { by, said } = await reader.run(sql, without);
         if (['text', 'grammar', 'catalogue'].includes(by)) continue;
-        const after = await database.glance();
+        const after = await database.settled(before);
         const harm =
           by === 'ran' && leakIn(said) !== undefined ? leakIn(said) : after === before ? undefined : after;
         before = after;

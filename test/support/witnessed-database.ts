@@ -10,6 +10,7 @@ import { type OwnServer, openOwnServer, type PostgresProgram } from './own-postg
 const MOVING =
   /^(?:base|global|pg_wal|pg_xact|pg_subtrans|pg_multixact|pg_stat|pg_stat_tmp|pg_notify|pg_logical|pg_commit_ts)$/;
 const SECRETS = /CANARY-\w+|SCRAM-SHA-256\$|root:x:0/;
+const LOOKS = 200;
 const TRACE_FILE = '/tmp/evil';
 
 /** The demo on a server of its own, with things to steal and to break, and two other sessions that notice. */
@@ -17,6 +18,8 @@ export interface WitnessedDatabase extends AsyncDisposable {
   readonly server: OwnServer;
   /** Cheap: what any write, lock, message or ended session changes. */
   glance(): Promise<string>;
+  /** A glance that is `wanted`, or what is there after it could have settled: a connection that was cut ends a moment later. */
+  settled(wanted: string): Promise<string>;
   /** All of it: every user table, catalogues, roles, settings, files. A text that is equal when nothing changed. */
   state(): Promise<string>;
 }
@@ -58,6 +61,11 @@ export async function openWitnessedDatabase(program: PostgresProgram): Promise<W
     server,
     glance,
     state,
+    settled: async (wanted) => {
+      let seen = await glance();
+      for (let look = 0; seen !== wanted && look < LOOKS; look++) seen = await glance();
+      return seen;
+    },
     [Symbol.asyncDispose]: async () => {
       for (const witness of witnesses) await witness.stop();
       await server[Symbol.asyncDispose]();

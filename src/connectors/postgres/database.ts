@@ -287,7 +287,7 @@ function prologue(
   if (facts.superuser) settings.push(['temp_file_limit', '262144']);
   const calls = settings.map((_setting, at) => `pg_catalog.set_config($${at * 2 + 1}, $${at * 2 + 2}, true)`);
   // Behind a pooler the process is known only now, and only for this transaction.
-  return { text: `SELECT pg_catalog.pg_backend_pid() AS pid, ${calls.join(', ')}`, values: settings.flat() };
+  return { text: `SELECT ${calls.join(', ')}, pg_catalog.pg_backend_pid() AS pid`, values: settings.flat() };
 }
 
 /** A limit that the operator put on the role stays when it is stricter; 0 is none. */

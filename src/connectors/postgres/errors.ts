@@ -37,3 +37,8 @@ export function describeConnectError(error: unknown): string {
   const advice = ADVICE[code];
   return `${[...new Set(messages)].join('; ')}${advice === undefined ? '' : ` (${advice})`}`;
 }
+
+/** Whether an error's code is one of PostgreSQL's: five characters, a digit among them (EPIPE is of the operating system). */
+export function isSqlState(code: unknown): code is string {
+  return typeof code === 'string' && /^(?=.*\d)[0-9A-Z]{5}$/.test(code);
+}

@@ -1,4 +1,5 @@
 import { passedOn, type Span, type TraceContext, type Tracer } from '../../core/trace.ts';
+import { isSqlState } from './errors.ts';
 import { type ConnectionTarget, placeOf } from './connection.ts';
 
 /**
@@ -28,11 +29,9 @@ export function startQuerySpan(
   });
 }
 
-const SQLSTATE = /^[0-9A-Z]{5}$/;
-
 /** PostgreSQL's own class of an error, or ours. */
 export function errorTypeOf(error: unknown): string {
   if (!(error instanceof Error)) return 'error';
   const { code } = error as { readonly code?: unknown };
-  return typeof code === 'string' && SQLSTATE.test(code) ? code : error.name;
+  return isSqlState(code) ? code : error.name;
 }

@@ -1,7 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { InvalidArguments } from '../../mcp/tool-arguments.ts';
 import type { ToolResult } from '../../mcp/tool-server.ts';
-import { ConnectionCut, DatabaseUnavailable, describeConnectError, RoleRefused } from './errors.ts';
+import {
+  ConnectionCut,
+  DatabaseUnavailable,
+  describeConnectError,
+  isSqlState,
+  RoleRefused,
+} from './errors.ts';
 
 /**
  * A result as data for programs and as text for models. The text says where the data begins and ends, with a mark that the data cannot
@@ -105,7 +111,7 @@ export function failure(error: unknown, prefixCharacters = 0): ToolResult {
   }
   if (error instanceof ConnectionCut) return refusal(`The statement was stopped: ${error.message}.`);
   const { code, message, detail, hint, position } = error as PostgresError;
-  if (code === undefined || !/^[0-9A-Z]{5}$/.test(code)) {
+  if (!isSqlState(code)) {
     return refusal(`The statement was not completed: ${describeConnectError(error)}`);
   }
   const at =
