@@ -38,6 +38,8 @@ export class SharedDesk implements Desk, AsyncDisposable {
   readonly #leases = new Map<string, Lease>();
   readonly #dirty = new Set<Lease>();
   readonly #tick: NodeJS.Timeout;
+  /** Resolved when it is known for the first time whether limits are counted together. */
+  readonly #known = Promise.withResolvers<void>();
   #isUp = false;
   #wasUp = false;
   #reason: string | undefined;
@@ -66,9 +68,9 @@ export class SharedDesk implements Desk, AsyncDisposable {
 
   /** Resolves when limits are counted together, or after a while. */
   async ready(ms: number): Promise<void> {
-    const giveUpAtMs = this.#clock.monotonicMs() + ms;
-    while (!this.#isUp && this.#clock.monotonicMs() < giveUpAtMs && this.#reason === undefined)
-      await new Promise((resolve) => setTimeout(resolve, 10));
+    const timer = setTimeout(this.#known.resolve, ms);
+    await this.#known.promise;
+    clearTimeout(timer);
   }
 
   free(check: Check, nowMs: number): number {
@@ -122,6 +124,7 @@ export class SharedDesk implements Desk, AsyncDisposable {
     try {
       const answer = await this.#counters.acquire(wanted);
       if (!answer.ok) {
+        if (this.#takeLacking(parts, lacking)) return this.#hold(plan, parts, need, nowMs);
         giveUp();
         return answer.lacking.flatMap(({ free, used, reserved, waitMs }, index) => {
           const check = plan.checks[lacking[index]!]!;
@@ -149,6 +152,18 @@ export class SharedDesk implements Desk, AsyncDisposable {
     } finally {
       for (const at of lacking) parts[at]!.lease.acquiring--;
     }
+  }
+
+  /** Takes what is lacking from what other requests of this process were granted meanwhile: all of it, or nothing and `false`. */
+  #takeLacking(parts: Part[], lacking: readonly number[]): boolean {
+    const nowMs = this.#clock.monotonicMs();
+    if (!lacking.every((at) => parts[at]!.lease.has(parts[at]!.amount, nowMs))) return false;
+    for (const at of lacking) {
+      const { lease, amount } = parts[at]!;
+      lease.pool -= amount;
+      parts[at] = { lease, amount, second: lease.second };
+    }
+    return true;
   }
 
   #takeAlone(plan: Plan, need: Need, nowMs: number): Hold | readonly Shortage[] {
@@ -283,6 +298,7 @@ export class SharedDesk implements Desk, AsyncDisposable {
     const isNews = this.#isUp || this.#reason === undefined;
     this.#reason = reason;
     this.#isUp = false;
+    this.#known.resolve();
     if (!isNews) return;
     for (const lease of this.#leases.values()) lease.cut();
     this.#deps.events.sharedDown(reason);
@@ -301,6 +317,7 @@ export class SharedDesk implements Desk, AsyncDisposable {
     this.#beatMs = this.#clock.monotonicMs();
     this.#isUp = true;
     this.#reason = undefined;
+    this.#known.resolve();
     this.#deps.events.sharedUp(this.#wasUp);
     this.#wasUp = true;
   }
