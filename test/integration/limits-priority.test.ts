@@ -1,5 +1,6 @@
 import { request } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { Arrivals } from '../support/arrivals.ts';
 import { configWith, startGateway, type TestGateway } from '../support/gateway.ts';
 import { http } from '../support/http.ts';
 import { ask, rowsOf } from '../support/limited.ts';
@@ -8,7 +9,7 @@ import { verifies } from '../support/verifies.ts';
 
 let provider: TestProvider;
 let gateway: TestGateway;
-let held: (() => void)[] = [];
+let held: Arrivals<() => void>;
 
 const ANSWER = JSON.stringify({
   id: 'c1',
@@ -70,10 +71,10 @@ afterAll(async () => {
 });
 
 beforeEach(() => {
-  held = [];
+  held = new Arrivals();
   provider.answer(() => {
     const { promise, resolve } = Promise.withResolvers<void>();
-    held.push(resolve);
+    held.add(resolve);
     return { body: [promise, ANSWER] };
   });
 });
@@ -88,7 +89,7 @@ async function until(count: number): Promise<void> {
 }
 
 async function reached(count: number): Promise<void> {
-  while (held.length < count) await new Promise((resolve) => setTimeout(resolve, 1));
+  await held.at(count - 1);
 }
 
 /** What the last message of each request to the provider said. */
@@ -120,7 +121,7 @@ describe('requests over the limit of a model', () => {
     }
     for (let at = 0; at < 7; at++) {
       await reached(at + 1);
-      held[at]!();
+      held.all[at]!();
     }
     expect((await Promise.all(answers)).map(({ status }) => status)).toEqual(Array(7).fill(200));
     expect(said(from).slice(1)).toEqual(['prod a1', 'prod b1', 'prod a2', 'dev 1', 'dev b1', 'dev 2']);
@@ -164,7 +165,7 @@ describe('waiting', () => {
     expect(refused.text).toMatch(
       /at most 1 requests at the same time.*It waited 3 s for its turn with priority \\"dev\\"/,
     );
-    held[0]!();
+    held.all[0]!();
     expect((await first).status).toBe(200);
     const [row] = await rowsOf(gateway, 'late');
     expect(row).toMatchObject({
@@ -187,7 +188,7 @@ describe('waiting', () => {
     await until(1);
     sent.destroy();
     await until(0);
-    held[0]!();
+    held.all[0]!();
     await first;
     expect((await ask(gateway.url, gateway.key, 'lent', 'chat')).status).toBeGreaterThan(0);
     expect(said(from)).not.toContain('gone');
