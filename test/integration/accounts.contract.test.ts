@@ -2,13 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Pool } from 'pg';
 import { Secret } from '../../src/core/secret.ts';
 import { openStore, type StoreMode } from '../../src/store/open-store.ts';
 import { watchAccounts } from '../../src/store/pg/pg-account-watch.ts';
 import type { AccountEvent, AccountRow, AccountTable, Store } from '../../src/store/store-ports.ts';
 import { silentLog } from '../../src/telemetry/log.ts';
-import { startTestPostgres, type TestPostgres } from '../support/postgres.ts';
+import { startTestPostgres, type TestPostgres, testPool } from '../support/postgres.ts';
 
 let folder: string;
 let postgres: TestPostgres;
@@ -55,7 +54,7 @@ async function all(table: AccountTable, kind: AccountRow['kind']): Promise<Accou
 }
 
 function poolOf(connectionString: string) {
-  const pool = new Pool({ connectionString, max: 1 });
+  const pool = testPool(connectionString, 1);
   return { pool, [Symbol.asyncDispose]: () => pool.end() };
 }
 

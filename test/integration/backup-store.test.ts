@@ -1,4 +1,3 @@
-import { Pool } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Secret } from '../../src/core/secret.ts';
 import { type BackupManifest, type BackupPiece, writeArchive } from '../../src/store/backup-archive.ts';
@@ -7,7 +6,7 @@ import { MIGRATIONS_FOLDER, readMigrations } from '../../src/store/pg/migrate.ts
 import { TABLES } from '../../src/store/pg/pg-backup.ts';
 import { restoreStore } from '../../src/store/restore-store.ts';
 import { silentLog } from '../../src/telemetry/log.ts';
-import { startTestPostgres, type TestPostgres } from '../support/postgres.ts';
+import { startTestPostgres, type TestPostgres, testPool } from '../support/postgres.ts';
 import { verifies } from '../support/verifies.ts';
 
 let postgres: TestPostgres;
@@ -165,7 +164,7 @@ test('a backup cannot make the database do anything but take rows', async () => 
     await expect(
       restore(url, [{ kind: 'manifest', manifest: { ...MANIFEST, tables: [table] } }]),
     ).rejects.toThrow('its manifest.json is of another format: tables.0');
-  const pool = new Pool({ connectionString: url });
+  const pool = testPool(url);
   expect((await pool.query("SELECT 1 FROM pg_class WHERE relname = 'schema_migrations'")).rows).toEqual([]);
   await pool.end();
 });

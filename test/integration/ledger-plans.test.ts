@@ -1,4 +1,4 @@
-import { Pool } from 'pg';
+import type { Pool } from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createIdSource } from '../../src/core/ids.ts';
 import { openPgStore } from '../../src/store/pg/pg-store.ts';
@@ -6,7 +6,7 @@ import { PgSpend } from '../../src/store/pg/pg-spend.ts';
 import type { LedgerRecord } from '../../src/store/store-ports.ts';
 import { silentLog } from '../../src/telemetry/log.ts';
 import { callEnd, callStart } from '../support/ledger-fakes.ts';
-import { startTestPostgres, type TestPostgres } from '../support/postgres.ts';
+import { startTestPostgres, type TestPostgres, testPool } from '../support/postgres.ts';
 import { verifies } from '../support/verifies.ts';
 
 const HOUR_MS = 3_600_000;
@@ -73,7 +73,7 @@ beforeAll(async () => {
   }
   await store[Symbol.asyncDispose]();
   await postgres.query(url, 'ANALYZE');
-  pool = new Pool({ connectionString: url });
+  pool = testPool(url);
   const explaining = {
     query: async (text: string, values: unknown[]) => {
       const { rows } = await pool.query<{ 'QUERY PLAN': readonly { readonly Plan: Plan }[] }>(

@@ -1,7 +1,7 @@
-import { Pool } from 'pg';
+import type { Pool } from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { MIGRATIONS_FOLDER, type Migration, migrate, readMigrations } from '../../src/store/pg/migrate.ts';
-import { startTestPostgres, type TestPostgres } from '../support/postgres.ts';
+import { startTestPostgres, type TestPostgres, testPool } from '../support/postgres.ts';
 import { verifies } from '../support/verifies.ts';
 
 let postgres: TestPostgres;
@@ -14,7 +14,7 @@ afterAll(() => postgres?.[Symbol.asyncDispose]());
 
 async function withPool<T>(work: (pool: Pool, url: string) => Promise<T>): Promise<T> {
   const url = await postgres.createDatabase();
-  const pool = new Pool({ connectionString: url, max: 4 });
+  const pool = testPool(url, 4);
   try {
     return await work(pool, url);
   } finally {
@@ -59,7 +59,7 @@ it('brings a database of each earlier version to the newest, and keeps what is i
 it('runs once when several processes start together', async () => {
   const migrations = await readMigrations(MIGRATIONS_FOLDER);
   await withPool(async (pool, url) => {
-    const others = [1, 2].map(() => new Pool({ connectionString: url, max: 2 }));
+    const others = [1, 2].map(() => testPool(url, 2));
     const ran = await Promise.all([pool, ...others].map((one) => migrate(one, migrations)));
     await Promise.all(others.map((one) => one.end()));
     expect(ran.flat().sort()).toEqual(migrations.map((migration) => migration.name).sort());

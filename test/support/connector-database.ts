@@ -42,6 +42,7 @@ async function openGiven(given: string): Promise<TestDatabase> {
   const server = { host, port: Number(port), user, database: 'postgres' };
   const database = `lanport_test_${process.pid}_${Date.now()}`;
   const admin = new pg.Client(server);
+  admin.on('error', () => undefined);
   await admin.connect();
   await admin.query(`CREATE DATABASE ${database}`);
   return connect({ ...server, database }, async () => {
@@ -52,6 +53,7 @@ async function openGiven(given: string): Promise<TestDatabase> {
 
 async function connect(target: DatabaseTarget, stop: () => Promise<void>): Promise<TestDatabase> {
   const client = new pg.Client({ ...target, options: '-c timezone=UTC' });
+  client.on('error', () => undefined);
   await client.connect();
   return {
     target: (user) => (user === undefined ? target : { ...target, user }),

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client } from 'pg';
+import { Client, Pool, type PoolConfig } from 'pg';
 import { startProgram } from './process.ts';
 
 export interface TestPostgres extends AsyncDisposable {
@@ -14,6 +14,18 @@ export interface TestPostgres extends AsyncDisposable {
   query(url: string, sql: string): Promise<Record<string, unknown>[]>;
 }
 
+/**
+ * A pool for a test. Ended connections may still hear that the server stops (57P01): the pool says so by an event, which fails the run when
+ * nobody listens. A statement that is under way fails by itself.
+ */
+export function testPool(connectionString: string, max?: number): Pool {
+  const config: PoolConfig = { connectionString };
+  if (max !== undefined) config.max = max;
+  const pool = new Pool(config);
+  pool.on('error', () => undefined);
+  return pool;
+}
+
 /** Starts a real PostgreSQL server for tests, in a folder of its own. */
 export async function startTestPostgres(): Promise<TestPostgres> {
   const folder = await mkdtemp(join(tmpdir(), 'lanport-pg-'));
@@ -21,6 +33,7 @@ export async function startTestPostgres(): Promise<TestPostgres> {
   let databases = 0;
   const query: TestPostgres['query'] = async (url, sql) => {
     const client = new Client({ connectionString: url });
+    client.on('error', () => undefined);
     await client.connect();
     try {
       const result = (await client.query(sql)) as unknown as

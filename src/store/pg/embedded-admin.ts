@@ -15,6 +15,8 @@ export async function ensureDatabase(connection: ClientConfig, name: string): Pr
 /** Hands `work` a session on a database, closed afterwards. */
 export async function withClient<T>(connection: ClientConfig, work: (run: RunSql) => Promise<T>): Promise<T> {
   const client = new Client({ ...connection, application_name: 'lanport-setup' });
+  // A connection that breaks between two statements says so by an event; the next statement fails with it.
+  client.on('error', () => undefined);
   await client.connect();
   try {
     return await work(async (sql) => {
