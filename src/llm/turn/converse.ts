@@ -12,7 +12,7 @@ import { mockTurn } from '../mock/mock-turn.ts';
 import { readScript } from '../mock/script.ts';
 import type { LlmOutcome } from '../outcome.ts';
 import type { Deployment } from '../providers/deployment.ts';
-import { charge } from '../usage/charge.ts';
+import { askedTier, charge, writtenTier } from '../usage/charge.ts';
 import { spentOf } from '../usage/spent.ts';
 import { Tally } from '../usage/tally.ts';
 import { type AttemptDeps, formatFor, onGone, timeoutsFor } from '../upstream/attempt-deps.ts';
@@ -50,11 +50,11 @@ export async function takeTurn(
   } finally {
     outcome.upstream.stop(deps.clock.monotonicMs());
   }
-  const { usage, untold, isSent } = tally;
+  const { usage, untold, tier, isSent } = tally;
   const isWorkedOn = end.kind !== 'failed' || (isSent && end.failure.code === CLIENT_GONE);
   const spent = spentOf({ usage, untold, isWorkedOn }, () => estimateRequest(turn.request));
   const ms = deps.clock.monotonicMs() - startedMs;
-  charge(outcome, turn.call, turn.deployment, spent, ms, deps.prices);
+  charge(outcome, tier, turn.deployment, spent, ms, deps.prices);
   return { ...end, usage: spent?.usage };
 }
 
@@ -81,12 +81,17 @@ async function ask(
       onEnd: () => listener.onEnd(),
       onFailure: (failure) => listener.onFailure(failure),
     });
+    tally.tier = askedTier(call);
     return runTurn((listener) => mockTurn(request, script, counted(listener), facts), taker, gone);
   }
   const format = FORMATS[provided];
-  const written = format.writeRequest(withParams(request, deployment), dropped);
+  const asked = withParams(request, deployment);
+  const isOwn = provided === call.route.format;
+  const written = format.writeRequest(isOwn ? asked : withinLimit(asked, deployment, dropped, deps), dropped);
   for (const param of refused) dropped.add(param);
-  const body = Buffer.from(JSON.stringify(withOwnMembers(written, deployment, format.name, refused)));
+  const whole = withOwnMembers(written, deployment, format.name, refused);
+  tally.tier = writtenTier(whole);
+  const body = Buffer.from(JSON.stringify(whole));
   return runTurn(
     (listener, onHead) =>
       providerTurn(
@@ -109,6 +114,25 @@ async function ask(
     taker,
     gone,
   );
+}
+
+/**
+ * Clients ask for as long an answer as the models of their own format give; others refuse what is more than theirs can. `model_info.max_output_tokens`
+ * says how much that is, and else the list of models.
+ */
+function withinLimit(
+  request: ModelRequest,
+  deployment: Deployment,
+  dropped: Dropped,
+  { prices }: AttemptDeps,
+): ModelRequest {
+  const { maxTokens } = request.sampling;
+  if (maxTokens === undefined) return request;
+  const said = deployment.config.info['max_output_tokens'];
+  const most = typeof said === 'number' ? said : prices.listed(deployment)?.outputMax;
+  if (most === undefined || maxTokens <= most) return request;
+  dropped.add('max_tokens');
+  return { ...request, sampling: { ...request.sampling, maxTokens: most } };
 }
 
 /** A reference that is still there is not ours. Without the conversation that it means, the answer would be to another question. */
