@@ -133,6 +133,6 @@ function unknown(id: string): LlmFailure {
   return new LlmFailure(
     'not-found',
     `Response with id '${id.slice(0, 100)}' not found: it was never kept here for this key ("store": false?), was deleted, or is older than 30 days.`,
-    { status: 404, param: 'previous_response_id', code: 'previous_response_not_found' },
+    { status: 404, param: 'response_id' },
   );
 }

@@ -1,7 +1,7 @@
 import type { TraceContext } from '../../core/trace.ts';
 import type { Dropped } from '../conversation/dropped.ts';
 import type { AnswerFacts } from '../conversation/format.ts';
-import { CLIENT_GONE, LlmFailure } from '../conversation/llm-failure.ts';
+import { CLIENT_GONE, invalid, LlmFailure } from '../conversation/llm-failure.ts';
 import type { JsonObject } from '../conversation/parts.ts';
 import type { ModelRequest } from '../conversation/request.ts';
 import { estimateRequest } from '../counting/estimate.ts';
@@ -136,8 +136,15 @@ function withinLimit(
 }
 
 /** A reference that is still there is not ours. Without the conversation that it means, the answer would be to another question. */
-function refuseReference({ previous_response_id: id }: JsonObject): void {
-  if (typeof id !== 'string') return;
+function refuseReference({ previous_response_id: id, ...source }: JsonObject): void {
+  for (const name of ['conversation', 'prompt'])
+    if (source[name] !== undefined && source[name] !== null)
+      throw invalid(
+        `${name} names what OpenAI keeps, and the model's provider is another one. Send ${name === 'prompt' ? 'the text itself' : 'the items, or previous_response_id'}`,
+        name,
+      );
+  if (id === undefined || id === null) return;
+  if (typeof id !== 'string') throw invalid('previous_response_id must be a string', 'previous_response_id');
   throw new LlmFailure('invalid', `Previous response with id '${id.slice(0, 100)}' not found.`, {
     status: 400,
     param: 'previous_response_id',
