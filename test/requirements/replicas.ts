@@ -17,6 +17,6 @@ export const REPLICAS = {
   'replicas:killed': {
     source: SOURCE,
     promise:
-      'When one of two gateways is killed under load, clients see at most a request that they send again: every answered call is in the ledger with one end, and limits, spend and ledger agree but for calls that were answered in the instant of the kill.',
+      'When one of two gateways is killed under load, clients see at most a request that they send again: every answered call is in the ledger as it ended, and limits, spend and ledger agree.',
   },
 } as const satisfies Record<string, Requirement>;
