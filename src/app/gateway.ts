@@ -11,6 +11,7 @@ import type { Secret } from '../core/secret.ts';
 import type { Tracer } from '../core/trace.ts';
 import { Edge } from '../edge/server.ts';
 import { handleBackup } from '../gateway/handle-backup.ts';
+import { handleMcpRest } from '../gateway/handle-mcp-rest.ts';
 import { handleMcp } from '../gateway/handle-mcp.ts';
 import { createJournal } from '../gateway/journal.ts';
 import { handleMetrics } from '../gateway/handle-metrics.ts';
@@ -249,6 +250,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
       mcp: (exchange) => handleMcp(exchange, mcpDeps()),
       sse: (exchange) => sse.open(exchange, mcpDeps()),
       messages: (exchange) => sse.post(exchange, mcpDeps()),
+      'mcp-rest': (exchange, { operation }) => handleMcpRest(exchange, operation, mcpDeps()),
       health: (exchange, route) =>
         handleHealth(exchange, route.probe, {
           mcp,
