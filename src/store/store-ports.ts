@@ -231,8 +231,8 @@ export type LedgerRecord = (
   | { readonly phase: 'ended'; readonly writer: string; readonly seq: number; readonly end: CallEnd }
 ) &
   Partial<RecordJson> & {
-    /** Its place in the chain of its writer. */
-    readonly hash?: Buffer | undefined;
+    /** Its place in the chain of its writer, in hexadecimal. */
+    readonly hash?: string | undefined;
   };
 
 /** A joined row for reading. */

@@ -164,13 +164,13 @@ export class PgLedgerStore implements LedgerStore {
 
 interface Pair {
   readonly start: RecordJson;
-  readonly hash: Buffer | undefined;
+  readonly hash: string | undefined;
   end: End | undefined;
 }
 
 interface End {
   readonly json: RecordJson;
-  readonly hash: Buffer | undefined;
+  readonly hash: string | undefined;
 }
 
 /** Puts ends to the starts that come with them; the first end of a call counts. The ends that are left have no start among them. */
@@ -231,9 +231,8 @@ function endsJson(ends: readonly End[]): Buffer {
   });
 }
 
-function addHash(json: JsonBuilder, hash: Buffer | undefined): void {
-  if (hash === undefined) json.text(',null');
-  else json.text(`,"${hash.toString('hex')}"`);
+function addHash(json: JsonBuilder, hash: string | undefined): void {
+  json.text(hash === undefined ? ',null' : `,"${hash}"`);
 }
 
 function tipsJson(tips: readonly ChainTip[]): string {
