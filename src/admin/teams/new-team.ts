@@ -4,7 +4,8 @@ import { NEW } from '../accounts/read-fields.ts';
 import { shownTeam } from '../accounts/shown.ts';
 import { operation } from '../operation.ts';
 import { shown } from './show.ts';
-import { member, readTeam, teamFields, teamId, toMember } from './team-fields.ts';
+import { member, toMember } from './member-fields.ts';
+import { readTeam, teamFields, teamId } from './team-fields.ts';
 
 /** `POST /team/new` */
 export const newTeam = operation({
@@ -30,16 +31,11 @@ export const newTeam = operation({
   },
   answer: shownTeam,
   handle: async ({ body, by, principal }, deps) => {
-    const limits = {
-      maxBudget: body.team_member_budget,
-      tpm: body.team_member_tpm_limit,
-      rpm: body.team_member_rpm_limit,
-    };
     const team = await deps.keys.createTeam(
       {
         ...readTeam(body, NEW, deps.now()),
         ...(body.team_id ? { id: body.team_id } : {}),
-        members: (body.members_with_roles ?? []).map((one) => toMember(one, limits, deps)),
+        members: (body.members_with_roles ?? []).map((one) => toMember(one, undefined, deps)),
       },
       principal.alias ?? principal.id,
     );

@@ -6,6 +6,7 @@ import { issuedKey, shownUser } from '../accounts/shown.ts';
 import type { AdminDeps } from '../admin-ports.ts';
 import { issued } from '../keys/show.ts';
 import { operation } from '../operation.ts';
+import { readMemberLimits } from '../teams/member-fields.ts';
 import { teamOf } from '../teams/show.ts';
 import { shown } from './show.ts';
 import { newUserFields, readUser } from './user-fields.ts';
@@ -59,12 +60,11 @@ function memberOf(
     readonly max_budget_in_team?: number | null | undefined;
   },
 ) {
-  const { max_budget_in_team: maxBudget } = given;
   return {
     user: user.id,
     email: user.email,
     role: given.user_role ?? 'user',
-    limits: typeof maxBudget === 'number' ? { ...NEW.limits, maxBudget } : undefined,
+    limits: readMemberLimits({ max_budget_in_team: given.max_budget_in_team }),
   } as const;
 }
 
