@@ -16,6 +16,11 @@ export const ADMIN = {
     source: 'docs/reference/api.md',
     promise: 'A request with problems is refused with all of them, each named by its field.',
   },
+  'admin:protection': {
+    source: 'docs/guide/keys.md',
+    promise:
+      'A field of LiteLLM that would protect and cannot here is refused; one that is kept without effect is told in the answer.',
+  },
   'keys:shown-once': {
     source: 'docs/guide/keys.md',
     promise: 'The value of a key is in the answer that makes it and nowhere else.',

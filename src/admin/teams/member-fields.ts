@@ -33,10 +33,7 @@ export const memberLimitFields = {
 type MemberLimitsBody = z.output<z.ZodObject<typeof memberLimitFields>>;
 
 /** The limits of a membership after a request: what it does not name stays, what is `null` goes. `undefined` where none are left. */
-export function readMemberLimits(
-  given: MemberLimitsBody,
-  before?: KeyLimits,
-): KeyLimits | undefined {
+export function readMemberLimits(given: MemberLimitsBody, before?: KeyLimits): KeyLimits | undefined {
   const kept = (value: number | null | undefined, old: number | undefined): number | undefined =>
     value === undefined ? old : (value ?? undefined);
   const limits: KeyLimits = {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { duration } from '../../core/setting.ts';
 import type { TeamChange, TeamRecord } from '../../keys/account-records.ts';
-import { accountFields, ignoredTeamFields } from '../accounts/fields.ts';
+import { accountFields, guardrails, ignoredTeamFields } from '../accounts/fields.ts';
 import { type Before, readCommon } from '../accounts/read-fields.ts';
 import { readMemberLimits } from './member-fields.ts';
 
@@ -15,7 +15,7 @@ export const teamFields = {
   organization_id: z.string().min(1).max(200).nullish(),
   model_aliases: z.record(z.string(), z.string()).nullish().describe('Names that models have for this team.'),
   tags: z.array(z.string()).nullish(),
-  guardrails: z.array(z.string()).nullish(),
+  guardrails,
   team_member_budget: z
     .number()
     .nonnegative()
@@ -40,7 +40,6 @@ export function readTeam(
   const metadata = {
     ...(body.metadata === undefined ? before.metadata : (body.metadata ?? {})),
     ...(body.tags ? { tags: body.tags } : {}),
-    ...(body.guardrails ? { guardrails: body.guardrails } : {}),
   };
   const ofMembers = {
     max_budget_in_team: body.team_member_budget,
@@ -53,7 +52,7 @@ export function readTeam(
     ...(Object.values(ofMembers).every((one) => one === undefined)
       ? {}
       : { memberLimits: readMemberLimits(ofMembers, before.memberLimits) }),
-    ...(body.tags || body.guardrails ? { metadata } : {}),
+    ...(body.tags ? { metadata } : {}),
     ...(body.team_alias === undefined ? {} : { alias: body.team_alias ?? undefined }),
     ...(body.organization_id === undefined ? {} : { organization: body.organization_id ?? undefined }),
     ...(body.model_aliases === undefined ? {} : { modelAliases: body.model_aliases ?? {} }),
