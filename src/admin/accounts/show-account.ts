@@ -13,7 +13,7 @@ const UNITS: readonly (readonly [string, number])[] = [
 ];
 
 /** A duration as LiteLLM writes it: `30d`. `ms` in milliseconds. */
-function durationText(ms: number): string {
+export function durationText(ms: number): string {
   const [unit, size] = UNITS.find(([, one]) => ms % one === 0) ?? ['ms', 1];
   return `${ms / size}${unit}`;
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ignoredTeamFields, warningsOf } from '../accounts/fields.ts';
+import { withDefaults } from '../accounts/defaults.ts';
 import { NEW } from '../accounts/read-fields.ts';
 import { shownTeam } from '../accounts/shown.ts';
 import { operation } from '../operation.ts';
@@ -30,7 +31,8 @@ export const newTeam = operation({
     },
   },
   answer: shownTeam,
-  handle: async ({ body, by, principal }, deps) => {
+  handle: async ({ body: given, by, principal }, deps) => {
+    const body = withDefaults(given, deps.accountDefaults.team);
     const team = await deps.keys.createTeam(
       {
         ...readTeam(body, NEW, deps.now()),
