@@ -4,6 +4,7 @@ import { type Clock, systemClock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Allowance } from '../keys/keys-config.ts';
 import type { KeyRing, RingEntry, VirtualEntry } from '../keys/key-ring.ts';
+import { memberLimits } from '../keys/member-limits.ts';
 import { type AddressTest, addressList, forwardedAddress, isLoopback, plainAddress } from './addresses.ts';
 import { requireInForce } from './entry-in-force.ts';
 import { type Grants, grantsOf } from './grants.ts';
@@ -22,7 +23,7 @@ export interface Principal {
   readonly scopeKey: string;
   /** What a virtual key was given; `undefined` for principals that may use everything. */
   readonly grants: Grants | undefined;
-  /** Of a virtual key: what it, its user and its team may use up. Empty for principals without limits. */
+  /** Of a virtual key: what it, its user, its team and its user within its team may use up. Empty for principals without limits. */
   readonly allowances: readonly Allowance[];
   /** Class of litellm_settings.priority_reservation. */
   readonly priority?: string | undefined;
@@ -179,7 +180,7 @@ function know(entry: RingEntry): Known {
   };
 }
 
-/** What a key, its user and its team may use up; the key's own comes first. */
+/** What a key, its user, its team and its user within its team may use up; the key's own comes first. */
 function allowancesOf({ key, user, team }: VirtualEntry): Allowance[] {
   const { limits, spendBase } = key;
   const { id, source } = key;
@@ -196,6 +197,15 @@ function allowancesOf({ key, user, team }: VirtualEntry): Allowance[] {
         source: `${scope}s.${account.id}`,
         ...(account.spendBase && { spendBase: account.spendBase }),
       });
+  const ofMember = team === undefined || key.user === undefined ? undefined : memberLimits(team, key.user);
+  if (ofMember !== undefined)
+    allowances.push({
+      scope: 'team-member',
+      id: key.user!,
+      team: team!.id,
+      limits: ofMember,
+      source: `teams.${team!.id}.members.${key.user}`,
+    });
   return allowances;
 }
 

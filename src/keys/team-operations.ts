@@ -21,6 +21,7 @@ const NEW_TEAM: TeamFields = Object.freeze({
   blocked: false,
   metadata: {},
   expires: undefined,
+  memberLimits: undefined,
 });
 
 type TeamOperations = Pick<

@@ -26,6 +26,11 @@ export const ADMIN = {
     promise:
       "POST /mcp-rest/tools/call calls a tool with the same rights, limits and record as /mcp, and answers in both of LiteLLM's shapes.",
   },
+  'admin:protection': {
+    source: 'docs/guide/keys.md',
+    promise:
+      'A field of LiteLLM that would protect and cannot here is refused; one that is kept without effect is told in the answer.',
+  },
   'keys:shown-once': {
     source: 'docs/guide/keys.md',
     promise: 'The value of a key is in the answer that makes it and nowhere else.',

@@ -7,6 +7,11 @@ export const KEY_PROMISES = {
     promise:
       'A key, user or team comes back from the store with everything that was said of it; a key never with its value.',
   },
+  'keys:defaults': {
+    source: 'docs/guide/keys.md',
+    promise:
+      'Keys, users and teams that are made over the API get what the configuration says where the request says nothing; no key gets more than its upper bounds.',
+  },
   'keys:everywhere': {
     source: 'docs/guide/keys.md',
     promise:

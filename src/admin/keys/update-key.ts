@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ignoredKeyFields, keyFields, keyRef, warningsOf } from '../accounts/fields.ts';
+import { withinBounds } from '../accounts/defaults.ts';
 import { readKey } from '../accounts/read-fields.ts';
 import { shownKey } from '../accounts/shown.ts';
 import { operation } from '../operation.ts';
@@ -19,7 +20,7 @@ export const updateKey = operation({
     const before = keyOf(body.key, deps);
     const record = await deps.keys.updateKey(
       body.key,
-      readKey(body, before, deps.now()),
+      readKey(withinBounds(body, deps.accountDefaults.keyMax), before, deps.now()),
       principal.alias ?? principal.id,
     );
     const fields = Object.keys(body).filter((field) => field !== 'key');
