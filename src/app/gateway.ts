@@ -123,6 +123,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     store: opened.store,
     clock,
     log,
+    onPurged: (what) => audit.notePurged(what),
   });
   const metrics = new Metrics(VERSION);
   scope.add('metrics', async () => metrics[Symbol.dispose]());
@@ -327,6 +328,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     log,
   });
   measure(metrics, { mcp, models, ledger, limits, store: opened.store, edge, reload });
+  retention.start();
   recording.start(models.deployments);
   const stopPurging = purgeResponses(opened.store.responses, log);
   scope.add('deletion of expired answers', async () => stopPurging());

@@ -27,7 +27,15 @@ export interface RetentionOptions {
   readonly retentionIntervalMs: number;
   /** The same for the sums of what was used. */
   readonly rollupRetentionMs: number;
+  /** Hears of what was removed, after it was: a full disk, on which nothing can be recorded, must not keep old days. */
+  readonly onPurged?: (what: Purged) => void;
 }
+
+/** What was removed because it was old. */
+export type Purged =
+  | { readonly table: 'ledger_calls'; readonly days: readonly string[] }
+  /** `before`: of hours that began earlier. Milliseconds since the Unix epoch. */
+  | { readonly table: 'ledger_usage'; readonly rows: number; readonly before: number };
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -115,21 +123,34 @@ export class Retention implements AsyncDisposable {
   }
 
   async #removeOld(): Promise<void> {
-    const { archive, clock, log, retentionMs, retentionIntervalMs, rollupRetentionMs, key } = this.#options;
+    const { archive, clock, retentionMs, retentionIntervalMs, rollupRetentionMs, onPurged } = this.#options;
     const now = clock.now();
     if (now - this.#lookedAtMs < retentionIntervalMs) return;
-    await archive.dropUsage(now - rollupRetentionMs);
-    if (retentionMs !== undefined)
+    const before = now - rollupRetentionMs;
+    const rows = await archive.dropUsage(before);
+    if (rows > 0) onPurged?.({ table: 'ledger_usage', rows, before });
+    if (retentionMs !== undefined) await this.#removeDays(now - retentionMs);
+    this.#lookedAtMs = now;
+  }
+
+  /** Removes the days that had ended at `before`. */
+  async #removeDays(before: number): Promise<void> {
+    const { archive, clock, log, key, onPurged } = this.#options;
+    const removed: string[] = [];
+    try {
       for (const day of await archive.days()) {
-        if (Date.parse(day) + DAY_MS > now - retentionMs) break;
+        if (Date.parse(day) + DAY_MS > before) break;
         // Records may have come after the day was sealed: they are vouched for too before they go.
         await this.#seal(day, await archive.manifests(day));
-        await this.#save(day, [dropOf(key, day, now)]);
+        await this.#save(day, [dropOf(key, day, clock.now())]);
         await archive.drop(day);
         this.#sealed.delete(day);
+        removed.push(day);
         log.info('a day of the ledger was removed because it is old', { day });
       }
-    this.#lookedAtMs = now;
+    } finally {
+      if (removed.length > 0) onPurged?.({ table: 'ledger_calls', days: removed });
+    }
   }
 
   /** Signs what the day holds, of each writer of whom that is not what was signed before. */
