@@ -124,6 +124,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     store: opened.store,
     clock,
     log,
+    onPurged: (what) => audit.notePurged(what),
   });
   const metrics = new Metrics(VERSION);
   scope.add('metrics', async () => metrics[Symbol.dispose]());
@@ -329,6 +330,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     log,
   });
   measure(metrics, { mcp, models, ledger, limits, store: opened.store, edge, reload });
+  retention.start();
   recording.start(models.deployments);
   const stopPurging = purgeResponses(opened.store.responses, log);
   scope.add('deletion of expired answers', async () => stopPurging());
