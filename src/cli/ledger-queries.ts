@@ -27,7 +27,7 @@ const PAGE = 1_000;
 const STATUSES = ['ok', 'tool-error', 'error', 'denied', 'cancelled', 'timeout', 'unknown', 'open'];
 
 const EXIT_HELP = `
-Exit code: 0 done, 1 the gateway refused, 2 wrong options, 4 no gateway answers.
+Exit code: 0 done, 1 the gateway refused, 2 wrong options, 4 no gateway answers, or it refuses the key.
 `;
 
 function withFilter(command: Command): Command {
