@@ -4,6 +4,11 @@ const SOURCE = 'docs/guide/replicas.md';
 
 /** What is promised of several gateways with one PostgreSQL and one Redis. */
 export const REPLICAS = {
+  'run:behind-nginx': {
+    source: 'docs/guide/operate.md',
+    promise:
+      "With the guides' configuration nginx in front changes nothing: streams come as they are written, WebSockets open, large bodies pass, addresses are the clients'.",
+  },
   'replicas:one': {
     source: SOURCE,
     promise:
