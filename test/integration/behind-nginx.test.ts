@@ -43,6 +43,7 @@ beforeAll(async () => {
           master_key: MASTER_KEY,
           disable_database: true,
           use_x_forwarded_for: true,
+          mcp_trusted_proxy_ranges: ['127.0.0.1'],
         },
         virtual_keys: [
           { api_key: NEAR, key_alias: 'near', mcp_servers: ['tools'], allowed_ips: ['127.0.0.9'] },
@@ -171,6 +172,10 @@ describe.each(['alone', 'several'] as const)(
       expect((await from('127.0.0.9')).status).toBe(200);
       expect((await from('127.0.0.8')).status).toBe(403);
       expect((await from('127.0.0.8', { 'x-forwarded-for': '127.0.0.9' })).status).toBe(403);
+      // Past the proxy nobody chooses an address.
+      const past = { 'x-forwarded-for': '127.0.0.9' };
+      expect((await rpc(`${gateway.url}/mcp`, NEAR, list, past, '127.0.0.8')).status).toBe(403);
+      expect((await rpc(`${gateway.url}/mcp`, NEAR, list, past, '127.0.0.1')).status).toBe(200);
     });
   },
 );
