@@ -1,4 +1,4 @@
-import type { CallEnd, CallStart } from './store-ports.ts';
+import type { CallEnd, CallStart } from './call-records.ts';
 
 /** Records of one writer without a gap between them. */
 export interface ChainRun {

@@ -1,7 +1,6 @@
 import type {
   CallFilter,
   CallQuery,
-  LedgerRow,
   SpendQueries,
   SpendScope,
   Usage,
@@ -10,6 +9,7 @@ import type {
   UsageQuery,
   UsageRow,
 } from '../store-ports.ts';
+import type { LedgerRow } from '../call-records.ts';
 
 const ROWS_MAX = 10_000;
 const NOTHING: Usage = { requests: 0, failures: 0, promptTokens: 0, completionTokens: 0, cost: 0 };

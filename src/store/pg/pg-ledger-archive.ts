@@ -1,5 +1,5 @@
 import type { Pool, PoolClient } from 'pg';
-import type { CallEnd, CallStart } from '../store-ports.ts';
+import type { CallEnd, CallStart } from '../call-records.ts';
 import type {
   ChainedRecord,
   ChainRun,

@@ -1,15 +1,7 @@
 import type { Pool } from 'pg';
 import { JsonBuilder, jsonOf } from '../record-json.ts';
-import type {
-  ChainTip,
-  Closing,
-  LedgerRecord,
-  LedgerRow,
-  LedgerStore,
-  OrphanCall,
-  RecordJson,
-  WriterIdentity,
-} from '../store-ports.ts';
+import type { ChainTip, Closing, LedgerStore, OrphanCall, WriterIdentity } from '../store-ports.ts';
+import type { LedgerRecord, LedgerRow, RecordJson } from '../call-records.ts';
 import { checkOut } from './check-out.ts';
 import { type CallRow, END_COLUMNS, START_COLUMNS, toRow } from './ledger-columns.ts';
 import type { Partitions } from './ledger-partitions.ts';
