@@ -11,6 +11,7 @@ import type { Secret } from '../core/secret.ts';
 import type { Tracer } from '../core/trace.ts';
 import { Edge } from '../edge/server.ts';
 import { handleBackup } from '../gateway/handle-backup.ts';
+import { handleMcpRest } from '../gateway/handle-mcp-rest.ts';
 import { handleMcp } from '../gateway/handle-mcp.ts';
 import { createJournal } from '../gateway/journal.ts';
 import { handleMetrics } from '../gateway/handle-metrics.ts';
@@ -123,6 +124,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     store: opened.store,
     clock,
     log,
+    onPurged: (what) => audit.notePurged(what),
   });
   const metrics = new Metrics(VERSION);
   scope.add('metrics', async () => metrics[Symbol.dispose]());
@@ -249,6 +251,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
       mcp: (exchange) => handleMcp(exchange, mcpDeps()),
       sse: (exchange) => sse.open(exchange, mcpDeps()),
       messages: (exchange) => sse.post(exchange, mcpDeps()),
+      'mcp-rest': (exchange, { operation }) => handleMcpRest(exchange, operation, mcpDeps()),
       health: (exchange, route) =>
         handleHealth(exchange, route.probe, {
           mcp,
@@ -327,6 +330,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     log,
   });
   measure(metrics, { mcp, models, ledger, limits, store: opened.store, edge, reload });
+  retention.start();
   recording.start(models.deployments);
   const stopPurging = purgeResponses(opened.store.responses, log);
   scope.add('deletion of expired answers', async () => stopPurging());

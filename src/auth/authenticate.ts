@@ -57,6 +57,8 @@ export interface AuthenticatorOptions {
   /** `general_settings.allowed_ips`; empty allows every address. */
   readonly allowedIps: readonly string[];
   readonly useXForwardedFor: boolean;
+  /** `general_settings.mcp_trusted_proxy_ranges`; empty believes every address. */
+  readonly trustedProxies?: readonly string[];
   /** Whether this machine itself is served while there is no key at all. */
   readonly trustLoopbackWithoutKeys: boolean;
   readonly clock?: Clock;
@@ -95,6 +97,8 @@ const DIGEST_CHARACTERS = 16;
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
   const { ring, clock = systemClock } = options;
   const gatewayAllows = options.allowedIps.length === 0 ? undefined : addressList(options.allowedIps);
+  const { trustedProxies = [] } = options;
+  const isProxy = trustedProxies.length === 0 ? undefined : addressList(trustedProxies);
   const keys = createKeyReader(options.headerName);
   const anonymous = everything('anonymous');
   const known = new WeakMap<RingEntry, Known>();
@@ -130,9 +134,9 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   };
   const addressOf: Authenticator['addressOf'] = ({ headers, remoteAddress }) => {
     const forwarded = options.useXForwardedFor ? headers['x-forwarded-for'] : undefined;
-    return (
-      forwardedAddress(typeof forwarded === 'string' ? forwarded : undefined) ?? plainAddress(remoteAddress)
-    );
+    const isBelieved =
+      typeof forwarded === 'string' && (isProxy === undefined || isProxy(plainAddress(remoteAddress)));
+    return (isBelieved ? forwardedAddress(forwarded, isProxy) : undefined) ?? plainAddress(remoteAddress);
   };
   return {
     addressOf,

@@ -37,6 +37,7 @@ const EDGE: Rows<EdgeConfig> = {
   port: ['general_settings.port', 'restart'],
   allowedIps: ['general_settings.allowed_ips', 'live'],
   useXForwardedFor: ['general_settings.use_x_forwarded_for', 'live'],
+  trustedProxies: ['general_settings.mcp_trusted_proxy_ranges', 'live'],
   allowedHosts: ['general_settings.allowed_hosts', 'live'],
   keyHeaderName: ['general_settings.litellm_key_header_name', 'live'],
 };

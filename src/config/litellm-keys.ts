@@ -82,7 +82,6 @@ export const INERT_GENERAL = [
   'mcp_client_side_auth_header_name',
   'mcp_internal_ip_ranges',
   'mcp_required_fields',
-  'mcp_trusted_proxy_ranges',
   'mcp_xff_num_trusted_hops',
   'moderation_model',
   'oauth2_config_mappings',

@@ -4,7 +4,7 @@ import type { Secret } from '../core/secret.ts';
 import {
   type ConfigPath,
   type ConfigReport,
-  duration,
+  budgetDuration,
   ipRange,
   secretText,
   setting,
@@ -120,8 +120,8 @@ const modelBudget = z.union(
     z.strictObject({
       budget_limit: setting(z.number().nonnegative().optional(), 'US dollars.'),
       max_budget: setting(z.number().nonnegative().optional(), 'The same as budget_limit.'),
-      time_period: setting(duration('s').optional(), 'Length of the budget period.'),
-      budget_duration: setting(duration('s').optional(), 'The same as time_period.'),
+      time_period: setting(budgetDuration().optional(), 'Length of the budget period.'),
+      budget_duration: setting(budgetDuration().optional(), 'The same as time_period.'),
     }),
   ],
   { error: 'must be a number of US dollars, or {budget_limit, time_period}' },
@@ -192,7 +192,7 @@ export const virtualKeySchema = z.strictObject({
     'US dollars that the key may spend in each budget period.',
   ),
   soft_budget: setting(z.number().nonnegative().optional(), 'US dollars at which a warning is logged.'),
-  budget_duration: setting(duration('s').optional(), 'Length of the budget period, for example "30d".'),
+  budget_duration: setting(budgetDuration().optional(), 'Length of the budget period, for example "30d".'),
   rpm_limit: setting(z.int().min(0).optional(), 'Requests per minute at most.'),
   tpm_limit: setting(z.int().min(0).optional(), 'Tokens per minute at most.'),
   max_parallel_requests: setting(z.int().min(0).optional(), 'Requests in flight at the same time at most.'),

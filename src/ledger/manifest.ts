@@ -60,6 +60,37 @@ export function dropOf(key: ChainKey, day: string, at: number): ManifestRow {
   });
 }
 
+/** A signed statement that a writer has ended, that its last record was this one, and that the days of all its records were removed. */
+export function retiredOf(
+  key: ChainKey,
+  day: string,
+  { writer, last, hash }: { readonly writer: string; readonly last: number; readonly hash: string },
+  at: number,
+): ManifestRow {
+  return signed(key, {
+    kind: 'retired',
+    day,
+    writer,
+    revision: 1,
+    at,
+    count: last,
+    first: 1,
+    last,
+    root: hash,
+    runs: [[1, last, hash]],
+  });
+}
+
+/** Of what was sealed of a day and a writer, the newest. */
+export function newestSeals(bodies: readonly ManifestBody[]): readonly ManifestBody[] {
+  const newest = new Map<string, ManifestBody>();
+  for (const body of bodies) {
+    const name = `${body.day} ${body.writer}`;
+    if (body.kind === 'sealed' && body.revision > (newest.get(name)?.revision ?? 0)) newest.set(name, body);
+  }
+  return [...newest.values()];
+}
+
 function signed(key: ChainKey, body: ManifestBody): ManifestRow {
   const text = JSON.stringify(body);
   const { day, writer, kind, revision } = body;

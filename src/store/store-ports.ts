@@ -231,8 +231,8 @@ export type LedgerRecord = (
   | { readonly phase: 'ended'; readonly writer: string; readonly seq: number; readonly end: CallEnd }
 ) &
   Partial<RecordJson> & {
-    /** Its place in the chain of its writer. */
-    readonly hash?: Buffer | undefined;
+    /** Its place in the chain of its writer, in hexadecimal. */
+    readonly hash?: string | undefined;
   };
 
 /** A joined row for reading. */
@@ -276,8 +276,8 @@ export interface LedgerStore {
   append(records: readonly LedgerRecord[], tips?: readonly ChainTip[]): Promise<void>;
   /** Rejects when the store would not take the record; keeps nothing of it. */
   accepts(record: LedgerRecord): Promise<void>;
-  /** `undefined`: it has no record of this writer. */
-  tip(writer: string): Promise<ChainTip | undefined>;
+  /** How far it has the chain of this writer, retired ones included; `undefined`: it has had no record of it. */
+  tip(writer: string): Promise<Pick<ChainTip, 'seq' | 'hash'> | undefined>;
   /** Says that the writer lives, or has ended in order. */
   beat(who: WriterIdentity, alive: boolean): Promise<void>;
   /**
@@ -432,8 +432,8 @@ export interface ManifestRow {
   readonly day: string;
   /** Empty: of all. */
   readonly writer: string;
-  /** `sealed`: what there was; `dropped`: that it was removed because it was old. */
-  readonly kind: 'sealed' | 'dropped';
+  /** `sealed`: what there was; `dropped`: that it was removed because it was old; `retired`: on that day, that of a writer nothing is left. */
+  readonly kind: 'sealed' | 'dropped' | 'retired';
   /** Of several about the same, the highest counts. */
   readonly revision: number;
   /** JSON, as it was signed. */
@@ -483,11 +483,18 @@ export interface LedgerArchive {
   openCalls(day: string): Promise<number>;
   /** What the day holds of each chain. */
   runs(day: string): Promise<readonly ChainRun[]>;
-  /** Without an argument: of all days. */
-  manifests(day?: string): Promise<readonly ManifestRow[]>;
+  /** Of a day, or of these writers with what is said of all; without either everything. */
+  manifests(of?: {
+    readonly day?: string;
+    readonly writers?: readonly string[];
+  }): Promise<readonly ManifestRow[]>;
   saveManifests(rows: readonly ManifestRow[]): Promise<void>;
   /** Removes a day. Rejects when somebody reads it for long. */
   drop(day: string): Promise<void>;
+  /** Writers that have ended, or have been silent for a day, and by whom no call is closed that is there; by name, from after `after` on. */
+  endedWriters(page: { readonly after: string; readonly limit: number }): Promise<readonly WriterRow[]>;
+  /** Removes the row of a writer that has ended and has come no further than `seq`. */
+  forgetWriter(writer: string, seq: number): Promise<void>;
   /** Removes sums of hours before this moment; returns how many rows. */
   dropUsage(before: number): Promise<number>;
   /** Reads the ledger as it is at one moment. */

@@ -21,6 +21,11 @@ export const POSTGRES_SAFETY = {
     source: GUIDE,
     promise: 'A masked column is shown by no tool, under no name, in no expression and no condition.',
   },
+  'postgres:runaways': {
+    source: 'docs/guide/postgres-security.md',
+    promise:
+      'Statements that PostgreSQL does not stop keep two of its processes busy at most; new ones are refused until they end.',
+  },
   'postgres:cost-gate': {
     source: GUIDE,
     promise:

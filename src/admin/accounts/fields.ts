@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration, ipRange } from '../../core/setting.ts';
+import { budgetDuration, duration, ipRange } from '../../core/setting.ts';
 
 /**
  * The fields of keys, users and teams as LiteLLM names them (litellm/proxy/_types.py, GenerateRequestBase and its heirs, 1.77). `null` is what
@@ -17,8 +17,8 @@ const modelBudget = z.union([
   z.strictObject({
     budget_limit: usd.nullish(),
     max_budget: usd.nullish(),
-    time_period: duration('s').nullish(),
-    budget_duration: duration('s').nullish(),
+    time_period: budgetDuration().nullish(),
+    budget_duration: budgetDuration().nullish(),
     tpm_limit: count.nullish(),
     rpm_limit: count.nullish(),
   }),
@@ -27,7 +27,7 @@ const modelBudget = z.union([
 /** What an account may use up. */
 export const limitFields = {
   max_budget: usd.nullish().describe('US dollars in each budget period; without budget_duration, in all.'),
-  budget_duration: duration('s').nullish().describe('Length of the budget period: 30s, 30m, 24h, 30d.'),
+  budget_duration: budgetDuration().nullish().describe('Length of the budget period: 30s, 30m, 24h, 30d.'),
   tpm_limit: count.nullish().describe('Tokens per minute.'),
   rpm_limit: count.nullish().describe('Requests per minute.'),
   max_parallel_requests: count.nullish().describe('Requests at the same time.'),

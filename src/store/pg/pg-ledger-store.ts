@@ -92,16 +92,16 @@ export class PgLedgerStore implements LedgerStore {
     }
   }
 
-  async tip(writer: string): Promise<ChainTip | undefined> {
-    const { rows } = await this.#pool.query<{
-      home: string;
-      key_id: string;
-      seq: string;
-      hash: Buffer | null;
-    }>('SELECT home, key_id, seq, hash FROM ledger_writers WHERE writer = $1', [writer]);
+  async tip(writer: string): Promise<Pick<ChainTip, 'seq' | 'hash'> | undefined> {
+    const { rows } = await this.#pool.query<{ seq: string; hash: Buffer }>(
+      `SELECT seq, hash FROM ledger_writers WHERE writer = $1 AND hash IS NOT NULL
+       UNION ALL
+       SELECT (body::jsonb->>'last')::bigint, decode(body::jsonb->>'root', 'hex') FROM ledger_manifests WHERE writer = $1 AND kind = 'retired'
+       ORDER BY seq DESC LIMIT 1`,
+      [writer],
+    );
     const [row] = rows;
-    if (row === undefined || row.hash === null) return undefined;
-    return { writer, home: row.home, keyId: row.key_id, seq: Number(row.seq), hash: row.hash };
+    return row && { seq: Number(row.seq), hash: row.hash };
   }
 
   async beat({ writer, home, keyId }: WriterIdentity, alive: boolean): Promise<void> {
@@ -164,13 +164,13 @@ export class PgLedgerStore implements LedgerStore {
 
 interface Pair {
   readonly start: RecordJson;
-  readonly hash: Buffer | undefined;
+  readonly hash: string | undefined;
   end: End | undefined;
 }
 
 interface End {
   readonly json: RecordJson;
-  readonly hash: Buffer | undefined;
+  readonly hash: string | undefined;
 }
 
 /** Puts ends to the starts that come with them; the first end of a call counts. The ends that are left have no start among them. */
@@ -231,9 +231,8 @@ function endsJson(ends: readonly End[]): Buffer {
   });
 }
 
-function addHash(json: JsonBuilder, hash: Buffer | undefined): void {
-  if (hash === undefined) json.text(',null');
-  else json.text(`,"${hash.toString('hex')}"`);
+function addHash(json: JsonBuilder, hash: string | undefined): void {
+  json.text(hash === undefined ? ',null' : `,"${hash}"`);
 }
 
 function tipsJson(tips: readonly ChainTip[]): string {

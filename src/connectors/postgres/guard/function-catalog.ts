@@ -73,7 +73,8 @@ export async function loadFunctionCatalog(
   const builtinProblem = (call: FunctionCall, mode: Mode): string | undefined => {
     const name = call.name.at(-1)!;
     if (name === 'current_setting') return settingProblem(call.firstText);
-    const row = builtins.get(name);
+    // What the grammar makes of EXTRACT is another function before PostgreSQL 14.
+    const row = builtins.get(name) ?? (name === 'extract' ? builtins.get('date_part') : undefined);
     if (row?.ordinary === true && isHarmlessBuiltin(name, row.volatile, mode)) return undefined;
     return row === undefined
       ? `there is no function ${name} in pg_catalog`

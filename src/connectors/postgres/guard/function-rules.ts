@@ -2,9 +2,12 @@ import type { Mode } from './statement-facts.ts';
 
 const names = (text: string): ReadonlySet<string> => new Set(text.trim().split(/\s+/));
 
-/** Volatile functions that only look: clocks, random values, sizes, the partition tree, the write-ahead log's position. */
+/**
+ * Volatile functions that only look: clocks, random values, sizes, the partition tree, the write-ahead log's position. AT TIME ZONE is
+ * `timezone`, which PostgreSQL 13 and 14 call volatile.
+ */
 const HARMLESS_VOLATILE: ReadonlySet<string> = names(`
-  clock_timestamp timeofday random random_normal gen_random_uuid uuidv4 uuidv7 array_sample array_shuffle current_query
+  clock_timestamp timeofday timezone random random_normal gen_random_uuid uuidv4 uuidv7 array_sample array_shuffle current_query
   pg_relation_size pg_table_size pg_indexes_size pg_total_relation_size pg_database_size pg_tablespace_size
   pg_partition_tree pg_partition_ancestors pg_blocking_pids pg_get_wait_events
   pg_is_in_recovery pg_current_wal_lsn pg_last_wal_receive_lsn pg_last_wal_replay_lsn pg_last_xact_replay_timestamp

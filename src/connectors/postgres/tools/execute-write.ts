@@ -71,7 +71,7 @@ export function executeWriteTool(deps: ToolDeps, writer: Database): ToolDefiniti
           return refusal(
             `Rolled back, nothing has changed: ${error.message} rows would be changed, and max_affected_rows is ${changedMax}.`,
           );
-        return failure(error);
+        return failure(error, 0, writer.options.safety.maskRules.length > 0);
       }
     },
   };

@@ -55,3 +55,19 @@ function effortsOf(model: string, isOpenAi: boolean): readonly string[] {
   if (/gpt-5\.1/i.test(model)) return /codex-max/i.test(model) ? ['none', 'xhigh'] : ['none'];
   return /gpt-(?:5\.|[6-9]|\d\d)/i.test(model) ? ['none', 'xhigh'] : [];
 }
+
+/** The effort that a model knows which is nearest to the one wanted. `undefined`: none has to be said. */
+export function knownEffort(effort: string, { efforts, isOpenAi }: ModelRules): string | undefined {
+  if (efforts.includes(effort)) return effort;
+  switch (effort) {
+    case 'none':
+      return isOpenAi ? (efforts.includes('minimal') ? 'minimal' : 'low') : undefined;
+    case 'minimal':
+      return 'low';
+    case 'max':
+    case 'xhigh':
+      return efforts.includes('xhigh') ? 'xhigh' : 'high';
+    default:
+      return effort;
+  }
+}

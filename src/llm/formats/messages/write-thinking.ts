@@ -33,13 +33,22 @@ export interface ThinkingFacts {
   readonly isForced: boolean;
   /** Whether the conversation is between a call and its result, and the turn of the call does not begin with a thought of this provider. */
   readonly isLoopUnsealed: boolean;
+  /** Whether it is there, and none of the turns since the user last spoke has a thought. */
+  readonly isLoopThoughtless: boolean;
 }
 
 /** How much the model shall think, as `thinking`, `output_config.effort` and the `max_tokens` that go with them. */
 export function writeThinking(request: ModelRequest, facts: ThinkingFacts, dropped: Dropped): Thinking {
   const { reasoning } = request;
   const { maxTokens } = request.sampling;
-  if (facts.isOwn) return { ...ownThinking(request, reasoning), maxTokens };
+  if (facts.isOwn) {
+    const own = ownThinking(request, reasoning);
+    // Another provider's thoughts, which cannot be told, have left the loop: now this one would refuse to think.
+    if (!facts.isLoopThoughtless || !isObject(own.thinking) || own.thinking['type'] !== 'enabled')
+      return { ...own, maxTokens };
+    dropped.add('thinking');
+    return { effort: own.effort, maxTokens };
+  }
   const maxOrDefault = maxTokens ?? facts.rules.maxTokensDefault;
   if (reasoning === undefined) return { maxTokens: maxOrDefault };
   if (isOff(reasoning)) return { thinking: { type: 'disabled' }, maxTokens: maxOrDefault };
