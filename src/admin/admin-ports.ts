@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Redactor } from '../core/redact.ts';
-import type { AccountDefaults } from '../keys/account-defaults-config.ts';
+import type { AccountDefaults } from '../keys/accounts-config.ts';
 import type { KeyDirectory } from '../keys/key-directory.ts';
 import type { Audit } from '../ledger/audit.ts';
 import type { CallBody, LedgerRow, SpendQueries } from '../ledger/ledger-ports.ts';

@@ -46,6 +46,7 @@ const team = (rest: Partial<TeamRecord> = {}): TeamRecord => ({
   id: 't',
   organization: undefined,
   memberLimits: undefined,
+  memberPermissions: [],
   members: [],
   ...rest,
 });

@@ -1,7 +1,7 @@
 import type { Bounds } from '../core/bounds.ts';
 import { sameValue } from '../core/same-value.ts';
 import type { EdgeConfig } from '../edge/edge-config.ts';
-import type { AccountDefaults } from '../keys/account-defaults-config.ts';
+import type { AccountDefaults } from '../keys/accounts-config.ts';
 import type { KeyConfig, KeysConfig } from '../keys/keys-config.ts';
 import type { LedgerConfig } from '../ledger/ledger-config.ts';
 import type { UsageConfig } from '../limits/limits-config.ts';

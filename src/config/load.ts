@@ -1,7 +1,7 @@
 import type { Bounds } from '../core/bounds.ts';
 import { Secret } from '../core/secret.ts';
 import { type EdgeConfig, resolveEdge } from '../edge/edge-config.ts';
-import { type AccountDefaults, resolveAccountDefaults } from '../keys/account-defaults-config.ts';
+import { type AccountDefaults, resolveAccountDefaults } from '../keys/accounts-config.ts';
 import { type KeysConfig, resolveKeys } from '../keys/keys-config.ts';
 import { type LedgerConfig, resolveLedger } from '../ledger/ledger-config.ts';
 import { resolveUsage, type UsageConfig } from '../limits/limits-config.ts';

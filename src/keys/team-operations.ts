@@ -22,6 +22,7 @@ const NEW_TEAM: TeamFields = Object.freeze({
   metadata: {},
   expires: undefined,
   memberLimits: undefined,
+  memberPermissions: [],
 });
 
 type TeamOperations = Pick<

@@ -12,6 +12,10 @@ export const KEY_PROMISES = {
     promise:
       'Keys, users and teams that are made over the API get what the configuration says where the request says nothing; no key gets more than its upper bounds.',
   },
+  'keys:member-permissions': {
+    source: 'docs/guide/keys.md',
+    promise: 'Members of a team who are no admins see its keys only where the team says so.',
+  },
   'keys:everywhere': {
     source: 'docs/guide/keys.md',
     promise:

@@ -1,5 +1,5 @@
 import { GatewayError } from '../../core/errors.ts';
-import type { AccountDefaults, KeyBounds } from '../../keys/account-defaults-config.ts';
+import type { AccountDefaults, KeyBounds } from '../../keys/accounts-config.ts';
 import { durationText } from './show-account.ts';
 
 type Given = number | null | undefined;

@@ -155,7 +155,6 @@ const IGNORED_OF_USERS = ['sso_user_id', 'organizations', 'password', 'invite_em
 const IGNORED_OF_TEAMS = [
   'admins',
   'members',
-  'team_member_permissions',
   'team_member_key_duration',
   'disable_global_guardrails',
   'secret_manager_settings',

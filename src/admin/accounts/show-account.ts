@@ -170,7 +170,7 @@ export function showTeam(team: TeamRecord, spend: number, now: number): Record<s
       user_email: email ?? null,
       role,
     })),
-    team_member_permissions: [],
+    team_member_permissions: team.memberPermissions,
     metadata: { ...team.metadata, ...modelRates(team.limits) },
     spend,
     ...limitsOf(team.limits, now),

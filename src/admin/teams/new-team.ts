@@ -1,12 +1,11 @@
 import { z } from 'zod';
-import { ignoredTeamFields, warningsOf } from '../accounts/fields.ts';
 import { withDefaults } from '../accounts/defaults.ts';
 import { NEW } from '../accounts/read-fields.ts';
 import { shownTeam } from '../accounts/shown.ts';
 import { operation } from '../operation.ts';
 import { shown } from './show.ts';
 import { member, toMember } from './member-fields.ts';
-import { readTeam, teamFields, teamId } from './team-fields.ts';
+import { readTeam, teamFields, teamId, teamWarnings } from './team-fields.ts';
 
 /** `POST /team/new` */
 export const newTeam = operation({
@@ -42,6 +41,6 @@ export const newTeam = operation({
       principal.alias ?? principal.id,
     );
     deps.audit('team-new', principal, { team: team.id, alias: team.alias, by });
-    return { ...(await shown(team, deps)), ...warningsOf(body, ignoredTeamFields) };
+    return { ...(await shown(team, deps)), ...teamWarnings(body) };
   },
 });
