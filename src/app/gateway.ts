@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LanportConfig } from '../config/load.ts';
 import { createPostgresConnector } from '../connectors/postgres/connector.ts';
@@ -48,6 +47,7 @@ import { Recording } from './recording.ts';
 import { Reload, type ReloadDeps } from './reload.ts';
 import { isRefusedAtTheDoor, refusalOf } from './refused.ts';
 import { openSealSecrets } from './seal-secrets.ts';
+import { refuseUnfinished } from './unfinished-restore.ts';
 import { limitEvents, spendHistory, targetLimits } from './usage-limits.ts';
 import { VERSION } from './version.ts';
 
@@ -105,9 +105,9 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   const { log, dataFolder } = options;
   const clock = systemClock;
   const newId = createIdSource();
-  mkdirSync(dataFolder, { recursive: true });
   const lock = lockFolder(dataFolder);
   scope.add('data folder', () => lock.release());
+  refuseUnfinished(dataFolder);
 
   const { masterKey, masterKeyPath } = keyOf(options);
   requireKey(options.config, masterKey, options.config.edge.host);
