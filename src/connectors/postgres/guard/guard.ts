@@ -77,7 +77,7 @@ export function catalogueProblem(
   const problems = [
     functions.mask.problem(facts.relations, facts.columns),
     ...facts.calls.map((call) => functions.call(call, mode)),
-    ...facts.attributes.map((attribute) => functions.attribute(attribute)),
+    ...facts.attributes.map((attribute) => functions.attribute(attribute, facts.sources)),
     ...facts.operators.map((operator) => functions.operator(operator)),
   ];
   return problems.find((problem) => problem !== undefined);
