@@ -26,6 +26,10 @@ export const POSTGRES_SAFETY = {
     promise:
       'Functions of users that BETWEEN, CASE, IN, USING, a dot, or syntax of later versions would call are refused like those that are called by name.',
   },
+  'postgres:cursors-shared': {
+    source: 'docs/guide/postgres.md',
+    promise: 'A cursor that one replica gave is good at the others, for the same server and key only.',
+  },
   'postgres:runaways': {
     source: 'docs/guide/postgres-security.md',
     promise:

@@ -162,8 +162,8 @@ export async function loadFunctionCatalog(
         return `.${name} would call function ${name}, which is not allowed here`;
       }
       if (!dottedNames.has(name)) return undefined;
-      const rows = sources[qualifier ?? ''] ?? sources[FUNCTION_ROWS] ?? [];
-      const isColumn = tablesWith.has(name) && rows.every((table) => isColumnOf(table, name));
+      const from = sources[qualifier ?? ''] ?? sources[FUNCTION_ROWS] ?? [];
+      const isColumn = tablesWith.has(name) && from.every((table) => isColumnOf(table, name));
       if (kind === 'column' && isColumn) return undefined;
       return `.${name} could call a function of that name, which the operator has not allowed (allow_functions)`;
     },

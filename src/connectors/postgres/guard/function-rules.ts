@@ -1,4 +1,4 @@
-import type { Mode } from './statement-facts.ts';
+import { isWriting, type Mode } from './statement-facts.ts';
 
 const names = (text: string): ReadonlySet<string> => new Set(text.trim().split(/\s+/));
 
@@ -35,7 +35,7 @@ const REFUSED: readonly RegExp[] = [
 /** Whether a function of pg_catalog may be called, by its name and whether any form of it is volatile. */
 export function isHarmlessBuiltin(name: string, volatile: boolean, mode: Mode): boolean {
   if (HARMLESS_VOLATILE.has(name)) return true;
-  if (mode === 'write' && WRITING.has(name)) return true;
+  if (isWriting(mode) && WRITING.has(name)) return true;
   return !volatile && !REFUSED.some((pattern) => pattern.test(name));
 }
 

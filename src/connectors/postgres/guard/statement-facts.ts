@@ -1,12 +1,31 @@
 import { columnUses, type ColumnUses } from './column-uses.ts';
-import { READ_NODES, REFUSED_ALTER, WRITE_NODES, WRITE_OBJECTS, WRITE_STATEMENTS } from './node-tags.ts';
+import {
+  ALTERING,
+  DEFINING_NODES,
+  DEFINING_STATEMENTS,
+  READ_NODES,
+  REFUSED_ALTER,
+  ROW_NODES,
+  ROW_STATEMENTS,
+  WRITE_OBJECTS,
+} from './node-tags.ts';
 
-/** What a caller may do: read, plan a read whose parameters ($1) are left open, or write through the tool made for it. */
-export type Mode = 'read' | 'template' | 'write';
+/**
+ * What a caller may do: read, plan a read whose parameters ($1) are left open, change rows through the tool made for it, or change rows and
+ * what holds them.
+ */
+export type Mode = 'read' | 'template' | 'write' | 'define';
+
+/** Whether anything may be changed. */
+export function isWriting(mode: Mode): boolean {
+  return mode === 'write' || mode === 'define';
+}
 
 /** What the parse tree of one statement says, before the database's own catalogue is asked. */
 export interface StatementFacts {
   readonly kind: 'select' | 'explain' | 'show' | 'write';
+  /** It gives tables or columns other names, types or places. */
+  readonly alters: boolean;
   /** Called functions. */
   readonly calls: readonly FunctionCall[];
   /** Relations, each as [schema?, name]. Names of common table expressions are among them. */
@@ -98,16 +117,23 @@ export function inspect(
   const root = statements[0]?.stmt ?? {};
   const tag = Object.keys(root)[0];
   const body = (tag === undefined ? {} : root[tag]) as Node;
-  if (mode === 'write') {
-    if (tag !== undefined && WRITE_STATEMENTS.has(tag)) return walk(root, 'write', mode);
-    return refused(`${statementName(tag)} is not one of the statements that this tool runs`);
-  }
+  if (isWriting(mode)) return inspectWrite(root, tag, mode);
   if (tag === 'SelectStmt') return walk(root, 'select', mode);
   if (tag === 'VariableShowStmt') return walk({}, 'show', mode, { setting: String(body['name']) });
   if (tag === 'ExplainStmt') return inspectExplain(body, mode);
   return refused(
     `${statementName(tag)} is not a read: only SELECT, VALUES, TABLE, SHOW, and EXPLAIN of those`,
   );
+}
+
+function inspectWrite(root: Node, tag: string | undefined, mode: Mode): Inspected {
+  if (tag !== undefined && (ROW_STATEMENTS.has(tag) || (mode === 'define' && DEFINING_STATEMENTS.has(tag))))
+    return walk(root, 'write', mode);
+  if (tag !== undefined && DEFINING_STATEMENTS.has(tag))
+    return refused(
+      `${statementName(tag)} changes more than rows: this tool runs INSERT, UPDATE, DELETE and MERGE, unless the operator allows definitions (MCP_ALLOW_DDL=true)`,
+    );
+  return refused(`${statementName(tag)} is not one of the statements that this tool runs`);
 }
 
 function inspectExplain(body: Node, mode: Mode): Inspected {
@@ -144,6 +170,7 @@ function walk(
       sources,
       setting,
       parameters,
+      alters: ALTERING.has(Object.keys(root)[0] ?? ''),
       executes,
       columns: columnUses(root),
     },
@@ -181,7 +208,7 @@ class Findings {
       // Tags of nodes begin with a capital, fields with a small letter.
       if (/^[A-Z]/.test(key)) this.#tag(key, child as Node);
       else if (key === 'intoClause') this.problem ??= 'SELECT INTO makes a table';
-      else if (key === 'lockingClause' && this.#mode !== 'write')
+      else if (key === 'lockingClause' && !isWriting(this.#mode))
         this.problem ??= 'FOR UPDATE and FOR SHARE take locks';
       this.visit(child, depth + 1);
     }
@@ -192,7 +219,11 @@ class Findings {
       this.parameters = Math.max(this.parameters, Number(node['number'] ?? 0));
       return;
     }
-    if (!READ_NODES.has(tag) && !(this.#mode === 'write' && WRITE_NODES.has(tag))) {
+    const known =
+      READ_NODES.has(tag) ||
+      (isWriting(this.#mode) && ROW_NODES.has(tag)) ||
+      (this.#mode === 'define' && DEFINING_NODES.has(tag));
+    if (!known) {
       this.problem ??= `${statementName(tag)} is not allowed here`;
       return;
     }

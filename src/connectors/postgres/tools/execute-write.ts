@@ -11,8 +11,12 @@ class TooManyRows extends Error {
   override readonly name = 'TooManyRows';
 }
 
-const DESCRIPTION =
-  'Run one SQL statement that changes rows (INSERT, UPDATE, DELETE, MERGE; RETURNING gives rows), tables, views or indexes of the PostgreSQL database, in a transaction of its own that is committed when it succeeds. Try it with dry_run first.';
+function descriptionFor(definesToo: boolean): string {
+  const what = definesToo
+    ? 'rows (INSERT, UPDATE, DELETE, MERGE; RETURNING gives rows), or tables, views and indexes (CREATE, ALTER, DROP, TRUNCATE)'
+    : 'rows (INSERT, UPDATE, DELETE, MERGE; RETURNING gives rows)';
+  return `Run one SQL statement that changes ${what} of the PostgreSQL database, in a transaction of its own that is committed when it succeeds. Try it with dry_run first.`;
+}
 
 const OUTPUT_SCHEMA = {
   ...ROWS_SCHEMA,
@@ -29,7 +33,7 @@ export function executeWriteTool(deps: ToolDeps, writer: Database): ToolDefiniti
   return {
     name: 'execute_write',
     title: 'Run a writing SQL statement',
-    description: DESCRIPTION,
+    description: descriptionFor(deps.definesToo),
     inputSchema: {
       type: 'object',
       properties: {
@@ -57,11 +61,13 @@ export function executeWriteTool(deps: ToolDeps, writer: Database): ToolDefiniti
       const startedMs = performance.now();
       try {
         const facts = await writer.facts();
-        const verdict = await judge(sql, 'write', deps.parser, facts.functions);
+        const verdict = await judge(sql, deps.definesToo ? 'define' : 'write', deps.parser, facts.functions);
         if (!verdict.ok) return refuse(verdict);
         const run = isDry ? writer.tryOut.bind(writer) : writer.write.bind(writer);
         const { rows, notices } = await run(context, async (session) => {
           const read = await readRows(session, sql, deps.caps, facts.types, 0, true);
+          // What is checked at the end otherwise, where a trial does not come.
+          if (isDry) await session.client.query('SET CONSTRAINTS ALL IMMEDIATE');
           if ((read.affectedRows ?? 0) > changedMax) throw new TooManyRows(String(read.affectedRows));
           return { rows: read, notices: session.notices };
         });
