@@ -233,7 +233,7 @@ test('two processes with the same MCP_CURSOR_SECRET go on with each other', asyn
   ): Promise<Record<string, unknown>> => {
     await using server = await startHttp(['-t', 'http', url], own);
     await using client = await connect('2025-11-25', server.base, 'unused');
-    return client.call(name, args);
+    return await client.call(name, args);
   };
   const sql = 'SELECT n FROM generate_series(1, 5) AS n ORDER BY n';
   const first = await page('execute_sql', { sql, max_rows: 2 });
