@@ -1,4 +1,5 @@
 import type { FunctionCatalog } from './function-catalog.ts';
+import { ALTERING } from './node-tags.ts';
 import { settingProblem } from './settings.ts';
 import type { SqlParser } from './sql-parser.ts';
 import { isWriting, type Mode, type StatementFacts } from './statement-facts.ts';
@@ -75,7 +76,7 @@ export function catalogueProblem(
       return `${name} belongs to the system and is not written here`;
   }
   const problems = [
-    facts.alters ? functions.mask.alterProblem() : undefined,
+    ALTERING.has(facts.statement) ? functions.mask.alterProblem() : undefined,
     functions.mask.problem(facts.relations, facts.columns),
     ...facts.calls.map((call) => functions.call(call, mode)),
     ...facts.attributes.map((attribute) => functions.attribute(attribute, facts.sources)),

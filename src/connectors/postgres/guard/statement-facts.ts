@@ -1,6 +1,5 @@
 import { columnUses, type ColumnUses } from './column-uses.ts';
 import {
-  ALTERING,
   DEFINING_NODES,
   DEFINING_STATEMENTS,
   READ_NODES,
@@ -24,8 +23,8 @@ export function isWriting(mode: Mode): boolean {
 /** What the parse tree of one statement says, before the database's own catalogue is asked. */
 export interface StatementFacts {
   readonly kind: 'select' | 'explain' | 'show' | 'write';
-  /** It gives tables or columns other names, types or places. */
-  readonly alters: boolean;
+  /** Tag of the statement itself; that of a SHOW is empty. */
+  readonly statement: string;
   /** Called functions. */
   readonly calls: readonly FunctionCall[];
   /** Relations, each as [schema?, name]. Names of common table expressions are among them. */
@@ -170,7 +169,7 @@ function walk(
       sources,
       setting,
       parameters,
-      alters: ALTERING.has(Object.keys(root)[0] ?? ''),
+      statement: Object.keys(root)[0] ?? '',
       executes,
       columns: columnUses(root),
     },
