@@ -86,7 +86,7 @@ describe('what an answer costs', () => {
       long: undefined,
       second: 1_000_000n,
     };
-    expect(costOf(USAGE, price, undefined, 1_500)).toBe(1_500_000n);
+    expect(costOf(NO_USAGE, price, undefined, 1_500)).toBe(1_500_000n);
   });
 
   test('a million requests are summed up without an error', () => {
