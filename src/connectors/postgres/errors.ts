@@ -1,4 +1,9 @@
-/** The database cannot be reached, or has no session free. `retryable` work: nothing was wrong with the statement. */
+/** The database works already on as much as it is given from here. Nothing was wrong with the statement. */
+export class DatabaseBusy extends Error {
+  override readonly name = 'DatabaseBusy';
+}
+
+/** The database cannot be reached. Nothing was wrong with the statement. */
 export class DatabaseUnavailable extends Error {
   override readonly name = 'DatabaseUnavailable';
 }
