@@ -166,7 +166,6 @@ export class Llm {
     if (call.wantsTools && host !== undefined && (await this.#withTools(call, routing, context, deps, host)))
       return;
     const isMocked = call.text.has('mock_response');
-    const hasForeign = bringsForeignTokens(call);
     let translator: Try | undefined;
     const translate: Try = async (deployment, refused) => {
       translator ??= this.#translator(await this.#deps.state.expandAll(call, keyId), out, outcome, deps);
@@ -178,11 +177,13 @@ export class Llm {
         !isMocked &&
         !isArray(call) &&
         formatFor(deployment, call.route.format) === call.route.format;
-      if (!isForwarded || (hasForeign && isAtProvider(deployment))) return translate(deployment, refused);
+      if (!isForwarded || (isAtProvider(deployment) && bringsForeignTokens(call)))
+        return translate(deployment, refused);
       const result = await forward(call, deployment, this.#kept(call, out, deps), outcome, deps, refused);
       // Tokens may be those of another gateway, which knows them; an answer may be kept by another account than this deployment's.
       const isTranslated =
-        isRefusal(result.failure) && (hasForeign || result.failure?.code === 'previous_response_not_found');
+        isRefusal(result.failure) &&
+        (result.failure?.code === 'previous_response_not_found' || bringsForeignTokens(call));
       return isTranslated ? translate(deployment, refused) : result;
     });
   }
