@@ -132,7 +132,7 @@ export function failure(error: unknown, prefixCharacters = 0, isMasked = false):
     isMasked ? undefined : detail && shortened(detail),
     hint && `Hint: ${shortened(hint)}`,
     ADVICE[code],
-    QUOTING.test(code) ? QUOTES : undefined,
+    QUOTING.test(code) && message.includes('"') ? QUOTES : undefined,
   ];
   return refusal(said.filter((part) => part !== undefined && part !== '').join(' '));
 }
