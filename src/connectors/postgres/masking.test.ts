@@ -167,6 +167,24 @@ describe('masked columns', () => {
     }
   });
 
+  test('are masked from the first moment in views and columns that are made while it works', async () => {
+    const ask = async (sql: string): Promise<string> =>
+      (await callTool(connector.server, 'execute_sql', { sql })).text;
+    await ask('SELECT 1');
+    const grant = `GRANT SELECT ON ALL TABLES IN SCHEMA shop TO ${DEMO_ROLE}`;
+    await database.run(`CREATE VIEW shop.later AS SELECT id, name AS x FROM shop.customers; ${grant}`);
+    expect(await ask('SELECT upper(x) FROM later WHERE id = 1')).toContain('call again');
+    expect(await ask('SELECT upper(x) FROM later WHERE id = 1')).toContain('1 row.');
+    await database.run('CREATE OR REPLACE VIEW shop.later AS SELECT id, email AS x FROM shop.customers');
+    expect(await ask('SELECT upper(x) FROM later WHERE id = 1')).toContain('call again');
+    expect(await ask('SELECT upper(x) FROM later WHERE id = 1')).toContain('column x is masked');
+    expect(await ask('SELECT x FROM later WHERE id = 1')).toContain('[masked]');
+    await database.run("ALTER TABLE shop.hosts ADD COLUMN other inet DEFAULT '10.9.8.7'");
+    expect(await ask('SELECT other FROM hosts')).toContain('call again');
+    expect(await ask('SELECT other FROM hosts')).not.toContain('10.9.8.7');
+    await database.run('DROP VIEW shop.later');
+  });
+
   test('are masked in what a writing statement returns', async () => {
     await using writer = createPostgresConnectorFor(undefined);
     const returned = await callTool(writer.server, 'execute_write', {
