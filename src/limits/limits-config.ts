@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type ConfigReport, duration, secretText, setting } from '../core/setting.ts';
+import { type ConfigReport, budgetDuration, duration, secretText, setting } from '../core/setting.ts';
 import { Secret } from '../core/secret.ts';
 import type { LimitSet } from './limits-ports.ts';
 
@@ -39,7 +39,7 @@ const groupLimits = z.strictObject({
   max_parallel_requests: setting(count, 'Requests in flight at the same time at most.'),
   max_budget: setting(dollars, 'US dollars that may be spent in each budget period.'),
   soft_budget: setting(dollars, 'US dollars at which a warning is logged.'),
-  budget_duration: setting(duration('s').optional(), 'Length of the budget period, for example "30d".'),
+  budget_duration: setting(budgetDuration().optional(), 'Length of the budget period, for example "30d".'),
 });
 
 /** Keys of `router_settings` that belong to limits. */

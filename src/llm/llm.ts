@@ -33,6 +33,7 @@ import { answerWarmUp, isWarmUp } from './turn/warm-up.ts';
 import { type Quoted, quote } from './quote.ts';
 import { PriceBook } from './usage/price-book.ts';
 import { type Attempt, type AttemptDeps, formatFor } from './upstream/attempt-deps.ts';
+import { bringsForeignTokens, isAtProvider } from './upstream/foreign-tokens.ts';
 import { forward } from './upstream/forward.ts';
 import { answerHeaders } from './upstream/headers.ts';
 import { Prepared } from './upstream/prepared.ts';
@@ -164,18 +165,22 @@ export class Llm {
     if (call.wantsTools && host !== undefined && (await this.#withTools(call, routing, context, deps, host)))
       return;
     const isMocked = call.text.has('mock_response');
-    let translate: Try | undefined;
+    const hasForeign = bringsForeignTokens(call);
+    let translator: Try | undefined;
+    const translate: Try = (deployment, refused) => {
+      translator ??= this.#translator(call, out, outcome, deps);
+      return translator(deployment, refused);
+    };
     await this.#tried({ call, routing, out, outcome }, deps, async (deployment, refused) => {
       const isForwarded =
         !deployment.isMock &&
         !isMocked &&
         !isArray(call) &&
         formatFor(deployment, call.route.format) === call.route.format;
-      if (!isForwarded) {
-        translate ??= this.#translator(call, out, outcome, deps);
-        return translate(deployment, refused);
-      }
-      return forward(call, deployment, out, outcome, deps, refused);
+      if (!isForwarded || (hasForeign && isAtProvider(deployment))) return translate(deployment, refused);
+      const result = await forward(call, deployment, out, outcome, deps, refused);
+      // Another gateway may have written them, and know them.
+      return hasForeign && isRefusal(result.failure) ? translate(deployment, refused) : result;
     });
   }
 
@@ -383,4 +388,9 @@ export class Llm {
 /** Whether the client wants a stream as one JSON list. */
 function isArray({ route, isStream }: LlmCall): boolean {
   return route.format === 'gemini' && isStream && route.framing === 'array';
+}
+
+/** The provider found something wrong with the request itself. */
+function isRefusal(failure: LlmFailure | undefined): boolean {
+  return failure?.kind === 'invalid' || failure?.kind === 'not-found';
 }

@@ -46,6 +46,17 @@ describe('budget periods', () => {
     expect(shown('2026-11-21T12:30:00Z', DAY_MS, '2027-01-01T09:15:00Z')).toEqual(said);
   });
 
+  it('end, whatever stands in the database', () => {
+    expect(shown('2026-11-21T12:30:00Z', 0)).toEqual([
+      '2026-11-21T12:30:00.000Z',
+      '2026-11-21T12:30:01.000Z',
+    ]);
+    expect(shown('2026-11-21T12:30:00Z', 0, '2026-11-21T12:00:00.500Z')).toEqual([
+      '2026-11-21T12:29:59.500Z',
+      '2026-11-21T12:30:00.500Z',
+    ]);
+  });
+
   it('go on with the calendar when the reset lies where the calendar has it', () => {
     expect(shown('2026-03-15T00:00:00Z', 30 * DAY_MS, '2026-02-01T00:00:00Z')).toEqual([
       '2026-03-01T00:00:00.000Z',

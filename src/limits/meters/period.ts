@@ -1,6 +1,8 @@
 const DAY_MS = 86_400_000;
 const WEEK_MS = 7 * DAY_MS;
 const MONTH_MS = 30 * DAY_MS;
+/** The shortest budget period. Milliseconds. */
+const PERIOD_MS_MIN = 1_000;
 /** 1970-01-05 was the first Monday of Unix time. */
 const FIRST_MONDAY_MS = 4 * DAY_MS;
 
@@ -16,8 +18,10 @@ const ALWAYS: Period = { from: 0, to: Number.POSITIVE_INFINITY };
  * The budget period that `nowMs` is in. As in LiteLLM ("Budget Reset Times and Timezones"), periods follow the calendar, in UTC: 1 day from midnight, 7 days
  * from Monday, 30 days from the first of the month. `resetAt` is a time at which a period ends. Any other length is counted from 1970-01-01, so that every process and every start has the same periods.
  */
-export function periodAt(nowMs: number, durationMs: number | undefined, resetAt?: number): Period {
-  if (durationMs === undefined) return ALWAYS;
+export function periodAt(nowMs: number, lengthMs: number | undefined, resetAt?: number): Period {
+  if (lengthMs === undefined) return ALWAYS;
+  // What was written to the database by hand may be shorter, and has to end all the same.
+  const durationMs = Math.max(lengthMs, PERIOD_MS_MIN);
   // A reset that lies where the calendar would have put it, as LiteLLM's do, goes on with the calendar: months are not equally long.
   if (resetAt !== undefined && periodAt(resetAt, durationMs).from !== resetAt) {
     const from = resetAt + Math.floor((nowMs - resetAt) / durationMs) * durationMs;

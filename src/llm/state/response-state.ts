@@ -14,8 +14,8 @@ const RETRY_MS = 2_000;
 const LOOK_AGAIN_MS = [20, 60, 150, 300] as const;
 /** Milliseconds since an answer began in which it may be written down only now. */
 const LATELY_MS = 10 * 60_000;
-/** Our ids: a UUID of version 7, which begins with the milliseconds since the Unix epoch. */
-const OWN_ID = /^resp_([0-9a-f]{12})7[0-9a-f]{19}$/;
+/** Our ids: a UUID of version 7, which begins with the milliseconds since the Unix epoch, and a number where the request needed several. */
+const OWN_ID = /^resp_([0-9a-f]{12})7[0-9a-f]{19}[0-9a-z]{0,4}$/;
 
 /** What is kept of an answer. */
 interface Kept {
@@ -133,6 +133,6 @@ function unknown(id: string): LlmFailure {
   return new LlmFailure(
     'not-found',
     `Response with id '${id.slice(0, 100)}' not found: it was never kept here for this key ("store": false?), was deleted, or is older than 30 days.`,
-    { status: 404, param: 'previous_response_id', code: 'previous_response_not_found' },
+    { status: 404, param: 'response_id' },
   );
 }

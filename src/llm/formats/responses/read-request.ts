@@ -74,13 +74,17 @@ export function readRequest(body: JsonObject): ModelRequest {
     metadata: readMetadata(request),
     serviceTier: request.text('service_tier'),
     cacheKey: request.text('prompt_cache_key'),
-    extras: extrasOf({
-      ...topLevelRest(request),
-      ...dotted(request.object('reasoning'), 'reasoning', ['effort', 'summary', 'generate_summary']),
-      ...dotted(text, 'text', ['format', 'verbosity']),
-      ...(others.length === 0 ? {} : { include: others }),
-      ...(isOurs ? {} : { tool_choice: body['tool_choice']! }),
-    }),
+    // Always there, so that a writer of this format knows its own client's words and leaves them as they are.
+    extras: {
+      format: 'responses',
+      members: {
+        ...topLevelRest(request),
+        ...dotted(request.object('reasoning'), 'reasoning', ['effort', 'summary', 'generate_summary']),
+        ...dotted(text, 'text', ['format', 'verbosity']),
+        ...(others.length === 0 ? {} : { include: others }),
+        ...(isOurs ? {} : { tool_choice: body['tool_choice']! }),
+      },
+    },
   };
 }
 
