@@ -15,6 +15,10 @@ export const STORE_PROMISES = {
     promise:
       'A backup is taken while the gateway works, as of one moment, and a restored gateway has everything from before it.',
   },
+  'backup:reader-gone': {
+    source: 'docs/guide/backup.md',
+    promise: 'Who breaks a backup off costs the gateway that backup and nothing else.',
+  },
   'backup:whole-or-nothing': {
     source: 'docs/guide/backup.md',
     promise:
