@@ -10,6 +10,10 @@ export const STORE_PROMISES = {
     source: 'ARCHITECTURE.md',
     promise: 'Migrations run forward only, once, whole or not at all, from every earlier version.',
   },
+  'store:away-is-said': {
+    source: 'docs/guide/keys.md, "When a change counts"',
+    promise: 'What cannot be read while the database is away answers 503, says so, and breaks nothing.',
+  },
   'backup:restores': {
     source: 'docs/guide/backup.md',
     promise:
