@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import type { BodyStore, CallBody, DeploymentTable } from '../store-ports.ts';
 import type { Partitions } from './ledger-partitions.ts';
+import { reached } from './reached.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -25,9 +26,11 @@ export function bodyStore(pool: Pool, partitions: Partitions): BodyStore {
       );
     },
     load: async (callId, startedAt) => {
-      const { rows } = await pool.query<Record<string, string>>(
-        'SELECT part, content, bytes, dropped_bytes FROM ledger_bodies WHERE call_id = $1 AND started_at = to_timestamp($2::float8 / 1000) ORDER BY part',
-        [callId, startedAt],
+      const { rows } = await reached(
+        pool.query<Record<string, string>>(
+          'SELECT part, content, bytes, dropped_bytes FROM ledger_bodies WHERE call_id = $1 AND started_at = to_timestamp($2::float8 / 1000) ORDER BY part',
+          [callId, startedAt],
+        ),
       );
       return rows.map((row) => ({
         callId,
