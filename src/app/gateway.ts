@@ -126,6 +126,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     onPurged: (what) => audit.notePurged(what),
   });
   const metrics = new Metrics(VERSION);
+  const onRefused = (code: string): void => metrics.refused(code);
   scope.add('metrics', async () => metrics[Symbol.dispose]());
   const agents = new Agents();
   scope.add('connections to the collector', async () => agents[Symbol.dispose]());
@@ -137,9 +138,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   });
   const { tracer } = tracing;
   scope.add('traces', () => tracing[Symbol.asyncDispose]());
-  metrics.counter('lanport_spans_total', 'Spans of traces, by what became of them.', () =>
-    spanSamples(tracing.counts()),
-  );
+  metrics.counter('lanport_spans_total', () => spanSamples(tracing.counts()));
   const recording = new Recording(config, {
     key,
     store: opened.store,
@@ -207,6 +206,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
           limits,
           toolCosts: (server) => live.toolCosts[server],
           log,
+          onRefused,
           tracer,
           clock,
           newId,
@@ -221,7 +221,6 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     return known.deps;
   };
   const startedAt = clock.now();
-  const onRefused = (code: string): void => metrics.refused(code);
   const models: ModelSurface = new ModelSurface(config, {
     live,
     http,

@@ -1,6 +1,7 @@
 import type { TraceContext } from '../core/trace.ts';
 import type { Principal } from '../auth/authenticate.ts';
 import { ERRORS, GatewayError } from '../core/errors.ts';
+import { errorMessage, errorObject, type Inbound, type RpcRequest } from '../mcp/mcp-wire.ts';
 import type { Visibility } from '../policy/visibility.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Body, Exchange } from './exchange.ts';
@@ -38,6 +39,12 @@ export function asGatewayError(
     stack: error instanceof Error ? error.stack : undefined,
   });
   return new GatewayError('internal', { request: exchange.requestId }, { cause: error });
+}
+
+/** A failure as the answer to a request. */
+export function errorReply(failure: GatewayError, { idBytes }: RpcRequest, { era }: Inbound): Reply {
+  const status = era === 'legacy' && failure.code === 'rpc-method' ? 200 : failure.status;
+  return { status, message: errorMessage(idBytes, errorObject(failure)) };
 }
 
 /** Whether the error is one that the model should read as a tool's result rather than the client as a protocol error. */

@@ -71,8 +71,9 @@ export function createToolHost(
         const reply = await callUpstream(request, inbound, context, new ReplyStream(SILENT, undefined), deps);
         return reply === undefined ? trouble('The call was given up.') : outcomeOf(whole(reply.message));
       } catch (error) {
-        if (error instanceof GatewayError) return trouble(error.message);
-        throw error;
+        if (!(error instanceof GatewayError)) throw error;
+        deps.onRefused(error.code);
+        return trouble(error.message);
       }
     },
   };
