@@ -1,5 +1,6 @@
-import { linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from './make-folder.ts';
 
 const TRIES = 5;
 
@@ -26,7 +27,7 @@ export class FolderInUseError extends Error {
  * Throws FolderInUseError, or what the file system says.
  */
 export function lockFolder(folder: string): FolderLock {
-  mkdirSync(folder, { recursive: true, mode: 0o755 });
+  makeFolder(folder);
   const path = join(folder, 'lanport.pid');
   const mine = `${process.pid} ${startTimeOf(process.pid) ?? ''}\n`;
   const draft = `${path}.${process.pid}`;

@@ -17,7 +17,8 @@ export const STORE_PROMISES = {
   },
   'backup:whole-or-nothing': {
     source: 'docs/guide/backup.md',
-    promise: 'A backup that was cut off or changed is refused before anything is touched.',
+    promise:
+      'A backup that was cut off or changed is refused before anything is touched, and a data folder with half a restore is not served.',
   },
   'backup:overwrites-nothing': {
     source: 'docs/guide/backup.md',

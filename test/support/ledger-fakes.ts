@@ -2,13 +2,8 @@ import { expect } from 'vitest';
 import { GatewayError } from '../../src/core/errors.ts';
 import type { CallEnd, CallStart } from '../../src/ledger/ledger-ports.ts';
 import type { SpoolFiles } from '../../src/ledger/spool-files.ts';
-import type {
-  Closing,
-  LedgerRecord,
-  LedgerStore,
-  OrphanCall,
-  WriterIdentity,
-} from '../../src/store/store-ports.ts';
+import type { Closing, LedgerStore, OrphanCall, WriterIdentity } from '../../src/store/store-ports.ts';
+import type { LedgerRecord } from '../../src/store/call-records.ts';
 
 /** A store in memory that keeps the contract, and fails or hangs on demand. */
 export class LedgerMemoryStore implements LedgerStore {

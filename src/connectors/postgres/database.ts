@@ -201,7 +201,7 @@ export class Database implements AsyncDisposable {
       await client.query('BEGIN TRANSACTION READ ONLY');
       const role = await probeRole(client, this.options.safety.searchPath);
       const mask = await loadMask(client, this.options.safety.maskRules);
-      const functions = await loadFunctionCatalog(client, role.searchPath, this.options.allowFunctions, mask);
+      const functions = await loadFunctionCatalog(client, role, this.options.allowFunctions, mask);
       const types = await client.query<{ oid: string; name: string }>(TYPES);
       await client.query('ROLLBACK');
       this.#reportRole(role);

@@ -40,6 +40,13 @@ export class Mask {
     );
   }
 
+  /** Why nothing may be given another name or type, or `undefined`: rules know columns by these. */
+  alterProblem(): string | undefined {
+    return this.#rules.length > 0
+      ? 'with masked columns, tables are not altered and nothing is renamed: the rules would not find the columns any more'
+      : undefined;
+  }
+
   /** Why a statement could show masked values in a form in which they cannot be masked any more, or `undefined`. */
   problem(
     relations: readonly (readonly [string | undefined, string])[],

@@ -3,21 +3,12 @@ import type { Usage } from '../conversation/answer.ts';
 import { dollarsText } from './money.ts';
 import { costOf, type Price } from './price.ts';
 import { PriceTable } from './price-table.ts';
+import { NO_USAGE } from './spent.ts';
 
-const USAGE: Usage = {
-  input: 0,
-  output: 0,
-  cacheRead: 0,
-  cacheWrite: 0,
-  cacheWrite1h: 0,
-  reasoning: 0,
-  audioInput: 0,
-  audioOutput: 0,
-};
 const table = new PriceTable();
 
 function cost(model: string, usage: Partial<Usage>, tier?: string): string {
-  return dollarsText(costOf({ ...USAGE, ...usage }, table.find(model)!.price, tier, 0));
+  return dollarsText(costOf({ ...NO_USAGE, ...usage }, table.find(model)!.price, tier, 0));
 }
 
 describe('what an answer costs', () => {
@@ -76,7 +67,7 @@ describe('what an answer costs', () => {
       second: undefined,
     };
     const usage = {
-      ...USAGE,
+      ...NO_USAGE,
       input: 7,
       cacheRead: 1,
       cacheWrite: 1,
@@ -95,11 +86,11 @@ describe('what an answer costs', () => {
       long: undefined,
       second: 1_000_000n,
     };
-    expect(costOf(USAGE, price, undefined, 1_500)).toBe(1_500_000n);
+    expect(costOf(NO_USAGE, price, undefined, 1_500)).toBe(1_500_000n);
   });
 
   test('a million requests are summed up without an error', () => {
-    const one = costOf({ ...USAGE, input: 1 }, table.find('openai/gpt-4.1-nano')!.price, undefined, 0);
+    const one = costOf({ ...NO_USAGE, input: 1 }, table.find('openai/gpt-4.1-nano')!.price, undefined, 0);
     expect(dollarsText(one * 1_000_000n)).toBe('0.1');
   });
 });

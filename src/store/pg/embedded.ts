@@ -169,6 +169,11 @@ async function initialise(dataFolder: string, cluster: string, initdb: string, u
 }
 
 /** Stops a server that a killed gateway left on this folder. */
+/** Stops the server that a killed process of ours left behind on a data folder, if there is one. */
+export async function stopLeftBehind(dataFolder: string, log: Log): Promise<void> {
+  await stopOrphan(join(dataFolder, 'postgres'), log);
+}
+
 async function stopOrphan(cluster: string, log: Log): Promise<void> {
   const pid = postmasterOf(cluster);
   if (pid === undefined) return;

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /**
  * What a model takes that a request from another format may want of it. This format is spoken by many providers, and the model's name is all
  * that a request says about who will read it. Requests of Chat Completions clients are not changed by these rules.
@@ -70,4 +72,12 @@ export function knownEffort(effort: string, { efforts, isOpenAi }: ModelRules): 
     default:
       return effort;
   }
+}
+
+/** What OpenAI takes as `user`. */
+const USER_CHARS_MAX = 64;
+
+/** Who asks, in a word that OpenAI takes; the same user always gets the same one. */
+export function shortUser(user: string): string {
+  return user.length > USER_CHARS_MAX ? createHash('sha256').update(user).digest('hex') : user;
 }

@@ -1,16 +1,12 @@
-import { createHash } from 'node:crypto';
 import type { Dropped } from '../../conversation/dropped.ts';
 import { isObject, ownExtras } from '../../conversation/json.ts';
 import type { Json, JsonObject } from '../../conversation/parts.ts';
 import type { ModelRequest, OutputShape, Reasoning } from '../../conversation/request.ts';
-import { knownEffort, type ModelRules, modelRules } from './model-rules.ts';
+import { knownEffort, type ModelRules, modelRules, shortUser } from './model-rules.ts';
 import { wireNames } from './wire-names.ts';
 import { writeMessages } from './write-messages.ts';
 import { Writing } from './write-parts.ts';
 import { writeTools } from './write-tools.ts';
-
-/** What OpenAI takes as `user`. */
-const USER_CHARS_MAX = 64;
 
 /** Budgets of thinking by effort, up to and with each. */
 const BUDGETS = [
@@ -178,7 +174,6 @@ function account(request: ModelRequest, rules: ModelRules, isOwn: boolean, dropp
     for (const name of Object.keys(members)) if (name !== 'user') drop(members, name, dropped);
   if (!rules.takesThoughts && !rules.isOpenAi) drop(members, 'user', dropped);
   if (rules.isOpenAi && !rules.isUnsampled) drop(members, 'verbosity', dropped);
-  if (request.user !== undefined && request.user.length > USER_CHARS_MAX && members['user'] !== undefined)
-    members['user'] = createHash('sha256').update(request.user).digest('hex');
+  if (request.user !== undefined && members['user'] !== undefined) members['user'] = shortUser(request.user);
   return present(members);
 }

@@ -51,8 +51,9 @@ export function writeThinking(request: ModelRequest, facts: ThinkingFacts, dropp
   }
   const maxOrDefault = maxTokens ?? facts.rules.maxTokensDefault;
   if (reasoning === undefined) return { maxTokens: maxOrDefault };
-  if (isOff(reasoning)) return { thinking: { type: 'disabled' }, maxTokens: maxOrDefault };
-  if (facts.isForced) {
+  if (isOff(reasoning))
+    return { ...(facts.rules.canThink ? { thinking: { type: 'disabled' } } : {}), maxTokens: maxOrDefault };
+  if (facts.isForced || !facts.rules.canThink) {
     dropped.add('reasoning');
     return { maxTokens: maxOrDefault };
   }
@@ -62,14 +63,15 @@ export function writeThinking(request: ModelRequest, facts: ThinkingFacts, dropp
     return { thinking: { type: 'adaptive', ...display }, effort, maxTokens: maxOrDefault };
   }
   const wanted = budgetOf(reasoning);
-  const budget = maxTokens === undefined ? wanted : Math.min(wanted, maxTokens - 1);
+  const { maxTokensMost } = facts.rules;
+  const budget = Math.min(wanted, (maxTokens ?? maxTokensMost - ANSWER_TOKENS + 1) - 1);
   if (budget < BUDGET_MIN || facts.isLoopUnsealed) {
     dropped.add('reasoning');
     return { maxTokens: maxOrDefault };
   }
   return {
     thinking: { type: 'enabled', budget_tokens: budget, ...display },
-    maxTokens: maxTokens ?? Math.max(maxOrDefault, budget + ANSWER_TOKENS),
+    maxTokens: maxTokens ?? Math.max(maxOrDefault, Math.min(maxTokensMost, budget + ANSWER_TOKENS)),
   };
 }
 

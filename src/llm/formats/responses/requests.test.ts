@@ -283,6 +283,10 @@ describe('writing a request of another format', () => {
         include: ['reasoning.encrypted_content'],
         store: false,
       });
+      // Claude Code names its user at length.
+      const named = write({ ...asked, model: 'gpt-5.2', user: 'u'.repeat(65) }).body['user'];
+      expect(named).toMatch(/^[0-9a-f]{64}$/);
+      expect(write({ ...asked, model: 'gpt-5.2', user: 'u'.repeat(64) }).body['user']).toBe('u'.repeat(64));
       // What it does anyway, is no loss.
       const defaults = { temperature: 1, topP: 1 };
       expect(write({ ...asked, model: 'gpt-5', sampling: defaults }).dropped).toEqual([]);

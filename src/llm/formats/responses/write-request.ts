@@ -1,7 +1,7 @@
 import type { Dropped } from '../../conversation/dropped.ts';
 import type { Json, JsonObject, Part } from '../../conversation/parts.ts';
 import type { ModelRequest, OutputShape, Reasoning, Sampling } from '../../conversation/request.ts';
-import { knownEffort, type ModelRules, modelRules } from '../chat/model-rules.ts';
+import { knownEffort, type ModelRules, modelRules, shortUser } from '../chat/model-rules.ts';
 import { dropExtras } from './drop-names.ts';
 import { listOf, ownExtras } from './json-members.ts';
 import { wireNames } from './wire-names.ts';
@@ -37,7 +37,7 @@ export function writeRequest(request: ModelRequest, dropped: Dropped): JsonObjec
     include: writeInclude(request, rules),
     // The gateway keeps it; a client of this format says it itself where it wants something else.
     store: false,
-    user: request.user,
+    user: rules === undefined || request.user === undefined ? request.user : shortUser(request.user),
     metadata: request.metadata,
     service_tier: request.serviceTier,
     prompt_cache_key: request.cacheKey,
