@@ -62,6 +62,7 @@ export function adminHandler(deps: AdminSurfaceDeps): Handlers['admin'] {
       flush,
       models: deps.models(),
       now: () => clock.now(),
+      calendar: live.calendar,
       description: () => (description ??= openApiDocument(VERSION)),
       reload,
       audit,
