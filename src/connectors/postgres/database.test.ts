@@ -184,6 +184,29 @@ test('with the policy enforce, a role that may write is refused, with what it ma
   expect((refused as Error).message).toMatch(/superuser.*may write to tables/);
 });
 
+test.each([
+  ['ALTER ROLE probed CREATEROLE', /it may create roles/],
+  ['ALTER ROLE probed CREATEDB', /it may create databases/],
+  ['ALTER ROLE probed REPLICATION', /it may copy the whole server/],
+  ['GRANT pg_signal_backend TO probed', /it may end others' statements/],
+  ['GRANT pg_read_all_data TO probed', /it may read password hashes/],
+  ['GRANT UPDATE (id) ON public.kept TO probed', /it may write to tables/],
+  ['GRANT CREATE ON DATABASE postgres TO probed', /it may create objects/],
+])('with the policy enforce, a role is refused after %s', async (grant, reason) => {
+  await server.run('CREATE ROLE probed LOGIN');
+  try {
+    await using plain = open({ rolePolicy: 'enforce', connection: server.target('probed') });
+    expect(await run(plain, 'SELECT 1')).toEqual([[1]]);
+    await server.run(grant);
+    await using more = open({ rolePolicy: 'enforce', connection: server.target('probed') });
+    const refused = await run(more, 'SELECT 1').catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(RoleRefused);
+    expect((refused as Error).message).toMatch(reason);
+  } finally {
+    await server.run('DROP OWNED BY probed; DROP ROLE probed');
+  }
+});
+
 test('a database URL that is none is refused with how to write it, and without its password', () => {
   const reveal = (): string => 'mysql://user:hunter2@host/db';
   const connection = { url: { reveal } as never };
