@@ -138,6 +138,21 @@ test('cancelling a call ends its statement on the server', async () => {
   await expect(running).rejects.toMatchObject({ code: '57014' });
 });
 
+test('a cancellation that comes too late does not end the next statement on that session', async () => {
+  await using database = open({ sessionsMax: 1 });
+  const failed: unknown[] = [];
+  for (let at = 0; at < 30; at++) {
+    const late = new AbortController();
+    await database
+      .read({ signal: late.signal, trace: undefined }, async () => {
+        late.abort();
+      })
+      .catch(() => undefined);
+    await run(database, 'SELECT pg_sleep(0.02)').catch((error: unknown) => failed.push(error));
+  }
+  expect(failed).toEqual([]);
+});
+
 test('a call that is cancelled before it starts sends nothing', async () => {
   await using database = open();
   await expect(run(database, 'SELECT 1', AbortSignal.abort())).rejects.toMatchObject({ name: 'AbortError' });
