@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration } from '../../core/setting.ts';
+import { budgetDuration } from '../../core/setting.ts';
 import type { TeamMember } from '../../keys/account-records.ts';
 import type { KeyLimits } from '../../keys/keys-config.ts';
 import { memberFields } from '../accounts/fields.ts';
@@ -23,7 +23,7 @@ export const memberLimitFields = {
     .nonnegative()
     .nullish()
     .describe("US dollars that the member may spend of the team's in each budget period."),
-  budget_duration: duration('s')
+  budget_duration: budgetDuration()
     .nullish()
     .describe("Length of the member's budget period; without it, the team's."),
   tpm_limit: z.int().min(0).nullish().describe('Tokens per minute of the member in the team.'),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration } from '../../core/setting.ts';
+import { budgetDuration } from '../../core/setting.ts';
 import type { TeamChange, TeamRecord } from '../../keys/account-records.ts';
 import { accountFields, guardrails, ignoredTeamFields, warningsOf } from '../accounts/fields.ts';
 import { type Before, readCommon } from '../accounts/read-fields.ts';
@@ -43,7 +43,7 @@ export const teamFields = {
     .nonnegative()
     .nullish()
     .describe("US dollars that each user may spend of the team's, unless its membership says it."),
-  team_member_budget_duration: duration('s')
+  team_member_budget_duration: budgetDuration()
     .nullish()
     .describe("Length of the budget period of each user in the team; without it, the team's."),
   team_member_rpm_limit: z.int().min(0).nullish().describe('Requests per minute of each user in the team.'),
