@@ -81,8 +81,10 @@ export interface AdminDeps {
   /** What new accounts get, and how far their limits may go, by the configuration that is in force. */
   readonly accountDefaults: AccountDefaults;
   readonly spend: SpendQueries;
-  /** What was asked and answered in a call, where it is kept. */
-  readonly bodiesOf: (id: string, startedAt: number) => Promise<readonly CallBody[]>;
+  /** What was asked and answered in calls, where it is kept; of too many calls, the newest. */
+  readonly bodiesOf: (
+    calls: readonly { readonly id: string; readonly startedAt: number }[],
+  ) => Promise<readonly CallBody[]>;
   /** Calls `listener` with every call that ends in this process; returns the way to stop it. */
   readonly onCallEnd: (listener: (row: LedgerRow) => void) => () => void;
   /** Calls `listener` when the gateway is about to stop; returns the way to forget it. */

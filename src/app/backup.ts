@@ -166,8 +166,14 @@ export interface BackupMade {
 export async function saveBackup(
   gateway: Pick<GatewayClient, 'download'>,
   file: string,
+  stopRequested: Promise<string>,
 ): Promise<BackupMade> {
-  const { manifest } = await writeNewFile(file, () => gateway.download('/v1/backup'), inspectBackup);
+  const { manifest } = await writeNewFile(
+    file,
+    () => gateway.download('/v1/backup'),
+    inspectBackup,
+    stopRequested,
+  );
   return { file, bytes: (await stat(file)).size, madeAt: manifest.madeAt };
 }
 

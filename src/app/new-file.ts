@@ -7,20 +7,26 @@ import { EXIT, StartupError } from './startup-error.ts';
 
 /**
  * Writes what `ask` gives into a new file that only its owner may read. It has its name when it is whole and `check` has passed its draft.
- * Whether there can be such a file is known before `ask` is called. Rejects with StartupError; then nothing is left.
+ * Whether there can be such a file is known before `ask` is called. Rejects with StartupError, also when a stop is
+ * requested meanwhile; then nothing is left.
  */
 export async function writeNewFile<T>(
   file: string,
   ask: () => Promise<Readable>,
   check: (draft: string) => Promise<T>,
+  stopRequested: Promise<string>,
 ): Promise<T> {
   if (existsSync(file))
     throw new StartupError(
       `${file} is there already and is not overwritten: name another file with --output`,
       EXIT.failed,
     );
+  const stopped = stopRequested.then((signal) => {
+    throw new StartupError(`${file} was not written: interrupted by ${signal}`, EXIT.failed);
+  });
+  stopped.catch(() => undefined);
   try {
-    return await written(`${file}.part`, file, ask, check);
+    return await written(`${file}.part`, file, () => Promise.race([ask(), stopped]), check, stopped);
   } catch (error) {
     if (error instanceof StartupError) throw error;
     throw new StartupError(`${file} was not written: ${reasonOf(error, file)}`, EXIT.failed, error);
@@ -32,11 +38,14 @@ async function written<T>(
   file: string,
   ask: () => Promise<Readable>,
   check: (draft: string) => Promise<T>,
+  stopped: Promise<never>,
 ): Promise<T> {
   const handle = await open(draft, 'w', 0o600);
   try {
     try {
-      await pipeline(await ask(), handle.createWriteStream({ flush: true }));
+      const body = await ask();
+      stopped.catch((error: Error) => body.destroy(error));
+      await pipeline(body, handle.createWriteStream({ flush: true }));
     } finally {
       await handle.close();
     }

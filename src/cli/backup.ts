@@ -20,7 +20,7 @@ export function registerBackupCommands(program: Command, io: ProgramIo): void {
     )
     .action(async (options: ClientOptions & { readonly output?: string }) => {
       await using client = clientOf(options, io);
-      const made = await saveBackup(client, resolve(options.output ?? nameAt(io.now())));
+      const made = await saveBackup(client, resolve(options.output ?? nameAt(io.now())), io.stopRequested());
       io.stdout.write(
         options.json === true
           ? `${JSON.stringify(made)}\n`

@@ -147,7 +147,7 @@ export function registerLedgerQueries(ledger: Command, io: ProgramIo): void {
         const ask = (): Promise<Readable> =>
           client.download(`/v1/ledger/export?${queryOf(options, { format: options.format })}`);
         if (options.output !== undefined)
-          await writeNewFile(resolve(options.output), ask, () => Promise.resolve());
+          await writeNewFile(resolve(options.output), ask, () => Promise.resolve(), io.stopRequested());
         else
           for await (const text of (await ask()).setEncoding('utf8') as AsyncIterable<string>)
             io.stdout.write(text);

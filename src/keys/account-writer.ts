@@ -1,5 +1,5 @@
 import { GatewayError } from '../core/errors.ts';
-import type { AccountKind, AccountTable, AccountWrite } from '../store/store-ports.ts';
+import type { AccountKind, AccountTable, AccountWrite } from '../store/account-ports.ts';
 import { ACCOUNTS_MAX, type AccountSync } from './account-sync.ts';
 
 /** How often a change is made anew because somebody else changed the same row first. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { GatewayError } from '../core/errors.ts';
-import type { AccountWrite } from '../store/store-ports.ts';
+import type { AccountWrite } from '../store/account-ports.ts';
 import { checkText } from './account-checks.ts';
 import { NO_LIMITS, NO_MCP, teamToRow, userToRow } from './account-json.ts';
 import { pageOf } from './account-pages.ts';

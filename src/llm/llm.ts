@@ -24,6 +24,7 @@ import { type AskedRouting, readRouting } from './router/asked-routing.ts';
 import { type DeploymentState, Router } from './router/router.ts';
 import { type Try, tryModels, type TryResult } from './router/try-deployments.ts';
 import type { ConnectionMemory } from './state/connection-memory.ts';
+import { KeepingSink } from './state/keeping-sink.ts';
 import { RememberingSink } from './state/remembering-sink.ts';
 import type { ResponseState } from './state/response-state.ts';
 import { ClientAnswer } from './turn/client-answer.ts';
@@ -165,10 +166,9 @@ export class Llm {
     if (call.wantsTools && host !== undefined && (await this.#withTools(call, routing, context, deps, host)))
       return;
     const isMocked = call.text.has('mock_response');
-    const hasForeign = bringsForeignTokens(call);
     let translator: Try | undefined;
-    const translate: Try = (deployment, refused) => {
-      translator ??= this.#translator(call, out, outcome, deps);
+    const translate: Try = async (deployment, refused) => {
+      translator ??= this.#translator(await this.#deps.state.expandAll(call, keyId), out, outcome, deps);
       return translator(deployment, refused);
     };
     await this.#tried({ call, routing, out, outcome }, deps, async (deployment, refused) => {
@@ -177,10 +177,14 @@ export class Llm {
         !isMocked &&
         !isArray(call) &&
         formatFor(deployment, call.route.format) === call.route.format;
-      if (!isForwarded || (hasForeign && isAtProvider(deployment))) return translate(deployment, refused);
-      const result = await forward(call, deployment, out, outcome, deps, refused);
-      // Another gateway may have written them, and know them.
-      return hasForeign && isRefusal(result.failure) ? translate(deployment, refused) : result;
+      if (!isForwarded || (isAtProvider(deployment) && bringsForeignTokens(call)))
+        return translate(deployment, refused);
+      const result = await forward(call, deployment, this.#kept(call, out, deps), outcome, deps, refused);
+      // Tokens may be those of another gateway, which knows them; an answer may be kept by another account than this deployment's.
+      const isTranslated =
+        isRefusal(result.failure) &&
+        (result.failure?.code === 'previous_response_not_found' || bringsForeignTokens(call));
+      return isTranslated ? translate(deployment, refused) : result;
     });
   }
 
@@ -284,11 +288,18 @@ export class Llm {
     });
   }
 
+  /** Where an answer goes that its provider keeps, unless the client says otherwise. */
+  #kept(call: LlmCall, out: AnswerSink, deps: AttemptDeps): AnswerSink {
+    if (call.route.format !== 'responses' || call.text.slice('store')?.toString('latin1') === 'false')
+      return out;
+    return new KeepingSink(out, (answer) => this.#keep(call, answer, deps, true));
+  }
+
   /** Keeps an answer that the client may refer to. It has it already: trouble with that is the operator's. */
-  #keep(call: LlmCall, answer: JsonObject, { id, keyId }: AttemptDeps): void {
+  #keep(call: LlmCall, answer: JsonObject, { id, keyId }: AttemptDeps, isProviders = false): void {
     const { state, log } = this.#deps;
     state
-      .keep(call, answer, keyId)
+      .keep(call, answer, keyId, isProviders)
       .catch((error: unknown) =>
         log.warn('an answer could not be kept, so that no request can refer to it', { request: id, error }),
       );
@@ -296,13 +307,15 @@ export class Llm {
 
   /** Has a model answer that may use our tools. `false`: none of ours are asked for. */
   async #withTools(
-    call: LlmCall,
+    asked: LlmCall,
     routing: AskedRouting,
     { out, outcome }: LlmContext,
     deps: AttemptDeps,
     host: ToolHost,
   ): Promise<boolean> {
     const dropped = new Dropped();
+    // Turn after turn all of it is said again, so nothing is left to a reference.
+    const call = await this.#deps.state.expandAll(asked, deps.keyId);
     const source = valueOf(call);
     const facts = understand(call, source, dropped, deps);
     const named = call.headers['x-mcp-servers'];

@@ -67,6 +67,7 @@ function ownerOf(path: string): number | undefined {
     return (error as NodeJS.ErrnoException).code === 'EPERM' ? pid : undefined;
   }
   const now = startTimeOf(pid);
+  if (isZombie(pid)) return undefined;
   return started === undefined || started === '' || now === undefined || now === started ? pid : undefined;
 }
 
@@ -80,9 +81,19 @@ function release(path: string, expected: string | undefined): void {
 
 /** When a process started, in clock ticks since boot (proc(5), field 22); tells a process from a later one with its id. */
 export function startTimeOf(pid: number): string | undefined {
+  return statOf(pid)?.[19];
+}
+
+/** A process that has ended, of which its parent has not heard yet; where nobody does (a container without an init), it stays. */
+function isZombie(pid: number): boolean {
+  return ['Z', 'X'].includes(statOf(pid)?.[0] ?? '');
+}
+
+/** The fields of proc(5)'s stat from the third one on; `undefined` where there is no /proc. */
+function statOf(pid: number): readonly string[] | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   } catch {
     return undefined;
   }

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -64,6 +66,39 @@ describe('lanport ledger export --output', { timeout: COMMANDS_MS }, () => {
     expect(await to(join(folder, 'refused.jsonl'), '--since', 'soon')).toMatchObject({ code: 1 });
     expect((await readdir(folder)).filter((name) => name.startsWith('refused'))).toEqual([]);
   });
+});
+
+it('a backup or an export that is interrupted leaves nothing', { timeout: COMMANDS_MS }, async () => {
+  // Answers without end.
+  const server = createServer((_request, response) => {
+    response.writeHead(200).write('x'.repeat(100_000));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const within = await mkdtemp(join(folder, 'interrupted-'));
+  try {
+    for (const command of [['backup'], ['ledger', 'export']]) {
+      const line = [...command, '--url', url, '--key', 'k', '--output', join(within, 'file')];
+      const child = spawn(process.execPath, [join(ROOT, 'src/main.ts'), ...line], {
+        stdio: ['ignore', 'ignore', 'pipe'],
+        env: { PATH: process.env['PATH'] ?? '' },
+      });
+      const stderr = text(child.stderr);
+      const ended = once(child, 'exit');
+      await expect
+        .poll(async () => (await stat(join(within, 'file.part')).catch(() => ({ size: 0 }))).size, {
+          timeout: 30_000,
+        })
+        .toBeGreaterThan(0);
+      child.kill('SIGINT');
+      expect((await ended)[0]).toBe(1);
+      expect(await stderr).toContain('was not written: interrupted by SIGINT');
+      expect(await readdir(within)).toEqual([]);
+    }
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
 });
 
 describe('lanport ledger tail --follow', { timeout: COMMANDS_MS }, () => {

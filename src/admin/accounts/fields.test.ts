@@ -142,6 +142,7 @@ it('a budget counts from where its period began, and from where an operator set 
         return Promise.resolve({ requests: 1, failures: 0, promptTokens: 1, completionTokens: 1, cost: 0.5 });
       },
       usage: () => Promise.resolve([]),
+      byTag: () => Promise.resolve([]),
       find: () => Promise.resolve([]),
     },
   };

@@ -39,6 +39,8 @@ export interface DatabaseOptions {
 /** What is known of the server; read again every minute. */
 export interface DatabaseFacts extends RoleFacts {
   readonly functions: FunctionCatalog;
+  /** Of the tables and views, where columns are masked: another one means that others may show the same values. */
+  readonly shape: string | null;
   /** Type names by OID. */
   readonly types: ReadonlyMap<number, string>;
 }
@@ -164,8 +166,12 @@ export class Database implements AsyncDisposable {
     try {
       await client.query(`BEGIN TRANSACTION ${access}`);
       // Takes the snapshot, too: after it, the transaction cannot be made writable any more.
-      const { rows } = await client.query<{ pid: number; began: string }>(prologue(facts, this.options));
+      const { rows } = await client.query<Begun>(prologue(facts, this.options));
       session.transaction = rows[0] && { processId: rows[0].pid, began: rows[0].began };
+      if (rows[0]?.shape !== facts.shape) {
+        this.#facts = undefined;
+        throw new DatabaseBusy('tables or views have changed since this connector looked; call again');
+      }
       signal.throwIfAborted();
       const result = await Promise.race([work(session), session.gone]);
       await client.query(end);
@@ -203,9 +209,15 @@ export class Database implements AsyncDisposable {
       const mask = await loadMask(client, this.options.safety.maskRules);
       const functions = await loadFunctionCatalog(client, role, this.options.allowFunctions, mask);
       const types = await client.query<{ oid: string; name: string }>(TYPES);
+      const shape = await client.query<{ shape: string | null }>(`SELECT ${shapeOf(this.options)} AS shape`);
       await client.query('ROLLBACK');
       this.#reportRole(role);
-      return { ...role, functions, types: new Map(types.rows.map(({ oid, name }) => [Number(oid), name])) };
+      return {
+        ...role,
+        functions,
+        shape: shape.rows[0]?.shape ?? null,
+        types: new Map(types.rows.map(({ oid, name }) => [Number(oid), name])),
+      };
     } catch (error) {
       session.cut('the catalogue could not be read');
       throw new DatabaseUnavailable(
@@ -291,11 +303,29 @@ function tellProgress({ progress }: ToolContext): () => void {
   return () => clearInterval(timer);
 }
 
+/** What the statement that begins a transaction tells. */
+interface Begun {
+  readonly pid: number;
+  readonly began: string;
+  readonly shape: string | null;
+}
+
+/** Changes with each table, column and view that comes, goes or is replaced. Rows and statistics do not matter to it. */
+const SHAPE = `(
+  SELECT pg_catalog.concat_ws(' ', pg_catalog.count(*), pg_catalog.sum(c.oid::int8), pg_catalog.sum(c.relnatts),
+    (SELECT pg_catalog.sum(r.xmin::text::int8) FROM pg_catalog.pg_rewrite AS r WHERE r.oid >= 16384))
+  FROM pg_catalog.pg_class AS c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relpersistence <> 't' AND c.oid >= 16384)`;
+
+function shapeOf({ safety }: DatabaseOptions): string {
+  return safety.maskRules.length > 0 ? SHAPE : 'NULL::text';
+}
+
 /** The settings of one transaction, in one statement. */
 function prologue(
   facts: RoleFacts,
-  { safety }: DatabaseOptions,
+  options: DatabaseOptions,
 ): { readonly text: string; readonly values: string[] } {
+  const { safety } = options;
   const statementMs = stricter(safety.statementTimeoutMs, facts.statementTimeoutMs);
   const settings: [string, string][] = [
     ['statement_timeout', String(statementMs)],
@@ -311,7 +341,7 @@ function prologue(
   const calls = settings.map((_setting, at) => `pg_catalog.set_config($${at * 2 + 1}, $${at * 2 + 2}, true)`);
   // Behind a pooler the process is known only now, and only for this transaction.
   return {
-    text: `SELECT ${calls.join(', ')}, pg_catalog.pg_backend_pid() AS pid, EXTRACT(epoch FROM pg_catalog.now())::text AS began`,
+    text: `SELECT ${calls.join(', ')}, pg_catalog.pg_backend_pid() AS pid, EXTRACT(epoch FROM pg_catalog.now())::text AS began, ${shapeOf(options)} AS shape`,
     values: settings.flat(),
   };
 }

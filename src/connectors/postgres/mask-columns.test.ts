@@ -38,6 +38,7 @@ test.each(postgresPrograms())(
       [
         'pg_roles.rolconfig',
         'pg_user.useconfig',
+        'pg_stat_activity.query',
         'people.email',
         'people.folded',
         'staff.email',

@@ -23,11 +23,15 @@ const COLUMNS = `
   WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
     AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'`;
 
-/** Settings of roles, which applications keep secrets in: hidden as pg_db_role_setting is refused. */
+/**
+ * Settings of roles, which applications keep secrets in: hidden as pg_db_role_setting is refused. Where columns are masked ($1), also the
+ * statements of other sessions, which hold values of them.
+ */
 const SYSTEM_COLUMNS = `
   SELECT a.attrelid::int8::float8 AS relation, a.attnum AS number, 'pg_catalog' AS schema, c.relname::text AS "table", a.attname::text AS "column", '' AS type
   FROM pg_catalog.pg_attribute AS a JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid
-  WHERE c.relnamespace = 'pg_catalog'::pg_catalog.regnamespace AND (c.relname, a.attname) IN (('pg_roles', 'rolconfig'), ('pg_user', 'useconfig'))`;
+  WHERE c.relnamespace = 'pg_catalog'::pg_catalog.regnamespace AND (c.relname, a.attname) IN (('pg_roles', 'rolconfig'), ('pg_user', 'useconfig'), ('pg_stat_activity', 'query'))
+    AND (a.attname <> 'query' OR $1)`;
 
 /** Partitions and children of the same table have the same columns by name. */
 const RELATIVES = `
@@ -70,7 +74,7 @@ export async function loadMaskedColumns(
   client: ClientBase,
   rules: readonly MaskRule[],
 ): Promise<readonly ColumnRow[]> {
-  const system = await client.query<ColumnRow>(SYSTEM_COLUMNS);
+  const system = await client.query<ColumnRow>(SYSTEM_COLUMNS, [rules.length > 0]);
   if (rules.length === 0) return system.rows;
   const { rows } = await client.query<ColumnRow>(COLUMNS);
   const masked: Found = new Map();

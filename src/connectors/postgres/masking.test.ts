@@ -78,6 +78,8 @@ describe('masked columns', () => {
     ['SELECT * FROM kept WHERE id = 1', [[1, '[masked]']]],
     ['SELECT * FROM people', [[1, '[masked]', '[masked]']]],
     ['SELECT * FROM people_1', [[1, '[masked]', '[masked]']]],
+    ["SELECT count(*) > 0 AS known FROM pg_stat_activity WHERE state = 'active'", [[true]]],
+    ['SELECT query FROM pg_stat_activity WHERE pid = pg_backend_pid()', [['[masked]']]],
     ["SELECT rolconfig FROM pg_roles WHERE rolname = 'told'", [['[masked]']]],
     ["SELECT usename, useconfig FROM pg_user WHERE usename = 'told'", [['told', '[masked]']]],
     ['SELECT id, email FROM customers WHERE id = 1 ORDER BY 1, id', [[1, '[masked]']]],
@@ -138,6 +140,10 @@ describe('masked columns', () => {
     'SELECT id, email FROM customers ORDER BY 2',
     'SELECT id, email AS e FROM customers ORDER BY id, e DESC',
     'SELECT * FROM customers ORDER BY 3',
+    'SELECT DISTINCT ON (2) id, email FROM customers',
+    'SELECT upper(query) FROM pg_stat_activity',
+    'SELECT pg_stat_get_activity(NULL)',
+    'SELECT pg_stat_get_backend_activity(1)',
     'SELECT email, count(*) FROM customers GROUP BY 1',
   ])('cannot be seen in another form: %s', async (sql) => {
     const { text, isError } = await callTool(connector.server, 'execute_sql', { sql });
@@ -159,6 +165,24 @@ describe('masked columns', () => {
       const { text, structured } = await callTool(connector.server, tool, args);
       expect(text + JSON.stringify(structured), tool).not.toContain(SECRET);
     }
+  });
+
+  test('are masked from the first moment in views and columns that are made while it works', async () => {
+    const ask = async (sql: string): Promise<string> =>
+      (await callTool(connector.server, 'execute_sql', { sql })).text;
+    await ask('SELECT 1');
+    const grant = `GRANT SELECT ON ALL TABLES IN SCHEMA shop TO ${DEMO_ROLE}`;
+    await database.run(`CREATE VIEW shop.later AS SELECT id, name AS x FROM shop.customers; ${grant}`);
+    expect(await ask('SELECT upper(x) FROM later WHERE id = 1')).toContain('call again');
+    expect(await ask('SELECT upper(x) FROM later WHERE id = 1')).toContain('1 row.');
+    await database.run('CREATE OR REPLACE VIEW shop.later AS SELECT id, email AS x FROM shop.customers');
+    expect(await ask('SELECT upper(x) FROM later WHERE id = 1')).toContain('call again');
+    expect(await ask('SELECT upper(x) FROM later WHERE id = 1')).toContain('column x is masked');
+    expect(await ask('SELECT x FROM later WHERE id = 1')).toContain('[masked]');
+    await database.run("ALTER TABLE shop.hosts ADD COLUMN other inet DEFAULT '10.9.8.7'");
+    expect(await ask('SELECT other FROM hosts')).toContain('call again');
+    expect(await ask('SELECT other FROM hosts')).not.toContain('10.9.8.7');
+    await database.run('DROP VIEW shop.later');
   });
 
   test('are masked in what a writing statement returns', async () => {

@@ -23,9 +23,11 @@ export function bringsForeignTokens({ route, text }: LlmCall): boolean {
 
 /** Whether a deployment is at its provider's own address, and no other gateway is between. */
 export function isAtProvider({ base, kind }: Deployment): boolean {
-  return kind.base !== undefined && hostOf(base) === hostOf(kind.base);
+  return kind.base !== undefined && originOf(base) === originOf(kind.base);
 }
 
-function hostOf(url: string): string | undefined {
-  return URL.canParse(url) ? new URL(url).host : undefined;
+/** Cheaper than a URL, as every request needs it. */
+function originOf(url: string): string {
+  const end = url.indexOf('/', url.indexOf('//') + 2);
+  return end < 0 ? url : url.slice(0, end);
 }

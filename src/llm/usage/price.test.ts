@@ -48,6 +48,14 @@ describe('what an answer costs', () => {
     expect(cost('gemini/gemini-2.5-pro', { input: 300_000, cacheRead: 300_000 })).toBe('0.075');
   });
 
+  test('of a service tier too, in proportion', () => {
+    // 200001 × 1.25 + 1000 × 7.5
+    expect(cost('gemini/gemini-2.5-pro', { input: 200_001, output: 1_000 }, 'flex')).toBe('0.25750125');
+    // 300000 × 2.5 + 1000 × 11.25
+    expect(cost('openai/gpt-5.4', { input: 300_000, output: 1_000 }, 'flex')).toBe('0.76125');
+    expect(cost('openai/gpt-5.4', { input: 300_000, output: 1_000 })).toBe('1.5225');
+  });
+
   test('service tiers have prices of their own', () => {
     const usage = { input: 1_000, output: 1_000, cacheRead: 500 };
     // 500 × 1.25 + 500 × 0.125 + 1000 × 10, half of it, and twice

@@ -68,13 +68,13 @@ class Uses implements ColumnUses {
     }
   }
 
-  /** Columns of the select list that ORDER BY and GROUP BY mean by place or by alias: their order tells of their values. */
+  /** Columns of the select list that ORDER BY, GROUP BY and DISTINCT ON mean by place or by alias: their order tells of their values. */
   keys(select: Node, own: readonly Node[]): void {
-    const sorted = ((select['sortClause'] ?? []) as readonly Node[]).map(
+    const sorted = listOf(select['sortClause']).map(
       (item) => (item['SortBy'] as Node | undefined)?.['node'] as Node | undefined,
     );
     const targets = own.map((item) => item['ResTarget'] as Node | undefined);
-    for (const key of [...sorted, ...((select['groupClause'] ?? []) as readonly Node[])]) {
+    for (const key of [...sorted, ...listOf(select['groupClause']), ...listOf(select['distinctClause'])]) {
       const place = placeIn(key);
       const name = lastNameOf(key?.['ColumnRef'] as Node | undefined);
       const meant = targets.filter(
@@ -124,4 +124,8 @@ function isStar(target: Node | undefined): boolean {
   const reference = (target?.['val'] as Node | undefined)?.['ColumnRef'] as Node | undefined;
   const last = ((reference?.['fields'] ?? []) as readonly Node[]).at(-1);
   return last !== undefined && 'A_Star' in last;
+}
+
+function listOf(value: unknown): readonly Node[] {
+  return Array.isArray(value) ? (value as Node[]) : [];
 }

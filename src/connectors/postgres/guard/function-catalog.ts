@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import { nearest } from '../../../core/nearest.ts';
 import type { Mask } from '../masking.ts';
 import type { RoleFacts } from '../role.ts';
 import { type AllowRule, isHarmlessBuiltin } from './function-rules.ts';
@@ -109,6 +110,19 @@ export async function loadFunctionCatalog(
   const isReachable = ({ schema }: FunctionRow): boolean =>
     schema === 'pg_catalog' || searchPath.includes(schema);
 
+  /** What may have been meant by a name that no function has: a type, or a function of nearly that name. */
+  const meant = (name: string): string => {
+    if (builtins.has(`${name}_in`) || builtins.has(`${name}in`))
+      return `; to make a value of that type write '…'::${name}`;
+    const callable = [...builtins.values()].filter(
+      (row) => row.ordinary && isHarmlessBuiltin(row.name, row.volatile, 'read'),
+    );
+    const like = nearest(
+      name,
+      callable.map((row) => row.name),
+    );
+    return like === undefined ? '' : `; did you mean ${like}?`;
+  };
   const builtinProblem = (call: FunctionCall, mode: Mode): string | undefined => {
     const name = call.name.at(-1)!;
     if (name === 'current_setting') return settingProblem(call.firstText);
@@ -116,7 +130,7 @@ export async function loadFunctionCatalog(
     const row = builtins.get(name) ?? (name === 'extract' ? builtins.get('date_part') : undefined);
     if (row?.ordinary === true && isHarmlessBuiltin(name, row.volatile, mode)) return undefined;
     return row === undefined
-      ? `there is no function ${name} in pg_catalog`
+      ? `there is no function ${name} in pg_catalog${meant(name)}`
       : `function ${name} is not allowed here`;
   };
   const otherProblem = (row: FunctionRow): string | undefined =>

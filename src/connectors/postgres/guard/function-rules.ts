@@ -28,7 +28,7 @@ const REFUSED: readonly RegExp[] = [
   /^pg_(?:export_|import_|backup_|switch_|promote|reload|rotate|terminate|cancel|notif|try_advisory|advisory|sleep|stat_reset)/,
   /^pg_(?:stat_clear|wal_replay|log_|restore_|clear_|sync_|set_|control_|event_trigger|conf_|tablespace_location|settings_get)/,
   /^pg_(?:current_xact|current_snapshot|snapshot|xact|visible_in|relation_filepath|listening|cursor$|prepared_|stat_get_wal_rec)/,
-  /^(?:txid_|lo_|lowrite|loread|binary_upgrade_|currtid|setseed|xmlvalidate|dsnowball_|plpgsql_|unique_key_|RI_FKey|fmgr_\w+_validator)/,
+  /^(?:txid_|lo_|lowrite|loread|binary_upgrade_|currtid|setseed|xmlvalidate|dsnowball_|plpgsql_|unique_key_|RI_FKey|pg_stat_get_(?:backend_)?activity$|fmgr_\w+_validator)/,
   /^(?:any|array|domain|enum|range|multirange|record|shell|void|trigger|internal|cstring|event_trigger|fdw_handler|tsm_handler)_in$/,
 ];
 

@@ -1,9 +1,10 @@
 import type { ToolDefinition, ToolResult } from '../../../mcp/tool-server.ts';
 import type { Database } from '../database.ts';
 import { judge } from '../guard/guard.ts';
-import { failure, refusal } from '../results.ts';
+import { refusal } from '../results.ts';
 import { type ReadRows, readRows } from '../rows.ts';
 import type { Session } from '../session.ts';
+import { failureWithNames } from './near-relations.ts';
 import { refuse, ROWS_SCHEMA, rowsResult } from './run-sql.ts';
 import type { ToolDeps } from './tool-deps.ts';
 
@@ -86,7 +87,9 @@ export function executeWriteTool(deps: ToolDeps, writer: Database): ToolDefiniti
           return refusal(
             `Rolled back, nothing has changed: ${error.message} rows would be changed, and max_affected_rows is ${changedMax}.`,
           );
-        return failure(error, 0, writer.options.safety.maskRules.length > 0);
+        return failureWithNames(error, writer, context, {
+          isMasked: writer.options.safety.maskRules.length > 0,
+        });
       }
     },
   };

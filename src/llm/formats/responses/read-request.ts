@@ -1,7 +1,7 @@
 import { invalid } from '../../conversation/llm-failure.ts';
 import type { Json, JsonObject, Part } from '../../conversation/parts.ts';
 import type { ModelRequest, OutputShape, Reasoning } from '../../conversation/request.ts';
-import { extrasOf, type Members, membersOf } from './json-members.ts';
+import { type Members, membersOf } from './json-members.ts';
 import { readInput } from './read-input.ts';
 import { readToolChoice, readTools } from './read-tools.ts';
 
