@@ -1,4 +1,15 @@
-import type { CallFilter, CallQuery, SpendQueries, SpendScope, TagUse, Usage, UsageDimension, UsageGroup, UsageQuery, UsageRow } from '../store-ports.ts';
+import type {
+  CallFilter,
+  CallQuery,
+  SpendQueries,
+  SpendScope,
+  TagUse,
+  Usage,
+  UsageDimension,
+  UsageGroup,
+  UsageQuery,
+  UsageRow,
+} from '../store-ports.ts';
 import type { LedgerRow } from '../call-records.ts';
 import { isEnded, namesOf, NOTHING, plus, usageOf, valueOf } from './file-groups.ts';
 import type { FileSums, Sum } from './file-sums.ts';

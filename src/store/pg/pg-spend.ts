@@ -1,5 +1,14 @@
 import type { Pool, QueryResult, QueryResultRow } from 'pg';
-import type { CallQuery, SpendQueries, SpendScope, TagUse, Usage, UsageDimension, UsageQuery, UsageRow } from '../store-ports.ts';
+import type {
+  CallQuery,
+  SpendQueries,
+  SpendScope,
+  TagUse,
+  Usage,
+  UsageDimension,
+  UsageQuery,
+  UsageRow,
+} from '../store-ports.ts';
 import type { LedgerRow } from '../call-records.ts';
 import { type CallRow, toRow } from './ledger-columns.ts';
 import { reached } from './reached.ts';
