@@ -83,7 +83,7 @@ test('so do changes of the members and models of one team', async () => {
     { max_budget_in_team: 1 },
     { max_budget_in_team: 1 },
   ]);
-  expect(added.sort()).toEqual([200, 400, 400]);
+  expect(added.toSorted((one, other) => one - other)).toEqual([200, 400, 400]);
   const team = await shown('/team/info?team_id=blue', 'team_info');
   expect([...(team['models'] as string[])].sort()).toEqual(['a', 'b', 'c', 'd', 'm']);
   expect(team['members_with_roles']).toMatchObject([{ user_id: 'ann', role: 'admin' }, { user_id: 'bob' }]);
