@@ -23,14 +23,18 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
+/** Who tells every process of a group to end (systemd, some terminals) tells this one twice: a signal within this time is the same. Milliseconds. */
+const ECHO_MS = 1_000;
+
 /** A second signal ends the process at once. */
 function stopRequested(): Promise<string> {
   return new Promise((resolve) => {
-    let asked = false;
+    let askedMs: number | undefined;
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       process.on(signal, () => {
-        if (asked) process.exit(EXIT.failed);
-        asked = true;
+        const now = performance.now();
+        if (askedMs !== undefined && now - askedMs >= ECHO_MS) process.exit(EXIT.failed);
+        askedMs ??= now;
         resolve(signal);
       });
     }
