@@ -3,6 +3,7 @@ import { Secret } from '../../core/secret.ts';
 import { ignoredKeyFields, keyFields, keyValue, warningsOf } from '../accounts/fields.ts';
 import { NEW, readKey } from '../accounts/read-fields.ts';
 import { issuedKey } from '../accounts/shown.ts';
+import { unknownNames } from '../accounts/unknown-names.ts';
 import type { AdminDeps } from '../admin-ports.ts';
 import { type AdminRequest, operation } from '../operation.ts';
 import { issued } from './show.ts';
@@ -62,5 +63,5 @@ async function make(
     team: record.team,
     by,
   });
-  return { ...(await issued(key, deps)), ...warningsOf(given, ignoredKeyFields) };
+  return { ...(await issued(key, deps)), ...warningsOf(given, ignoredKeyFields, unknownNames(given, deps)) };
 }

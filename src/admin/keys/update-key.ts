@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ignoredKeyFields, keyFields, keyRef, warningsOf } from '../accounts/fields.ts';
 import { readKey } from '../accounts/read-fields.ts';
 import { shownKey } from '../accounts/shown.ts';
+import { unknownNames } from '../accounts/unknown-names.ts';
 import { operation } from '../operation.ts';
 import { keyOf, shown } from './show.ts';
 
@@ -24,6 +25,10 @@ export const updateKey = operation({
     );
     const fields = Object.keys(body).filter((field) => field !== 'key');
     deps.audit('key-update', principal, { key: record.id, alias: record.alias, fields, by });
-    return { ...(await shown(record, deps)), key: body.key, ...warningsOf(body, ignoredKeyFields) };
+    return {
+      ...(await shown(record, deps)),
+      key: body.key,
+      ...warningsOf(body, ignoredKeyFields, unknownNames(body, deps)),
+    };
   },
 });
