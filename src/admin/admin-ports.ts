@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Redactor } from '../core/redact.ts';
+import type { AccountDefaults } from '../keys/accounts-config.ts';
 import type { KeyDirectory } from '../keys/key-directory.ts';
 import type { Audit } from '../ledger/audit.ts';
 import type { CallBody, LedgerRow, SpendQueries } from '../ledger/ledger-ports.ts';
@@ -78,6 +79,8 @@ export interface AdminDeps {
   readonly accessGroups: readonly string[];
   /** Keys, users and teams. */
   readonly keys: KeyDirectory;
+  /** What new accounts get, and how far their limits may go, by the configuration that is in force. */
+  readonly accountDefaults: AccountDefaults;
   readonly spend: SpendQueries;
   /** What was asked and answered in a call, where it is kept. */
   readonly bodiesOf: (id: string, startedAt: number) => Promise<readonly CallBody[]>;

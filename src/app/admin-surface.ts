@@ -55,6 +55,7 @@ export function adminHandler(deps: AdminSurfaceDeps): Handlers['admin'] {
       onCallEnd: (listener) => journal.onEnd(listener),
       redactor: () => recording.recorder.redactor,
       keys: directory,
+      accountDefaults: live.accountDefaults,
       spend: store.spend,
       flush,
       models: deps.models(),

@@ -10,6 +10,7 @@ import type { Secret } from '../core/secret.ts';
 import type { Tracer } from '../core/trace.ts';
 import { Edge } from '../edge/server.ts';
 import { handleBackup } from '../gateway/handle-backup.ts';
+import { handleMcpRest } from '../gateway/handle-mcp-rest.ts';
 import { handleMcp } from '../gateway/handle-mcp.ts';
 import { createJournal } from '../gateway/journal.ts';
 import { handleMetrics } from '../gateway/handle-metrics.ts';
@@ -123,6 +124,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     store: opened.store,
     clock,
     log,
+    onPurged: (what) => audit.notePurged(what),
   });
   const metrics = new Metrics(VERSION);
   scope.add('metrics', async () => metrics[Symbol.dispose]());
@@ -177,7 +179,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     bounds: live.bounds,
     identity: { name: 'lanport', version: VERSION },
     sealSecrets: () => seals.secrets,
-    inProcess: connectors(opened, log, tracer),
+    inProcess: connectors(opened, { log, tracer, sealSecrets: () => seals.secrets }),
     environment: options.environment,
     neighbours,
   });
@@ -249,6 +251,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
       mcp: (exchange) => handleMcp(exchange, mcpDeps()),
       sse: (exchange) => sse.open(exchange, mcpDeps()),
       messages: (exchange) => sse.post(exchange, mcpDeps()),
+      'mcp-rest': (exchange, { operation }) => handleMcpRest(exchange, operation, mcpDeps()),
       health: (exchange, route) =>
         handleHealth(exchange, route.probe, {
           mcp,
@@ -327,6 +330,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     log,
   });
   measure(metrics, { mcp, models, ledger, limits, store: opened.store, edge, reload });
+  retention.start();
   recording.start(models.deployments);
   const stopPurging = purgeResponses(opened.store.responses, log);
   scope.add('deletion of expired answers', async () => stopPurging());
@@ -412,10 +416,14 @@ async function withServers(
 
 function connectors(
   { embedded }: OpenedStore,
-  log: Log,
-  tracer: Tracer,
+  {
+    log,
+    tracer,
+    sealSecrets,
+  }: { readonly log: Log; readonly tracer: Tracer; readonly sealSecrets: () => readonly Uint8Array[] },
 ): ReadonlyMap<string, (config: ServerConfig) => InProcessServer> {
-  const postgres = (config: ServerConfig): InProcessServer => postgresConnector(config, log, tracer);
+  const postgres = (config: ServerConfig): InProcessServer =>
+    postgresConnector(config, log, tracer, sealSecrets);
   const all = new Map([['postgres', postgres]]);
   if (embedded !== undefined) {
     all.set(
@@ -428,6 +436,7 @@ function connectors(
           version: VERSION,
           allowWrite: false,
           allowFunctions: [],
+          cursorSecrets: sealSecrets,
           demoOwner: { connection: embedded.connection(DEMO_DATABASE, DEMO_OWNER), role: DEMO_ROLE },
         }).server,
     );

@@ -63,6 +63,11 @@ export class LiveConfig {
     return this.#config.usage.toolCosts;
   }
 
+  /** What accounts get that are made over the API. */
+  get accountDefaults(): LanportConfig['accounts'] {
+    return this.#config.accounts;
+  }
+
   /** Whether the metrics take no key. */
   get metricsPublic(): boolean {
     return this.#config.telemetry.metricsPublic;

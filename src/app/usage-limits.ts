@@ -37,9 +37,10 @@ export function spendHistory(
   ledger: Pick<Ledger, 'flush'>,
 ): SpendHistory {
   return {
-    spentSince: async (scope, id, from, model) => {
+    spentSince: async ({ scope, id, team }, from, model) => {
       await ledger.flush(AbortSignal.timeout(FLUSH_MS)).catch(() => undefined);
-      const filter = { [scope]: id, ...(model === undefined ? {} : { model }) };
+      const account = scope === 'team-member' ? { user: id, team: team ?? '' } : { [scope]: id };
+      const filter = { ...account, ...(model === undefined ? {} : { model }) };
       const asked = spend.usage({ from, to: Number.POSITIVE_INFINITY, groupBy: [], filter });
       const [all] = await withDeadline(asked, HISTORY_MS, 'reading what was spent');
       return all?.cost ?? 0;

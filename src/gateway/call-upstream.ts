@@ -51,7 +51,7 @@ export async function callUpstream(
   } catch (error) {
     return refuse(request, asGatewayError(error, exchange, deps), context, inbound, deps);
   }
-  if (inbound.era === 'modern' && target.tool !== undefined)
+  if (inbound.era === 'modern' && target.tool !== undefined && context.isMadeHere !== true)
     deps.mcp.checkCallHeaders(target.tool, request.params, exchange.headers); // 400
   const id = inbound.batch ? deps.newId() : exchange.requestId;
   const span = spanOf(id, request, target, context, inbound, deps);
@@ -69,7 +69,7 @@ export async function callUpstream(
   } catch (error) {
     const failure = asGatewayError(error, exchange, deps);
     if (failure.code === 'client-gone' && inbound.era === 'legacy') return undefined;
-    if (target.tool === undefined || !isToolTrouble(failure)) throw failure;
+    if (target.tool === undefined || context.isMadeHere === true || !isToolTrouble(failure)) throw failure;
     const message = resultMessage(
       request.idBytes,
       toolErrorResult(failure.message, failure.code, inbound.era),
@@ -248,7 +248,7 @@ async function refuse(
   const status = held !== undefined || isHidden ? 'denied' : 'error';
   const outcome = newOutcome(status, answered.code);
   finish(call, span, outcome, context, deps);
-  if (!isToolTrouble(answered)) throw answered;
+  if (context.isMadeHere === true || !isToolTrouble(answered)) throw answered;
   const result = toolErrorResult(answered.message, answered.code, inbound.era);
   return { status: 200, message: resultMessage(request.idBytes, result) };
 }

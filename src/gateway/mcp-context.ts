@@ -16,6 +16,11 @@ export interface McpContext {
   readonly parentId?: string | undefined;
   /** Where in a trace that request is. */
   readonly trace?: TraceContext | undefined;
+  /**
+   * For somebody who does not speak MCP: the message was made here, no header of the request speaks of it, and a failure is thrown where a
+   * client of MCP would be answered with a tool's result.
+   */
+  readonly isMadeHere?: boolean;
 }
 
 /** The answer to one message: HTTP status and JSON-RPC message. */

@@ -78,13 +78,15 @@ export interface ModelLimits {
 }
 
 /**
- * What one account may use up: an own one of a key, or one that it shares with others (its user's, its team's). Everything that a key is used for counts
- * on each of them.
+ * What one account may use up: an own one of a key, or one that it shares with others (its user's, its team's, its user's within its team). Everything that a
+ * key is used for counts on each of them.
  */
 export interface Allowance {
-  readonly scope: 'key' | 'user' | 'team';
-  /** Stable over restarts and unlike that of any other account of the scope. Of a key: as `Principal.id`. */
+  readonly scope: 'key' | 'user' | 'team' | 'team-member';
+  /** Stable over restarts and unlike that of any other account of the scope. Of a key: as `Principal.id`. Of a member: the user. */
   readonly id: string;
+  /** Of a member: the team. */
+  readonly team?: string;
   readonly limits: KeyLimits;
   /** Where they stand, for rules: `virtual_keys[2]`. */
   readonly source?: string | undefined;

@@ -21,6 +21,8 @@ const NEW_TEAM: TeamFields = Object.freeze({
   blocked: false,
   metadata: {},
   expires: undefined,
+  memberLimits: undefined,
+  memberPermissions: [],
 });
 
 type TeamOperations = Pick<

@@ -247,6 +247,7 @@ export class Limits implements AsyncDisposable {
       rule: check.rule,
       scope: check.account.scope,
       id: check.account.id,
+      team: check.account.team,
       model: check.model,
       max: check.max,
       used,

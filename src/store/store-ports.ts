@@ -1,3 +1,5 @@
+import type { CallEnd, CallStart, CallStatus, LedgerRecord, LedgerRow } from './call-records.ts';
+import type { LedgerArchive } from './archive-ports.ts';
 import type { Readable } from 'node:stream';
 
 /**
@@ -150,94 +152,6 @@ export interface Store extends AsyncDisposable {
   health(): Promise<{ readonly ok: boolean; readonly detail: string }>;
 }
 
-/** Who called, as the ledger records it. */
-export interface CallStart {
-  /** UUID version 7; also the request id that logs and answers carry. */
-  readonly id: string;
-  /** Milliseconds since the Unix epoch. */
-  readonly startedAt: number;
-  /** `admin`: something that an operator did. */
-  readonly kind: 'mcp' | 'llm' | 'admin';
-  /** JSON-RPC method, LLM route or operation, for example `tools/call`. */
-  readonly operation: string;
-  readonly keyId: string;
-  readonly keyAlias: string | undefined;
-  readonly user: string | undefined;
-  readonly team: string | undefined;
-  readonly address: string;
-  /** `name/version` of the client, from `clientInfo` or User-Agent; at most 200 characters. */
-  readonly client: string | undefined;
-  readonly server: string | undefined;
-  /** Tool name as the client wrote it. */
-  readonly toolName: string | undefined;
-  /** The server's own name of the tool. */
-  readonly originalName: string | undefined;
-  readonly model: string | undefined;
-  readonly decision: 'allowed' | 'denied';
-  /** The rule that decided, for example `virtual_keys[0].mcp_servers`. */
-  readonly rule: string | undefined;
-  readonly bytesIn: number;
-  readonly traceId: string | undefined;
-  /** Of a call that a model caused: the id of the request to the model. */
-  readonly parentId?: string | undefined;
-  /** Keyed code of the arguments or the body: equal for equal ones. */
-  readonly digest?: string | undefined;
-  /** Of a request to a model, as its client says: whom it is for, which conversation it belongs to, and a JSON array of its tags. */
-  readonly endUser?: string | undefined;
-  readonly session?: string | undefined;
-  readonly tags?: string | undefined;
-}
-
-export type CallStatus = 'ok' | 'tool-error' | 'error' | 'denied' | 'cancelled' | 'timeout' | 'unknown';
-
-export interface CallEnd {
-  readonly id: string;
-  readonly endedAt: number;
-  readonly status: CallStatus;
-  readonly errorCode: string | undefined;
-  /** Milliseconds, with fractions: from the request's first byte to the answer's last; and the part spent upstream. */
-  readonly totalMs: number;
-  readonly upstreamMs: number | undefined;
-  readonly bytesOut: number;
-  readonly promptTokens: number | undefined;
-  readonly completionTokens: number | undefined;
-  /** US dollars, with 12 digits after the point at most. */
-  readonly cost: number | undefined;
-  /** Of a request to a model: the deployment that was asked last, and how often one was asked. */
-  readonly deployment?: string | undefined;
-  readonly attempts?: number | undefined;
-  /** Of a streamed answer: milliseconds from the start to the first content. */
-  readonly firstMs?: number | undefined;
-  /** What an operator did: JSON without secrets. */
-  readonly details?: string | undefined;
-  /** Whether the tokens are in part an estimate, because a provider did not tell them. */
-  readonly tokensEstimated?: boolean | undefined;
-}
-
-/** A record as JSON: what `bytes` holds from `from` to before `to`; and of what it says, the little that is always needed. */
-export interface RecordJson {
-  /** Of the call. */
-  readonly id: string;
-  /** When the call began, or ended. Milliseconds since the Unix epoch. */
-  readonly at: number;
-  readonly bytes: Buffer;
-  readonly from: number;
-  readonly to: number;
-}
-
-/** One record as it is spooled and stored; the writer's sequence orders them. Where its JSON is at hand, it need not be made again. */
-export type LedgerRecord = (
-  | { readonly phase: 'received'; readonly writer: string; readonly seq: number; readonly start: CallStart }
-  | { readonly phase: 'ended'; readonly writer: string; readonly seq: number; readonly end: CallEnd }
-) &
-  Partial<RecordJson> & {
-    /** Its place in the chain of its writer. */
-    readonly hash?: Buffer | undefined;
-  };
-
-/** A joined row for reading. */
-export interface LedgerRow extends CallStart, Partial<Omit<CallEnd, 'id'>> {}
-
 /** A run of a gateway, as the others on the same store know it. */
 export interface WriterIdentity {
   readonly writer: string;
@@ -276,8 +190,8 @@ export interface LedgerStore {
   append(records: readonly LedgerRecord[], tips?: readonly ChainTip[]): Promise<void>;
   /** Rejects when the store would not take the record; keeps nothing of it. */
   accepts(record: LedgerRecord): Promise<void>;
-  /** `undefined`: it has no record of this writer. */
-  tip(writer: string): Promise<ChainTip | undefined>;
+  /** How far it has the chain of this writer, retired ones included; `undefined`: it has had no record of it. */
+  tip(writer: string): Promise<Pick<ChainTip, 'seq' | 'hash'> | undefined>;
   /** Says that the writer lives, or has ended in order. */
   beat(who: WriterIdentity, alive: boolean): Promise<void>;
   /**
@@ -415,81 +329,4 @@ export interface SpendQueries {
   usage(query: UsageQuery): Promise<readonly UsageRow[]>;
   /** Newest first. */
   find(query: CallQuery): Promise<readonly LedgerRow[]>;
-}
-
-/** Records of one writer without a gap between them. */
-export interface ChainRun {
-  readonly writer: string;
-  readonly first: number;
-  readonly last: number;
-  /** Of the last one, hexadecimal. */
-  readonly hash: string;
-}
-
-/** A statement about a day of the ledger, with the code that proves who made it. */
-export interface ManifestRow {
-  /** `2026-11-21`. */
-  readonly day: string;
-  /** Empty: of all. */
-  readonly writer: string;
-  /** `sealed`: what there was; `dropped`: that it was removed because it was old. */
-  readonly kind: 'sealed' | 'dropped';
-  /** Of several about the same, the highest counts. */
-  readonly revision: number;
-  /** JSON, as it was signed. */
-  readonly body: string;
-  readonly keyId: string;
-  readonly mac: Buffer;
-}
-
-/** A record as its columns say it, with its place in a chain; one without a place or a hash was put there by something else. */
-export type ChainedRecord = {
-  readonly writer: string | undefined;
-  readonly seq: number | undefined;
-  readonly hash: Buffer | undefined;
-} & (
-  | { readonly phase: 'received'; readonly start: CallStart }
-  /** `whole`: whether all that an end must have is there, and no number has more digits than were recorded. */
-  | { readonly phase: 'ended'; readonly end: CallEnd; readonly whole: boolean }
-);
-
-/** A writer as the store knows it. */
-export interface WriterRow {
-  readonly writer: string;
-  readonly keyId: string | undefined;
-  readonly seq: number;
-  readonly hash: Buffer | undefined;
-}
-
-/** The ledger at one moment, for whoever checks it. */
-export interface LedgerSnapshot {
-  writers(): Promise<readonly WriterRow[]>;
-  manifests(): Promise<readonly ManifestRow[]>;
-  /** Days that there are (`2026-11-21`), oldest first; `default` holds what belongs to none. */
-  days(): Promise<readonly string[]>;
-  /** All records of a day in batches, by writer, and of each by place; those without a place first. */
-  records(day: string): AsyncIterable<readonly ChainedRecord[]>;
-}
-
-/** The ledger by days (UTC): made ahead, sealed, removed, checked. */
-export interface LedgerArchive {
-  /** Prepares the day of `now` and the three after it. */
-  prepareAhead(now: number): Promise<void>;
-  /** Records that belong to no day that is there; at most `max` are counted. */
-  strays(max: number): Promise<number>;
-  /** Oldest first. */
-  days(): Promise<readonly string[]>;
-  /** Calls of that day that have not ended. */
-  openCalls(day: string): Promise<number>;
-  /** What the day holds of each chain. */
-  runs(day: string): Promise<readonly ChainRun[]>;
-  /** Without an argument: of all days. */
-  manifests(day?: string): Promise<readonly ManifestRow[]>;
-  saveManifests(rows: readonly ManifestRow[]): Promise<void>;
-  /** Removes a day. Rejects when somebody reads it for long. */
-  drop(day: string): Promise<void>;
-  /** Removes sums of hours before this moment; returns how many rows. */
-  dropUsage(before: number): Promise<number>;
-  /** Reads the ledger as it is at one moment. */
-  snapshot<Result>(use: (snapshot: LedgerSnapshot) => Promise<Result>): Promise<Result>;
 }

@@ -31,7 +31,7 @@ export const LEDGER_PROMISES = {
   'ledger:audit-of-audit': {
     source: LEDGER,
     promise:
-      'Who reads or exports the ledger, changes keys, reloads the configuration or makes a backup leaves a row, and one that may not too.',
+      'Who reads or exports the ledger, changes keys, reloads the configuration or makes a backup leaves a row, and one that may not too; so does what was removed because it was old.',
   },
   'ledger:denials': {
     source: LEDGER,

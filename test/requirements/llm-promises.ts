@@ -25,6 +25,16 @@ export const LLM_PROMISES = {
     promise:
       "The official SDKs get text, thoughts, parallel calls and usage from a provider of any format, and bring its seals and its calls' results back to it.",
   },
+  'llm:changed-provider': {
+    source: 'docs/guide/models.md',
+    promise:
+      'A conversation may go on with a provider of another format than before: what the earlier one sealed is kept from it, and named as dropped.',
+  },
+  'llm:kept-answers': {
+    source: 'docs/guide/models.md',
+    promise:
+      'Answers in Responses can be shown, deleted and gone on with whoever gave them; where another provider goes on, it is told the whole conversation.',
+  },
   'llm:bad-input': {
     source: 'docs/guide/models.md',
     promise:

@@ -65,7 +65,7 @@ it('what is written is shown as it was written', () => {
     allowed_routes: ['llm_api_routes'],
     allowed_ips: ['10.0.0.0/8'],
     allowed_cache_controls: ['no-cache'],
-    permissions: { a: 1 },
+    permissions: { get_spend_routes: true },
     blocked: true,
     description: 'd',
     object_permission: {
@@ -80,13 +80,15 @@ it('what is written is shown as it was written', () => {
 
 it('limits by model, tags and guardrails stand in the metadata, where LiteLLM keeps them', () => {
   const shown = showKey(
-    record({
-      metadata: { team: 'core', priority: 'prod' },
-      tags: ['x'],
+    {
+      ...record({
+        metadata: { team: 'core', priority: 'prod' },
+        tags: ['x'],
+        model_rpm_limit: { m: 5 },
+        model_tpm_limit: { m: 500, n: 9 },
+      }),
       guardrails: ['g'],
-      model_rpm_limit: { m: 5 },
-      model_tpm_limit: { m: 500, n: 9 },
-    }),
+    },
     0,
     NOW,
   );

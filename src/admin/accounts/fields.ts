@@ -51,12 +51,40 @@ const objectPermission = z
   })
   .meta({ id: 'ObjectPermission' });
 
+const NO_GUARDRAIL = 'must be left out: there are no guardrails here, so nothing would check what is sent';
+
+/** LiteLLM's checks of what is sent. Refused rather than ignored: whoever names one relies on it. */
+export const guardrails = z.array(name).max(0, NO_GUARDRAIL).nullish();
+
+/** Names in `permissions` that grant something; any other one switches a guardrail on or off (LiteLLM, "permissions" of a key). */
+const GRANTS = /^(?:get_spend_routes|allow_.*)$/;
+
+/** Kept and shown; see `warningsOf`. */
+export const permissions = z
+  .record(z.string(), z.unknown())
+  .refine((all) => Object.entries(all).every(([one, value]) => GRANTS.test(one) || isEmpty(value)), {
+    error: NO_GUARDRAIL,
+  })
+  .nullish()
+  .describe('Kept and shown; has no effect.');
+
+/** Kept and shown. */
+export const allowedCacheControls = names
+  .nullish()
+  .describe('Kept and shown; there is no cache of answers that it could be about.');
+
+const metadata = z
+  .record(z.string(), z.unknown())
+  .refine(({ guardrails: named }) => isEmpty(named), { path: ['guardrails'], error: NO_GUARDRAIL })
+  .nullish()
+  .describe('Anything; not interpreted, except priority and what LiteLLM would take for guardrails.');
+
 /** What keys, users and teams have in common. */
 export const accountFields = {
   ...limitFields,
   models: names.nullish().describe('Models that may be used: names, names with a star, access groups.'),
   spend: usd.nullish().describe('What counts as spent until now, in US dollars.'),
-  metadata: z.record(z.string(), z.unknown()).nullish().describe('Anything; not interpreted.'),
+  metadata,
   blocked: z.boolean().nullish(),
   object_permission: objectPermission.nullish().describe('What may be used of MCP.'),
 };
@@ -71,9 +99,9 @@ export const keyFields = {
   user_id: name.nullish(),
   team_id: name.nullish(),
   tags: names.nullish(),
-  guardrails: names.nullish(),
-  permissions: z.record(z.string(), z.unknown()).nullish(),
-  allowed_cache_controls: names.nullish(),
+  guardrails,
+  permissions,
+  allowed_cache_controls: allowedCacheControls,
   allowed_routes: names
     .nullish()
     .describe('llm_api_routes, info_routes, management_routes, paths, or paths that end in a star.'),
@@ -127,7 +155,6 @@ const IGNORED_OF_USERS = ['sso_user_id', 'organizations', 'password', 'invite_em
 const IGNORED_OF_TEAMS = [
   'admins',
   'members',
-  'team_member_permissions',
   'team_member_key_duration',
   'disable_global_guardrails',
   'secret_manager_settings',
@@ -160,8 +187,25 @@ export function warningsOf(
   const without = Object.entries(body)
     .filter(([field, value]) => ALL_IGNORED.has(field) && field in own && !isEmpty(value))
     .map(([field]) => `${field} has no effect here`);
-  const warnings = [...without, ...more];
+  const warnings = [...without, ...keptOnly(body, own), ...more];
   return warnings.length === 0 ? {} : { warnings };
+}
+
+/** Fields that are kept and shown, and nothing else. */
+const KEPT = ['permissions', 'organization_id'] as const;
+const KEPT_OF_MCP = ['vector_stores', 'agents', 'agent_access_groups', 'mcp_toolsets'] as const;
+
+function keptOnly(body: object, own: object): readonly string[] {
+  const given = body as Readonly<Record<string, unknown>>;
+  const ofMcp = (given['object_permission'] ?? {}) as Readonly<Record<string, unknown>>;
+  return [
+    ...KEPT.filter((field) => !(field in own) && !isEmpty(given[field])).map(
+      (field) => `${field} is kept and shown, and has no effect here`,
+    ),
+    ...KEPT_OF_MCP.filter((field) => !isEmpty(ofMcp[field])).map(
+      (field) => `object_permission.${field} has no effect here`,
+    ),
+  ];
 }
 
 function isEmpty(value: unknown): boolean {

@@ -13,7 +13,7 @@ const UNITS: readonly (readonly [string, number])[] = [
 ];
 
 /** A duration as LiteLLM writes it: `30d`. `ms` in milliseconds. */
-function durationText(ms: number): string {
+export function durationText(ms: number): string {
   const [unit, size] = UNITS.find(([, one]) => ms % one === 0) ?? ['ms', 1];
   return `${ms / size}${unit}`;
 }
@@ -170,7 +170,7 @@ export function showTeam(team: TeamRecord, spend: number, now: number): Record<s
       user_email: email ?? null,
       role,
     })),
-    team_member_permissions: [],
+    team_member_permissions: team.memberPermissions,
     metadata: { ...team.metadata, ...modelRates(team.limits) },
     spend,
     ...limitsOf(team.limits, now),
@@ -180,23 +180,32 @@ export function showTeam(team: TeamRecord, spend: number, now: number): Record<s
       Object.keys(team.modelAliases).length === 0 ? null : { model_aliases: team.modelAliases },
     blocked: team.blocked,
     object_permission: grantOf(team.mcp),
+    team_member_budget_table:
+      team.memberLimits === undefined ? null : budgetTable(commonBudgetId(team), team.memberLimits, now),
     ...written(team),
   };
 }
 
-/** LiteLLM_TeamMembership: members with limits of their own. */
-export function showMemberships(team: TeamRecord): readonly Record<string, unknown>[] {
-  return team.members
-    .filter(({ limits }) => limits !== undefined)
-    .map(({ user, limits }) => ({
-      user_id: user,
-      team_id: team.id,
-      budget_id: `${team.id}:${user}`,
-      spend: 0,
-      litellm_budget_table: {
-        max_budget: limits?.maxBudget ?? null,
-        tpm_limit: limits?.tokensPerMinute ?? null,
-        rpm_limit: limits?.requestsPerMinute ?? null,
-      },
-    }));
+/** LiteLLM_BudgetTable, of what one member may use up of a team's. */
+function budgetTable(id: string, limits: KeyLimits, now: number): Record<string, unknown> {
+  return { budget_id: id, soft_budget: null, ...limitsOf(limits, now) };
 }
+
+/** LiteLLM_TeamMembership. `limits`: what counts for the member; `isOwn`: whether some of it was said of this member. `spend` in US dollars. */
+export function showMembership(
+  team: TeamRecord,
+  { user, limits, isOwn }: { readonly user: string; readonly limits: KeyLimits; readonly isOwn: boolean },
+  spend: number,
+  now: number,
+): Record<string, unknown> {
+  const id = isOwn ? `${team.id}:${user}` : commonBudgetId(team);
+  return {
+    user_id: user,
+    team_id: team.id,
+    budget_id: id,
+    spend,
+    litellm_budget_table: budgetTable(id, limits, now),
+  };
+}
+
+const commonBudgetId = ({ id }: TeamRecord): string => `${id}:members`;

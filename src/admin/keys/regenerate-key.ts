@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { duration } from '../../core/setting.ts';
 import { Secret } from '../../core/secret.ts';
 import { ignoredKeyFields, keyFields, keyRef, keyValue, warningsOf } from '../accounts/fields.ts';
+import { withinBounds } from '../accounts/defaults.ts';
 import { readKey } from '../accounts/read-fields.ts';
 import { issuedKey } from '../accounts/shown.ts';
 import type { AdminDeps } from '../admin-ports.ts';
@@ -54,7 +55,7 @@ async function regenerate(
     {
       graceMs: body.grace_period ?? 0,
       ...(body.new_key ? { newKey: new Secret(body.new_key) } : {}),
-      change: readKey(body, before, deps.now()),
+      change: readKey(withinBounds(body, deps.accountDefaults.keyMax), before, deps.now()),
     },
     principal.alias ?? principal.id,
   );

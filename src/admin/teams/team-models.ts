@@ -5,6 +5,9 @@ import { shown } from './show.ts';
 import { teamId } from './team-fields.ts';
 import { administered } from './team-members.ts';
 
+/** LiteLLM's word for no model: an empty list of a team bounds nothing, so that taking the last model away would open all. */
+const NONE = 'no-default-models';
+
 const changing = (
   path: string,
   summary: string,
@@ -32,14 +35,17 @@ const changing = (
 /** `POST /team/model/add` */
 export const addTeamModels = changing(
   '/team/model/add',
-  'Gives a team more models. Takes a management key, or one of an admin of the team.',
+  'Gives a team more models; a team that has no list gets one, and may use nothing else then. Takes a management key, or one of an admin of the team.',
   'team-model-add',
-  (before, named) => [...new Set([...before, ...named])],
+  (before, named) => [...new Set([...before.filter((model) => model !== NONE), ...named])],
 );
 /** `POST /team/model/delete` */
 export const removeTeamModels = changing(
   '/team/model/delete',
-  'Takes models away from a team.',
+  'Takes models away from a team. Without the last one, it may use none.',
   'team-model-delete',
-  (before, named) => before.filter((model) => !named.includes(model)),
+  (before, named) => {
+    const left = before.filter((model) => !named.includes(model));
+    return left.length === 0 && before.length > 0 ? [NONE] : left;
+  },
 );

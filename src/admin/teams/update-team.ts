@@ -1,9 +1,8 @@
 import { z } from 'zod';
-import { ignoredTeamFields, warningsOf } from '../accounts/fields.ts';
 import { shownTeam } from '../accounts/shown.ts';
 import { operation } from '../operation.ts';
 import { shown, teamOf } from './show.ts';
-import { readTeam, teamFields, teamId } from './team-fields.ts';
+import { readTeam, teamFields, teamId, teamWarnings } from './team-fields.ts';
 
 /** `POST /team/update` */
 export const updateTeam = operation({
@@ -21,6 +20,6 @@ export const updateTeam = operation({
     const team = await deps.keys.updateTeam(before.id, change, principal.alias ?? principal.id);
     const fields = Object.keys(body).filter((field) => field !== 'team_id');
     deps.audit('team-update', principal, { team: team.id, fields, by });
-    return { team_id: team.id, data: await shown(team, deps), ...warningsOf(body, ignoredTeamFields) };
+    return { team_id: team.id, data: await shown(team, deps), ...teamWarnings(body) };
   },
 });

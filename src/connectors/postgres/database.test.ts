@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openTestDatabase, type TestDatabase } from '../../../test/support/connector-database.ts';
 import { passingTracer } from '../../core/trace.ts';
 import { Database, type DatabaseOptions } from './database.ts';
-import { ConnectionCut, DatabaseUnavailable, RoleRefused } from './errors.ts';
+import { ConnectionCut, DatabaseBusy, RoleRefused } from './errors.ts';
 import { readRows } from './rows.ts';
 import { safetyOf } from './safety.ts';
 
@@ -173,7 +173,7 @@ test('when every session is busy, a call is told so', async () => {
   const refused = await run(database, 'SELECT 1').catch((error: unknown) => error);
   held.resolve();
   await holding;
-  expect(refused).toBeInstanceOf(DatabaseUnavailable);
+  expect(refused).toBeInstanceOf(DatabaseBusy);
   expect((refused as Error).message).toMatch(/all 1 sessions .* are busy/);
 });
 

@@ -89,22 +89,25 @@ export async function probeRole(
 }
 
 /**
- * A script that makes a role which can read the given schema and nothing else. `role` and `schema` are quoted as identifiers; the
- * password is left for the operator to fill in.
+ * A script that makes a role which can read the given schema and nothing else. `role` and `schema` are quoted as identifiers. The role has no
+ * password, so that a script that is run as it is gives it none that anybody knows; nothing is changed for other roles.
  */
 export function readerRoleScript(role: string, schema: string, database: string): string {
   const [quotedRole, quotedSchema, quotedDatabase] = [role, schema, database].map(quoteIdentifier);
   return [
-    `CREATE ROLE ${quotedRole} LOGIN PASSWORD '<choose one>' NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS CONNECTION LIMIT 20;`,
+    `CREATE ROLE ${quotedRole} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS CONNECTION LIMIT 20;`,
     `ALTER ROLE ${quotedRole} SET default_transaction_read_only = on;`,
     `ALTER ROLE ${quotedRole} SET statement_timeout = '30s';`,
     `ALTER ROLE ${quotedRole} SET temp_file_limit = '256MB';`,
     `ALTER ROLE ${quotedRole} SET search_path = ${quotedSchema};`,
-    `REVOKE CREATE ON SCHEMA public FROM PUBLIC;`,
     `GRANT CONNECT ON DATABASE ${quotedDatabase} TO ${quotedRole};`,
     `GRANT USAGE ON SCHEMA ${quotedSchema} TO ${quotedRole};`,
     `GRANT SELECT ON ALL TABLES IN SCHEMA ${quotedSchema} TO ${quotedRole};`,
     `ALTER DEFAULT PRIVILEGES IN SCHEMA ${quotedSchema} GRANT SELECT ON TABLES TO ${quotedRole};`,
+    '-- It has no password yet, and cannot log in with one. In psql, as a superuser or its maker:',
+    `--   \\password ${quotedRole}`,
+    '-- Databases made by PostgreSQL 14 or older let everybody create objects in schema public. This takes it from every role:',
+    '--   REVOKE CREATE ON SCHEMA public FROM PUBLIC;',
     '',
   ].join('\n');
 }

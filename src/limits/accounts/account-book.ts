@@ -144,12 +144,13 @@ export class AccountBook {
 
 /** The same in every process with the same configuration. With other periods, or set by hand, what was spent is something else, and counted anew. */
 function nameOf(
-  { scope, id, limits, spendBase }: Account,
+  { scope, id, team, limits, spendBase }: Account,
   kind: LimitKind,
   model: string | undefined,
   durationMs: number | undefined,
 ): string {
-  const name = `${scope}:${id}:${kind}${model === undefined ? '' : `:${model}`}`;
+  const owner = team === undefined ? id : JSON.stringify([team, id]);
+  const name = `${scope}:${owner}:${kind}${model === undefined ? '' : `:${model}`}`;
   if (kind !== 'budget') return name;
   return `${name}:${durationMs ?? 'ever'}:${limits.budgetResetAt ?? ''}:${spendBase?.at ?? ''}`;
 }

@@ -1,7 +1,6 @@
 import type { Pool, QueryResult, QueryResultRow } from 'pg';
 import type {
   CallQuery,
-  LedgerRow,
   SpendQueries,
   SpendScope,
   Usage,
@@ -9,6 +8,7 @@ import type {
   UsageQuery,
   UsageRow,
 } from '../store-ports.ts';
+import type { LedgerRow } from '../call-records.ts';
 import { type CallRow, toRow } from './ledger-columns.ts';
 import { reached } from './reached.ts';
 import { tableOf } from './ledger-partitions.ts';
