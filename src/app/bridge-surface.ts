@@ -112,6 +112,7 @@ export function createSurface(options: SurfaceOptions): BridgeSurface {
     }),
     journal: createJournal({ ledger: forgetfulLedger, log, recorder: () => recorder }),
     limits: OPEN_GATE,
+    onRefused: () => undefined,
     toolCosts: () => undefined,
     log,
     tracer: passingTracer,

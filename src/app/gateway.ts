@@ -127,6 +127,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     onPurged: (what) => audit.notePurged(what),
   });
   const metrics = new Metrics(VERSION);
+  const onRefused = (code: string): void => metrics.refused(code);
   scope.add('metrics', async () => metrics[Symbol.dispose]());
   const agents = new Agents();
   scope.add('connections to the collector', async () => agents[Symbol.dispose]());
@@ -138,9 +139,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   });
   const { tracer } = tracing;
   scope.add('traces', () => tracing[Symbol.asyncDispose]());
-  metrics.counter('lanport_spans_total', 'Spans of traces, by what became of them.', () =>
-    spanSamples(tracing.counts()),
-  );
+  metrics.counter('lanport_spans_total', () => spanSamples(tracing.counts()));
   const recording = new Recording(config, {
     key,
     store: opened.store,
@@ -208,6 +207,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
           limits,
           toolCosts: (server) => live.toolCosts[server],
           log,
+          onRefused,
           tracer,
           clock,
           newId,
@@ -222,7 +222,6 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     return known.deps;
   };
   const startedAt = clock.now();
-  const onRefused = (code: string): void => metrics.refused(code);
   const models: ModelSurface = new ModelSurface(config, {
     live,
     http,

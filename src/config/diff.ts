@@ -72,6 +72,7 @@ const USAGE: Rows<UsageConfig> = {
   servers: ['mcp_servers.*.rpm_limit, max_parallel_requests, max_budget', 'live'],
   toolCosts: ['mcp_servers.*.mcp_info.mcp_server_cost_info', 'live'],
   priority: ['litellm_settings.priority_reservation', 'live'],
+  timeZone: ['litellm_settings.timezone', 'live'],
   redisUrl: ['general_settings.redis_url', 'restart'],
 };
 

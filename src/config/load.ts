@@ -264,6 +264,7 @@ function usageOf(settings: RootSettings, llm: LlmConfig, collector: Collector): 
       models: llm.models,
       reservation: litellm.priority_reservation,
       waitMs: litellm.priority_queue_timeout,
+      timeZone: litellm.timezone,
       redis: { ...llm.router.redis, url: settings.general_settings.redis_url ?? router.redis_url },
     },
     collector,

@@ -18,8 +18,6 @@ export interface RedactorOptions {
 export interface Redactor {
   /** Text of any kind. */
   text(text: string): string;
-  /** A short text that comes again and again: remembered. */
-  label(text: string): string;
   /** Whether the value of what is called so is a secret. */
   isSecret(name: string): boolean;
   /** What stands for a secret. */
@@ -30,7 +28,6 @@ export interface Redactor {
 
 /** What stands for a secret begins so. */
 export const MARK = '[redacted:';
-const LABELS_MAX = 2_000;
 const VALUE_CHARACTERS_MIN = 6;
 
 /** What may be part of a key or token. */
@@ -97,7 +94,6 @@ export function createRedactor(options: RedactorOptions): Redactor {
   const whole = new RegExp([...known, shapes].join('|'), 'g');
   const led = LED.map((source) => new RegExp(source, 'g'));
   const any = new RegExp([PEM_BEGIN, ...known, shapes, ...LED].join('|'));
-  const labels = new Map<string, string>();
 
   const code = keyedHash(options.key);
   const digest = (bytes: Buffer | string): string => code(bytes).slice(0, 32);
@@ -117,14 +113,6 @@ export function createRedactor(options: RedactorOptions): Redactor {
     mark,
     digest,
     isSecret: (name) => isSecretName(name, names),
-    label: (given) => {
-      const before = labels.get(given);
-      if (before !== undefined) return before;
-      const clean = text(given);
-      if (labels.size >= LABELS_MAX) labels.clear();
-      labels.set(given, clean);
-      return clean;
-    },
   };
 }
 

@@ -1,3 +1,4 @@
+import type { GatewayError } from '../core/errors.ts';
 import { type Inbound, LATEST_MODERN, readMessages, ReplyStream, type RpcRequest } from '../mcp/mcp-wire.ts';
 import { callUpstream } from './call-upstream.ts';
 import { whole } from './exchange.ts';
@@ -9,8 +10,8 @@ const SILENT = { event: () => false, isGone: false };
 
 /**
  * Calls a tool for somebody who does not speak MCP: with the same verdict, limits and record as a call from `/mcp`. `input` is the JSON text of
- * the arguments, an object; `client` the name that the server is told. Resolves with the JSON-RPC message that answers it, and with
- * `undefined` when the call was given up; rejects with GatewayError whatever else kept it from being answered.
+ * the arguments, an object; `client` the name that the server is told. Resolves with the JSON-RPC message that answers it, or with why it
+ * failed; `undefined`: it was given up. Rejects with GatewayError when it did not become a call.
  */
 export async function callAlone(
   tool: string,
@@ -18,7 +19,7 @@ export async function callAlone(
   client: string,
   context: Omit<McpContext, 'isMadeHere'>,
   deps: HandleMcpDeps,
-): Promise<Buffer | undefined> {
+): Promise<Buffer | GatewayError | undefined> {
   const meta = {
     'io.modelcontextprotocol/protocolVersion': LATEST_MODERN,
     'io.modelcontextprotocol/clientCapabilities': {},
@@ -44,5 +45,5 @@ export async function callAlone(
     stream,
     deps,
   );
-  return reply && whole(reply.message);
+  return reply && (reply.failure ?? whole(reply.message));
 }

@@ -29,11 +29,13 @@ const NAME_CHARACTERS_SHOWN = 100;
 class RestFailure extends Error {
   readonly status: number;
   readonly detail: unknown;
+  readonly headers: Readonly<Record<string, string>> | undefined;
 
-  constructor(status: number, detail: unknown) {
+  constructor(status: number, detail: unknown, headers?: Readonly<Record<string, string>>) {
     super('refused');
     this.status = status;
     this.detail = detail;
+    this.headers = headers;
   }
 }
 
@@ -52,9 +54,10 @@ export async function handleMcpRest(
   } catch (error) {
     const failure = error instanceof GatewayError ? restFailure(error) : error;
     if (!(failure instanceof RestFailure)) throw error;
-    const { detail, status } = failure;
+    if (error instanceof GatewayError) deps.onRefused(error.code);
+    const { detail, status, headers } = failure;
     deps.log.info('refused', { request: exchange.requestId, path: exchange.path, status });
-    exchange.send(status, retryHeaders(error), Buffer.from(JSON.stringify({ detail })));
+    exchange.send(status, headers, Buffer.from(JSON.stringify({ detail })));
   }
 }
 
@@ -117,6 +120,8 @@ async function call(exchange: Exchange, deps: HandleMcpDeps): Promise<Buffer> {
   const context = { exchange, principal, visibility, scopeName: undefined };
   const message = await callAlone(name, input.toString('utf8'), clientOf(exchange), context, deps);
   if (message === undefined) throw new GatewayError('client-gone');
+  // A call that failed, which is not one that was refused.
+  if (message instanceof GatewayError) throw restFailure(message) ?? message;
   const answer = scanObject(message, 2);
   const error = answer.child('error');
   if (error !== undefined)
@@ -174,11 +179,13 @@ function restFailure(error: GatewayError): RestFailure | undefined {
   const { code, message } = error;
   if (code === 'tool-unknown') return new RestFailure(404, `Tool '${String(error.facts['name'])}' not found`);
   const status = STATUSES[code] ?? (error.status === 200 ? 502 : undefined);
-  return status === undefined ? undefined : new RestFailure(status, { error: code, message });
+  return status === undefined
+    ? undefined
+    : new RestFailure(status, { error: code, message }, retryHeaders(error));
 }
 
-function retryHeaders(error: unknown): Record<string, string> | undefined {
-  const seconds = error instanceof GatewayError ? error.data?.['retryAfterSeconds'] : undefined;
+function retryHeaders({ data }: GatewayError): Record<string, string> | undefined {
+  const seconds = data?.['retryAfterSeconds'];
   return typeof seconds === 'number' ? { 'retry-after': String(seconds) } : undefined;
 }
 

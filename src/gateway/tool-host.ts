@@ -47,10 +47,12 @@ export function createToolHost(
       };
       try {
         const message = await callAlone(tool.name, input, 'lanport-model', context, deps);
-        return message === undefined ? trouble('The call was given up.') : outcomeOf(message);
+        if (message === undefined) return trouble('The call was given up.');
+        return message instanceof GatewayError ? trouble(message.message) : outcomeOf(message);
       } catch (error) {
-        if (error instanceof GatewayError) return trouble(error.message);
-        throw error;
+        if (!(error instanceof GatewayError)) throw error;
+        deps.onRefused(error.code);
+        return trouble(error.message);
       }
     },
   };

@@ -1,4 +1,4 @@
-import type { AccountRow } from '../store/store-ports.ts';
+import type { AccountRow } from '../store/account-ports.ts';
 import type {
   FormerValue,
   KeyRecord,

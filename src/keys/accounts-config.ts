@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type ConfigReport, budgetDuration, duration, setting } from '../core/setting.ts';
+import { budgetDuration, type ConfigReport, duration, setting } from '../core/setting.ts';
 
 /** What accounts that are made over the API get where the request says nothing, and how far it may go. In LiteLLM's words, as requests are; durations in milliseconds. */
 export interface AccountDefaults {
@@ -15,11 +15,11 @@ const count = z.int().min(0).optional();
 const dollars = z.number().nonnegative().optional();
 const name = z.string().min(1).max(200);
 const names = z.array(name).optional();
-const period = budgetDuration().optional();
+const budgetPeriod = budgetDuration().optional();
 
 const limits = {
   max_budget: setting(dollars, 'US dollars in each budget period.'),
-  budget_duration: setting(period, 'Length of the budget period, for example "30d".'),
+  budget_duration: setting(budgetPeriod, 'Length of the budget period, for example "30d".'),
   tpm_limit: setting(count, 'Tokens per minute.'),
   rpm_limit: setting(count, 'Requests per minute.'),
 };
@@ -92,7 +92,7 @@ export const accountsLitellmShape = {
     dollars,
     'US dollars of a user with the role internal_user, where neither the request nor default_internal_user_params says it.',
   ),
-  internal_user_budget_duration: setting(period, 'Length of the budget period of such a user.'),
+  internal_user_budget_duration: setting(budgetPeriod, 'Length of the budget period of such a user.'),
   default_team_settings: setting(
     z.array(teamDefaults).optional(),
     'max_budget and budget_duration of the first entry are what a new team gets where the request says nothing.',

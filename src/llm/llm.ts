@@ -146,7 +146,14 @@ export class Llm {
    * Has a model answer, and writes the answer to `out`: deployment after deployment is tried as long as nothing was written. What goes wrong later is told
    * to the client in its format, and to `outcome`. Rejects with LlmFailure when nothing was written.
    */
-  async generate(asked: LlmCall, context: LlmContext): Promise<void> {
+  generate(call: LlmCall, context: LlmContext): Promise<void> {
+    return call.route.format === 'responses' || context.memory !== undefined
+      ? this.#continue(call, context)
+      : this.#generate(call, context);
+  }
+
+  /** Has a model answer a request that may refer to answers before it. */
+  async #continue(asked: LlmCall, context: LlmContext): Promise<void> {
     const { id, keyId, outcome, memory } = context;
     const { state } = this.#deps;
     const call = asked.route.format === 'responses' ? await state.expand(asked, keyId, memory) : asked;

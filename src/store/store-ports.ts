@@ -1,6 +1,7 @@
 import type { CallEnd, CallStart, CallStatus, LedgerRecord, LedgerRow } from './call-records.ts';
 import type { LedgerArchive } from './archive-ports.ts';
 import type { Readable } from 'node:stream';
+import type { AccountTable } from './account-ports.ts';
 
 /**
  * The shapes that the store keeps. `ledger/` and `keys/` import them from here; `mcp/` declares its own port (mcp-ports.ts
@@ -59,60 +60,6 @@ export interface ResponseTable {
   remove(id: string, keyId: string): Promise<boolean>;
   /** Deletes what has expired; returns how many. */
   purge(): Promise<number>;
-}
-
-export type AccountKind = 'key' | 'user' | 'team';
-
-/** A key, user or team as it is kept. */
-export interface AccountRow {
-  readonly kind: AccountKind;
-  readonly id: string;
-  /** Counts the changes of this row; the store sets it. */
-  readonly version: number;
-  /** Of a key: SHA-256 of its value in hexadecimal; no two keys have the same. */
-  readonly digest: string | undefined;
-  /** Of a key or team. No two keys have the same. */
-  readonly alias: string | undefined;
-  /** Of a key. */
-  readonly user: string | undefined;
-  readonly team: string | undefined;
-  /** JSON text of an object; equal in meaning when read again, not byte for byte. */
-  readonly record: string;
-}
-
-/** One step of a change. `replace` counts only while the row has the `version` that is given. */
-export type AccountWrite =
-  | { readonly op: 'insert'; readonly row: AccountRow }
-  | { readonly op: 'replace'; readonly row: AccountRow }
-  | { readonly op: 'remove'; readonly kind: AccountKind; readonly ids: readonly string[] };
-
-/** What became of a change. */
-export type AccountOutcome =
-  | { readonly outcome: 'kept' }
-  /** Another row has the same id, digest or alias. */
-  | { readonly outcome: 'taken'; readonly what: 'id' | 'digest' | 'alias' }
-  /** Somebody else changed a row since it was read: read it again. */
-  | { readonly outcome: 'stale' }
-  /** Text that the database cannot hold. */
-  | { readonly outcome: 'invalid' };
-
-/** What has changed, whoever changed it: one row (version 0: it is gone), or anything, because changes may have been missed. */
-export type AccountEvent =
-  | { readonly kind: AccountKind; readonly id: string; readonly version: number }
-  | { readonly kind: 'all' };
-
-/** Keys, users and teams that were made at run time. Never holds a key's value. */
-export interface AccountTable {
-  /** Whether anything can be kept here. */
-  readonly isWritable: boolean;
-  /** All rows of a kind, in parts, by id. */
-  parts(kind: AccountKind): AsyncIterable<readonly AccountRow[]>;
-  /** Those of the rows that exist. */
-  load(kind: AccountKind, ids: readonly string[]): Promise<readonly AccountRow[]>;
-  /** All steps or none. Rejects when the store cannot be reached. */
-  change(writes: readonly AccountWrite[]): Promise<AccountOutcome>;
-  /** Tells of every change from now on, those made here too. After it could not be told for a while: `all`. The first event is `all`. */
-  watch(listener: (event: AccountEvent) => void): AsyncDisposable;
 }
 
 /** Random values that belong to this installation, made on first use and then kept (for example the key that seals session ids). */
@@ -223,7 +170,11 @@ export interface CallBody {
 export interface BodyStore {
   /** Idempotent by call and part; all or nothing. */
   append(bodies: readonly CallBody[]): Promise<void>;
-  load(callId: string, startedAt: number): Promise<readonly CallBody[]>;
+  /** Of these calls; of the oldest none, where all of them would have more than `bytesMax`. */
+  load(
+    calls: readonly { readonly id: string; readonly startedAt: number }[],
+    bytesMax: number,
+  ): Promise<readonly CallBody[]>;
   /** Removes the days (UTC) that ended before; returns which. */
   dropBefore(ms: number): Promise<readonly string[]>;
 }
@@ -318,6 +269,15 @@ export interface CallQuery {
   readonly before?: { readonly startedAt: number; readonly id: string };
 }
 
+/** What calls with a tag of their own used, by tag and key. */
+export interface TagUse {
+  readonly tag: string;
+  readonly key: string;
+  readonly requests: number;
+  /** US dollars. */
+  readonly cost: number;
+}
+
 /**
  * What was used, and by which calls. A call counts from its end on, at the moment of its start. Sums are those of the rows whatever
  * happened on the way: ends that came late, calls that were closed as `unknown` first, records that were stored twice.
@@ -327,6 +287,8 @@ export interface SpendQueries {
   spentSince(scope: SpendScope, id: string, sinceMs: number): Promise<Usage>;
   /** In ascending order of the groups, in the order in which they are named. */
   usage(query: UsageQuery): Promise<readonly UsageRow[]>;
+  /** Of calls that began from `from` on and before `to`, and are kept. 100,000 rows at most. */
+  byTag(period: { readonly from: number; readonly to: number }): Promise<readonly TagUse[]>;
   /** Newest first. */
   find(query: CallQuery): Promise<readonly LedgerRow[]>;
 }

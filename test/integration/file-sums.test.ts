@@ -45,7 +45,8 @@ test('sums of what was used are those of the calls, whatever happens to ends, fi
   verifies('ledger:file-sums');
   const random = seededRandom(20_261_121);
   const upTo = (max: number): number => random.int(max);
-  let { ledger, summed, full } = open();
+  const { summed, ...opened } = open();
+  let { ledger, full } = opened;
   let now = Date.UTC(2026, 10, 20, 23, 30);
   const newId = createIdSource(() => now);
   let writer = 'w0';

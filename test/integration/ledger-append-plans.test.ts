@@ -39,7 +39,7 @@ function look(plan: Plan, into: Map<string, number>): Map<string, number> {
     ...(name === undefined ? [] : [name]),
     ...(plan['Target Tables'] ?? []).map((target) => target['Relation Name']),
   ];
-  for (const table of tables.filter((one) => /^ledger_calls_/.test(one))) {
+  for (const table of tables.filter((one) => one.startsWith('ledger_calls_'))) {
     const {
       'Actual Rows': rows = 0,
       'Rows Removed by Filter': removed = 0,

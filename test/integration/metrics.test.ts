@@ -190,6 +190,62 @@ test('every alert says what is wrong and what to do, and the value that it shows
   }
 });
 
+test('messages that are refused with an error in a body of their own are counted by its code', async () => {
+  verifies('telemetry:metrics-refusals');
+  const send = (body: unknown, path = '/mcp'): ReturnType<typeof rpc> =>
+    rpc(`${gateway.url}${path}`, MASTER_KEY, body as Parameters<typeof rpc>[2]);
+  const message = (method: string, params: unknown = {}): unknown => ({
+    jsonrpc: '2.0',
+    id: 1,
+    method,
+    params,
+  });
+  const before = await metrics();
+  const statuses = [
+    await call('tools-nothing'),
+    await send(message('no/such')),
+    await send(message('tools/call', { arguments: {} })),
+    await send({ jsonrpc: '1.0', id: 1, method: 'ping' }),
+    await call('tools-echo'),
+    await call('gone-x'),
+  ].map(({ status }) => status);
+  const after = await metrics();
+  const grown = (code: string): number =>
+    valueOf(after, 'lanport_refused_requests_total', { code }) -
+    valueOf(before, 'lanport_refused_requests_total', { code });
+  expect(statuses).toEqual([200, 200, 200, 400, 200, 200]);
+  expect({
+    tool: grown('tool-unknown'),
+    method: grown('rpc-method'),
+    params: grown('rpc-params'),
+    message: grown('rpc-invalid'),
+  }).toEqual({ tool: 2, method: 1, params: 1, message: 1 });
+});
+
+test('each metric is of the type, and has no other labels, than the reference says, and none is missing in it', async () => {
+  verifies('telemetry:metrics-files');
+  const known = await metrics();
+  const reference = await readFile(join(ROOT, 'docs/reference/metrics.md'), 'utf8');
+  const rows = [...reference.matchAll(/^\| `(\w+)` \| (\w+) \| [^|]+ \| ([^|]*) \|/gm)].map(
+    ([, name = '', type = '', labels = '']) =>
+      [name, { type, labels: labels.split(', ').filter(Boolean) }] as const,
+  );
+  expect(rows.length).toBeGreaterThan(50);
+  const told = new Map(rows);
+  for (const [name, { type, labels }] of told) {
+    const family = known.get(name);
+    expect(family?.type, name).toBe(type);
+    const used = new Set(family?.samples.flatMap((sample) => Object.keys(sample.labels)));
+    used.delete('le');
+    expect(
+      [...used].filter((label) => !labels.includes(label)),
+      name,
+    ).toEqual([]);
+  }
+  const ours = [...known.keys()].filter((name) => /^(?:lanport|litellm)_|^nodejs_eventloop_lag_/.test(name));
+  expect(ours.filter((name) => !told.has(name))).toEqual([]);
+});
+
 test('names that clients make up become no series, and nothing of keys and texts is shown', async () => {
   verifies('telemetry:metrics-bounded', 'telemetry:metrics-format');
   await call(`${CANARY}-first`, KEY);

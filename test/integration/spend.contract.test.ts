@@ -97,6 +97,29 @@ describe.each(MODES)('the use of the %s store', (_kind, modeOf) => {
     expect(await spend.spentSince('key', 'nobody', 0)).toEqual(used(0));
   });
 
+  it('is told by the tags of calls and by key, each call once', async () => {
+    verifies('ledger:litellm-logs');
+    const { ledger, spend } = await open('tags');
+    const tagged = (keyId: string, ...tags: string[]): Partial<CallStart> => ({
+      keyId,
+      tags: JSON.stringify(tags),
+    });
+    await ledger.append([
+      ...call(NOON, tagged('k1', 'a', 'b', 'a'), { cost: 1 }),
+      ...call(NOON + 1, tagged('k1', 'a'), { cost: 2 }),
+      ...call(NOON + 1, tagged('k2', 'a'), { cost: 4 }),
+      ...call(NOON + 2, tagged('k1', 'a'), { cost: 100 }),
+      ...call(NOON + 1, { keyId: 'k1' }, { cost: 100 }),
+      ...call(NOON + 1, { ...tagged('k1', 'a'), kind: 'admin' }, { cost: 100 }),
+      received(callStart(newId(), { startedAt: NOON, ...tagged('k1', 'a') })),
+    ]);
+    expect(await spend.byTag({ from: NOON, to: NOON + 2 })).toEqual([
+      { tag: 'a', key: 'k1', requests: 2, cost: 3 },
+      { tag: 'a', key: 'k2', requests: 1, cost: 4 },
+      { tag: 'b', key: 'k1', requests: 1, cost: 1 },
+    ]);
+  });
+
   it('is grouped, filtered and paged, and a name that nothing answered to is no group', async () => {
     const { ledger, spend } = await open('groups');
     const day = 24 * HOUR;

@@ -48,6 +48,11 @@ export const LEDGER_PROMISES = {
     promise:
       'One query shows a request to a model with the tools that it called, the sizes of their results and what they cost in tokens.',
   },
+  'ledger:litellm-logs': {
+    source: 'docs/guide/migrate-from-litellm.md',
+    promise:
+      '/spend/logs has what was asked and answered where it is kept, and /spend/tags the tags of requests as well as of keys.',
+  },
   'ledger:litellm-columns': {
     source: 'docs/guide/migrate-from-litellm.md',
     promise:

@@ -86,6 +86,11 @@ export const LLM_PROMISES = {
     source: 'docs/guide/model-lists-and-costs.md',
     promise: "GET /v1beta/models answers in Gemini's shape, page by page.",
   },
+  'llm:models-aliases': {
+    source: 'docs/guide/keys.md',
+    promise:
+      'Names that a key, its team or its user have for models are in no list, as in LiteLLM, and answer where the key may use what they stand for.',
+  },
   'llm:models-errors': {
     source: 'docs/guide/model-lists-and-costs.md',
     promise: 'Trouble with the list of models is told in the words of the shape that was asked for.',

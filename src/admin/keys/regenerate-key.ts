@@ -49,13 +49,14 @@ async function regenerate(
   { body, by, principal }: AdminRequest<unknown, unknown, z.output<typeof change>>,
   deps: AdminDeps,
 ): Promise<unknown> {
-  const before = keyOf(ref, deps);
+  keyOf(ref, deps); // 404
+  const bounded = withinBounds(body, deps.accountDefaults.keyMax);
   const key = await deps.keys.regenerateKey(
     ref,
     {
       graceMs: body.grace_period ?? 0,
       ...(body.new_key ? { newKey: new Secret(body.new_key) } : {}),
-      change: readKey(withinBounds(body, deps.accountDefaults.keyMax), before, deps.now()),
+      change: (before) => readKey(bounded, before, deps.now()),
     },
     principal.alias ?? principal.id,
   );

@@ -106,11 +106,11 @@ async function change(
   { by, principal }: Pick<AdminRequest<unknown, unknown, unknown>, 'by' | 'principal'>,
   deps: AdminDeps,
 ): Promise<Record<string, unknown>> {
-  const before = keyOf(given.key, deps);
+  keyOf(given.key, deps); // 404
   const bounded = withinBounds(given, deps.accountDefaults.keyMax);
   const record = await deps.keys.updateKey(
     given.key,
-    readKey(bounded, before, deps.now()),
+    (before) => readKey(bounded, before, deps.now()),
     principal.alias ?? principal.id,
   );
   const fields = Object.keys(given).filter((field) => field !== 'key');

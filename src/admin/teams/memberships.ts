@@ -12,19 +12,18 @@ export async function memberships(
   team: TeamRecord,
   deps: AdminDeps,
 ): Promise<readonly Record<string, unknown>[]> {
-  const now = deps.now();
   const limited = team.members.flatMap(({ user, limits: own }) => {
     const limits = memberLimits(team, user);
     return limits === undefined ? [] : [{ user, limits, isOwn: own !== undefined }];
   });
   if (limited.length === 0) return [];
   await deps.flush();
-  const from = (limits: KeyLimits): number => budgetPeriod(limits, now)?.from ?? 0;
+  const from = (limits: KeyLimits): number => budgetPeriod(limits, deps)?.from ?? 0;
   const spent = new Map<number, ReadonlyMap<string, number>>();
   for (const start of new Set(limited.map(({ limits }) => from(limits))))
     spent.set(start, await spentByUser(team.id, start, deps));
   return limited.map(({ user, limits, isOwn }) =>
-    showMembership(team, { user, limits, isOwn }, spent.get(from(limits))?.get(user) ?? 0, now),
+    showMembership(team, { user, limits, isOwn }, spent.get(from(limits))?.get(user) ?? 0, deps),
   );
 }
 

@@ -39,27 +39,33 @@ export const addMembers = operation({
     updated_team_memberships: z.array(z.unknown()),
   }),
   handle: async ({ body, by, principal, reach }, deps) => {
-    const before = administered(body.team_id, principal, reach, deps);
+    const { id } = administered(body.team_id, principal, reach, deps);
     const limits = readMemberLimits(body);
     const members = [body.member].flat().map((one) => toMember(one, limits, deps));
-    return add(before, members, { by, principal }, deps);
+    return add(id, members, { by, principal }, deps);
   },
 });
 
 async function add(
-  before: TeamRecord,
+  id: string,
   members: readonly TeamMember[],
   { by, principal }: { readonly by: string; readonly principal: AdminPrincipal },
   deps: AdminDeps,
 ) {
-  for (const { user } of members)
-    if (before.members.some((one) => one.user === user))
-      throw new GatewayError(
-        'account-exists',
-        { what: `member "${user}" of team "${before.id}"` },
-        { data: { param: 'user_id', type: 'team_member_already_in_team' } },
-      );
-  const team = await deps.keys.setMembers(before.id, members, principal.alias ?? principal.id);
+  const team = await deps.keys.setMembers(
+    id,
+    (before) => {
+      for (const { user } of members)
+        if (before.members.some((one) => one.user === user))
+          throw new GatewayError(
+            'account-exists',
+            { what: `member "${user}" of team "${id}"` },
+            { data: { param: 'user_id', type: 'team_member_already_in_team' } },
+          );
+      return members;
+    },
+    principal.alias ?? principal.id,
+  );
   deps.audit('team-member-add', principal, { team: team.id, users: members.map(({ user }) => user), by });
   const users = members.flatMap(({ user }) => deps.keys.findUser(user) ?? []);
   const added = new Set(members.map(({ user }) => user));
@@ -115,15 +121,21 @@ export const updateMember = operation({
     rpm_limit: z.int().nullable(),
   }),
   handle: async ({ body, by, principal, reach }, deps) => {
-    const old = memberOf(administered(body.team_id, principal, reach, deps), body);
-    const limits = readMemberLimits(body, old.limits);
-    const changed: TeamMember = { ...old, role: body.role ?? old.role, limits };
-    const team = await deps.keys.setMembers(body.team_id, [changed], principal.alias ?? principal.id);
-    deps.audit('team-member-update', principal, { team: team.id, users: [old.user], role: changed.role, by });
+    const { user } = memberOf(administered(body.team_id, principal, reach, deps), body);
+    const team = await deps.keys.setMembers(
+      body.team_id,
+      (before) => {
+        const old = memberOf(before, { user_id: user });
+        return [{ ...old, role: body.role ?? old.role, limits: readMemberLimits(body, old.limits) }];
+      },
+      principal.alias ?? principal.id,
+    );
+    const { email, role, limits } = memberOf(team, { user_id: user });
+    deps.audit('team-member-update', principal, { team: team.id, users: [user], role, by });
     return {
       team_id: team.id,
-      user_id: old.user,
-      user_email: old.email ?? null,
+      user_id: user,
+      user_email: email ?? null,
       max_budget_in_team: limits?.maxBudget ?? null,
       tpm_limit: limits?.tokensPerMinute ?? null,
       rpm_limit: limits?.requestsPerMinute ?? null,

@@ -24,9 +24,12 @@ const changing = (
     example: { body: { team_id: 'data', models: ['gpt-4o-mini'] } },
     answer: shownTeam,
     handle: async ({ body, by, principal, reach }, deps) => {
-      const before = administered(body.team_id, principal, reach, deps);
-      const models = change(before.models, body.models);
-      const team = await deps.keys.updateTeam(before.id, { models }, principal.alias ?? principal.id);
+      const { id } = administered(body.team_id, principal, reach, deps);
+      const team = await deps.keys.updateTeam(
+        id,
+        ({ models }) => ({ models: change(models, body.models) }),
+        principal.alias ?? principal.id,
+      );
       deps.audit(action, principal, { team: team.id, models: body.models, by });
       return shown(team, deps);
     },

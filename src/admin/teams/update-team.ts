@@ -15,9 +15,12 @@ export const updateTeam = operation({
   example: { body: { team_id: 'data', max_budget: 1000 } },
   answer: z.object({ team_id: z.string(), data: shownTeam, warnings: z.array(z.string()).optional() }),
   handle: async ({ body, by, principal }, deps) => {
-    const before = teamOf(body.team_id, deps);
-    const change = readTeam(body, before, deps.now());
-    const team = await deps.keys.updateTeam(before.id, change, principal.alias ?? principal.id);
+    const { id } = teamOf(body.team_id, deps);
+    const team = await deps.keys.updateTeam(
+      id,
+      (before) => readTeam(body, before, deps.now()),
+      principal.alias ?? principal.id,
+    );
     const fields = Object.keys(body).filter((field) => field !== 'team_id');
     deps.audit('team-update', principal, { team: team.id, fields, by });
     return { team_id: team.id, data: await shown(team, deps), ...teamWarnings(body) };

@@ -119,11 +119,11 @@ async function tried(given: Body, request: Asked, deps: AdminDeps) {
 }
 
 async function change(given: Body, { by, principal }: Asked, deps: AdminDeps): Promise<UserRecord> {
-  const before = userOf(given.user_id ?? undefined, given.user_email ?? undefined, deps);
+  const { id } = userOf(given.user_id ?? undefined, given.user_email ?? undefined, deps);
   const fields = Object.keys(given).filter((field) => field !== 'user_id');
   const user = await deps.keys.updateUser(
-    before.id,
-    readUser(given, before, deps.now()),
+    id,
+    (before) => readUser(given, before, deps.now()),
     principal.alias ?? principal.id,
   );
   deps.audit('user-update', principal, { user: user.id, fields, by });

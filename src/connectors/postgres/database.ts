@@ -16,7 +16,7 @@ import { loadMask } from './masking.ts';
 import { Pools } from './pools.ts';
 import { errorTypeOf, startQuerySpan } from './query-span.ts';
 import { probeRole, quoteIdentifier, type RoleFacts } from './role.ts';
-import { Runaways, STILL_RUNNING } from './runaways.ts';
+import { CANCEL, Runaways, STILL_RUNNING } from './runaways.ts';
 import type { Safety } from './safety.ts';
 import { Session } from './session.ts';
 
@@ -264,7 +264,7 @@ export class Database implements AsyncDisposable {
     // Before the transaction has begun there is nothing to cancel.
     if (transaction === undefined) return;
     // When it fails, the deadline cuts the connection.
-    await this.#ask('SELECT pg_cancel_backend($1)', [transaction.processId]).catch(() => undefined);
+    await this.#ask(CANCEL, [transaction.processId, transaction.began]).catch(() => undefined);
   }
 
   /** One question on a control session. Rejects with DatabaseUnavailable, ConnectionCut, or what PostgreSQL says. */

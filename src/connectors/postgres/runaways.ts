@@ -12,6 +12,11 @@ export const STILL_RUNNING = `
   SELECT a.pid FROM ROWS FROM (pg_catalog.unnest($1::int4[]), pg_catalog.unnest($2::text[])) AS t(pid, began)
   JOIN pg_catalog.pg_stat_activity AS a ON a.pid = t.pid AND EXTRACT(epoch FROM a.xact_start)::text = t.began`;
 
+/** Cancels what transaction $2 of process $1 does; nothing when that is over, and the process serves another call. */
+export const CANCEL = `
+  SELECT pg_catalog.pg_cancel_backend(a.pid) FROM pg_catalog.pg_stat_activity AS a
+  WHERE a.pid = $1 AND EXTRACT(epoch FROM a.xact_start)::text = $2`;
+
 /**
  * Some work inside PostgreSQL does not listen: a search in a long text, an XPath, a comparison of polygons go on after their timeout, a
  * cancellation and the end of their connection, until they are done. Nobody but the server's operator can end them. Remembered here, so that

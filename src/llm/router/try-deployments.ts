@@ -57,9 +57,9 @@ export async function tryModels(request: TriedRequest, attempt: Try, deps: TryDe
   const { model, asked, out, outcome } = request;
   const { router, config } = deps;
   const names = [model, router.canonical(model)];
-  const tried = new Set<string>();
+  const tried: string[] = [];
   for (let name: string | undefined = model; name !== undefined; ) {
-    tried.add(name);
+    tried.push(name);
     const { mock } = asked;
     const failure: LlmFailure | undefined =
       name === model && mock !== undefined && !mock.isFirstTry
@@ -69,7 +69,7 @@ export async function tryModels(request: TriedRequest, attempt: Try, deps: TryDe
     // Whatever else went wrong: nobody waits for it.
     if (out.isGone) throw clientGone();
     name = standInsFor(names, failure, config.router, asked).find(
-      (one) => !tried.has(one) && router.members(one).length > 0,
+      (one) => !tried.includes(one) && router.members(one).length > 0,
     );
     if (name === undefined) throw failure;
     outcome.fallbacks++;

@@ -3,6 +3,7 @@ import type {
   CallQuery,
   SpendQueries,
   SpendScope,
+  TagUse,
   Usage,
   UsageDimension,
   UsageGroup,
@@ -14,6 +15,7 @@ import { isEnded, namesOf, NOTHING, plus, usageOf, valueOf } from './file-groups
 import type { FileSums, Sum } from './file-sums.ts';
 
 const ROWS_MAX = 10_000;
+const TAGS_MAX = 100_000;
 
 /** What was used, summed up from the calls themselves: without a database nobody else keeps sums. */
 export class FileSpend implements SpendQueries {
@@ -57,6 +59,20 @@ export class FileSpend implements SpendQueries {
     return later.slice(0, Math.min(limit, ROWS_MAX));
   }
 
+  byTag({ from, to }: { readonly from: number; readonly to: number }): Promise<readonly TagUse[]> {
+    const uses = new Map<string, TagUse>();
+    for (const row of this.#rows().values()) {
+      if (!isEnded(row) || row.tags === undefined || row.startedAt < from || row.startedAt >= to) continue;
+      for (const tag of new Set(JSON.parse(row.tags) as readonly string[])) {
+        const id = JSON.stringify([tag, row.keyId]);
+        const { requests, cost } = plus({ ...NOTHING, ...uses.get(id) }, usageOf(row));
+        uses.set(id, { tag, key: row.keyId, requests, cost });
+      }
+    }
+    const sorted = [...uses.values()].sort((a, b) => bytewise(a.tag, b.tag) || bytewise(a.key, b.key));
+    return Promise.resolve(sorted.slice(0, TAGS_MAX));
+  }
+
   *#each(from: number, to: number): Generator<Sum> {
     for (const row of this.#rows().values())
       if (isEnded(row) && row.startedAt >= from && row.startedAt < to)
@@ -71,10 +87,12 @@ export class FileSpend implements SpendQueries {
   }
 }
 
-/** Byte by byte, as PostgreSQL compares. */
+/** As PostgreSQL compares. */
+const bytewise = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
+
 function compare(a: UsageGroup, b: UsageGroup, by: readonly UsageDimension[]): number {
   for (const name of by) {
-    const order = Buffer.compare(Buffer.from(a[name] ?? ''), Buffer.from(b[name] ?? ''));
+    const order = bytewise(a[name] ?? '', b[name] ?? '');
     if (order !== 0) return order;
   }
   return 0;

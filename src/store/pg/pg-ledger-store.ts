@@ -199,7 +199,8 @@ function pair(records: readonly LedgerRecord[]): { starts: readonly Pair[]; ends
   for (const record of records) {
     if (record.phase !== 'received') continue;
     const start = jsonOf(record);
-    if (!starts.has(start.id)) starts.set(start.id, { start, hash: record.hash, end: undefined });
+    const { id } = start;
+    if (!starts.has(id)) starts.set(id, { start, hash: record.hash, end: undefined });
   }
   const ends: End[] = [];
   for (const record of records) {

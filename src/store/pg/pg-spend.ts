@@ -3,6 +3,7 @@ import type {
   CallQuery,
   SpendQueries,
   SpendScope,
+  TagUse,
   Usage,
   UsageDimension,
   UsageQuery,
@@ -15,6 +16,7 @@ import { tableOf } from './ledger-partitions.ts';
 
 const HOUR_MS = 3_600_000;
 const ROWS_MAX = 10_000;
+const TAGS_MAX = 100_000;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Column in the table of sums, and what stands for it in a row of the ledger. */
@@ -100,6 +102,22 @@ export class PgSpend implements SpendQueries {
       failures: Number(row['failures']),
       promptTokens: Number(row['prompt_tokens']),
       completionTokens: Number(row['completion_tokens']),
+      cost: Number(row['cost']),
+    }));
+  }
+
+  async byTag({ from, to }: { readonly from: number; readonly to: number }): Promise<readonly TagUse[]> {
+    const { rows } = await this.#pool.query<Record<string, string>>(
+      `SELECT tag, key_id, count(*) AS requests, coalesce(sum(cost), 0) AS cost
+       FROM ledger_calls AS c, LATERAL (SELECT DISTINCT jsonb_array_elements_text(ledger_tags(c.tags)) AS tag) AS t
+       WHERE tags IS NOT NULL AND ended_at IS NOT NULL AND kind <> 'admin' AND started_at >= $1 AND started_at < $2
+       GROUP BY 1, 2 ORDER BY tag COLLATE "C", key_id COLLATE "C" LIMIT ${TAGS_MAX}`,
+      [new Date(from), new Date(to)],
+    );
+    return rows.map((row) => ({
+      tag: row['tag'] ?? '',
+      key: row['key_id'] ?? '',
+      requests: Number(row['requests']),
       cost: Number(row['cost']),
     }));
   }

@@ -2,6 +2,7 @@ import type { Dropped } from '../../conversation/dropped.ts';
 import { isObject, ownExtras } from '../../conversation/json.ts';
 import type { Json, JsonObject } from '../../conversation/parts.ts';
 import type { ModelRequest, OutputShape, Reasoning } from '../../conversation/request.ts';
+import { sharedMembers } from '../openai-members.ts';
 import { knownEffort, type ModelRules, modelRules, shortUser } from './model-rules.ts';
 import { wireNames } from './wire-names.ts';
 import { writeMessages } from './write-messages.ts';
@@ -22,12 +23,15 @@ export function writeRequest(request: ModelRequest, dropped: Dropped): JsonObjec
   const rules = modelRules(request.model);
   const own = request.extras?.format === 'chat' ? request.extras : undefined;
   const writing = new Writing(rules, wireNames(request), own !== undefined, dropped);
+  const { shared, rest } = rules.isOpenAi
+    ? sharedMembers(request.extras, 'responses')
+    : { shared: {}, rest: request.extras };
   // What only this format says is a member of its own; `tool_choice` is there with the tools.
   const {
     tool_choice: _choice,
     stream_options: streamOptions,
     ...extras
-  } = ownExtras('chat', request.extras, dropped, '') ?? {};
+  } = ownExtras('chat', rest, dropped, '') ?? {};
   const tools = writeTools(request, writing);
   return {
     model: request.model,
@@ -44,6 +48,7 @@ export function writeRequest(request: ModelRequest, dropped: Dropped): JsonObjec
     ...(own === undefined ? reasoning(request.reasoning, rules, dropped) : thinkingOf(own.own)),
     ...shape(request.output),
     ...extras,
+    ...shared,
     ...account(request, rules, own !== undefined, dropped),
   };
 }

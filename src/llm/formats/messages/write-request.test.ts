@@ -254,6 +254,37 @@ describe('a request of another format', () => {
     expect(written.dropped).toEqual(dropped);
   });
 
+  describe('a client that has its prompt kept under a key', () => {
+    const MARK = { type: 'ephemeral' };
+    const asked = {
+      cacheKey: 'thread-1',
+      system: [text('One.'), text('Two.')],
+      turns: [user(text('a')), assistant(text('b')), user(text('c')), assistant(text('d')), user(text('e'))],
+    };
+    const marks = (request: Partial<ModelRequest>): readonly unknown[] => {
+      const { system, messages } = write(request).body as Record<string, readonly { content: Json }[]>;
+      const blocks = [...system!, ...messages!.flatMap(({ content }) => content)] as JsonObject[];
+      return blocks.flatMap(({ text: said, cache_control: mark }) =>
+        mark === undefined ? [] : [[said, mark]],
+      );
+    };
+
+    test('has the instructions and the latest turns marked', () => {
+      expect(marks(asked)).toEqual([
+        ['Two.', MARK],
+        ['c', MARK],
+        ['e', MARK],
+      ]);
+      expect(write(asked).dropped).toEqual(['prompt_cache_key']);
+    });
+
+    test('has its own marks where it makes some, and none where it names no key', () => {
+      const own: Part = { kind: 'text', text: 'One.', cache: { ttl: '1h' } };
+      expect(marks({ ...asked, system: [own] })).toEqual([['One.', { type: 'ephemeral', ttl: '1h' }]]);
+      expect(marks({ ...asked, cacheKey: undefined })).toEqual([]);
+    });
+  });
+
   test('a model that cannot think is not asked to', () => {
     const model = 'claude-3-5-haiku-20241022';
     const asked = write({ model, turns: [user(text('Hi'))], reasoning: { effort: 'high' } });

@@ -3,6 +3,7 @@ import { isObject, ownExtras } from '../../conversation/json.ts';
 import type { JsonObject } from '../../conversation/parts.ts';
 import type { ModelRequest, Sampling } from '../../conversation/request.ts';
 import { ToolNames } from '../../conversation/tool-names.ts';
+import { withCacheMarks } from './cache-marks.ts';
 import { rulesOf, type ModelRules } from './model-rules.ts';
 import { writeShape } from './write-output.ts';
 import { writePart, type Writing } from './write-parts.ts';
@@ -25,8 +26,10 @@ export function writeRequest(request: ModelRequest, dropped: Dropped): JsonObjec
   const writing: Writing = { names, dropped, servers };
   const { members, ...openMembers } = openMembersOf(request, dropped);
   const { tools, servers: mcpServers } = writeTools(request, names, dropped);
-  const system = request.system.flatMap((part) => writePart(part, writing));
-  const messages = writeTurns(request, writing, isOwn);
+  const { system, messages } = withCacheMarks(request, {
+    system: request.system.flatMap((part) => writePart(part, writing)),
+    messages: writeTurns(request, writing, isOwn),
+  });
   const toolChoice = writeToolChoice(request, names, tools.length > 0);
   const rules = rulesOf(request.model);
   const { thinking, effort, maxTokens } = writeThinking(

@@ -2,6 +2,7 @@ import type { Dropped } from '../../conversation/dropped.ts';
 import type { Json, JsonObject, Part } from '../../conversation/parts.ts';
 import type { ModelRequest, OutputShape, Reasoning, Sampling } from '../../conversation/request.ts';
 import { knownEffort, type ModelRules, modelRules, shortUser } from '../chat/model-rules.ts';
+import { sharedMembers } from '../openai-members.ts';
 import { dropExtras } from './drop-names.ts';
 import { listOf, ownExtras } from './json-members.ts';
 import { wireNames } from './wire-names.ts';
@@ -18,8 +19,10 @@ const MEDIUM_TOKENS = 16_384;
 /** The request for a provider that speaks Responses. */
 export function writeRequest(request: ModelRequest, dropped: Dropped): JsonObject {
   const names = wireNames(request);
-  dropExtras(request.extras, dropped, '');
   const rules = rulesFor(request);
+  const { shared, rest } =
+    rules === undefined ? { shared: {}, rest: request.extras } : sharedMembers(request.extras, 'chat');
+  dropExtras(rest, dropped, '');
   const tools = writeTools(request, names, dropped);
   const system = writeSystem(request.system, dropped);
   const body: Record<string, Json | undefined> = {
@@ -41,6 +44,7 @@ export function writeRequest(request: ModelRequest, dropped: Dropped): JsonObjec
     metadata: request.metadata,
     service_tier: request.serviceTier,
     prompt_cache_key: request.cacheKey,
+    ...shared,
   };
   for (const [name, value] of Object.entries(body)) if (value === undefined) delete body[name];
   for (const [name, value] of Object.entries(ownExtras(request.extras))) addMember(body, name, value);
