@@ -35,7 +35,8 @@ export function cliPage(): string {
 
 ${GENERATED('src/cli')}
 
-\`npm run lanport -- COMMAND\` in a checkout; \`npm start -- OPTIONS\` is \`lanport serve OPTIONS\`. What is asked for goes to standard output,
+\`npm run lanport -- COMMAND\` in a checkout, or after \`alias lanport="node $PWD/scripts/lanport.mjs"\` \`lanport COMMAND\`, of which a script can
+take the output: \`npm run\` prints lines of its own. \`npm start -- OPTIONS\` is \`lanport serve OPTIONS\`. What is asked for goes to standard output,
 everything else to standard error. Commands that talk to a running gateway find its key in the data folder when none is given.
 
 | exit code | means |

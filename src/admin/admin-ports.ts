@@ -62,6 +62,8 @@ export type ReloadResult =
 /** What is asked of the models. */
 export interface AdminModels {
   has(model: string): boolean;
+  /** Whether a model is in an access group of this name. */
+  isGroup(name: string): boolean;
   /** US dollars; `undefined` when nobody said what the model costs. */
   quote(model: string, asked: Quoted): number | undefined;
   /** Tokens of a request (Chat Completions), estimated. */

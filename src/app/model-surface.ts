@@ -97,9 +97,10 @@ export class ModelSurface {
 
   /** What the operator API asks of the models. */
   get asked(): AdminModels {
-    const { llm } = this.#models;
+    const { llm, known } = this.#models;
     return {
       has: (model) => llm.has(llm.canonical(model)),
+      isGroup: (name) => known.some(({ accessGroups }) => accessGroups.includes(name)),
       quote: (model, asked) => llm.quote(model, asked),
       tokens: tokensOf,
       provider: (deployment) => {

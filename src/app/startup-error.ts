@@ -34,6 +34,8 @@ export function explainStartup(
         error,
       );
     case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
       return new StartupError(
         `${host} is not an address of this machine: choose another with --host`,
         EXIT.start,

@@ -32,6 +32,7 @@ export interface ShownKey {
   readonly created_at: string;
   readonly created_by: string;
   readonly former_values_until: readonly string[];
+  readonly warnings?: readonly string[];
 }
 
 export const KEY_HEADERS = [

@@ -204,6 +204,7 @@ function printIssued(key: ShownKey, options: ClientOptions, io: ProgramIo): void
   }
   io.stderr.write(`Key ${key.key_alias ?? key.key_id}, which is shown this once:\n`);
   io.stdout.write(`${key.key}\n`);
+  for (const warning of key.warnings ?? []) io.stderr.write(`Note: ${warning}.\n`);
   for (const until of key.former_values_until) io.stderr.write(`The value before works until ${until}.\n`);
   if (key.models.length === 0 && key.object_permission.mcp_servers.length === 0 && key.team_id === null)
     io.stderr.write('It may use no model and no MCP server yet (--model, --server).\n');

@@ -128,6 +128,29 @@ describe('lanport keys', { timeout: COMMANDS_MS }, () => {
     }
   });
 
+  it('says which models and servers there are not, and makes the key all the same', async () => {
+    const made = await run(
+      'create',
+      '--alias',
+      'early',
+      '--model',
+      'm',
+      'x/*',
+      'n',
+      '--server',
+      'later',
+      '--json',
+    );
+    expect((JSON.parse(made.stdout) as { readonly warnings: unknown }).warnings).toEqual([
+      'models: this gateway has no model "n"',
+      'object_permission.mcp_servers: this gateway has no MCP server "later"',
+    ]);
+    const words = await run('create', '--model', 'all-team-models', 'n');
+    expect(words.code).toBe(0);
+    expect(words.stderr).toContain('Note: models: this gateway has no model "n".\n');
+    expect(words.stderr).not.toContain('all-team-models');
+  });
+
   it('refuses a budget that is no number, instead of making a key without one', async () => {
     for (const budget of ['1e400', 'Infinity', 'NaN', '-1', '']) {
       const { code, stdout, stderr } = await run('create', '--alias', 'rich', '--budget', budget);

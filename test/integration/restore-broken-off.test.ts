@@ -18,8 +18,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'lanport-restore-'));
   backup = join(folder, 'one.tar.gz');
   await using gateway = await startGateway({ config: { general_settings: { master_key: MASTER_KEY } } });
-  const made = await lanport(['backup', '--url', gateway.url, '--key', MASTER_KEY, '-o', backup]);
-  expect(made).toMatchObject({ code: 0, stderr: '' });
+  await lanport(['backup', '--url', gateway.url, '--key', MASTER_KEY, '-o', backup]);
 }, 120_000);
 
 afterAll(() => rm(folder, { recursive: true, force: true }));

@@ -178,15 +178,16 @@ export const ignoredTeamFields = ignored([
 
 const ALL_IGNORED: ReadonlySet<string> = new Set([...IGNORED, ...IGNORED_OF_USERS, ...IGNORED_OF_TEAMS]);
 
-/** What a request set without effect, to be answered beside its result. */
+/** What a request set without effect, and what `more` says of it, to be answered beside its result. */
 export function warningsOf(
   body: object,
   own: Readonly<Record<string, unknown>>,
+  more: readonly string[] = [],
 ): { readonly warnings?: readonly string[] } {
   const without = Object.entries(body)
     .filter(([field, value]) => ALL_IGNORED.has(field) && field in own && !isEmpty(value))
     .map(([field]) => `${field} has no effect here`);
-  const warnings = [...without, ...keptOnly(body, own)];
+  const warnings = [...without, ...keptOnly(body, own), ...more];
   return warnings.length === 0 ? {} : { warnings };
 }
 

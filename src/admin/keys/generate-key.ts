@@ -4,6 +4,7 @@ import { ignoredKeyFields, keyFields, keyValue, warningsOf } from '../accounts/f
 import { newWithinBounds, withDefaults } from '../accounts/defaults.ts';
 import { NEW, readKey } from '../accounts/read-fields.ts';
 import { issuedKey } from '../accounts/shown.ts';
+import { unknownNames } from '../accounts/unknown-names.ts';
 import type { AdminDeps } from '../admin-ports.ts';
 import { type AdminRequest, operation } from '../operation.ts';
 import { issued } from './show.ts';
@@ -65,5 +66,5 @@ async function make(
     team: record.team,
     by,
   });
-  return { ...(await issued(key, deps)), ...warningsOf(asked, ignoredKeyFields) };
+  return { ...(await issued(key, deps)), ...warningsOf(asked, ignoredKeyFields, unknownNames(asked, deps)) };
 }

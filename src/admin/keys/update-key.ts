@@ -4,6 +4,7 @@ import { withinBounds } from '../accounts/defaults.ts';
 import { ignoredKeyFields, keyFields, keyRef, warningsOf } from '../accounts/fields.ts';
 import { readKey } from '../accounts/read-fields.ts';
 import { shownKey } from '../accounts/shown.ts';
+import { unknownNames } from '../accounts/unknown-names.ts';
 import type { AdminDeps } from '../admin-ports.ts';
 import { type AdminRequest, operation } from '../operation.ts';
 import { keyOf, shown } from './show.ts';
@@ -27,7 +28,7 @@ export const updateKey = operation({
   handle: async (request, deps) => ({
     ...(await change(request.body, request, deps)),
     key: request.body.key,
-    ...warningsOf(request.body, ignoredKeyFields),
+    ...warningsOf(request.body, ignoredKeyFields, unknownNames(request.body, deps)),
   }),
 });
 

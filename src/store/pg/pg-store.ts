@@ -92,10 +92,16 @@ export async function openPgStore(options: PgStoreOptions): Promise<Store> {
   } catch (error) {
     await pool.end();
     await options.owner?.[Symbol.asyncDispose]();
-    throw new Error(`the database (${options.describe}) cannot be used: ${errorChain(error)}`, {
-      cause: error,
-    });
+    throw new Error(
+      `the database (${options.describe}) cannot be used: ${errorChain(error)}${isAnswer(error) ? '' : '. Start it, or correct DATABASE_URL (general_settings.database_url)'}`,
+      { cause: error },
+    );
   }
+}
+
+/** Whether this is what PostgreSQL itself said. */
+function isAnswer(error: unknown): boolean {
+  return (error as { readonly severity?: unknown }).severity !== undefined;
 }
 
 function catalogTable(pool: Pool): CatalogTable {
