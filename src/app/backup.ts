@@ -1,15 +1,6 @@
-import {
-  createReadStream,
-  createWriteStream,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  renameSync,
-  writeFileSync,
-} from 'node:fs';
-import { link, rm, stat } from 'node:fs/promises';
+import { createReadStream, existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { inspectConfig } from '../config/load.ts';
 import { ConfigError } from '../config/problem.ts';
 import { lockFolder } from '../store/folder-lock.ts';
@@ -17,6 +8,7 @@ import type { StoreMode } from '../store/open-store.ts';
 import { checkBackup, restoreStore } from '../store/restore-store.ts';
 import { createLog } from '../telemetry/log.ts';
 import type { GatewayClient } from './client.ts';
+import { saveFile } from './save-file.ts';
 import { dataFolderOf } from './serve.ts';
 import { EXIT, StartupError } from './startup-error.ts';
 
@@ -119,24 +111,17 @@ export interface BackupMade {
 export async function saveBackup(
   gateway: Pick<GatewayClient, 'download'>,
   file: string,
+  signal: AbortSignal,
 ): Promise<BackupMade> {
-  if (existsSync(file))
-    throw new StartupError(`${file} is there already and is not overwritten`, EXIT.failed);
-  const draft = `${file}.part`;
-  try {
-    await pipeline(
-      await gateway.download('/v1/backup'),
-      createWriteStream(draft, { mode: 0o600, flush: true }),
-    );
-    const { manifest } = await inspectBackup(draft);
-    await link(draft, file);
-    return { file, bytes: (await stat(file)).size, madeAt: manifest.madeAt };
-  } catch (error) {
-    if (error instanceof StartupError) throw error;
-    throw new StartupError(`no backup was made: ${messageOf(error)}`, EXIT.failed, error);
-  } finally {
-    await rm(draft, { force: true });
-  }
+  let madeAt = '';
+  await saveFile(file, () => gateway.download('/v1/backup'), {
+    failed: 'no backup was made',
+    signal,
+    check: async (draft) => {
+      ({ madeAt } = (await inspectBackup(draft)).manifest);
+    },
+  });
+  return { file, bytes: (await stat(file)).size, madeAt };
 }
 
 /** Reads a backup to its end. Rejects with StartupError that says what is wrong with it. */

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { inspectBackup, restoreBackup, type RestoreOptions, saveBackup } from '../app/backup.ts';
 import { clientOf, type ClientOptions, withClientOptions } from './client-options.ts';
+import { interrupted } from './interrupted.ts';
 import type { ProgramIo } from './program-io.ts';
 
 /** Adds `lanport backup` and `lanport restore`. */
@@ -20,7 +21,7 @@ export function registerBackupCommands(program: Command, io: ProgramIo): void {
     )
     .action(async (options: ClientOptions & { readonly output?: string }) => {
       await using client = clientOf(options, io);
-      const made = await saveBackup(client, resolve(options.output ?? nameAt(io.now())));
+      const made = await saveBackup(client, resolve(options.output ?? nameAt(io.now())), interrupted(io));
       io.stdout.write(
         options.json === true
           ? `${JSON.stringify(made)}\n`

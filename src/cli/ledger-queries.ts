@@ -1,10 +1,10 @@
-import { createWriteStream } from 'node:fs';
-import { createInterface } from 'node:readline';
+import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { GatewayClient } from '../app/client.ts';
+import { saveFile } from '../app/save-file.ts';
 import { clientOf, type ClientOptions, withClientOptions } from './client-options.ts';
+import { interrupted } from './interrupted.ts';
 import { ledgerLine, type LedgerLine, ledgerTable, type ShownCall, turnText } from './ledger-rows.ts';
 import type { ProgramIo } from './program-io.ts';
 
@@ -140,13 +140,17 @@ export function registerLedgerQueries(ledger: Command, io: ProgramIo): void {
         options: ClientOptions & FilterOptions & { readonly format: string; readonly output?: string },
       ) => {
         await using client = clientOf(options, io);
-        const body = await client.download(
-          `/v1/ledger/export?${queryOf(options, { format: options.format })}`,
-        );
-        if (options.output !== undefined)
-          await pipeline(body, createWriteStream(options.output, { flags: 'wx', mode: 0o600 }));
-        else
-          for await (const text of body.setEncoding('utf8') as AsyncIterable<string>) io.stdout.write(text);
+        const download = (): Promise<Readable> =>
+          client.download(`/v1/ledger/export?${queryOf(options, { format: options.format })}`);
+        if (options.output !== undefined) {
+          await saveFile(resolve(options.output), download, {
+            failed: 'nothing was exported',
+            signal: interrupted(io),
+          });
+          return;
+        }
+        const body = (await download()).setEncoding('utf8') as AsyncIterable<string>;
+        for await (const text of body) io.stdout.write(text);
       },
     );
   withClientOptions(
@@ -194,9 +198,13 @@ async function follow(
   isJson: boolean,
   io: ProgramIo,
 ): Promise<void> {
-  void io.stopRequested().then(() => body.destroy());
+  let stopped = false;
+  void io.stopRequested().then(() => {
+    stopped = true;
+    body.destroy();
+  });
   try {
-    for await (const line of createInterface({ input: body })) {
+    for await (const line of linesOf(body)) {
       if (line === '') continue;
       const row = JSON.parse(line) as LedgerLine & { readonly dropped?: number };
       if (row.dropped !== undefined)
@@ -204,7 +212,17 @@ async function follow(
       else if (!shown.has(row.id)) io.stdout.write(isJson ? `${line}\n` : ledgerLine(row));
     }
   } catch (error) {
-    if (!body.destroyed) throw error;
+    if (!stopped) throw error;
+  }
+}
+
+/** Whole lines. Rejects when it breaks off or is destroyed, which readline does not tell. */
+async function* linesOf(body: Readable): AsyncGenerator<string> {
+  let rest = '';
+  for await (const chunk of body.setEncoding('utf8') as AsyncIterable<string>) {
+    const lines = `${rest}${chunk}`.split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
   }
 }
 
