@@ -141,6 +141,7 @@ export function createSurface(options: SurfaceOptions): BridgeSurface {
       sse: (exchange) => sse.open(exchange, deps),
       messages: (exchange) => sse.post(exchange, deps),
       health: (exchange, route) => health(exchange, route.probe, mcp, authenticate),
+      'mcp-rest': unknownRoute,
       admin: unknownRoute,
       metrics: unknownRoute,
       backup: unknownRoute,

@@ -8,6 +8,8 @@ export function createIdSource(now: () => number = Date.now): () => string {
   let offset = POOL_BYTES;
   let lastMs = 0;
   let sequence = 0;
+  /** Of `lastMs`. */
+  let head = '';
   return () => {
     if (offset + 8 > POOL_BYTES) {
       randomFillSync(pool);
@@ -16,12 +18,15 @@ export function createIdSource(now: () => number = Date.now): () => string {
     const ms = Math.max(now(), lastMs);
     sequence = ms === lastMs ? sequence + 1 : (pool[offset]! << 2) & 0x3ff;
     if (sequence > 0xfff) sequence = 0xfff;
-    lastMs = ms;
-    const time = ms.toString(16).padStart(12, '0');
+    if (ms !== lastMs) {
+      const time = ms.toString(16).padStart(12, '0');
+      head = `${time.slice(0, 8)}-${time.slice(8)}-7`;
+      lastMs = ms;
+    }
     const counter = sequence.toString(16).padStart(3, '0');
     const variant = (0x80 | (pool[offset]! & 0x3f)).toString(16);
     const tail = pool.toString('hex', offset + 1, offset + 8);
     offset += 8;
-    return `${time.slice(0, 8)}-${time.slice(8)}-7${counter}-${variant}${tail.slice(0, 2)}-${tail.slice(2)}`;
+    return `${head}${counter}-${variant}${tail.slice(0, 2)}-${tail.slice(2)}`;
   };
 }

@@ -1,4 +1,5 @@
-import { hash, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+import { keyedHash } from './keyed-hash.ts';
 import { isSecretName, plainName } from './secret-names.ts';
 
 /** What a redactor needs. */
@@ -17,8 +18,6 @@ export interface RedactorOptions {
 export interface Redactor {
   /** Text of any kind. */
   text(text: string): string;
-  /** A short text that comes again and again: remembered. */
-  label(text: string): string;
   /** Whether the value of what is called so is a secret. */
   isSecret(name: string): boolean;
   /** What stands for a secret. */
@@ -29,7 +28,6 @@ export interface Redactor {
 
 /** What stands for a secret begins so. */
 export const MARK = '[redacted:';
-const LABELS_MAX = 2_000;
 const VALUE_CHARACTERS_MIN = 6;
 
 /** What may be part of a key or token. */
@@ -96,9 +94,8 @@ export function createRedactor(options: RedactorOptions): Redactor {
   const whole = new RegExp([...known, shapes].join('|'), 'g');
   const led = LED.map((source) => new RegExp(source, 'g'));
   const any = new RegExp([PEM_BEGIN, ...known, shapes, ...LED].join('|'));
-  const labels = new Map<string, string>();
 
-  const code = keyedCode(options.key);
+  const code = keyedHash(options.key);
   const digest = (bytes: Buffer | string): string => code(bytes).slice(0, 32);
   const mark = (secret: string): string => `${MARK}${digest(secret).slice(0, 16)}]`;
   const text = (shown: string): string => {
@@ -116,14 +113,6 @@ export function createRedactor(options: RedactorOptions): Redactor {
     mark,
     digest,
     isSecret: (name) => isSecretName(name, names),
-    label: (given) => {
-      const before = labels.get(given);
-      if (before !== undefined) return before;
-      const clean = text(given);
-      if (labels.size >= LABELS_MAX) labels.clear();
-      labels.set(given, clean);
-      return clean;
-    },
   };
 }
 
@@ -152,21 +141,4 @@ function withoutPem(text: string, mark: (secret: string) => string): string {
     at = text.indexOf(PEM_BEGIN, to);
   }
   return result + text.slice(from);
-}
-
-const BLOCK_BYTES = 64;
-const DIGEST_BYTES = 32;
-
-/** HMAC-SHA-256 (RFC 2104), in hexadecimal; of short texts several times as fast as the object that node:crypto makes for each. */
-function keyedCode(key: KeyObject): (bytes: Buffer | string) => string {
-  const given = key.export();
-  const block = Buffer.alloc(BLOCK_BYTES);
-  (given.length > BLOCK_BYTES ? hash('sha256', given, 'buffer') : given).copy(block);
-  const inner = block.map((byte) => byte ^ 0x36);
-  const outer = Buffer.concat([block.map((byte) => byte ^ 0x5c), Buffer.alloc(DIGEST_BYTES)]);
-  return (bytes) => {
-    const text = typeof bytes === 'string' ? Buffer.from(bytes) : bytes;
-    hash('sha256', Buffer.concat([inner, text]), 'buffer').copy(outer, BLOCK_BYTES);
-    return hash('sha256', outer, 'hex');
-  };
 }

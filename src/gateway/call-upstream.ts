@@ -52,7 +52,7 @@ export async function callUpstream(
   } catch (error) {
     return refuse(request, asGatewayError(error, exchange, deps), context, inbound, deps);
   }
-  if (inbound.era === 'modern' && target.tool !== undefined)
+  if (inbound.era === 'modern' && target.tool !== undefined && context.isMadeHere !== true)
     deps.mcp.checkCallHeaders(target.tool, request.params, exchange.headers); // 400
   const id = inbound.batch ? deps.newId() : exchange.requestId;
   const span = spanOf(id, request, target, context, inbound, deps);
@@ -77,7 +77,7 @@ export async function callUpstream(
     );
     outcome.bytesOut = message.length;
     call.answered?.add(message);
-    return { status: 200, message };
+    return { status: 200, message, failure };
   } finally {
     if (admission.kind === 'admitted') outcome.cost = settleTool(admission, target, outcome, deps);
     finish(call, span, outcome, context, deps);
@@ -249,7 +249,7 @@ async function refuse(
   const status = held !== undefined || isHidden ? 'denied' : 'error';
   const outcome = newOutcome(status, answered.code);
   finish(call, span, outcome, context, deps);
-  if (!isToolTrouble(answered)) throw answered;
+  if (context.isMadeHere === true || !isToolTrouble(answered)) throw answered;
   deps.onRefused(answered.code);
   const result = toolErrorResult(answered.message, answered.code, inbound.era);
   return { status: 200, message: resultMessage(request.idBytes, result) };

@@ -14,24 +14,54 @@ export function limitHeaders(
   for (const kind of ['requests', 'tokens'] as const) {
     const left = standing[kind];
     if (left === undefined) continue;
-    addOpenai(headers, kind, left);
-    if (isAnthropic) addAnthropic(headers, kind, left, now);
+    addOpenai(headers, OPENAI[kind], left);
+    if (isAnthropic) addAnthropic(headers, ANTHROPIC[kind], left, now);
   }
   return headers;
 }
 
-function addOpenai(headers: Record<string, string>, kind: string, left: Remaining): void {
-  headers[`x-ratelimit-limit-${kind}`] = String(left.limit);
-  headers[`x-ratelimit-remaining-${kind}`] = String(left.remaining);
-  headers[`x-ratelimit-reset-${kind}`] = durationText(left.resetMs);
+interface Names {
+  readonly limit: string;
+  readonly remaining: string;
+  readonly reset: string;
 }
 
-function addAnthropic(headers: Record<string, string>, kind: string, left: Remaining, now: number): void {
-  headers[`anthropic-ratelimit-${kind}-limit`] = String(left.limit);
-  headers[`anthropic-ratelimit-${kind}-remaining`] = String(left.remaining);
-  headers[`anthropic-ratelimit-${kind}-reset`] = new Date(now + left.resetMs)
-    .toISOString()
-    .replace(/\.\d+Z$/, 'Z');
+/** Written out, because a name that is put together for each answer is looked up among all names that there are. */
+const OPENAI: Readonly<Record<'requests' | 'tokens', Names>> = {
+  requests: {
+    limit: 'x-ratelimit-limit-requests',
+    remaining: 'x-ratelimit-remaining-requests',
+    reset: 'x-ratelimit-reset-requests',
+  },
+  tokens: {
+    limit: 'x-ratelimit-limit-tokens',
+    remaining: 'x-ratelimit-remaining-tokens',
+    reset: 'x-ratelimit-reset-tokens',
+  },
+};
+const ANTHROPIC: typeof OPENAI = {
+  requests: {
+    limit: 'anthropic-ratelimit-requests-limit',
+    remaining: 'anthropic-ratelimit-requests-remaining',
+    reset: 'anthropic-ratelimit-requests-reset',
+  },
+  tokens: {
+    limit: 'anthropic-ratelimit-tokens-limit',
+    remaining: 'anthropic-ratelimit-tokens-remaining',
+    reset: 'anthropic-ratelimit-tokens-reset',
+  },
+};
+
+function addOpenai(headers: Record<string, string>, names: Names, left: Remaining): void {
+  headers[names.limit] = String(left.limit);
+  headers[names.remaining] = String(left.remaining);
+  headers[names.reset] = durationText(left.resetMs);
+}
+
+function addAnthropic(headers: Record<string, string>, names: Names, left: Remaining, now: number): void {
+  headers[names.limit] = String(left.limit);
+  headers[names.remaining] = String(left.remaining);
+  headers[names.reset] = new Date(now + left.resetMs).toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
 /** As OpenAI writes it: `350ms`, `6s`, `1m0s`. */

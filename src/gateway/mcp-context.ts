@@ -17,12 +17,16 @@ export interface McpContext {
   readonly parentId?: string | undefined;
   /** Where in a trace that request is. */
   readonly trace?: TraceContext | undefined;
+  /** For somebody who does not speak MCP: the message was made here, and no header of the request speaks of it. */
+  readonly isMadeHere?: boolean;
 }
 
 /** The answer to one message: HTTP status and JSON-RPC message. */
 export interface Reply {
   readonly status: number;
   readonly message: Body;
+  /** What kept the request from being answered, for those who do not read it in the message. */
+  readonly failure?: GatewayError;
 }
 
 /** Any failure as one that may be shown; what was not foreseen is logged and answered as `internal`. */
@@ -44,7 +48,7 @@ export function asGatewayError(
 /** A failure as the answer to a request. */
 export function errorReply(failure: GatewayError, { idBytes }: RpcRequest, { era }: Inbound): Reply {
   const status = era === 'legacy' && failure.code === 'rpc-method' ? 200 : failure.status;
-  return { status, message: errorMessage(idBytes, errorObject(failure)) };
+  return { status, message: errorMessage(idBytes, errorObject(failure)), failure };
 }
 
 /** Whether the error is one that the model should read as a tool's result rather than the client as a protocol error. */

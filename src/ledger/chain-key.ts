@@ -1,6 +1,7 @@
 import { createHash, createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type KeyedHash, keyedHash } from '../core/keyed-hash.ts';
 
 /** File in the ledger's folder that holds the key where none is configured. */
 export const KEY_FILE = 'chain.key';
@@ -10,13 +11,16 @@ export interface ChainKey {
   /** Fingerprint, which tells nothing about the key. */
   readonly id: string;
   readonly key: KeyObject;
+  /** With `key`. */
+  readonly code: KeyedHash;
 }
 
 /** The key that a text stands for. */
 export function chainKey(text: string): ChainKey {
   const bytes = createHash('sha256').update('lanport ledger key\n').update(text.trim()).digest();
   const id = createHash('sha256').update('lanport ledger key id\n').update(bytes).digest('hex').slice(0, 16);
-  return { id, key: createSecretKey(bytes) };
+  const key = createSecretKey(bytes);
+  return { id, key, code: keyedHash(key) };
 }
 
 /** The key in the ledger's folder, made on first use and readable for its owner alone. Throws what the file system says. */
@@ -43,9 +47,14 @@ function readOrMake(folder: string, name: string, make: () => string): string {
   return text;
 }
 
-/** The hash of what follows `before` in a chain. */
-export function linkHash({ key }: ChainKey, before: Buffer, record: Buffer): Buffer {
-  return createHmac('sha256', key).update(before).update(record).digest();
+/** The hash of what follows `before` in a chain; both in hexadecimal. */
+export function linkCode({ code }: ChainKey, before: string, record: Buffer): string {
+  return code(record, before);
+}
+
+/** The same in bytes. */
+export function linkHash(key: ChainKey, before: Buffer, record: Buffer): Buffer {
+  return Buffer.from(linkCode(key, before.toString('hex'), record), 'hex');
 }
 
 /** What stands before the first record of a writer. */

@@ -1,5 +1,5 @@
 import type { ChainTip, LedgerStore, WriterIdentity } from '../store/store-ports.ts';
-import { type ChainKey, genesis, linkHash } from './chain-key.ts';
+import { type ChainKey, genesis, linkCode } from './chain-key.ts';
 import type { SpooledRecord } from './spooled-record.ts';
 
 /** Records with their places in the chains, and where those end then. */
@@ -10,7 +10,8 @@ export interface LinkedBatch {
 
 interface End {
   readonly seq: number;
-  readonly hash: Buffer;
+  /** In hexadecimal. */
+  readonly hash: string;
 }
 
 /** The chains that one process lengthens: that of its own records, and those of earlier runs whose spool it stores. */
@@ -25,7 +26,7 @@ export class Chains {
     this.#store = store;
     this.#identity = identity;
     this.#key = key;
-    this.#ends.set(identity.writer, { seq: 0, hash: genesis(key, identity.writer) });
+    this.#ends.set(identity.writer, { seq: 0, hash: genesis(key, identity.writer).toString('hex') });
   }
 
   /** Of these records, in their order, those that the store does not have yet, linked. Nothing is final before `commit`. */
@@ -39,24 +40,34 @@ export class Chains {
       // Where the chain of an earlier run ends is told even when nothing is added to it: that run may not have lived to note it.
       ends.set(writer, end);
       if (seq <= end.seq) continue;
-      record.hash = linkHash(this.#key, end.hash, bytes.subarray(from, to));
+      record.hash = linkCode(this.#key, end.hash, bytes.subarray(from, to));
       ends.set(writer, { seq, hash: record.hash });
       records.push(record);
     }
     const { home, id: keyId } = { home: this.#identity.home, id: this.#key.id };
     const known = [...ends].filter(([, { seq }]) => seq > 0);
-    return { records, tips: known.map(([writer, end]) => ({ writer, home, keyId, ...end })) };
+    return {
+      records,
+      tips: known.map(([writer, { seq, hash }]) => ({
+        writer,
+        home,
+        keyId,
+        seq,
+        hash: Buffer.from(hash, 'hex'),
+      })),
+    };
   }
 
   /** The store has them. */
   commit(tips: readonly ChainTip[]): void {
-    for (const { writer, seq, hash } of tips) this.#ends.set(writer, { seq, hash });
+    for (const { writer, seq, hash } of tips) this.#ends.set(writer, { seq, hash: hash.toString('hex') });
   }
 
   async #endOf(writer: string): Promise<End> {
     const known = this.#ends.get(writer);
     if (known !== undefined) return known;
-    const end = (await this.#store.tip(writer)) ?? { seq: 0, hash: genesis(this.#key, writer) };
+    const { seq, hash } = (await this.#store.tip(writer)) ?? { seq: 0, hash: genesis(this.#key, writer) };
+    const end = { seq, hash: hash.toString('hex') };
     this.#ends.set(writer, end);
     return end;
   }

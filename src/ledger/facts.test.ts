@@ -1,8 +1,17 @@
+import { createSecretKey } from 'node:crypto';
 import { expect, it } from 'vitest';
+import { createRedactor } from '../core/redact.ts';
 import { callFields } from './facts.ts';
 import type { CallEnd, CallStart } from './ledger-ports.ts';
+import { Recorder } from './recorder.ts';
+import { STANDARD_RECORDING } from './recording-config.ts';
 
-const start: CallStart = {
+const recorder = new Recorder({
+  redactor: createRedactor({ key: createSecretKey(Buffer.alloc(32, 7)) }),
+  config: STANDARD_RECORDING,
+  bodies: undefined,
+});
+const given: CallStart = {
   id: '0190-1',
   startedAt: 1,
   kind: 'mcp',
@@ -22,6 +31,7 @@ const start: CallStart = {
   bytesIn: 120,
   traceId: undefined,
 };
+const { start } = recorder.open(given);
 const end: CallEnd = {
   id: '0190-1',
   endedAt: 2,
@@ -44,7 +54,7 @@ it('a finished call is one event with the facts of its ledger row, unknown ones 
     key: 'anna',
     team: 'core',
     address: '10.0.0.7',
-    client: `agent/1[31m${'x'.repeat(188)}`,
+    client: `agent/1[31m${'x'.repeat(189)}`,
     server: 'postgres',
     tool: 'db-query',
     originalTool: 'query',
@@ -57,6 +67,16 @@ it('a finished call is one event with the facts of its ledger row, unknown ones 
     bytesIn: 120,
     bytesOut: 900,
   });
+});
+
+it('what a caller writes is printable, bounded and without secrets in it, however often it comes', () => {
+  const asked = (client: string): unknown =>
+    callFields(recorder.open({ ...given, client }).start, end)['client'];
+  for (const client of ['a\u0000b\u202ec', 'agent sk-0123456789abcdefghij', 'word '.repeat(1_000)]) {
+    const first = asked(client);
+    expect(first).toEqual(expect.stringMatching(/^(?:abc|agent \[redacted:[0-9a-f]{16}\]|(?:word ){40})$/));
+    expect(asked(client)).toBe(first);
+  }
 });
 
 it("the gateway's own share is never negative, and unknown without an upstream", () => {

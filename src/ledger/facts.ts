@@ -1,10 +1,9 @@
 import { CLEAN, type LogFields } from '../telemetry/log.ts';
 import type { CallEnd, CallStart } from './ledger-ports.ts';
-import { cleanText } from './spool-record.ts';
 
 /**
  * The log fields of a finished call: one event a call, with what the ledger row has, so that both can be joined by `call`. Times in
- * milliseconds with microseconds; what is unknown is left out. `overheadMs` is the gateway's own share. Both must be without secrets (Recorder).
+ * milliseconds with microseconds; what is unknown is left out. `overheadMs` is the gateway's own share. Both as a Recorder gives them: printable, bounded and without secrets.
  */
 export function callFields(start: CallStart, end: CallEnd): LogFields {
   const { totalMs, upstreamMs } = end;
@@ -13,17 +12,17 @@ export function callFields(start: CallStart, end: CallEnd): LogFields {
     call: start.id,
     cause: start.parentId,
     kind: start.kind,
-    operation: cleanText(start.operation),
+    operation: start.operation,
     keyId: start.keyId,
     key: start.keyAlias,
     user: start.user,
     team: start.team,
-    address: cleanText(start.address),
-    client: cleanText(start.client),
-    server: cleanText(start.server),
-    tool: cleanText(start.toolName),
-    originalTool: start.originalName === start.toolName ? undefined : cleanText(start.originalName),
-    model: cleanText(start.model),
+    address: start.address,
+    client: start.client,
+    server: start.server,
+    tool: start.toolName,
+    originalTool: start.originalName === start.toolName ? undefined : start.originalName,
+    model: start.model,
     decision: start.decision,
     rule: start.rule,
     status: end.status,
@@ -36,10 +35,10 @@ export function callFields(start: CallStart, end: CallEnd): LogFields {
     promptTokens: end.promptTokens,
     completionTokens: end.completionTokens,
     cost: end.cost,
-    deployment: cleanText(end.deployment),
+    deployment: end.deployment,
     attempts: end.attempts,
     tokensEstimated: end.tokensEstimated,
-    trace: cleanText(start.traceId),
+    trace: start.traceId,
   };
 }
 

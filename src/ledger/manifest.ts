@@ -1,6 +1,6 @@
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ChainRun, ManifestRow } from '../store/store-ports.ts';
+import type { ChainRun, ManifestRow } from '../store/archive-ports.ts';
 import { type ChainKey, manifestMac } from './chain-key.ts';
 
 /** What a manifest says about a writer's records of a day. */

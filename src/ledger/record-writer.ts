@@ -1,4 +1,4 @@
-import type { CallEnd, CallStart } from '../store/store-ports.ts';
+import type { CallEnd, CallStart } from '../store/call-records.ts';
 import { cleanText } from './spool-record.ts';
 
 /** A record that is not on the disk yet: its line, and of what it says, the little that is always needed. */

@@ -21,6 +21,8 @@ export interface OpenCall {
 const DIGEST_BYTES_MAX = 64 * 1024;
 /** Text that is looked at for secrets; what is kept of it is shorter. */
 const LOOKED_AT = 1_000;
+/** Texts that come again and again; when there are more, all are forgotten. */
+const TEXTS_MAX = 2_000;
 const DETAILS_CHARACTERS_MAX = 4_096;
 
 export interface RecorderOptions {
@@ -36,6 +38,8 @@ export class Recorder {
   readonly #config: RecordingConfig;
   readonly #bodies: BodyWriter | undefined;
   readonly #levelOf: ReturnType<typeof levelsOf>;
+  /** Short texts, as they may be recorded. */
+  readonly #texts = new Map<string, string>();
 
   constructor({ redactor, config, bodies }: RecorderOptions) {
     this.redactor = redactor;
@@ -91,9 +95,19 @@ export class Recorder {
 
   /** Text from strangers as it may be recorded: without secrets, bounded, on one line. */
   text(given: string): string {
+    const known = this.#texts.get(given);
+    if (known !== undefined) return known;
+    const clean = this.#clean(given);
+    if (given.length > TEXT_CHARACTERS_MAX) return clean;
+    if (this.#texts.size >= TEXTS_MAX) this.#texts.clear();
+    this.#texts.set(given, clean);
+    return clean;
+  }
+
+  #clean(given: string): string {
     const looked = given.length <= LOOKED_AT ? given : `${withoutLastWord(given.slice(0, LOOKED_AT))}…`;
     // What cannot be printed might stand within a secret, so that its shape is not seen.
-    const clean = this.redactor.label(printableText(looked));
+    const clean = this.redactor.text(printableText(looked));
     return clean.length > TEXT_CHARACTERS_MAX ? clean.slice(0, TEXT_CHARACTERS_MAX) : clean;
   }
 

@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts';
-import type { ChainRun, LedgerArchive, ManifestRow } from '../store/store-ports.ts';
+import type { ChainRun, LedgerArchive, ManifestRow } from '../store/archive-ports.ts';
 import { errorChain, type Log } from '../telemetry/log.ts';
 import type { ChainKey } from './chain-key.ts';
 import { dropOf, type ManifestBody, manifestFiles, sealOf } from './manifest.ts';

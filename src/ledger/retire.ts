@@ -1,4 +1,4 @@
-import type { LedgerArchive, ManifestRow, WriterRow } from '../store/store-ports.ts';
+import type { LedgerArchive, ManifestRow, WriterRow } from '../store/archive-ports.ts';
 import { readAnchors, removeAnchor } from './anchors.ts';
 import type { ChainKey } from './chain-key.ts';
 import { type ManifestBody, newestSeals, readManifest, retiredOf } from './manifest.ts';

@@ -1,4 +1,4 @@
-import type { CallEnd, CallStart, LedgerRecord, RecordJson } from '../store/store-ports.ts';
+import type { CallEnd, CallStart, LedgerRecord, RecordJson } from '../store/call-records.ts';
 import { type DraftRecord, lineHead } from './record-writer.ts';
 import { parseRecord } from './spool-record.ts';
 
@@ -13,8 +13,8 @@ export class SpooledRecord<Phase extends 'received' | 'ended' = 'received' | 'en
   readonly bytes: Buffer;
   readonly from: number;
   readonly to: number;
-  /** Set when it is linked into the chain of its writer. */
-  hash: Buffer | undefined;
+  /** In hexadecimal; set when it is linked into the chain of its writer. */
+  hash: string | undefined;
 
   constructor(phase: Phase, writer: string, seq: number, bytes: Buffer, from: number, to: number) {
     this.phase = phase;

@@ -1,4 +1,4 @@
-import type { ChainedRecord, LedgerSnapshot, ManifestRow, WriterRow } from '../store/store-ports.ts';
+import type { ChainedRecord, LedgerSnapshot, ManifestRow, WriterRow } from '../store/archive-ports.ts';
 import type { Anchor } from './anchors.ts';
 import { ChainCheck } from './chain-check.ts';
 import { type ChainKey, closingHash } from './chain-key.ts';

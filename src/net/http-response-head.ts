@@ -7,7 +7,10 @@ export interface ParserProblem {
 
 /** A head taken apart. */
 export interface ParsedHead extends ResponseHead {
-  readonly isHttp10: boolean;
+  /** Whether the server lets the connection carry another request. */
+  readonly isReusable: boolean;
+  /** How long it says that it keeps the connection, in milliseconds. */
+  readonly keepAliveMs: number | undefined;
   /** Of the head, the empty line included. */
   readonly bytes: number;
 }
@@ -95,10 +98,13 @@ function readHead(bytes: Buffer): ParsedHead | ParserProblem | undefined {
       return malformed('it says two different Content-Lengths');
     headers[name] = before === undefined || name === LENGTH_FIELD ? value : `${before}, ${value}`;
   }
+  const connection = headers['connection']?.toLowerCase() ?? '';
+  const timeout = /timeout=(\d{1,6})/i.exec(headers['keep-alive'] ?? '');
   return {
     status: Number(statusLine[2]),
     headers: Object.freeze(headers),
-    isHttp10: statusLine[1] === '0',
+    isReusable: statusLine[1] === '0' ? connection.includes('keep-alive') : !connection.includes('close'),
+    keepAliveMs: timeout === null ? undefined : Number(timeout[1]) * 1_000,
     bytes: end + HEAD_END.length,
   };
 }

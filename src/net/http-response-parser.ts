@@ -132,7 +132,9 @@ export class ResponseParser {
     const { status, headers } = head;
     if (status === 101) return malformed('it switched protocols unasked');
     if (status < 200) return head.bytes;
-    const problem = this.#frame(status, headers, head.isHttp10);
+    this.#reusable = head.isReusable;
+    this.#keepAliveMs = head.keepAliveMs;
+    const problem = this.#frame(status, headers);
     if (problem !== undefined) return problem;
     const bodyless = this.#state === 'idle';
     this.#events.onHead({ status, headers });
@@ -141,15 +143,7 @@ export class ResponseParser {
   }
 
   /** Decides how the body is framed (RFC 9112, section 6.3). */
-  #frame(
-    status: number,
-    headers: Readonly<Record<string, string | undefined>>,
-    http10: boolean,
-  ): ParserProblem | undefined {
-    const connection = headers['connection']?.toLowerCase() ?? '';
-    this.#reusable = http10 ? connection.includes('keep-alive') : !connection.includes('close');
-    const timeout = /timeout=(\d{1,6})/i.exec(headers['keep-alive'] ?? '');
-    this.#keepAliveMs = timeout === null ? undefined : Number(timeout[1]) * 1_000;
+  #frame(status: number, headers: Readonly<Record<string, string | undefined>>): ParserProblem | undefined {
     const length = headers['content-length'];
     const transfer = headers['transfer-encoding'];
     const coding = headers['content-encoding'];

@@ -4,7 +4,7 @@ import { createIdSource } from '../../src/core/ids.ts';
 import { Partitions } from '../../src/store/pg/ledger-partitions.ts';
 import { PgLedgerStore } from '../../src/store/pg/pg-ledger-store.ts';
 import { openPgStore } from '../../src/store/pg/pg-store.ts';
-import type { LedgerRecord } from '../../src/store/store-ports.ts';
+import type { LedgerRecord } from '../../src/store/call-records.ts';
 import { silentLog } from '../../src/telemetry/log.ts';
 import { callEnd, callStart } from '../support/ledger-fakes.ts';
 import { startTestPostgres, type TestPostgres, testPool } from '../support/postgres.ts';

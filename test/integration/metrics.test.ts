@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parse } from 'yaml';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { configWith, MASTER_KEY, startGateway, type TestGateway } from '../support/gateway.ts';
 import { http, rpc } from '../support/http.ts';
@@ -169,10 +170,30 @@ test('every metric of the dashboard, the alerts and the guide exists, and the gu
   expect(ours.filter((name) => !guide.has(name))).toEqual([]);
 });
 
+test('every alert says what is wrong and what to do, and the value that it shows is the one of its words', async () => {
+  verifies('telemetry:metrics-files');
+  const { groups } = parse(await readFile(join(ROOT, 'deploy/prometheus/lanport-alerts.yml'), 'utf8')) as {
+    readonly groups: readonly {
+      readonly rules: readonly {
+        readonly alert: string;
+        readonly expr: string;
+        readonly annotations: Readonly<Record<string, string>>;
+      }[];
+    }[];
+  };
+  const rules = groups.flatMap((group) => group.rules);
+  expect(rules.length).toBeGreaterThan(10);
+  for (const { alert, expr, annotations } of rules) {
+    expect(Object.keys(annotations), alert).toEqual(['summary', 'action']);
+    // An alert has the value of the left side of its "and".
+    if (annotations['summary']!.includes('humanize1024')) expect(expr, alert).toMatch(/^lanport_\w+_bytes /);
+  }
+});
+
 test('messages that are refused with an error in a body of their own are counted by its code', async () => {
   verifies('telemetry:metrics-refusals');
   const send = (body: unknown, path = '/mcp'): ReturnType<typeof rpc> =>
-    rpc(`${gateway.url}${path}`, MASTER_KEY, body as Parameters<typeof rpc>[2]);
+    rpc(`${gateway.url}${path}`, MASTER_KEY, body);
   const message = (method: string, params: unknown = {}): unknown => ({
     jsonrpc: '2.0',
     id: 1,

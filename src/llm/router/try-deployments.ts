@@ -57,9 +57,9 @@ export async function tryModels(request: TriedRequest, attempt: Try, deps: TryDe
   const { model, asked, out, outcome } = request;
   const { router, config } = deps;
   const names = [model, router.canonical(model)];
-  const tried = new Set<string>();
+  const tried: string[] = [];
   for (let name: string | undefined = model; name !== undefined; ) {
-    tried.add(name);
+    tried.push(name);
     const { mock } = asked;
     const failure: LlmFailure | undefined =
       name === model && mock !== undefined && !mock.isFirstTry
@@ -69,7 +69,7 @@ export async function tryModels(request: TriedRequest, attempt: Try, deps: TryDe
     // Whatever else went wrong: nobody waits for it.
     if (out.isGone) throw clientGone();
     name = standInsFor(names, failure, config.router, asked).find(
-      (one) => !tried.has(one) && router.members(one).length > 0,
+      (one) => !tried.includes(one) && router.members(one).length > 0,
     );
     if (name === undefined) throw failure;
     outcome.fallbacks++;
@@ -170,11 +170,14 @@ async function tryOne(
   }
 }
 
-/** The parameter that a provider does not know, when that is all that is wrong. */
-function refusedParam({ kind, code, param }: LlmFailure): string | undefined {
-  return kind === 'invalid' && (code === 'unsupported_parameter' || code === 'unknown_parameter')
-    ? param
-    : undefined;
+/** OpenAI's Responses says it in words alone, without a code; "Unsupported value" is said of parameters of which a model takes only the default. */
+const REFUSAL = /^(?:unsupported|unknown) parameter\b|^unsupported value\b.*\bonly the default\b/is;
+
+/** The parameter that a provider does not take, when that is all that is wrong. */
+function refusedParam({ kind, code, param, message }: LlmFailure): string | undefined {
+  if (kind !== 'invalid') return undefined;
+  const isRefused = code === 'unsupported_parameter' || code === 'unknown_parameter' || REFUSAL.test(message);
+  return isRefused ? param : undefined;
 }
 
 /** Waits, unless the client goes away. */

@@ -28,7 +28,7 @@ export function sameFormatBody(
 ): Buffer {
   const changes = new Map<string, Buffer | undefined>();
   // A count takes nothing that only matters to an answer.
-  if (route.operation !== 'count-tokens')
+  if (route.operation !== 'count-tokens' && prepared.members.length > 0)
     for (const [name, value] of missingMembers(text, prepared.members, route.format))
       changes.set(name, json(value));
   if (route.format !== 'gemini') changes.set('model', prepared.model);

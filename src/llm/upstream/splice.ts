@@ -4,7 +4,7 @@ import type { JsonObject } from '../../core/json-scan.ts';
 export function splice(object: JsonObject, changes: ReadonlyMap<string, Buffer | undefined>): Buffer {
   const parts: Buffer[] = [];
   let copiedTo = object.start + 1;
-  const done = new Set<string>();
+  const done: string[] = [];
   let members = 0;
   const push = (to: number): void => void parts.push(object.bytes.subarray(copiedTo, to));
   for (let at = 0; at < object.keys.length; at++) {
@@ -18,7 +18,7 @@ export function splice(object: JsonObject, changes: ReadonlyMap<string, Buffer |
       push(object.startOf(at));
       parts.push(value);
       copiedTo = object.endOf(at);
-      done.add(key);
+      done.push(key);
       members++;
       continue;
     }
@@ -31,7 +31,7 @@ export function splice(object: JsonObject, changes: ReadonlyMap<string, Buffer |
   const close = object.end - 1;
   push(close);
   for (const [key, value] of changes) {
-    if (value === undefined || done.has(key)) continue;
+    if (value === undefined || done.includes(key)) continue;
     parts.push(Buffer.from(`${members++ === 0 ? '' : ','}${JSON.stringify(key)}:`), value);
   }
   return Buffer.concat([object.bytes.subarray(object.start, object.start + 1), ...parts, Buffer.from('}')]);

@@ -1,4 +1,5 @@
-import type { LedgerRow, Usage, UsageDimension } from '../store-ports.ts';
+import type { Usage, UsageDimension } from '../store-ports.ts';
+import type { LedgerRow } from '../call-records.ts';
 
 /** A call that counts: it has ended, and no operator made it. */
 export type Ended = LedgerRow & Required<Pick<LedgerRow, 'status'>>;

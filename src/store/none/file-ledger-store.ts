@@ -12,15 +12,8 @@ import {
 import { open as openFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { JsonBuilder, jsonOf } from '../record-json.ts';
-import type {
-  CallEnd,
-  Closing,
-  LedgerRecord,
-  LedgerRow,
-  LedgerStore,
-  OrphanCall,
-  WriterIdentity,
-} from '../store-ports.ts';
+import type { Closing, LedgerStore, OrphanCall, WriterIdentity } from '../store-ports.ts';
+import type { CallEnd, LedgerRecord, LedgerRow } from '../call-records.ts';
 import { parseLine } from './ledger-lines.ts';
 
 const LINE_FEED = 0x0a;

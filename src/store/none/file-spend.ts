@@ -1,7 +1,6 @@
 import type {
   CallFilter,
   CallQuery,
-  LedgerRow,
   SpendQueries,
   SpendScope,
   TagUse,
@@ -11,6 +10,7 @@ import type {
   UsageQuery,
   UsageRow,
 } from '../store-ports.ts';
+import type { LedgerRow } from '../call-records.ts';
 import { isEnded, namesOf, NOTHING, plus, usageOf, valueOf } from './file-groups.ts';
 import type { FileSums, Sum } from './file-sums.ts';
 

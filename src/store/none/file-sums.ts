@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CallEnd, CallStart, LedgerRecord, Usage } from '../store-ports.ts';
+import type { Usage } from '../store-ports.ts';
+import type { CallEnd, CallStart, LedgerRecord } from '../call-records.ts';
 import { isEnded, NAMES, type Names, namesOf, NOTHING, plus, usageOf } from './file-groups.ts';
 import { recordsIn } from './ledger-lines.ts';
 

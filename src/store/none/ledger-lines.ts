@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import type { LedgerRecord } from '../store-ports.ts';
+import type { LedgerRecord } from '../call-records.ts';
 
 const LINE_FEED = 0x0a;
 const READ_BYTES = 1024 * 1024;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { RecordJson } from '../store-ports.ts';
+import type { RecordJson } from '../call-records.ts';
 import { OpenStarts } from './open-starts.ts';
 
 const json = (id: number): RecordJson => ({ id: String(id), at: id, bytes: Buffer.alloc(0), from: 0, to: 0 });

@@ -1,4 +1,4 @@
-import type { RecordJson } from '../store-ports.ts';
+import type { RecordJson } from '../call-records.ts';
 
 /** Calls in flight that are remembered; of more, the oldest are forgotten. A hundred bytes each. */
 const OPEN_MAX = 50_000;

@@ -1,14 +1,13 @@
 import type { Pool, PoolClient } from 'pg';
+import type { CallEnd, CallStart } from '../call-records.ts';
 import type {
-  CallEnd,
-  CallStart,
   ChainedRecord,
   ChainRun,
   LedgerArchive,
   LedgerSnapshot,
   ManifestRow,
   WriterRow,
-} from '../store-ports.ts';
+} from '../archive-ports.ts';
 import { checkOut } from './check-out.ts';
 import { END_COLUMNS, START_COLUMNS } from './ledger-columns.ts';
 import { DAYS, dayOf, type Partitions, tableOf } from './ledger-partitions.ts';

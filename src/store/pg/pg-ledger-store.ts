@@ -1,15 +1,7 @@
 import type { Pool } from 'pg';
 import { JsonBuilder, jsonOf } from '../record-json.ts';
-import type {
-  ChainTip,
-  Closing,
-  LedgerRecord,
-  LedgerRow,
-  LedgerStore,
-  OrphanCall,
-  RecordJson,
-  WriterIdentity,
-} from '../store-ports.ts';
+import type { ChainTip, Closing, LedgerStore, OrphanCall, WriterIdentity } from '../store-ports.ts';
+import type { LedgerRecord, LedgerRow, RecordJson } from '../call-records.ts';
 import { checkOut } from './check-out.ts';
 import { type CallRow, END_COLUMNS, START_COLUMNS, toRow } from './ledger-columns.ts';
 import type { Partitions } from './ledger-partitions.ts';
@@ -192,13 +184,13 @@ export class PgLedgerStore implements LedgerStore {
 
 interface Pair {
   readonly start: RecordJson;
-  readonly hash: Buffer | undefined;
+  readonly hash: string | undefined;
   end: End | undefined;
 }
 
 interface End {
   readonly json: RecordJson;
-  readonly hash: Buffer | undefined;
+  readonly hash: string | undefined;
 }
 
 /** Puts ends to the starts that come with them; the first end of a call counts. The ends that are left have no start among them. */
@@ -207,7 +199,8 @@ function pair(records: readonly LedgerRecord[]): { starts: readonly Pair[]; ends
   for (const record of records) {
     if (record.phase !== 'received') continue;
     const start = jsonOf(record);
-    if (!starts.has(start.id)) starts.set(start.id, { start, hash: record.hash, end: undefined });
+    const { id } = start;
+    if (!starts.has(id)) starts.set(id, { start, hash: record.hash, end: undefined });
   }
   const ends: End[] = [];
   for (const record of records) {
@@ -263,9 +256,8 @@ function endsJson(ends: readonly End[], begun: readonly (number | undefined)[]):
   });
 }
 
-function addHash(json: JsonBuilder, hash: Buffer | undefined): void {
-  if (hash === undefined) json.text(',null');
-  else json.text(`,"${hash.toString('hex')}"`);
+function addHash(json: JsonBuilder, hash: string | undefined): void {
+  json.text(hash === undefined ? ',null' : `,"${hash}"`);
 }
 
 function tipsJson(tips: readonly ChainTip[]): string {

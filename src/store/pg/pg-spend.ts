@@ -1,7 +1,6 @@
-import type { Pool } from 'pg';
+import type { Pool, QueryResult, QueryResultRow } from 'pg';
 import type {
   CallQuery,
-  LedgerRow,
   SpendQueries,
   SpendScope,
   TagUse,
@@ -10,7 +9,9 @@ import type {
   UsageQuery,
   UsageRow,
 } from '../store-ports.ts';
+import type { LedgerRow } from '../call-records.ts';
 import { type CallRow, toRow } from './ledger-columns.ts';
+import { reached } from './reached.ts';
 import { tableOf } from './ledger-partitions.ts';
 
 const HOUR_MS = 3_600_000;
@@ -90,7 +91,7 @@ export class PgSpend implements SpendQueries {
       groups.length === 0
         ? ''
         : `GROUP BY ${groups.map((_, at) => at + 1).join(', ')} ORDER BY ${groups.map((_, at) => at + 1).join(', ')}`;
-    const { rows } = await this.#pool.query<Record<string, string>>(
+    const { rows } = await this.#query<Record<string, string>>(
       `SELECT ${groupBy.map((name) => `${GROUPS[name]} AS "group_${name}", `).join('')}${SUMS}
        FROM (${parts}) AS used ${later} ${page} LIMIT ${values.add(Math.min(limit, ROWS_MAX))}`,
       values.list,
@@ -123,12 +124,16 @@ export class PgSpend implements SpendQueries {
 
   async find({ filter = {}, limit, before }: CallQuery): Promise<readonly LedgerRow[]> {
     const values = new Values();
-    const { rows } = await this.#pool.query<CallRow>(
+    const { rows } = await this.#query<CallRow>(
       `SELECT * FROM ledger_calls ${where(conditions(filter, before, values))}
        ORDER BY started_at DESC, id DESC LIMIT ${values.add(Math.min(limit, ROWS_MAX))}`,
       values.list,
     );
     return rows.map(toRow);
+  }
+
+  #query<Row extends QueryResultRow>(text: string, values: unknown[]): Promise<QueryResult<Row>> {
+    return reached(this.#pool.query<Row>(text, values));
   }
 }
 

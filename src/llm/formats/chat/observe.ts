@@ -209,12 +209,12 @@ function skipSpace(text: string, from: number): number {
 
 /** The object that begins here. Counts braces, which is right for objects without braces in their strings, as usage is; else nothing. */
 function objectAt(text: string, from: number): Json | undefined {
-  let depth = 0;
-  for (let at = from; at < text.length; at += 1) {
-    const char = text.charCodeAt(at);
-    if (char === OPEN) depth += 1;
-    else if (char === CLOSE) depth -= 1;
-    if (depth === 0) return parsed(text.slice(from, at + 1));
+  let depth = 1;
+  let open = text.indexOf('{', from + 1);
+  for (let close = text.indexOf('}', from); close >= 0; close = text.indexOf('}', close + 1)) {
+    for (; open >= 0 && open < close; open = text.indexOf('{', open + 1)) depth += 1;
+    depth -= 1;
+    if (depth === 0) return parsed(text.slice(from, close + 1));
   }
   return undefined;
 }

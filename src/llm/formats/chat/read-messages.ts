@@ -3,11 +3,12 @@ import { invalid } from '../../conversation/llm-failure.ts';
 import type { Extras, JsonObject, Part, ToolCallPart, ToolResultPart } from '../../conversation/parts.ts';
 import type { Role, Turn } from '../../conversation/request.ts';
 import type { Members } from './members.ts';
+import { readCache } from './cache-mark.ts';
 import { readCitation, readContent } from './read-parts.ts';
 import { readSignature, readThoughts } from './sealed.ts';
 
 const MESSAGE = new Set(['role', 'content', 'name']);
-const TOOL = new Set(['role', 'content', 'name', 'tool_call_id']);
+const TOOL = new Set(['role', 'content', 'name', 'tool_call_id', 'cache_control']);
 const ASSISTANT = new Set([
   'role',
   'content',
@@ -196,12 +197,14 @@ class MessagesReader {
     }
     const tool = name ?? call?.name;
     const extras = extrasOf('chat', message.value, TOOL);
+    const cache = readCache(message.get('cache_control'));
     const result: ToolResultPart = {
       kind: 'tool-result',
       callId,
       content: readContent(message.get('content'), message.at('content')),
       ...(tool === undefined ? {} : { name: tool }),
       ...(call?.isFreeform === true ? { isFreeform: true } : {}),
+      ...(cache === undefined ? {} : { cache }),
       ...(extras === undefined ? {} : { extras }),
     };
     const last = this.#turns.at(-1);

@@ -135,6 +135,18 @@ describe('a request of another format', () => {
       [],
     ],
     [
+      'a budget leaves room for an answer within what the model gives',
+      { model: 'claude-opus-4-1', reasoning: { effort: 'high' } },
+      { thinking: { type: 'enabled', budget_tokens: 23_808 }, max_tokens: 32_000 },
+      [],
+    ],
+    [
+      'more room where the model has it',
+      { model: 'claude-sonnet-4-5', reasoning: { effort: 'max' } },
+      { thinking: { type: 'enabled', budget_tokens: 49_152 }, max_tokens: 57_344 },
+      [],
+    ],
+    [
       'too few tokens for thinking',
       { model: 'claude-sonnet-4-5', reasoning: { effort: 'high' }, sampling: { maxTokens: 500 } },
       { thinking: undefined, max_tokens: 500 },
@@ -240,6 +252,47 @@ describe('a request of another format', () => {
     const written = write({ turns: [user(text('Hi'))], ...request });
     for (const [name, value] of Object.entries(expected)) expect(written.body[name]).toEqual(value);
     expect(written.dropped).toEqual(dropped);
+  });
+
+  describe('a client that has its prompt kept under a key', () => {
+    const MARK = { type: 'ephemeral' };
+    const asked = {
+      cacheKey: 'thread-1',
+      system: [text('One.'), text('Two.')],
+      turns: [user(text('a')), assistant(text('b')), user(text('c')), assistant(text('d')), user(text('e'))],
+    };
+    const marks = (request: Partial<ModelRequest>): readonly unknown[] => {
+      const { system, messages } = write(request).body as Record<string, readonly { content: Json }[]>;
+      const blocks = [...system!, ...messages!.flatMap(({ content }) => content)] as JsonObject[];
+      return blocks.flatMap(({ text: said, cache_control: mark }) =>
+        mark === undefined ? [] : [[said, mark]],
+      );
+    };
+
+    test('has the instructions and the latest turns marked', () => {
+      expect(marks(asked)).toEqual([
+        ['Two.', MARK],
+        ['c', MARK],
+        ['e', MARK],
+      ]);
+      expect(write(asked).dropped).toEqual(['prompt_cache_key']);
+    });
+
+    test('has its own marks where it makes some, and none where it names no key', () => {
+      const own: Part = { kind: 'text', text: 'One.', cache: { ttl: '1h' } };
+      expect(marks({ ...asked, system: [own] })).toEqual([['One.', { type: 'ephemeral', ttl: '1h' }]]);
+      expect(marks({ ...asked, cacheKey: undefined })).toEqual([]);
+    });
+  });
+
+  test('a model that cannot think is not asked to', () => {
+    const model = 'claude-3-5-haiku-20241022';
+    const asked = write({ model, turns: [user(text('Hi'))], reasoning: { effort: 'high' } });
+    expect(asked.body).not.toHaveProperty('thinking');
+    expect(asked.dropped).toEqual(['reasoning']);
+    const off = write({ model, turns: [user(text('Hi'))], reasoning: { isOff: true } });
+    expect(off.body).not.toHaveProperty('thinking');
+    expect(off.dropped).toEqual([]);
   });
 
   test('thinking is off between a call and its result when no sealed thought began the turn', () => {

@@ -3,12 +3,13 @@ import { isObject, ownExtras } from '../../conversation/json.ts';
 import type { JsonObject } from '../../conversation/parts.ts';
 import type { ModelRequest, Sampling } from '../../conversation/request.ts';
 import { ToolNames } from '../../conversation/tool-names.ts';
+import { withCacheMarks } from './cache-marks.ts';
 import { rulesOf, type ModelRules } from './model-rules.ts';
 import { writeShape } from './write-output.ts';
 import { writePart, type Writing } from './write-parts.ts';
 import { writeThinking } from './write-thinking.ts';
 import { writeToolChoice, writeTools } from './write-tools.ts';
-import { isLoopUnsealed, writeTurns } from './write-turns.ts';
+import { isLoopThoughtless, isLoopUnsealed, writeTurns } from './write-turns.ts';
 
 const NAME_LIMITS = { forbidden: /[^\w-]/g, charsMax: 128 };
 
@@ -25,8 +26,10 @@ export function writeRequest(request: ModelRequest, dropped: Dropped): JsonObjec
   const writing: Writing = { names, dropped, servers };
   const { members, ...openMembers } = openMembersOf(request, dropped);
   const { tools, servers: mcpServers } = writeTools(request, names, dropped);
-  const system = request.system.flatMap((part) => writePart(part, writing));
-  const messages = writeTurns(request, writing, isOwn);
+  const { system, messages } = withCacheMarks(request, {
+    system: request.system.flatMap((part) => writePart(part, writing)),
+    messages: writeTurns(request, writing, isOwn),
+  });
   const toolChoice = writeToolChoice(request, names, tools.length > 0);
   const rules = rulesOf(request.model);
   const { thinking, effort, maxTokens } = writeThinking(
@@ -36,6 +39,7 @@ export function writeRequest(request: ModelRequest, dropped: Dropped): JsonObjec
       isOwn,
       isForced: toolChoice?.['type'] === 'any' || toolChoice?.['type'] === 'tool',
       isLoopUnsealed: isLoopUnsealed(messages),
+      isLoopThoughtless: isLoopThoughtless(messages),
     },
     dropped,
   );
