@@ -5,6 +5,8 @@ export interface BenchOptions {
   readonly seconds: number;
   readonly warmUpSeconds: number;
   readonly parts: readonly Part[];
+  /** Calls that the ledger's database is filled with. */
+  readonly ledgerCalls: number;
 }
 
 /** What belongs to one report, which is kept in bench/results when all of it was measured. */
@@ -36,6 +38,7 @@ export function readOptions(env: Environment): BenchOptions {
     seconds: number(env, 'BENCH_SECONDS', 3),
     warmUpSeconds: number(env, 'BENCH_WARM_UP_SECONDS', 2),
     parts,
+    ledgerCalls: number(env, 'BENCH_LEDGER_CALLS', 1_000_000),
   };
 }
 

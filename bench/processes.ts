@@ -19,9 +19,11 @@ const canPin = ((): boolean => {
 /** Whether processes are pinned, for the report. */
 export const PINNED: boolean = canPin;
 
-/** The command that runs Node.js with `args` on a processor. */
-export function pinned(processor: string, args: readonly string[]): [string, string[]] {
-  return canPin ? ['taskset', ['-c', processor, process.execPath, ...args]] : [process.execPath, [...args]];
+/** The command that runs Node.js with `args` on a processor; `undefined`: where the system puts it. */
+export function pinned(processor: string | undefined, args: readonly string[]): [string, string[]] {
+  return canPin && processor !== undefined
+    ? ['taskset', ['-c', processor, process.execPath, ...args]]
+    : [process.execPath, [...args]];
 }
 
 /** How long a process may take to end before it is killed. */
@@ -34,7 +36,7 @@ export interface Started extends AsyncDisposable {
 
 /** Starts a program and waits for the port that `portOf` finds in a line of its output. */
 export async function startProcess(
-  processor: string,
+  processor: string | undefined,
   args: readonly string[],
   portOf: (line: string) => number | undefined,
   env: Readonly<Record<string, string>> = {},

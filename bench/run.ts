@@ -6,7 +6,7 @@ import { runLlm } from './llm/run-llm.ts';
 import { LEDGER_PARTS, LLM_PARTS, MCP_PARTS, POSTGRES_PARTS, readOptions } from './options.ts';
 import { readyLine, type Started, startProcess } from './processes.ts';
 import type { BenchRun } from './bench-run.ts';
-import { runLedger } from './run-ledger.ts';
+import { runLedger } from './ledger/run-ledger.ts';
 import { runMcp } from './run-mcp.ts';
 import { runPostgres } from './run-postgres.ts';
 

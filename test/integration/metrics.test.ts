@@ -193,7 +193,7 @@ test('every alert says what is wrong and what to do, and the value that it shows
 test('messages that are refused with an error in a body of their own are counted by its code', async () => {
   verifies('telemetry:metrics-refusals');
   const send = (body: unknown, path = '/mcp'): ReturnType<typeof rpc> =>
-    rpc(`${gateway.url}${path}`, MASTER_KEY, body as Parameters<typeof rpc>[2]);
+    rpc(`${gateway.url}${path}`, MASTER_KEY, body);
   const message = (method: string, params: unknown = {}): unknown => ({
     jsonrpc: '2.0',
     id: 1,

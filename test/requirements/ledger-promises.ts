@@ -43,6 +43,11 @@ export const LEDGER_PROMISES = {
     promise:
       'The ledger is asked by key, user, team, server, tool, model, status and time, page after page, and exported as JSON lines or CSV in bounded memory.',
   },
+  'ledger:commands': {
+    source: LEDGER,
+    promise:
+      'lanport ledger tail follows calls as they end, code says what stands for a secret, and export writes a whole file or none.',
+  },
   'ledger:turn': {
     source: LEDGER,
     promise:

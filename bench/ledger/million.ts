@@ -1,34 +1,26 @@
 // What the ledger's database side does: how fast it takes calls, and how long reading, removing and checking take with a million of them.
 import { join } from 'node:path';
-import { createIdSource } from '../src/core/ids.ts';
-import { chainKey, chainKeyFile } from '../src/ledger/chain-key.ts';
-import { Chains } from '../src/ledger/chains.ts';
-import { RecordWriter } from '../src/ledger/record-writer.ts';
-import { Retention } from '../src/ledger/retention.ts';
-import { type SpooledRecord, unspooledRecord } from '../src/ledger/spooled-record.ts';
-import { verifyAgainst } from '../src/ledger/verify-folder.ts';
-import { openStore } from '../src/store/open-store.ts';
-import type { Store } from '../src/store/store-ports.ts';
-import { silentLog } from '../src/telemetry/log.ts';
+import { createIdSource } from '../../src/core/ids.ts';
+import { chainKey, chainKeyFile } from '../../src/ledger/chain-key.ts';
+import { Chains } from '../../src/ledger/chains.ts';
+import { RecordWriter } from '../../src/ledger/record-writer.ts';
+import { Retention } from '../../src/ledger/retention.ts';
+import { type SpooledRecord, unspooledRecord } from '../../src/ledger/spooled-record.ts';
+import { verifyAgainst } from '../../src/ledger/verify-folder.ts';
+import { openStore } from '../../src/store/open-store.ts';
+import type { Store } from '../../src/store/store-ports.ts';
+import { silentLog } from '../../src/telemetry/log.ts';
+import { callOf } from './calls.ts';
+import type { LedgerMeasure } from './measures.ts';
 
 const DAY_MS = 86_400_000;
-const DAYS = 10;
+/** Days that the calls are of. */
+export const DAYS = 10;
 const BATCH_CALLS = 250;
-const KEYS = 50;
-const TOOLS = 20;
 const REPEATS = 5;
 /** The aims: docs/guide/ledger.md. */
 const QUERY_MS_MAX = 200;
 const INGEST_MIN = 5_000;
-
-/** One line of the table. */
-export interface LedgerMeasure {
-  readonly what: string;
-  readonly value: number;
-  readonly unit: 'ms' | 'rows/s' | 's' | 'MiB';
-  readonly aim: string;
-  readonly isMet: boolean;
-}
 
 /** Fills an embedded database with `rows` calls of ten days, a real chain included, and measures what is done with them. */
 export async function measureLedger(
@@ -76,7 +68,8 @@ async function fill(store: Store, home: string, rows: number, now: number): Prom
     const batch: SpooledRecord[] = [];
     for (let at = done; at < done + BATCH_CALLS; at++) {
       clock = first + Math.floor((at / rows) * (DAYS * DAY_MS - 1));
-      batch.push(...callOf(newId(), clock, at, records, () => ++seq));
+      const { start, end } = callOf(newId(), clock, at);
+      batch.push(unspooledRecord(records.start(++seq, start)), unspooledRecord(records.end(++seq, end)));
     }
     const startedMs = performance.now();
     const { records: linked, tips } = await chains.link(batch);
@@ -85,49 +78,6 @@ async function fill(store: Store, home: string, rows: number, now: number): Prom
     storingMs += performance.now() - startedMs;
   }
   return rows / (storingMs / 1_000);
-}
-
-function callOf(
-  id: string,
-  startedAt: number,
-  at: number,
-  records: RecordWriter,
-  next: () => number,
-): SpooledRecord[] {
-  const tool = (at * 7) % TOOLS;
-  const start = {
-    id,
-    startedAt,
-    kind: 'mcp',
-    operation: 'tools/call',
-    keyId: `key-${at % KEYS}`,
-    keyAlias: `alias of key ${at % KEYS}`,
-    user: `user-${at % 10}`,
-    team: `team-${at % 4}`,
-    address: '192.168.1.20',
-    client: 'claude-code/2.0.1',
-    server: `server-${tool % 4}`,
-    toolName: `server-${tool % 4}-tool_${tool}`,
-    originalName: `tool_${tool}`,
-    model: undefined,
-    decision: 'allowed',
-    rule: 'virtual_keys[3].mcp_servers',
-    bytesIn: 312,
-    traceId: undefined,
-  } as const;
-  const end = {
-    id,
-    endedAt: startedAt + 12,
-    status: at % 50 === 0 ? 'tool-error' : 'ok',
-    errorCode: undefined,
-    totalMs: 12.345,
-    upstreamMs: 11.5,
-    bytesOut: 2_048,
-    promptTokens: undefined,
-    completionTokens: undefined,
-    cost: (at % 100) / 1_000,
-  } as const;
-  return [unspooledRecord(records.start(next(), start)), unspooledRecord(records.end(next(), end))];
 }
 
 async function queries(store: Store, now: number): Promise<LedgerMeasure[]> {
@@ -212,19 +162,4 @@ async function timed(what: string, work: () => Promise<unknown>): Promise<Ledger
   let value = 0;
   for (let repeat = 0; repeat < REPEATS; repeat++) value = Math.max(value, await once(work));
   return { what, value, unit: 'ms', aim: `at most ${QUERY_MS_MAX}`, isMet: value <= QUERY_MS_MAX };
-}
-
-/** The section of the report. */
-export function ledgerReport(measures: readonly LedgerMeasure[], rows: number): string {
-  return [
-    `## Ledger with ${rows} calls of ${DAYS} days`,
-    '',
-    '| | measured | aim | met |',
-    '| --- | --- | --- | --- |',
-    ...measures.map(
-      ({ what, value, unit, aim, isMet }) =>
-        `| ${what} | ${value.toFixed(unit === 'ms' || unit === 's' ? 1 : 0)} ${unit} | ${aim} | ${aim === '' ? '' : isMet ? 'yes' : 'no'} |`,
-    ),
-    '',
-  ].join('\n');
 }
