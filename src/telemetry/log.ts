@@ -64,8 +64,8 @@ export function createLog(
   };
   const membersOf = (fields: LogFields | undefined): string => {
     if (fields === undefined) return '';
-    const whole = JSON.stringify(fields, needsCare(fields) ? printable : undefined);
-    return (redact === undefined ? whole : redact(whole)).slice(1, -1);
+    const members = JSON.stringify(fields, needsCare(fields) ? printable : undefined).slice(1, -1);
+    return redact === undefined ? members : redact(members);
   };
   const write = (at: LogLevel, message: string, fields: LogFields | CleanFields | undefined): void => {
     if (RANK[at] < RANK[level]) return;
