@@ -8,6 +8,7 @@ import { boundsPage } from './bounds-page.ts';
 import { cliPage } from './cli-page.ts';
 import { diagnosesPage } from './diagnoses-page.ts';
 import { errorsPage } from './errors-page.ts';
+import { metricsPage } from './metrics-page.ts';
 import { postgresGuardPage } from './postgres-guard-page.ts';
 
 /** The generated pages: their text by path in the checkout. */
@@ -22,6 +23,7 @@ export function referenceFiles(): ReadonlyMap<string, string> {
     ['docs/reference/errors.md', errorsPage()],
     ['docs/reference/diagnoses.md', diagnosesPage()],
     ['docs/reference/bounds.md', boundsPage()],
+    ['docs/reference/metrics.md', metricsPage()],
     ['docs/reference/postgres-guard.md', postgresGuardPage()],
   ]);
 }

@@ -1,7 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Redactor } from '../core/redact.ts';
+import type { AccountDefaults } from '../keys/accounts-config.ts';
 import type { KeyDirectory } from '../keys/key-directory.ts';
 import type { Audit } from '../ledger/audit.ts';
+import type { Calendar } from '../limits/budget-period.ts';
 import type { CallBody, LedgerRow, SpendQueries } from '../ledger/ledger-ports.ts';
 import type { Quoted, QuotedRequest } from '../llm/quote.ts';
 import type { Mcp } from '../mcp/mcp.ts';
@@ -76,9 +78,13 @@ export interface AdminDeps {
   readonly accessGroups: readonly string[];
   /** Keys, users and teams. */
   readonly keys: KeyDirectory;
+  /** What new accounts get, and how far their limits may go, by the configuration that is in force. */
+  readonly accountDefaults: AccountDefaults;
   readonly spend: SpendQueries;
-  /** What was asked and answered in a call, where it is kept. */
-  readonly bodiesOf: (id: string, startedAt: number) => Promise<readonly CallBody[]>;
+  /** What was asked and answered in calls, where it is kept; of too many calls, the newest. */
+  readonly bodiesOf: (
+    calls: readonly { readonly id: string; readonly startedAt: number }[],
+  ) => Promise<readonly CallBody[]>;
   /** Calls `listener` with every call that ends in this process; returns the way to stop it. */
   readonly onCallEnd: (listener: (row: LedgerRow) => void) => () => void;
   /** Calls `listener` when the gateway is about to stop; returns the way to forget it. */
@@ -90,6 +96,8 @@ export interface AdminDeps {
   readonly models: AdminModels;
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number;
+  /** Which budget periods follow. */
+  readonly calendar: Calendar;
   /** What is served, as OpenAPI. */
   readonly description: () => {
     readonly paths: Readonly<Record<string, Readonly<Record<string, { readonly summary?: string }>>>>;

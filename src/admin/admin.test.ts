@@ -110,6 +110,24 @@ describe('input', () => {
     expect(message).toContain('max_budgte is not known here');
   });
 
+  it.each([
+    [{ budget_duration: '0s' }, 'budget_duration must be one second at least'],
+    [{ budget_duration: '1ms' }, 'budget_duration must be one second at least'],
+    [
+      { model_max_budget: { m: { budget_limit: 1, time_period: 0 } } },
+      'm.time_period must be one second at least',
+    ],
+    [{ model_max_budget: { m: 'much' } }, 'model_max_budget.m must be a number or an object'],
+    [{ model_max_budget: { m: { limit: 1 } } }, 'model_max_budget.m.limit is not known here'],
+    [{ duration: '99999d' }, 'duration must be 10 years (3650d) at most'],
+    [{ max_budget: -1 }, 'max_budget must be at least 0'],
+    [{ rpm_limit: 1.5 }, 'rpm_limit must be a whole number.'],
+    [{ key_alias: '' }, 'key_alias must be at least 1 characters long'],
+    [{ key_type: 'any' }, 'key_type must be one of default, llm_api, management, read_only'],
+  ])('%j is refused with what would do', (body, text) => {
+    expect(refusal(() => check(body)).message).toContain(text);
+  });
+
   it('may be null wherever LiteLLM clients send null', () => {
     const fields = Object.keys((generateKey.body as unknown as { readonly shape: object }).shape);
     expect(fields.length).toBeGreaterThan(40);

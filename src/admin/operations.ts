@@ -7,7 +7,7 @@ import { keyHealth } from './keys/key-health.ts';
 import { keyInfo, keysInfo } from './keys/key-info.ts';
 import { listKeyAliases, listKeys } from './keys/list-keys.ts';
 import { regenerateKey, regenerateNamedKey } from './keys/regenerate-key.ts';
-import { updateKey } from './keys/update-key.ts';
+import { resetSpend, updateKey, updateManyKeys } from './keys/update-key.ts';
 import { countTokens } from './models/token-counter.ts';
 import type { Operation } from './operation.ts';
 import { codeOfSecret } from './ledger/code-of-secret.ts';
@@ -21,7 +21,7 @@ import { restartServer } from './servers/restart-server.ts';
 import { getServer } from './servers/show-server.ts';
 import { globalActivity, globalActivityByModel } from './spend/activity.ts';
 import { calculate } from './spend/calculate.ts';
-import { teamDailyActivity, userDailyActivity } from './spend/daily-activity.ts';
+import { teamDailyActivity, userDailyActivity, userDailyActivityWhole } from './spend/daily-activity.ts';
 import {
   globalSpend,
   globalSpendKeys,
@@ -34,7 +34,10 @@ import {
 import { spendKeys, spendTags, spendUsers } from './spend/spend-accounts.ts';
 import { spendLogs } from './spend/spend-logs.ts';
 import { blockTeam, unblockTeam } from './teams/block-team.ts';
+import { addManyMembers } from './teams/bulk-members.ts';
 import { deleteTeams } from './teams/delete-teams.ts';
+import { listTeamsPage } from './teams/list-teams-page.ts';
+import { listPermissions, updatePermissions } from './teams/member-permissions.ts';
 import { newTeam } from './teams/new-team.ts';
 import { listTeams, teamInfo } from './teams/team-info.ts';
 import { addMembers, removeMember, updateMember } from './teams/team-members.ts';
@@ -47,7 +50,7 @@ import { toolsHistory } from './tools/tools-history.ts';
 import { deleteUsers } from './users/delete-users.ts';
 import { listUsers } from './users/list-users.ts';
 import { newUser } from './users/new-user.ts';
-import { updateUser } from './users/update-user.ts';
+import { updateManyUsers, updateUser } from './users/update-user.ts';
 import { userInfo } from './users/user-info.ts';
 
 /** Every operation of the operator API, in the order of the reference. */
@@ -55,6 +58,8 @@ export const OPERATIONS: readonly Operation[] = [
   generateKey,
   generateServiceAccountKey,
   updateKey,
+  updateManyKeys,
+  resetSpend,
   keyInfo,
   keysInfo,
   listKeys,
@@ -68,19 +73,25 @@ export const OPERATIONS: readonly Operation[] = [
   newUser,
   userInfo,
   updateUser,
+  updateManyUsers,
   deleteUsers,
   listUsers,
   userDailyActivity,
+  userDailyActivityWhole,
   newTeam,
   teamInfo,
   listTeams,
+  listTeamsPage,
   updateTeam,
   deleteTeams,
   blockTeam,
   unblockTeam,
   addMembers,
+  addManyMembers,
   removeMember,
   updateMember,
+  listPermissions,
+  updatePermissions,
   addTeamModels,
   removeTeamModels,
   teamDailyActivity,

@@ -80,6 +80,15 @@ function problemsOf(place: string, issue: z.core.$ZodIssue, schema: z.ZodType): 
       };
     });
   }
+  // Of several forms, what is wrong with the one that was meant: the one whose outer type fits.
+  const meant =
+    issue.code === 'invalid_union'
+      ? issue.errors.find((problems) =>
+          problems.every((one) => one.path.length > 0 || one.code !== 'invalid_type'),
+        )
+      : undefined;
+  if (meant !== undefined)
+    return meant.flatMap((one) => problemsOf(place, { ...one, path: [...issue.path, ...one.path] }, schema));
   const isMissing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
   return [
     {
@@ -92,12 +101,25 @@ function problemsOf(place: string, issue: z.core.$ZodIssue, schema: z.ZodType): 
 
 function sentence(issue: z.core.$ZodIssue): string {
   const { message } = issue;
+  // Sentences of the schemas here begin with a small letter, zod's own do not.
+  if (/^[a-z]/.test(message)) return message;
   const expected = /^Invalid input: expected (\w+), received (\w+)$/.exec(message);
+  if (expected?.[1] === 'int' && expected[2] === 'number') return `must be ${WORDS['int']!}`;
   if (expected !== null) return `must be ${WORDS[expected[1]!] ?? expected[1]!}, not ${expected[2]!}`;
+  if (issue.code === 'too_small') return `must be at least ${issue.minimum}${unitOf(issue.origin)}`;
+  if (issue.code === 'too_big') return `must be at most ${issue.maximum}${unitOf(issue.origin)}`;
+  if (issue.code === 'invalid_value') return `must be one of ${issue.values.map(String).join(', ')}`;
+  if (issue.code === 'invalid_union') {
+    const forms = issue.errors.flat().map((one) => (one.code === 'invalid_type' ? one.expected : 'other'));
+    return `must be ${forms.map((form) => WORDS[form] ?? 'of another form').join(' or ')}`;
+  }
   const [first = '', ...rest] = message;
-  return message.startsWith('must ') || message.startsWith('is ')
-    ? message
-    : first.toLowerCase() + rest.join('');
+  return first.toLowerCase() + rest.join('');
+}
+
+function unitOf(origin: string): string {
+  if (origin === 'string') return ' characters long';
+  return origin === 'array' ? ' items long' : '';
 }
 
 const WORDS: Readonly<Record<string, string>> = {

@@ -29,16 +29,23 @@ export function seesAll(reach: Reach): boolean {
   return reach !== 'own';
 }
 
-/** Whether `principal` may see a key: itself, those of its user, and those of teams that its user administers. */
+/** What a team may let its members do with its keys (LiteLLM's `team_member_permissions`). */
+export const MEMBER_PERMISSIONS = ['/key/info', '/key/list'] as const;
+
+/** Whether `principal` may see a key: itself, those of its user, and those of teams that its user administers, or that let their members do so. */
 export function maySeeKey(
   principal: AdminPrincipal,
   reach: Reach,
   key: KeyRecord,
   keys: KeyDirectory,
+  permission: (typeof MEMBER_PERMISSIONS)[number],
 ): boolean {
   if (seesAll(reach) || key.id === principal.id) return true;
   if (principal.user === undefined) return false;
-  return key.user === principal.user || (key.team !== undefined && isTeamAdmin(principal, key.team, keys));
+  if (key.user === principal.user) return true;
+  const team = key.team === undefined ? undefined : keys.findTeam(key.team);
+  const member = team?.members.find(({ user }) => user === principal.user);
+  return member?.role === 'admin' || (member !== undefined && team!.memberPermissions.includes(permission));
 }
 
 /** Whether the user of a key administers a team. */

@@ -52,6 +52,7 @@ export function createAccess(
     headerName: config.edge.keyHeaderName,
     allowedIps: config.edge.allowedIps,
     useXForwardedFor: config.edge.useXForwardedFor,
+    trustedProxies: config.edge.trustedProxies,
     trustLoopbackWithoutKeys: true,
     clock,
   });

@@ -33,6 +33,8 @@ interface AdminSurfaceDeps {
 
 /** How long a query waits for what was recorded to be in the store, in milliseconds. */
 const FLUSH_MS = 1_000;
+/** What was asked and answered, in one answer of the API. */
+const BODIES_BYTES_MAX = 32 * 1024 * 1024;
 
 /** The operator API as the edge serves it. */
 export function adminHandler(deps: AdminSurfaceDeps): Handlers['admin'] {
@@ -47,18 +49,20 @@ export function adminHandler(deps: AdminSurfaceDeps): Handlers['admin'] {
       log,
       version: VERSION,
       accessGroups: live.access.accessGroups,
-      bodiesOf: async (id, startedAt) => {
+      bodiesOf: async (calls) => {
         await recording.flush();
-        return (await store.bodies?.load(id, startedAt)) ?? [];
+        return (await store.bodies?.load(calls, BODIES_BYTES_MAX)) ?? [];
       },
       onStop: deps.onStop,
       onCallEnd: (listener) => journal.onEnd(listener),
       redactor: () => recording.recorder.redactor,
       keys: directory,
+      accountDefaults: live.accountDefaults,
       spend: store.spend,
       flush,
       models: deps.models(),
       now: () => clock.now(),
+      calendar: live.calendar,
       description: () => (description ??= openApiDocument(VERSION)),
       reload,
       audit,

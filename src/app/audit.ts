@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Journal } from '../gateway/journal.ts';
 import { type ActEnd, type Audit, BY_ITSELF, createAudit } from '../ledger/audit.ts';
 import { Refusals } from '../ledger/refusals.ts';
+import type { Purged } from '../ledger/retention.ts';
 import type { ReloadOutcome, ReloadTrigger } from './reload.ts';
 
 /** What is recorded besides calls. */
@@ -10,6 +11,8 @@ export interface OpenAudit {
   readonly refusals: Refusals;
   /** Something that the gateway did by itself. */
   note(operation: string, end: ActEnd): void;
+  /** Rows of the ledger, or its sums, that were removed because they were old. */
+  notePurged(what: Purged): void;
   noteReload(trigger: ReloadTrigger, outcome: ReloadOutcome): void;
 }
 
@@ -30,6 +33,11 @@ export function openAudit({
     acts,
     refusals: new Refusals({ audit: acts, newId }),
     note,
+    notePurged: ({ table, ...details }) =>
+      note(`purge ${table}`, {
+        details:
+          'before' in details ? { ...details, before: new Date(details.before).toISOString() } : details,
+      }),
     noteReload: (trigger, outcome) => note('reload', reloadEnd(trigger, outcome)),
   };
 }

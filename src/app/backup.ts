@@ -1,24 +1,26 @@
 import {
   createReadStream,
-  createWriteStream,
   existsSync,
   mkdirSync,
   readdirSync,
   renameSync,
+  rmdirSync,
+  rmSync,
   writeFileSync,
 } from 'node:fs';
-import { link, rm, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { inspectConfig } from '../config/load.ts';
 import { ConfigError } from '../config/problem.ts';
-import { lockFolder } from '../store/folder-lock.ts';
+import { type FolderLock, lockFolder } from '../store/folder-lock.ts';
 import type { StoreMode } from '../store/open-store.ts';
-import { checkBackup, restoreStore } from '../store/restore-store.ts';
-import { createLog } from '../telemetry/log.ts';
+import { checkBackup, restoreStore, stopLeftBehind } from '../store/restore-store.ts';
+import { createLog, type Log } from '../telemetry/log.ts';
 import type { GatewayClient } from './client.ts';
+import { writeNewFile } from './new-file.ts';
 import { dataFolderOf } from './serve.ts';
 import { EXIT, StartupError } from './startup-error.ts';
+import { markUnfinished } from './unfinished-restore.ts';
 
 export interface RestoreOptions {
   readonly config?: string | undefined;
@@ -52,20 +54,33 @@ export async function restoreBackup(
   const dataFolder = dataFolderOf(options);
   const mode = await modeOf(options, dataFolder, io.env);
   await inspectBackup(file);
-  const putAside = makeRoom(dataFolder, options.replace === true, io.now());
   const log = createLog(io.stderr, 'warn');
-  const lock = lockFolder(dataFolder);
+  const putAside = await makeRoom(dataFolder, options.replace === true, io.now(), log);
+  let lock: FolderLock | undefined;
   try {
+    lock = lockFolder(dataFolder);
+    const finish = markUnfinished(dataFolder);
     const { manifest, rows, files } = await restoreStore(mode, createReadStream(file), log);
     for (const { path, bytes } of files) put(join(dataFolder, path), bytes);
+    finish();
     const { madeAt, madeBy } = manifest;
     return { madeAt, madeBy, rows, files: files.map(({ path }) => path), dataFolder, putAside };
   } catch (error) {
-    throw new StartupError(messageOf(error), EXIT.failed, error);
+    if (lock !== undefined) undo(dataFolder, putAside);
+    throw new StartupError(reasonOf(error, dataFolder), EXIT.failed, error);
   } finally {
-    lock.release();
+    lock?.release();
     log.flush();
   }
+}
+
+/** The data folder as it was: all that lies in it came with this restore. */
+function undo(dataFolder: string, putAside: string | undefined): void {
+  for (const name of readdirSync(dataFolder))
+    rmSync(join(dataFolder, name), { recursive: true, force: true });
+  if (putAside === undefined) return;
+  rmdirSync(dataFolder);
+  renameSync(putAside, dataFolder);
 }
 
 async function modeOf(
@@ -87,17 +102,49 @@ async function modeOf(
 }
 
 /** A data folder that holds something is put aside, or refused. Where it lies then. */
-function makeRoom(dataFolder: string, replace: boolean, now: number): string | undefined {
-  if (!existsSync(dataFolder) || readdirSync(dataFolder).length === 0) return undefined;
-  if (!replace)
-    throw new StartupError(
-      `nothing was restored: the data folder ${dataFolder} holds something already. Stop its gateway and add --replace, which puts the folder aside, or choose another one with --data`,
-      EXIT.failed,
-    );
-  lockFolder(dataFolder).release();
-  const aside = `${dataFolder}.before-restore-${new Date(now).toISOString().replaceAll(/[:.]/g, '-')}`;
-  renameSync(dataFolder, aside);
-  return aside;
+async function makeRoom(
+  dataFolder: string,
+  replace: boolean,
+  now: number,
+  log: Log,
+): Promise<string | undefined> {
+  try {
+    if (!existsSync(dataFolder) || readdirSync(dataFolder).length === 0) return undefined;
+    if (!replace)
+      throw new StartupError(
+        `nothing was restored: the data folder ${dataFolder} holds something already. Stop its gateway and add --replace, which puts the folder aside, or choose another one with --data`,
+        EXIT.failed,
+      );
+    const lock = lockFolder(dataFolder);
+    // One that goes on in a folder with another name would never be found again.
+    await stopLeftBehind(dataFolder, log).finally(() => lock.release());
+    const aside = `${dataFolder}.before-restore-${new Date(now).toISOString().replaceAll(/[:.]/g, '-')}`;
+    renameSync(dataFolder, aside);
+    return aside;
+  } catch (error) {
+    if (error instanceof StartupError) throw error;
+    throw new StartupError(reasonOf(error, dataFolder), EXIT.failed, error);
+  }
+}
+
+function reasonOf(error: unknown, dataFolder: string): string {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return `nothing was restored: the disk that holds ${dataFolder} is full. Free some space, or choose another folder with --data`;
+    case 'EBUSY':
+    case 'EXDEV':
+      return `nothing was restored: the data folder ${dataFolder} is a mount, and cannot be put aside. Move away what it holds, and restore without --replace`;
+    case 'ENOENT':
+    case 'ENOTDIR':
+    case 'EEXIST':
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return `nothing was restored: the data folder ${dataFolder} cannot be used (${messageOf(error)}). Choose another one with --data`;
+    default:
+      return messageOf(error);
+  }
 }
 
 function put(path: string, bytes: Buffer): void {
@@ -119,24 +166,15 @@ export interface BackupMade {
 export async function saveBackup(
   gateway: Pick<GatewayClient, 'download'>,
   file: string,
+  stopRequested: Promise<string>,
 ): Promise<BackupMade> {
-  if (existsSync(file))
-    throw new StartupError(`${file} is there already and is not overwritten`, EXIT.failed);
-  const draft = `${file}.part`;
-  try {
-    await pipeline(
-      await gateway.download('/v1/backup'),
-      createWriteStream(draft, { mode: 0o600, flush: true }),
-    );
-    const { manifest } = await inspectBackup(draft);
-    await link(draft, file);
-    return { file, bytes: (await stat(file)).size, madeAt: manifest.madeAt };
-  } catch (error) {
-    if (error instanceof StartupError) throw error;
-    throw new StartupError(`no backup was made: ${messageOf(error)}`, EXIT.failed, error);
-  } finally {
-    await rm(draft, { force: true });
-  }
+  const { manifest } = await writeNewFile(
+    file,
+    () => gateway.download('/v1/backup'),
+    inspectBackup,
+    stopRequested,
+  );
+  return { file, bytes: (await stat(file)).size, madeAt: manifest.madeAt };
 }
 
 /** Reads a backup to its end. Rejects with StartupError that says what is wrong with it. */
@@ -144,7 +182,12 @@ export async function inspectBackup(file: string): ReturnType<typeof checkBackup
   try {
     return await checkBackup(createReadStream(file));
   } catch (error) {
-    throw new StartupError(messageOf(error), EXIT.failed, error);
+    const { code } = error as NodeJS.ErrnoException;
+    throw new StartupError(
+      code === undefined ? messageOf(error) : `the backup ${file} cannot be read: ${messageOf(error)}`,
+      EXIT.failed,
+      error,
+    );
   }
 }
 

@@ -27,9 +27,12 @@ const TIMEOUT_MS = 310_000;
 const BODY_BYTES_MAX = 64 * 1024 * 1024;
 const STANDARD_URL = 'http://127.0.0.1:4000';
 
-/** Connects the command line to a running gateway; the key is the one given, of the environment, or of the data folder. */
+/**
+ * Connects the command line to a running gateway; the key is the one given, of the environment, or of the data folder. Throws StartupError
+ * when the address is none.
+ */
 export function connectGateway(options: GatewayClientOptions): GatewayClient {
-  const base = (options.url ?? options.env['LANPORT_URL'] ?? STANDARD_URL).replace(/\/+$/, '');
+  const base = addressOf(options);
   const key =
     options.key ??
     options.env['LANPORT_KEY'] ??
@@ -52,7 +55,7 @@ export function connectGateway(options: GatewayClientOptions): GatewayClient {
     if (status >= 400 && !isRpc(value))
       throw new StartupError(
         `the gateway at ${base} answered ${status}: ${messageOf(value) ?? text.slice(0, 200)}`,
-        EXIT.failed,
+        exitCodeOf(status),
       );
     return value;
   };
@@ -74,6 +77,23 @@ export function connectGateway(options: GatewayClientOptions): GatewayClient {
     },
     [Symbol.asyncDispose]: () => http[Symbol.asyncDispose](),
   };
+}
+
+/** The address without a slash at its end. What is wrong with it is said without it: it may carry a password. */
+function addressOf({ url, env }: GatewayClientOptions): string {
+  const text = url ?? env['LANPORT_URL'] ?? STANDARD_URL;
+  const address = URL.canParse(text) ? new URL(text) : undefined;
+  const isHttp = address?.protocol === 'http:' || address?.protocol === 'https:';
+  if (address !== undefined && isHttp && address.username === '' && address.password === '')
+    return text.replace(/\/+$/, '');
+  throw new StartupError(
+    `${url === undefined ? 'LANPORT_URL' : '--url'} is not the address of a gateway: it has the form ${STANDARD_URL}, with https:// where that is served, and without a user`,
+    EXIT.configuration,
+  );
+}
+
+function exitCodeOf(status: number): number {
+  return status === 401 ? EXIT.unreachable : EXIT.failed;
 }
 
 function keyInFolder(folder: string): string | undefined {
@@ -158,7 +178,7 @@ function download(http: HttpClient, url: string, key: string | undefined): Promi
             reject(
               new StartupError(
                 `the gateway answered ${status}: ${messageOf(parse(refusal)) ?? refusal.slice(0, 200)}`,
-                EXIT.failed,
+                exitCodeOf(status),
               ),
             );
         },

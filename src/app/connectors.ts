@@ -5,8 +5,13 @@ import type { InProcessServer, ServerConfig } from '../mcp/mcp-ports.ts';
 import type { Log } from '../telemetry/log.ts';
 import { VERSION } from './version.ts';
 
-/** Makes `command: lanport:postgres` of its entry. Throws when the entry does not name the database. */
-export function postgresConnector(config: ServerConfig, log: Log, tracer: Tracer): InProcessServer {
+/** Makes `command: lanport:postgres` of its entry. `sealSecrets`: the gateway's, so that its other processes go on with a cursor. Throws when the entry does not name the database. */
+export function postgresConnector(
+  config: ServerConfig,
+  log: Log,
+  tracer: Tracer,
+  sealSecrets?: () => readonly Uint8Array[],
+): InProcessServer {
   const env = Object.fromEntries(Object.entries(config.env).map(([name, value]) => [name, value.reveal()]));
   const url = env['DATABASE_URI'] ?? env['DATABASE_URL'];
   const [first, ...moreDatabases] = readDatabases({ url, named: [], env });
@@ -23,6 +28,8 @@ export function postgresConnector(config: ServerConfig, log: Log, tracer: Tracer
     log,
     tracer,
     version: VERSION,
+    cursorScope: config.name,
     ...options,
+    cursorSecrets: options.cursorSecrets ?? sealSecrets,
   }).server;
 }

@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LanportConfig } from '../config/load.ts';
 import { createPostgresConnector } from '../connectors/postgres/connector.ts';
@@ -11,6 +10,7 @@ import type { Secret } from '../core/secret.ts';
 import type { Tracer } from '../core/trace.ts';
 import { Edge } from '../edge/server.ts';
 import { handleBackup } from '../gateway/handle-backup.ts';
+import { handleMcpRest } from '../gateway/handle-mcp-rest.ts';
 import { handleMcp } from '../gateway/handle-mcp.ts';
 import { createJournal } from '../gateway/journal.ts';
 import { handleMetrics } from '../gateway/handle-metrics.ts';
@@ -47,6 +47,7 @@ import { Recording } from './recording.ts';
 import { Reload, type ReloadDeps } from './reload.ts';
 import { isRefusedAtTheDoor, refusalOf } from './refused.ts';
 import { openSealSecrets } from './seal-secrets.ts';
+import { refuseUnfinished } from './unfinished-restore.ts';
 import { limitEvents, spendHistory, targetLimits } from './usage-limits.ts';
 import { VERSION } from './version.ts';
 
@@ -104,9 +105,9 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   const { log, dataFolder } = options;
   const clock = systemClock;
   const newId = createIdSource();
-  mkdirSync(dataFolder, { recursive: true });
   const lock = lockFolder(dataFolder);
   scope.add('data folder', () => lock.release());
+  refuseUnfinished(dataFolder);
 
   const { masterKey, masterKeyPath } = keyOf(options);
   requireKey(options.config, masterKey, options.config.edge.host);
@@ -123,8 +124,10 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     store: opened.store,
     clock,
     log,
+    onPurged: (what) => audit.notePurged(what),
   });
   const metrics = new Metrics(VERSION);
+  const onRefused = (code: string): void => metrics.refused(code);
   scope.add('metrics', async () => metrics[Symbol.dispose]());
   const agents = new Agents();
   scope.add('connections to the collector', async () => agents[Symbol.dispose]());
@@ -136,9 +139,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
   });
   const { tracer } = tracing;
   scope.add('traces', () => tracing[Symbol.asyncDispose]());
-  metrics.counter('lanport_spans_total', 'Spans of traces, by what became of them.', () =>
-    spanSamples(tracing.counts()),
-  );
+  metrics.counter('lanport_spans_total', () => spanSamples(tracing.counts()));
   const recording = new Recording(config, {
     key,
     store: opened.store,
@@ -177,7 +178,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     bounds: live.bounds,
     identity: { name: 'lanport', version: VERSION },
     sealSecrets: () => seals.secrets,
-    inProcess: connectors(opened, log, tracer),
+    inProcess: connectors(opened, { log, tracer, sealSecrets: () => seals.secrets }),
     environment: options.environment,
     neighbours,
   });
@@ -206,6 +207,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
           limits,
           toolCosts: (server) => live.toolCosts[server],
           log,
+          onRefused,
           tracer,
           clock,
           newId,
@@ -220,7 +222,6 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     return known.deps;
   };
   const startedAt = clock.now();
-  const onRefused = (code: string): void => metrics.refused(code);
   const models: ModelSurface = new ModelSurface(config, {
     live,
     http,
@@ -249,6 +250,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
       mcp: (exchange) => handleMcp(exchange, mcpDeps()),
       sse: (exchange) => sse.open(exchange, mcpDeps()),
       messages: (exchange) => sse.post(exchange, mcpDeps()),
+      'mcp-rest': (exchange, { operation }) => handleMcpRest(exchange, operation, mcpDeps()),
       health: (exchange, route) =>
         handleHealth(exchange, route.probe, {
           mcp,
@@ -327,6 +329,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     log,
   });
   measure(metrics, { mcp, models, ledger, limits, store: opened.store, edge, reload });
+  retention.start();
   recording.start(models.deployments);
   const stopPurging = purgeResponses(opened.store.responses, log);
   scope.add('deletion of expired answers', async () => stopPurging());
@@ -412,10 +415,14 @@ async function withServers(
 
 function connectors(
   { embedded }: OpenedStore,
-  log: Log,
-  tracer: Tracer,
+  {
+    log,
+    tracer,
+    sealSecrets,
+  }: { readonly log: Log; readonly tracer: Tracer; readonly sealSecrets: () => readonly Uint8Array[] },
 ): ReadonlyMap<string, (config: ServerConfig) => InProcessServer> {
-  const postgres = (config: ServerConfig): InProcessServer => postgresConnector(config, log, tracer);
+  const postgres = (config: ServerConfig): InProcessServer =>
+    postgresConnector(config, log, tracer, sealSecrets);
   const all = new Map([['postgres', postgres]]);
   if (embedded !== undefined) {
     all.set(
@@ -428,6 +435,7 @@ function connectors(
           version: VERSION,
           allowWrite: false,
           allowFunctions: [],
+          cursorSecrets: sealSecrets,
           demoOwner: { connection: embedded.connection(DEMO_DATABASE, DEMO_OWNER), role: DEMO_ROLE },
         }).server,
     );

@@ -6,16 +6,25 @@ import type { Scope } from '../core/scope.ts';
 import { type ChainKey, chainKey, chainKeyFile } from '../ledger/chain-key.ts';
 import { createLedger } from '../ledger/ledger.ts';
 import type { Ledger } from '../ledger/ledger-ports.ts';
-import { Retention } from '../ledger/retention.ts';
+import { type Purged, Retention } from '../ledger/retention.ts';
 import type { Store } from '../store/store-ports.ts';
 import type { Log } from '../telemetry/log.ts';
 
-/** Opens the ledger, and what looks after its days; both are closed with `scope`. */
+/** What the ledger is opened with. */
+export interface LedgerDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Hears of what was removed because it was old. */
+  readonly onPurged: (what: Purged) => void;
+}
+
+/** Opens the ledger, and what looks after its days, which is started by whom it is given to; both are closed with `scope`. */
 export async function openLedger(
   config: Pick<LanportConfig, 'ledger' | 'limits'>,
   dataFolder: string,
   scope: Scope,
-  { store, clock, log }: { readonly store: Store; readonly clock: Clock; readonly log: Log },
+  { store, clock, log, onPurged }: LedgerDeps,
 ): Promise<{ readonly ledger: Ledger; readonly retention: Retention; readonly key: ChainKey }> {
   const folder = join(dataFolder, 'ledger');
   const key = config.ledger.key === undefined ? chainKeyFile(folder) : chainKey(config.ledger.key.reveal());
@@ -32,8 +41,15 @@ export async function openLedger(
     },
   });
   scope.add('ledger', () => ledger[Symbol.asyncDispose]());
-  const retention = new Retention({ ...config.ledger, archive: store.archive, folder, key, clock, log });
+  const retention = new Retention({
+    ...config.ledger,
+    archive: store.archive,
+    folder,
+    key,
+    clock,
+    log,
+    onPurged,
+  });
   scope.add('retention', () => retention[Symbol.asyncDispose]());
-  retention.start();
   return { ledger, retention, key };
 }

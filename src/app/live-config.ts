@@ -7,6 +7,7 @@ import type { BrowserGuardOptions } from '../edge/browser-guard.ts';
 import type { Edge } from '../edge/server.ts';
 import type { Exchange } from '../gateway/exchange.ts';
 import type { OpenDirectory } from '../keys/open-directory.ts';
+import { type Calendar, calendarOf } from '../limits/budget-period.ts';
 import type { Mcp } from '../mcp/mcp.ts';
 import type { BufferedLog } from '../telemetry/log.ts';
 import { type Access, createAccess, type OnRefused, requireKey } from './access.ts';
@@ -30,6 +31,7 @@ export class LiveConfig {
   readonly #onRefused: OnRefused | undefined;
   #config: LanportConfig;
   #access: Access;
+  #calendar: Calendar;
 
   constructor(
     config: LanportConfig,
@@ -45,6 +47,7 @@ export class LiveConfig {
     this.#config = config;
     this.#clock = clock;
     this.#directory = directory;
+    this.#calendar = calendarOf(config.usage.timeZone);
     this.#access = createAccess(config, masterKey, clock, directory, onRefused);
     directory.useConfigured(this.#access.configured);
   }
@@ -61,6 +64,16 @@ export class LiveConfig {
   /** What calls of tools cost, by server. */
   get toolCosts(): LanportConfig['usage']['toolCosts'] {
     return this.#config.usage.toolCosts;
+  }
+
+  /** Which budget periods follow. */
+  get calendar(): Calendar {
+    return this.#calendar;
+  }
+
+  /** What accounts get that are made over the API. */
+  get accountDefaults(): LanportConfig['accounts'] {
+    return this.#config.accounts;
   }
 
   /** Whether the metrics take no key. */
@@ -84,6 +97,7 @@ export class LiveConfig {
     const before = this.#access;
     this.#config = next;
     this.#access = access;
+    this.#calendar = calendarOf(next.usage.timeZone);
     this.#directory.useConfigured(access.configured);
     for (const name of LIVE_LIMITS) this.#bounds[name] = next.limits[name];
     parts.log.setLevel(next.log.level);

@@ -4,7 +4,7 @@ import type { Limits } from '../limits/limits.ts';
 import type { Mcp } from '../mcp/mcp.ts';
 import type { ServerStatus } from '../mcp/mcp-view.ts';
 import type { Store } from '../store/store-ports.ts';
-import type { Metrics, Sample } from '../telemetry/metrics.ts';
+import type { CounterName, GaugeName, Metrics, Sample } from '../telemetry/metrics.ts';
 import type { ModelSurface } from './model-surface.ts';
 import type { Reload } from './reload.ts';
 
@@ -38,25 +38,21 @@ export function measure(metrics: Metrics, parts: MeasuredParts): void {
   measureLedger(metrics, parts.ledger);
   measureLimits(metrics, parts.limits);
   const { mcp, store, edge, reload } = parts;
-  metrics.gauge('lanport_sessions', 'Sessions of MCP clients.', () => one(mcp.sessions.size));
-  metrics.gauge('lanport_requests_in_flight', 'HTTP requests under way.', () => one(edge.load.requests));
-  metrics.gauge('lanport_streams', 'Event streams that are open.', () => one(edge.load.streams));
-  metrics.gauge('lanport_store_up', 'Whether the store answers.', async () => {
+  metrics.gauge('lanport_sessions', () => one(mcp.sessions.size));
+  metrics.gauge('lanport_requests_in_flight', () => one(edge.load.requests));
+  metrics.gauge('lanport_streams', () => one(edge.load.streams));
+  metrics.gauge('lanport_store_up', async () => {
     const { ok } = await store.health();
     return [{ labels: { store: store.kind }, value: Number(ok) }];
   });
-  metrics.counter('lanport_config_reloads_total', 'Reloads of the configuration, by how they ended.', () =>
+  metrics.counter('lanport_config_reloads_total', () =>
     Object.entries(reload.counts).map(([result, value]) => ({ labels: { result }, value })),
   );
-  metrics.gauge(
-    'lanport_config_last_reload_successful',
-    'Whether the configuration that is served is the newest one: 0 when a newer one was refused.',
-    () => one(Number(reload.state.refusedAt === undefined)),
+  metrics.gauge('lanport_config_last_reload_successful', () =>
+    one(Number(reload.state.refusedAt === undefined)),
   );
-  metrics.gauge(
-    'lanport_config_loaded_timestamp_seconds',
-    'When the configuration that is served was read.',
-    () => one(Date.parse(reload.state.loadedAt) / 1_000),
+  metrics.gauge('lanport_config_loaded_timestamp_seconds', () =>
+    one(Date.parse(reload.state.loadedAt) / 1_000),
   );
 }
 
@@ -74,19 +70,19 @@ function once<T>(look: () => T): () => T {
 
 function measureServers(metrics: Metrics, mcp: Mcp): void {
   const statuses = once(() => mcp.status());
-  const gauge = (name: string, help: string, of: (status: ServerStatus) => number): void =>
-    metrics.gauge(name, help, () =>
+  const gauge = (name: GaugeName, of: (status: ServerStatus) => number): void =>
+    metrics.gauge(name, () =>
       statuses().map((status) => ({ labels: { server: status.name }, value: of(status) })),
     );
-  metrics.gauge('lanport_server_state', 'States of MCP servers: 1 for the one that a server is in.', () =>
+  metrics.gauge('lanport_server_state', () =>
     statuses().flatMap(({ name, state }) =>
       STATES.map((each) => ({ labels: { server: name, state: each }, value: Number(each === state) })),
     ),
   );
-  gauge('lanport_server_in_flight', 'Calls under way at a server.', ({ inFlight }) => inFlight);
-  gauge('lanport_server_queue', 'Calls that wait for their turn at a server.', ({ waiting }) => waiting);
-  gauge('lanport_server_tools', 'Tools that a server offers.', ({ tools }) => tools);
-  metrics.counter('lanport_server_starts_total', 'Starts of a server, the first one included.', () =>
+  gauge('lanport_server_in_flight', ({ inFlight }) => inFlight);
+  gauge('lanport_server_queue', ({ waiting }) => waiting);
+  gauge('lanport_server_tools', ({ tools }) => tools);
+  metrics.counter('lanport_server_starts_total', () =>
     statuses().map(({ name, starts }) => ({ labels: { server: name }, value: starts })),
   );
 }
@@ -95,19 +91,19 @@ function measureServers(metrics: Metrics, mcp: Mcp): void {
 const DEPLOYMENT_STATES = { healthy: 0, failing: 1, resting: 2 } as const;
 
 function measureModels(metrics: Metrics, models: MeasuredParts['models']): void {
-  metrics.gauge('lanport_deployment_in_flight', 'Requests under way at a deployment.', () =>
+  metrics.gauge('lanport_deployment_in_flight', () =>
     models.deploymentStates().map(({ id, model, inFlight }) => ({
       labels: { model, deployment: id },
       value: inFlight,
     })),
   );
-  metrics.gauge('lanport_deployment_up', 'Whether a deployment can be asked: 0 while it rests.', () =>
+  metrics.gauge('lanport_deployment_up', () =>
     models.deploymentStates().map(({ id, model, state }) => ({
       labels: { model, deployment: id },
       value: Number(state !== 'resting'),
     })),
   );
-  metrics.gauge('litellm_deployment_state', '0: healthy, 1: failed lately, 2: not asked for a while.', () =>
+  metrics.gauge('litellm_deployment_state', () =>
     models.deploymentStates().map(({ id, model, provider, state }) => ({
       labels: { litellm_model_name: model, model_id: id, api_provider: provider },
       value: DEPLOYMENT_STATES[state],
@@ -116,50 +112,28 @@ function measureModels(metrics: Metrics, models: MeasuredParts['models']): void 
 }
 
 function measureLimits(metrics: Metrics, limits: Pick<Limits, 'stats'>): void {
-  metrics.counter(
-    'lanport_limit_refusals_total',
-    'Calls that a limit refused, by what it counts and whose it is.',
-    () => limits.stats().refused.map(({ kind, scope, count: value }) => ({ labels: { kind, scope }, value })),
+  metrics.counter('lanport_limit_refusals_total', () =>
+    limits.stats().refused.map(({ kind, scope, count: value }) => ({ labels: { kind, scope }, value })),
   );
-  metrics.gauge('lanport_limits_waiting', 'Requests that wait for their turn at a limited model.', () =>
-    one(limits.stats().waiting),
-  );
-  metrics.counter('lanport_limits_waited_total', 'Requests that had to wait for their turn.', () =>
-    one(limits.stats().waitedInAll),
-  );
-  metrics.counter(
-    'lanport_soft_budgets_passed_total',
-    'Budget periods in which a soft budget was passed.',
-    () => one(limits.stats().softBudgets),
-  );
-  metrics.gauge(
-    'lanport_limits_shared_up',
-    'Whether limits are counted together with other processes: 0 while Redis is away. Without Redis there is none.',
-    () => {
-      const { shared } = limits.stats();
-      return shared === undefined ? [] : one(Number(shared.isUp));
-    },
-  );
+  metrics.gauge('lanport_limits_waiting', () => one(limits.stats().waiting));
+  metrics.counter('lanport_limits_waited_total', () => one(limits.stats().waitedInAll));
+  metrics.counter('lanport_soft_budgets_passed_total', () => one(limits.stats().softBudgets));
+  metrics.gauge('lanport_limits_shared_up', () => {
+    const { shared } = limits.stats();
+    return shared === undefined ? [] : one(Number(shared.isUp));
+  });
 }
 
 function measureLedger(metrics: Metrics, ledger: Ledger): void {
-  const gauge = (name: string, help: string, field: keyof LedgerStats): void =>
-    metrics.gauge(name, help, () => one(ledger.stats()[field]));
-  const counter = (name: string, help: string, field: keyof LedgerStats): void =>
-    metrics.counter(name, help, () => one(ledger.stats()[field]));
-  gauge(
-    'lanport_ledger_spooled_bytes',
-    'Size of the records that the store does not have yet.',
-    'spooledBytes',
-  );
-  gauge('lanport_ledger_open_calls', 'Calls that were recorded as begun and not as ended.', 'open');
-  gauge('lanport_ledger_store_failures', 'Failures of the store in a row.', 'storeFailures');
-  counter('lanport_ledger_calls_total', 'Calls whose beginning was recorded.', 'begun');
-  counter('lanport_ledger_stored_records_total', 'Records that the store has.', 'stored');
-  counter('lanport_ledger_dropped_records_total', 'Records that the store will never have.', 'dropped');
-  counter(
-    'lanport_ledger_refused_calls_total',
-    'Calls that were not made, because they could not be recorded.',
-    'refusedCalls',
-  );
+  const gauge = (name: GaugeName, field: keyof LedgerStats): void =>
+    metrics.gauge(name, () => one(ledger.stats()[field]));
+  const counter = (name: CounterName, field: keyof LedgerStats): void =>
+    metrics.counter(name, () => one(ledger.stats()[field]));
+  gauge('lanport_ledger_spooled_bytes', 'spooledBytes');
+  gauge('lanport_ledger_open_calls', 'open');
+  gauge('lanport_ledger_store_failures', 'storeFailures');
+  counter('lanport_ledger_calls_total', 'begun');
+  counter('lanport_ledger_stored_records_total', 'stored');
+  counter('lanport_ledger_dropped_records_total', 'dropped');
+  counter('lanport_ledger_refused_calls_total', 'refusedCalls');
 }

@@ -56,6 +56,8 @@ export async function servePostgres(settings: PostgresSettings, io: PostgresIo):
     version: VERSION,
     serverName: settings.serverName,
     allowWrite,
+    allowDefinitions: settings.allowDefinitions,
+    cursorSecrets: settings.cursorSecrets,
     toolsets: settings.toolsets,
     allowFunctions: settings.allowFunctions,
     rolePolicy: settings.rolePolicy,

@@ -14,6 +14,7 @@ export const EXIT = { ok: 0, failed: 1, configuration: 2, start: 3, unreachable:
 
 interface SystemError extends Error {
   readonly code?: string;
+  readonly syscall?: string;
   readonly path?: string;
 }
 
@@ -23,7 +24,7 @@ export function explainStartup(
   facts: { readonly host: string; readonly port: number; readonly dataFolder: string },
 ): StartupError {
   if (error instanceof StartupError) return error;
-  const { code, message } = error as SystemError;
+  const { code, syscall, message } = error as SystemError;
   const { host, port, dataFolder } = facts;
   switch (code) {
     case 'EADDRINUSE':
@@ -65,6 +66,14 @@ export function explainStartup(
         EXIT.start,
         error,
       );
+    case 'ENOENT':
+      if (syscall === 'mkdir')
+        return new StartupError(
+          `the data folder ${dataFolder} cannot be made: choose another with --data`,
+          EXIT.start,
+          error,
+        );
+      return new StartupError(message, EXIT.start, error);
     default:
       return new StartupError(error instanceof Error ? error.message : String(error), EXIT.start, error);
   }

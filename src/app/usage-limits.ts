@@ -1,4 +1,5 @@
 import { withDeadline } from '../core/scope.ts';
+import { calendarOf } from '../limits/budget-period.ts';
 import type { UsageConfig } from '../limits/limits-config.ts';
 import type { Account, LimitEvents, LimitSet, SpendHistory } from '../limits/limits-ports.ts';
 import type { TargetLimits } from '../limits/limits.ts';
@@ -12,7 +13,7 @@ const HISTORY_MS = 5_000;
 
 /** The limits of models and servers, as accounts. `canonical`: the name of the group that a model's name stands for. */
 export function targetLimits(
-  { models, servers, priority }: UsageConfig,
+  { models, servers, priority, timeZone }: UsageConfig,
   canonical: (model: string) => string,
 ): TargetLimits {
   return {
@@ -20,6 +21,7 @@ export function targetLimits(
     servers: accounts('server', servers, (name) => `mcp_servers.${name}`),
     canonical,
     priority,
+    calendar: calendarOf(timeZone),
   };
 }
 
@@ -37,9 +39,10 @@ export function spendHistory(
   ledger: Pick<Ledger, 'flush'>,
 ): SpendHistory {
   return {
-    spentSince: async (scope, id, from, model) => {
+    spentSince: async ({ scope, id, team }, from, model) => {
       await ledger.flush(AbortSignal.timeout(FLUSH_MS)).catch(() => undefined);
-      const filter = { [scope]: id, ...(model === undefined ? {} : { model }) };
+      const account = scope === 'team-member' ? { user: id, team: team ?? '' } : { [scope]: id };
+      const filter = { ...account, ...(model === undefined ? {} : { model }) };
       const asked = spend.usage({ from, to: Number.POSITIVE_INFINITY, groupBy: [], filter });
       const [all] = await withDeadline(asked, HISTORY_MS, 'reading what was spent');
       return all?.cost ?? 0;

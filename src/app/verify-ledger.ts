@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { inspectConfig } from '../config/load.ts';
 import { ConfigError } from '../config/problem.ts';
-import { chainKey } from '../ledger/chain-key.ts';
+import { chainKey, KEY_FILE } from '../ledger/chain-key.ts';
 import { verifyAgainst } from '../ledger/verify-folder.ts';
 import type { Verification } from '../ledger/verify-ports.ts';
 import { FolderInUseError, lockFolder } from '../store/folder-lock.ts';
@@ -55,10 +55,7 @@ export async function verifyLedgerOf(
     ...(config.ledger.key === undefined ? [] : [chainKey(config.ledger.key.reveal())]),
     ...(options.keyFile ?? []).map(keyIn),
   ];
-  const folders = [
-    join(dataFolder, 'ledger'),
-    ...(options.ledgerFolder ?? []).map((folder) => resolve(folder)),
-  ];
+  const folders = [join(dataFolder, 'ledger'), ...(options.ledgerFolder ?? []).map(ledgerFolderAt)];
   const log = createLog(io.stderr, 'warn');
   const mode: Exclude<StoreMode, { kind: 'none' }> =
     databaseUrl === undefined ? { kind: 'embedded', dataFolder } : { kind: 'external', url: databaseUrl };
@@ -84,6 +81,16 @@ function keyIn(file: string): ReturnType<typeof chainKey> {
       error,
     );
   }
+}
+
+/** A folder that is named and holds nothing of a ledger would be a check that was not made. */
+function ledgerFolderAt(named: string): string {
+  const folder = resolve(named);
+  if (['chain', 'manifests', KEY_FILE].some((one) => existsSync(join(folder, one)))) return folder;
+  throw new StartupError(
+    `${folder} is not the ledger folder of a gateway: name the folder "ledger" of its data folder with --ledger-folder, which holds chain/ and manifests/`,
+    EXIT.configuration,
+  );
 }
 
 /** The database of a gateway that runs is used beside it; one that does not run is started, and then nobody else may. */

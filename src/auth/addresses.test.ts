@@ -69,6 +69,9 @@ describe('addresses', () => {
     expect(forwardedAddress('[2001:db8::1]:443')).toBe('2001:db8::1');
     expect(forwardedAddress('2001:db8::1')).toBe('2001:db8::1');
     expect(forwardedAddress('10.0.0.1, ')).toBeUndefined();
+    const isProxy = addressList(['10.0.0.0/8']);
+    expect(forwardedAddress('198.51.100.7, 203.0.113.9, 10.0.0.2, 10.0.0.1', isProxy)).toBe('203.0.113.9');
+    expect(forwardedAddress('10.0.0.2, 10.0.0.1', isProxy)).toBe('10.0.0.2');
     expect(forwardedAddress(undefined)).toBeUndefined();
   });
 });

@@ -60,14 +60,19 @@ export function isLoopback(address: string): boolean {
 }
 
 /**
- * The last address of X-Forwarded-For: the one that the proxy in front of the gateway saw. What stands before it, the client may have
- * written. `undefined` when the header names none.
+ * The last address of X-Forwarded-For that is not of a proxy: the one that the outermost proxy saw. What stands before it, the client may
+ * have written. `undefined` when the header names none; without `isProxy` only the last counts.
  */
-export function forwardedAddress(header: string | undefined): string | undefined {
-  if (header === undefined) return undefined;
-  const last = header.slice(header.lastIndexOf(',') + 1).trim();
-  if (last === '') return undefined;
-  const bracketed = /^\[(.+)\](?::\d+)?$/.exec(last)?.[1];
-  const withPort = /^([\d.]+):\d+$/.exec(last)?.[1];
-  return plainAddress(bracketed ?? withPort ?? last);
+export function forwardedAddress(header: string | undefined, isProxy?: AddressTest): string | undefined {
+  const addresses = header?.split(',') ?? [];
+  let found: string | undefined;
+  for (let at = addresses.length - 1; at >= 0; at--) {
+    const written = addresses[at]!.trim();
+    if (written === '') break;
+    const bracketed = /^\[(.+)\](?::\d+)?$/.exec(written)?.[1];
+    const withPort = /^([\d.]+):\d+$/.exec(written)?.[1];
+    found = plainAddress(bracketed ?? withPort ?? written);
+    if (isProxy?.(found) !== true) break;
+  }
+  return found;
 }

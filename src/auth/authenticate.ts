@@ -4,6 +4,7 @@ import { type Clock, systemClock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Allowance } from '../keys/keys-config.ts';
 import type { KeyRing, RingEntry, VirtualEntry } from '../keys/key-ring.ts';
+import { memberLimits } from '../keys/member-limits.ts';
 import { type AddressTest, addressList, forwardedAddress, isLoopback, plainAddress } from './addresses.ts';
 import { requireInForce } from './entry-in-force.ts';
 import { type Grants, grantsOf } from './grants.ts';
@@ -22,7 +23,7 @@ export interface Principal {
   readonly scopeKey: string;
   /** What a virtual key was given; `undefined` for principals that may use everything. */
   readonly grants: Grants | undefined;
-  /** Of a virtual key: what it, its user and its team may use up. Empty for principals without limits. */
+  /** Of a virtual key: what it, its user, its team and its user within its team may use up. Empty for principals without limits. */
   readonly allowances: readonly Allowance[];
   /** Class of litellm_settings.priority_reservation. */
   readonly priority?: string | undefined;
@@ -56,6 +57,8 @@ export interface AuthenticatorOptions {
   /** `general_settings.allowed_ips`; empty allows every address. */
   readonly allowedIps: readonly string[];
   readonly useXForwardedFor: boolean;
+  /** `general_settings.mcp_trusted_proxy_ranges`; empty believes every address. */
+  readonly trustedProxies?: readonly string[];
   /** Whether this machine itself is served while there is no key at all. */
   readonly trustLoopbackWithoutKeys: boolean;
   readonly clock?: Clock;
@@ -94,6 +97,8 @@ const DIGEST_CHARACTERS = 16;
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
   const { ring, clock = systemClock } = options;
   const gatewayAllows = options.allowedIps.length === 0 ? undefined : addressList(options.allowedIps);
+  const { trustedProxies = [] } = options;
+  const isProxy = trustedProxies.length === 0 ? undefined : addressList(trustedProxies);
   const keys = createKeyReader(options.headerName);
   const anonymous = everything('anonymous');
   const known = new WeakMap<RingEntry, Known>();
@@ -129,9 +134,9 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   };
   const addressOf: Authenticator['addressOf'] = ({ headers, remoteAddress }) => {
     const forwarded = options.useXForwardedFor ? headers['x-forwarded-for'] : undefined;
-    return (
-      forwardedAddress(typeof forwarded === 'string' ? forwarded : undefined) ?? plainAddress(remoteAddress)
-    );
+    const isBelieved =
+      typeof forwarded === 'string' && (isProxy === undefined || isProxy(plainAddress(remoteAddress)));
+    return (isBelieved ? forwardedAddress(forwarded, isProxy) : undefined) ?? plainAddress(remoteAddress);
   };
   return {
     addressOf,
@@ -179,7 +184,7 @@ function know(entry: RingEntry): Known {
   };
 }
 
-/** What a key, its user and its team may use up; the key's own comes first. */
+/** What a key, its user, its team and its user within its team may use up; the key's own comes first. */
 function allowancesOf({ key, user, team }: VirtualEntry): Allowance[] {
   const { limits, spendBase } = key;
   const { id, source } = key;
@@ -196,6 +201,15 @@ function allowancesOf({ key, user, team }: VirtualEntry): Allowance[] {
         source: `${scope}s.${account.id}`,
         ...(account.spendBase && { spendBase: account.spendBase }),
       });
+  const ofMember = team === undefined || key.user === undefined ? undefined : memberLimits(team, key.user);
+  if (ofMember !== undefined)
+    allowances.push({
+      scope: 'team-member',
+      id: key.user!,
+      team: team!.id,
+      limits: ofMember,
+      source: `teams.${team!.id}.members.${key.user}`,
+    });
   return allowances;
 }
 

@@ -45,6 +45,8 @@ const team = (rest: Partial<TeamRecord> = {}): TeamRecord => ({
   ...common,
   id: 't',
   organization: undefined,
+  memberLimits: undefined,
+  memberPermissions: [],
   members: [],
   ...rest,
 });
@@ -139,6 +141,31 @@ describe('a principal', () => {
       { scope: 'team', id: 't', limits: limits(3), source: 'teams.t', spendBase },
     ]);
     expect(principal).toMatchObject({ priority: 'prod', tags: ['a'], role: 'proxy_admin' });
+  });
+
+  it('carries what its user may use up of the team: by the membership, else as the team says of each', () => {
+    const ofEach = { ...NO_LIMITS, maxBudget: 5, requestsPerMinute: 9 };
+    const own = { ...NO_LIMITS, maxBudget: 7, budgetDurationMs: 60_000 };
+    const ofTeam = { ...NO_LIMITS, budgetDurationMs: 1_000, budgetResetAt: 77 };
+    const allowance = (of: string | undefined, rest: Partial<TeamRecord>) =>
+      principalOf(entry({ key: key({ team: 't', user: of }), team: team(rest) })).allowances.find(
+        ({ scope }) => scope === 'team-member',
+      );
+    const members = [{ user: 'u', email: undefined, role: 'user', limits: own }] as const;
+    expect(allowance('u', { members, memberLimits: ofEach, limits: ofTeam })).toEqual({
+      scope: 'team-member',
+      id: 'u',
+      team: 't',
+      source: 'teams.t.members.u',
+      limits: { ...ofEach, maxBudget: 7, budgetDurationMs: 60_000, budgetResetAt: undefined },
+    });
+    expect(allowance('other', { members, memberLimits: ofEach, limits: ofTeam })?.limits).toEqual({
+      ...ofEach,
+      budgetDurationMs: 1_000,
+      budgetResetAt: 77,
+    });
+    expect(allowance('other', { members })).toBeUndefined();
+    expect(allowance(undefined, { members, memberLimits: ofEach })).toBeUndefined();
   });
 
   it('is another scope when what bounds it changes', () => {

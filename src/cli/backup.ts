@@ -20,7 +20,7 @@ export function registerBackupCommands(program: Command, io: ProgramIo): void {
     )
     .action(async (options: ClientOptions & { readonly output?: string }) => {
       await using client = clientOf(options, io);
-      const made = await saveBackup(client, resolve(options.output ?? nameAt(io.now())));
+      const made = await saveBackup(client, resolve(options.output ?? nameAt(io.now())), io.stopRequested());
       io.stdout.write(
         options.json === true
           ? `${JSON.stringify(made)}\n`
@@ -64,10 +64,14 @@ export function registerBackupCommands(program: Command, io: ProgramIo): void {
               (restored.putAside === undefined
                 ? ''
                 : `What was there before lies in ${restored.putAside}; delete it when all is well.\n`) +
-              'Start the gateway: lanport serve\n',
+              `Start the gateway: lanport serve${given('--config', options.config)}${given('--data', options.data)}\n`,
           );
       },
     );
+}
+
+function given(option: string, value: string | undefined): string {
+  return value === undefined ? '' : ` ${option} ${value}`;
 }
 
 /** A file name that sorts by time. */

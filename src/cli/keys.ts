@@ -211,7 +211,9 @@ function printIssued(key: ShownKey, options: ClientOptions, io: ProgramIo): void
 
 function numberOf(text: string): number {
   const value = Number(text);
-  if (text.trim() === '' || !(value >= 0)) throw new InvalidArgumentError('It must be a number from 0.');
+  // What JSON cannot carry would arrive as no limit.
+  if (text.trim() === '' || !Number.isFinite(value) || value < 0)
+    throw new InvalidArgumentError('It must be a number from 0.');
   return value;
 }
 

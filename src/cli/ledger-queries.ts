@@ -1,9 +1,10 @@
-import { createWriteStream } from 'node:fs';
+import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { GatewayClient } from '../app/client.ts';
+import { writeNewFile } from '../app/new-file.ts';
+import { EXIT, StartupError } from '../app/startup-error.ts';
 import { clientOf, type ClientOptions, withClientOptions } from './client-options.ts';
 import { ledgerLine, type LedgerLine, ledgerTable, type ShownCall, turnText } from './ledger-rows.ts';
 import type { ProgramIo } from './program-io.ts';
@@ -27,7 +28,7 @@ const PAGE = 1_000;
 const STATUSES = ['ok', 'tool-error', 'error', 'denied', 'cancelled', 'timeout', 'unknown', 'open'];
 
 const EXIT_HELP = `
-Exit code: 0 done, 1 the gateway refused, 2 wrong options, 4 no gateway answers.
+Exit code: 0 done, 1 the gateway refused, 2 wrong options, 4 no gateway answers, or it refuses the key.
 `;
 
 function withFilter(command: Command): Command {
@@ -74,11 +75,14 @@ export function registerLedgerQueries(ledger: Command, io: ProgramIo): void {
             ? await client.download(`/v1/ledger/follow?${queryOf(options)}`)
             : undefined;
         const rows = (await pageOf(client, options, options.lines)).reverse();
+        // Before the first word, from which on somebody may interrupt.
+        const stopped = followed === undefined ? undefined : io.stopRequested();
         if (options.json === true) for (const row of rows) io.stdout.write(`${JSON.stringify(row)}\n`);
         else io.stdout.write(followed === undefined ? ledgerTable(rows) : rows.map(ledgerLine).join(''));
-        if (followed !== undefined)
+        if (followed !== undefined && stopped !== undefined)
           await follow(
             followed,
+            stopped,
             new Set(rows.filter(({ status }) => status !== undefined).map(({ id }) => id)),
             options.json === true,
             io,
@@ -140,13 +144,13 @@ export function registerLedgerQueries(ledger: Command, io: ProgramIo): void {
         options: ClientOptions & FilterOptions & { readonly format: string; readonly output?: string },
       ) => {
         await using client = clientOf(options, io);
-        const body = await client.download(
-          `/v1/ledger/export?${queryOf(options, { format: options.format })}`,
-        );
+        const ask = (): Promise<Readable> =>
+          client.download(`/v1/ledger/export?${queryOf(options, { format: options.format })}`);
         if (options.output !== undefined)
-          await pipeline(body, createWriteStream(options.output, { flags: 'wx', mode: 0o600 }));
+          await writeNewFile(resolve(options.output), ask, () => Promise.resolve(), io.stopRequested());
         else
-          for await (const text of body.setEncoding('utf8') as AsyncIterable<string>) io.stdout.write(text);
+          for await (const text of (await ask()).setEncoding('utf8') as AsyncIterable<string>)
+            io.stdout.write(text);
       },
     );
   withClientOptions(
@@ -190,22 +194,28 @@ async function pageOf(
 
 async function follow(
   body: Readable,
+  stopped: Promise<string>,
   shown: ReadonlySet<string>,
   isJson: boolean,
   io: ProgramIo,
 ): Promise<void> {
-  void io.stopRequested().then(() => body.destroy());
-  try {
-    for await (const line of createInterface({ input: body })) {
-      if (line === '') continue;
-      const row = JSON.parse(line) as LedgerLine & { readonly dropped?: number };
-      if (row.dropped !== undefined)
-        io.stderr.write(`${row.dropped} calls were left out, because they came too fast\n`);
-      else if (!shown.has(row.id)) io.stdout.write(isJson ? `${line}\n` : ledgerLine(row));
-    }
-  } catch (error) {
-    if (!body.destroyed) throw error;
+  const lines = createInterface({ input: body });
+  let isInterrupted = false;
+  // A body that is destroyed does not end, so its lines have to.
+  void stopped.then(() => {
+    isInterrupted = true;
+    lines.close();
+    body.destroy();
+  });
+  for await (const line of lines) {
+    if (line === '') continue;
+    const row = JSON.parse(line) as LedgerLine & { readonly dropped?: number };
+    if (row.dropped !== undefined)
+      io.stderr.write(`${row.dropped} calls were left out, because they came too fast\n`);
+    else if (!shown.has(row.id)) io.stdout.write(isJson ? `${line}\n` : ledgerLine(row));
   }
+  if (!isInterrupted)
+    throw new StartupError('the gateway has stopped: follow it again when it is back', EXIT.unreachable);
 }
 
 function queryOf(options: FilterOptions, more: Readonly<Record<string, string>> = {}): string {

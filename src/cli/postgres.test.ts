@@ -161,7 +161,94 @@ test('--role-policy enforce refuses a role that may write', async () => {
   expect(await client.call('list_objects', {})).toMatchObject({ isError: true });
 });
 
+test('the options that tighten are in force, and win over their variables', async () => {
+  verifies('postgres:safety-options');
+  await database.run(
+    'CREATE SCHEMA "Other"; CREATE TABLE "Other".people (id int, email text, phone text); INSERT INTO "Other".people VALUES (1, \'a@b\', \'55\')',
+  );
+  const flags = [
+    ...[
+      '--statement-timeout',
+      '7s',
+      '--lock-timeout',
+      '150ms',
+      '--idle-timeout',
+      '2min',
+      '--search-path',
+      'Other',
+    ],
+    ...['--mask', 'email', '--mask', '/^pho/', '--max-cost', '100000', '--max-rows-estimated', '5000'],
+    ...['--server-name', 'tight', '--toolsets', 'data', '--database', `more=${url}`],
+  ];
+  const env = {
+    MCP_STATEMENT_TIMEOUT: '1h',
+    MCP_LOCK_TIMEOUT: '1h',
+    MCP_IDLE_TIMEOUT: '1h',
+    MCP_SEARCH_PATH: 'public',
+    MCP_MASK: 'id',
+    MCP_MAX_COST: '1',
+    MCP_MAX_ROWS_ESTIMATED: '1',
+    MCP_SERVER_NAME: 'loose',
+    MCP_TOOLSETS: 'schema',
+  };
+  await using server = await startHttp([url, '-t', 'http', ...flags], env);
+  await using client = await connect('2025-11-25', server.base, 'unused');
+  expect(await client.list()).toEqual(expect.arrayContaining(['sample_rows', 'fetch_more']));
+  expect(await client.list()).not.toContain('get_er_diagram');
+  const rowsOf = async (sql: string, more = {}): Promise<unknown> =>
+    ((await client.call('execute_sql', { sql, ...more })) as { structuredContent?: { rows: unknown } })
+      .structuredContent?.rows;
+  expect(await rowsOf('SHOW statement_timeout')).toEqual([['7s']]);
+  expect(await rowsOf('SHOW lock_timeout')).toEqual([['150ms']]);
+  expect(await rowsOf('SHOW idle_in_transaction_session_timeout')).toEqual([['2min']]);
+  expect(await rowsOf('SELECT * FROM people')).toEqual([[1, '[masked]', '[masked]']]);
+  expect(await rowsOf('SELECT id FROM public.notes', { database: 'more' })).toEqual([[1]]);
+  for (const [sql, reason] of [
+    ['SELECT * FROM generate_series(1, 6000)', 'expects 6000 rows'],
+    ['SELECT count(*) FROM pg_class AS a, pg_class AS b, pg_class AS c', 'the planner expects it to cost'],
+    ['SELECT upper(email) FROM people', 'column email is masked'],
+  ] as const)
+    expect(JSON.stringify(await client.call('execute_sql', { sql })), sql).toContain(reason);
+});
+
+test('execute_write defines tables with --allow-ddl only', async () => {
+  const sql = 'CREATE TABLE public.made (id int)';
+  await using rows = await startHttp(['-t', 'http', '--access-mode', 'unrestricted', url]);
+  await using writer = await connect('2025-11-25', rows.base, 'unused');
+  expect(JSON.stringify(await writer.call('execute_write', { sql }))).toContain('MCP_ALLOW_DDL=true');
+  await using all = await startHttp(['-t', 'http', '--access-mode', 'unrestricted', '--allow-ddl', url]);
+  await using owner = await connect('2025-11-25', all.base, 'unused');
+  expect(await owner.call('execute_write', { sql })).toMatchObject({
+    structuredContent: { committed: true },
+  });
+  await database.run('DROP TABLE public.made');
+});
+
+test('two processes with the same MCP_CURSOR_SECRET go on with each other', async () => {
+  const env = { MCP_CURSOR_SECRET: '0123456789-0123456789-0123456789', MCP_TOOLSETS: 'data' };
+  const page = async (
+    name: string,
+    args: Readonly<Record<string, unknown>>,
+    own = env,
+  ): Promise<Record<string, unknown>> => {
+    await using server = await startHttp(['-t', 'http', url], own);
+    await using client = await connect('2025-11-25', server.base, 'unused');
+    return await client.call(name, args);
+  };
+  const sql = 'SELECT n FROM generate_series(1, 5) AS n ORDER BY n';
+  const first = await page('execute_sql', { sql, max_rows: 2 });
+  const { next_cursor: cursor } = first['structuredContent'] as { next_cursor: string };
+  expect(await page('fetch_more', { cursor })).toMatchObject({ structuredContent: { rows: [[3], [4]] } });
+  const stranger = { ...env, MCP_CURSOR_SECRET: 'another-0123456789-0123456789-01' };
+  expect(await page('fetch_more', { cursor }, stranger)).toMatchObject({ isError: true });
+});
+
 test.each([
+  [['postgresql://h/db', '--allow-ddl'], {}, /--allow-ddl\) needs MCP_ALLOW_WRITE=true/],
+  [['postgresql://h/db'], { MCP_CURSOR_SECRET: 'short' }, /MCP_CURSOR_SECRET is too short/],
+  [['postgresql://h/db', '--statement-timeout', '0'], {}, /MCP_STATEMENT_TIMEOUT is "0": write 500ms/],
+  [['postgresql://h/db', '--mask', 'a b'], {}, /mask: "a b" is not a rule/],
+  [['postgresql://h/db', '--max-cost', '-1'], {}, /MCP_MAX_COST is "-1"/],
   [[], {}, /no database is given: set DATABASE_URI=/],
   [['mysql://h/db'], {}, /the database URL cannot be read/],
   [['-t', 'carrier-pigeon', 'postgresql://h/db'], {}, /transport "carrier-pigeon" is not known/],
@@ -218,6 +305,9 @@ test('a port that is taken ends it with code 3 and the way out', async () => {
 test('the printed role can read its schema and nothing else', async () => {
   const { code, stdout } = await run(['--print-role', 'printed reader', url]);
   expect(code).toBe(0);
+  const statements = stdout.split('\n').filter((line) => !line.startsWith('--'));
+  // Run as it is, it must neither give a password that anybody knows nor change what others may do.
+  expect(statements.join('\n')).not.toMatch(/PASSWORD|PUBLIC/);
   await database.run('DROP ROLE IF EXISTS "printed reader"');
   await database.run(stdout);
   const target = database.target('printed reader');

@@ -20,6 +20,7 @@ interface PostgresOptions {
   readonly host?: string;
   readonly port?: number;
   readonly accessMode?: 'restricted' | 'unrestricted';
+  readonly allowDdl?: true;
   readonly rolePolicy?: 'enforce' | 'warn';
   readonly allowFunction: readonly string[];
   readonly database: readonly string[];
@@ -53,11 +54,12 @@ Environment:
   MCP_TRANSPORT    stdio, http, streamable-http or sse
   MCP_PORT         TCP port
   MCP_HOST         address to listen on
-  MCP_ALLOW_WRITE  true adds the tool execute_write
+  MCP_ALLOW_WRITE  true adds the tool execute_write, for rows; MCP_ALLOW_DDL  as --allow-ddl
   MCP_WRITE_DATABASE_URI  how the role that writes reaches the database, when it is another one
   MCP_TOOLSETS     as --toolsets
   MCP_DATABASES    name=url of further databases, with commas between; MCP_WRITE_DATABASES for their writing roles
   MCP_SERVER_NAME  as --server-name
+  MCP_CURSOR_SECRET  32 or more random characters: processes with the same secret go on with each other's cursors
   MCP_DEBUG        true logs in detail
   MCP_STATEMENT_TIMEOUT, MCP_LOCK_TIMEOUT, MCP_IDLE_TIMEOUT, MCP_SEARCH_PATH, MCP_MASK (commas between),
   MCP_MAX_COST, MCP_MAX_ROWS_ESTIMATED  as the options of these names
@@ -92,6 +94,7 @@ export function registerPostgresCommand(
         'restricted (default), or unrestricted: adds the tool execute_write',
       ).choices(['restricted', 'unrestricted']),
     )
+    .option('--allow-ddl', 'let execute_write define, alter and drop tables, views and indexes, too')
     .addOption(
       new Option(
         '--role-policy <policy>',
@@ -171,6 +174,9 @@ function settingsOf(
     options.port ?? (sse ? options.ssePort : options.streamableHttpPort) ?? portFrom(env['MCP_PORT']);
   const mode = options.accessMode;
   const fromEnvironment = environmentOf({ ...env, ...safetyVariables(options) });
+  const allowWrite = mode === undefined ? fromEnvironment.allowWrite : mode === 'unrestricted';
+  // An option wins over both variables.
+  const allowDefinitions = options.allowDdl ?? (mode !== 'restricted' && fromEnvironment.allowDefinitions);
   return {
     ...fromEnvironment,
     url: url ?? (env['DATABASE_URI'] || undefined),
@@ -184,7 +190,8 @@ function settingsOf(
     allowedHosts: options.allowedHost,
     rolePolicy: options.rolePolicy ?? fromEnvironment.rolePolicy,
     allowFunctions: [...fromEnvironment.allowFunctions, ...options.allowFunction],
-    allowWrite: mode === undefined ? fromEnvironment.allowWrite : mode === 'unrestricted',
+    allowWrite,
+    allowDefinitions,
   };
 }
 

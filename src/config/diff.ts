@@ -1,6 +1,7 @@
 import type { Bounds } from '../core/bounds.ts';
 import { sameValue } from '../core/same-value.ts';
 import type { EdgeConfig } from '../edge/edge-config.ts';
+import type { AccountDefaults } from '../keys/accounts-config.ts';
 import type { KeyConfig, KeysConfig } from '../keys/keys-config.ts';
 import type { LedgerConfig } from '../ledger/ledger-config.ts';
 import type { UsageConfig } from '../limits/limits-config.ts';
@@ -36,6 +37,7 @@ const EDGE: Rows<EdgeConfig> = {
   port: ['general_settings.port', 'restart'],
   allowedIps: ['general_settings.allowed_ips', 'live'],
   useXForwardedFor: ['general_settings.use_x_forwarded_for', 'live'],
+  trustedProxies: ['general_settings.mcp_trusted_proxy_ranges', 'live'],
   allowedHosts: ['general_settings.allowed_hosts', 'live'],
   keyHeaderName: ['general_settings.litellm_key_header_name', 'live'],
 };
@@ -43,6 +45,14 @@ const EDGE: Rows<EdgeConfig> = {
 const KEYS: Rows<Omit<KeysConfig, 'keys'>> = {
   masterKey: ['general_settings.master_key', 'live'],
   defaultAccess: ['general_settings.mcp_default_access', 'live'],
+};
+
+const ACCOUNTS: Rows<AccountDefaults> = {
+  key: ['litellm_settings.default_key_generate_params', 'live'],
+  keyMax: ['litellm_settings.upperbound_key_generate_params', 'live'],
+  user: ['litellm_settings.default_internal_user_params', 'live'],
+  internalUser: ['litellm_settings.max_internal_user_budget, internal_user_budget_duration', 'live'],
+  team: ['litellm_settings.default_team_settings', 'live'],
 };
 
 const MCP: Rows<Omit<LanportConfig['mcp'], 'servers'>> = {
@@ -62,6 +72,7 @@ const USAGE: Rows<UsageConfig> = {
   servers: ['mcp_servers.*.rpm_limit, max_parallel_requests, max_budget', 'live'],
   toolCosts: ['mcp_servers.*.mcp_info.mcp_server_cost_info', 'live'],
   priority: ['litellm_settings.priority_reservation', 'live'],
+  timeZone: ['litellm_settings.timezone', 'live'],
   redisUrl: ['general_settings.redis_url', 'restart'],
 };
 
@@ -177,6 +188,7 @@ function changedSettings(before: LanportConfig, after: LanportConfig, effect: Ef
   return [
     ...changedIn(EDGE, before.edge, after.edge, effect),
     ...changedIn(KEYS, before.keys, after.keys, effect),
+    ...changedIn(ACCOUNTS, before.accounts, after.accounts, effect),
     ...changedIn(MCP, before.mcp, after.mcp, effect),
     ...changedIn(LLM, before.llm, after.llm, effect),
     ...changedIn(USAGE, before.usage, after.usage, effect),

@@ -87,6 +87,7 @@ describe('without a file', () => {
       port: 4000,
       allowedIps: [],
       useXForwardedFor: false,
+      trustedProxies: [],
       allowedHosts: [],
       keyHeaderName: undefined,
     });

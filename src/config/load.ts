@@ -1,6 +1,7 @@
 import type { Bounds } from '../core/bounds.ts';
 import { Secret } from '../core/secret.ts';
 import { type EdgeConfig, resolveEdge } from '../edge/edge-config.ts';
+import { type AccountDefaults, resolveAccountDefaults } from '../keys/accounts-config.ts';
 import { type KeysConfig, resolveKeys } from '../keys/keys-config.ts';
 import { type LedgerConfig, resolveLedger } from '../ledger/ledger-config.ts';
 import { resolveUsage, type UsageConfig } from '../limits/limits-config.ts';
@@ -37,6 +38,8 @@ export interface LanportConfig {
   readonly files: readonly string[];
   readonly edge: EdgeConfig;
   readonly keys: KeysConfig;
+  /** What accounts get that are made over the API. */
+  readonly accounts: AccountDefaults;
   readonly mcp: ServersOutput['config'];
   readonly llm: LlmConfig;
   readonly store: StoreConfig;
@@ -237,6 +240,7 @@ function resolve(
     files,
     edge: resolveEdge(general),
     keys,
+    accounts: resolveAccountDefaults(settings.litellm_settings, general, collector),
     mcp,
     llm,
     usage: usageOf(settings, llm, collector),
@@ -260,6 +264,7 @@ function usageOf(settings: RootSettings, llm: LlmConfig, collector: Collector): 
       models: llm.models,
       reservation: litellm.priority_reservation,
       waitMs: litellm.priority_queue_timeout,
+      timeZone: litellm.timezone,
       redis: { ...llm.router.redis, url: settings.general_settings.redis_url ?? router.redis_url },
     },
     collector,

@@ -253,6 +253,11 @@ describe('wrong types and values', () => {
       'virtual_keys: [{api_key: k, models: [m], max_budget: -1}]',
       'virtual_keys[0].max_budget: must be at least 0.',
     ],
+    [
+      'virtual_keys: [{api_key: k, models: [m], max_budget: 1, budget_duration: 0s}]',
+      'virtual_keys[0].budget_duration: must be one second at least.',
+    ],
+    ['limits: {keep_alive_ms: 4000d}', 'limits.keep_alive_ms: must be 10 years (3650d) at most.'],
     ['model_list: [{model_name: m}]', 'model_list[0].litellm_params: is missing.'],
     ['model_list: [{model_name: m, litellm_params: {}}]', 'model_list[0].litellm_params.model: is missing.'],
     ['mcp_servers: [a]', 'mcp_servers[0]: must be a map that describes an MCP server.'],

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { BOUNDS, type Bounds } from '../core/bounds.ts';
 import { byteSize, duration, inertShape, secretText, setting } from '../core/setting.ts';
 import { edgeGeneralShape } from '../edge/edge-config.ts';
+import { accountsGeneralShape, accountsLitellmShape } from '../keys/accounts-config.ts';
 import { keysGeneralShape, virtualKeySchema } from '../keys/keys-config.ts';
 import { ledgerGeneralShape, ledgerSchema } from '../ledger/ledger-config.ts';
 import { limitsGeneralShape, limitsLitellmShape, limitsRouterShape } from '../limits/limits-config.ts';
@@ -56,6 +57,7 @@ const logGeneralShape = {
 export const generalSchema = z.strictObject({
   ...edgeGeneralShape,
   ...keysGeneralShape,
+  ...accountsGeneralShape,
   ...storeGeneralShape,
   ...ledgerGeneralShape,
   ...limitsGeneralShape,
@@ -82,6 +84,7 @@ export const generalSchema = z.strictObject({
 export const litellmSchema = z.strictObject({
   ...llmLitellmShape,
   ...limitsLitellmShape,
+  ...accountsLitellmShape,
   ...telemetryLitellmShape,
   mcp_aliases: aliasesSchema
     .unwrap()

@@ -89,6 +89,7 @@ export const ERRORS = {
   'budget-exceeded': row(200, 1466, false, 'operator', '{what} The operator of this gateway can raise it.'),
   'ledger-unavailable': row(503, 1450, true, 'operator', 'The call was not made, because it could not be recorded first: {reason}.'),
   'store-unavailable': row(503, 1451, true, 'operator', 'This was not done, because it could not be kept: {reason}.'),
+  'store-away': row(503, 1480, true, 'operator', 'This cannot be read now: the database does not answer. Calls go on meanwhile.'),
   'database-missing': row(400, 1456, false, 'operator', 'No connected db. Keys, users and teams are kept in a database, and this gateway runs without one (general_settings.disable_database). Put keys into virtual_keys, or let it have a database.'),
   'key-unknown': row(404, 1457, false, 'caller', 'There is no key {key}.'),
   'user-unknown': row(404, 1458, false, 'caller', 'There is no user "{user}".'),

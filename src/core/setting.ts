@@ -101,14 +101,24 @@ const DURATION_MS_MAX = 10 * 365 * 86_400_000;
 
 /** A duration, in milliseconds once parsed. A bare number counts in `unit`; text may carry one: `"30s"`, `"5m"`, `"30d"`, `"1mo"`. */
 export function duration(unit: 's' | 'ms') {
+  return boundedDuration(unit, 0);
+}
+
+/** The length of a budget period, in milliseconds once parsed: a second at least, for a period that ends as it begins is no limit. */
+export function budgetDuration() {
+  return boundedDuration('s', 1_000);
+}
+
+function boundedDuration(unit: 's' | 'ms', msMin: number) {
   const bare = unit === 's' ? 'seconds' : 'milliseconds';
   const message = `must be a duration: a number of ${bare}, or text such as "30s", "5m" or "2h"`;
   return z
     .union([z.number(), z.string()], { error: message })
     .transform((value, context) => {
       const ms = readDuration(value, unit);
-      if (ms !== undefined) return ms;
-      context.addIssue({ code: 'custom', message });
+      if (ms !== undefined && ms >= msMin && ms <= DURATION_MS_MAX) return ms;
+      const bound = ms !== undefined && ms < msMin ? 'one second at least' : '10 years (3650d) at most';
+      context.addIssue({ code: 'custom', message: ms === undefined ? message : `must be ${bound}` });
       return z.NEVER;
     })
     .meta({ words: `duration (${unit})` });
@@ -117,9 +127,7 @@ export function duration(unit: 's' | 'ms') {
 function readDuration(value: string | number, unit: 's' | 'ms'): number | undefined {
   const match = /^\s*(\d+(?:\.\d+)?)\s*([a-z]+)?\s*$/i.exec(String(value));
   const factor = DURATION_UNITS[match?.[2]?.toLowerCase() ?? unit];
-  if (match === null || factor === undefined) return undefined;
-  const ms = Math.round(Number(match[1]) * factor);
-  return ms <= DURATION_MS_MAX ? ms : undefined;
+  return match === null || factor === undefined ? undefined : Math.round(Number(match[1]) * factor);
 }
 
 const SIZE_UNITS: Readonly<Record<string, number>> = {

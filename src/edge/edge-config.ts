@@ -9,6 +9,8 @@ export interface EdgeConfig {
   /** Addresses and CIDR ranges; empty means every address. */
   readonly allowedIps: readonly string[];
   readonly useXForwardedFor: boolean;
+  /** Addresses and CIDR ranges of proxies whose X-Forwarded-For is believed; empty means every address. */
+  readonly trustedProxies: readonly string[];
   /** Host names, besides this machine's own, that `Host` and `Origin` may carry. */
   readonly allowedHosts: readonly string[];
   /** A further header that carries keys, lower case. */
@@ -33,7 +35,11 @@ export const edgeGeneralShape = {
   ),
   use_x_forwarded_for: setting(
     z.boolean().default(false),
-    'Take the client address from X-Forwarded-For. Only behind a proxy that sets it: otherwise clients choose their own address.',
+    'Take the client address from X-Forwarded-For. Only behind a proxy that sets it: otherwise clients choose their own address. mcp_trusted_proxy_ranges says which proxies are believed.',
+  ),
+  mcp_trusted_proxy_ranges: setting(
+    z.array(ipRange()).default([]),
+    'Addresses and ranges of the proxies whose X-Forwarded-For is believed; what comes from elsewhere has the address that it comes from. Empty means all.',
   ),
   allowed_hosts: setting(
     z.array(z.string().min(1)).default([]),
@@ -57,6 +63,7 @@ export function resolveEdge(general: z.output<typeof edgeSchema>): EdgeConfig {
     port: general.port,
     allowedIps: general.allowed_ips,
     useXForwardedFor: general.use_x_forwarded_for,
+    trustedProxies: general.mcp_trusted_proxy_ranges,
     allowedHosts: general.allowed_hosts.map((host) => host.toLowerCase()),
     keyHeaderName: general.litellm_key_header_name?.toLowerCase(),
   };

@@ -5,6 +5,7 @@ export type Route =
   | { readonly kind: 'mcp'; readonly names: readonly string[] | undefined }
   | { readonly kind: 'sse'; readonly names: readonly string[] | undefined }
   | { readonly kind: 'messages' }
+  | { readonly kind: 'mcp-rest'; readonly operation: 'list' | 'call' }
   | {
       readonly kind: 'llm';
       readonly format: 'chat' | 'responses' | 'messages' | 'gemini';
@@ -45,6 +46,8 @@ const FIXED: ReadonlyMap<string, Route> = new Map<string, Route>([
   ['/mcp', MCP],
   ['/sse', { kind: 'sse', names: undefined }],
   ['/messages', { kind: 'messages' }],
+  ['/mcp-rest/tools/list', { kind: 'mcp-rest', operation: 'list' }],
+  ['/mcp-rest/tools/call', { kind: 'mcp-rest', operation: 'call' }],
   ['/v1/chat/completions', llm('chat', 'generate')],
   ['/chat/completions', llm('chat', 'generate')],
   ['/v1/embeddings', llm('chat', 'embed')],

@@ -270,6 +270,8 @@ export class Edge implements AsyncDisposable {
         return this.#deps.handlers.sse(exchange, route);
       case 'messages':
         return this.#deps.handlers.messages(exchange, route);
+      case 'mcp-rest':
+        return this.#deps.handlers['mcp-rest'](exchange, route);
       case 'health':
         return this.#deps.handlers.health(exchange, route);
       case 'admin':

@@ -1,7 +1,5 @@
 import { GatewayError } from '../core/errors.ts';
 import {
-  errorMessage,
-  errorObject,
   type Inbound,
   initializeRevision,
   LATEST_MODERN,
@@ -14,7 +12,7 @@ import {
 import { callUpstream } from './call-upstream.ts';
 import { hear } from './client-messages.ts';
 import type { HandleMcpDeps } from './mcp-deps.ts';
-import { asGatewayError, type McpContext, type Reply } from './mcp-context.ts';
+import { asGatewayError, errorReply, type McpContext, type Reply } from './mcp-context.ts';
 import { setLevel, subscribe, unsubscribe } from './session-requests.ts';
 
 const EMPTY = Buffer.from('{}');
@@ -42,8 +40,8 @@ export async function answer(
     return await route(message, inbound, context, stream, deps);
   } catch (error) {
     const failure = asGatewayError(error, context.exchange, deps);
-    const status = inbound.era === 'legacy' && failure.code === 'rpc-method' ? 200 : failure.status;
-    return { status, message: errorMessage(message.idBytes, errorObject(failure)) };
+    deps.onRefused(failure.code);
+    return errorReply(failure, message, inbound);
   }
 }
 

@@ -13,7 +13,7 @@ import {
   toolErrorResult,
 } from '../mcp/mcp-wire.ts';
 import type { HandleMcpDeps } from './mcp-deps.ts';
-import { asGatewayError, isToolTrouble, type McpContext, type Reply } from './mcp-context.ts';
+import { asGatewayError, errorReply, isToolTrouble, type McpContext, type Reply } from './mcp-context.ts';
 import { endCallSpan, errorTypeOf, startMcpSpan, startUpstreamSpan } from './call-trace.ts';
 import { bytesOf } from './exchange.ts';
 import { admitTool, limitReached, settleTool } from './limit-mcp.ts';
@@ -35,7 +35,8 @@ interface Outcome {
 
 /**
  * The way of one request that a server answers: what it stands for, the verdict, the record, the call, the answer. Whatever happens after
- * the record was made, exactly one end follows it. `undefined`: the client gave it up and wants no answer.
+ * the record was made, exactly one end follows it, and failures are answered. Rejects with GatewayError when it did not become a call.
+ * `undefined`: the client gave it up and wants no answer.
  */
 export async function callUpstream(
   request: RpcRequest,
@@ -52,7 +53,7 @@ export async function callUpstream(
   } catch (error) {
     return refuse(request, asGatewayError(error, exchange, deps), context, inbound, deps);
   }
-  if (inbound.era === 'modern' && target.tool !== undefined)
+  if (inbound.era === 'modern' && target.tool !== undefined && context.isMadeHere !== true)
     deps.mcp.checkCallHeaders(target.tool, request.params, exchange.headers); // 400
   const id = inbound.batch ? deps.newId() : exchange.requestId;
   const span = spanOf(id, request, target, context, inbound, deps);
@@ -75,14 +76,14 @@ export async function callUpstream(
   } catch (error) {
     const failure = asGatewayError(error, exchange, deps);
     if (failure.code === 'client-gone' && inbound.era === 'legacy') return undefined;
-    if (target.tool === undefined || !isToolTrouble(failure)) throw failure;
+    if (target.tool === undefined || !isToolTrouble(failure)) return errorReply(failure, request, inbound);
     const message = resultMessage(
       request.idBytes,
       toolErrorResult(failure.message, failure.code, inbound.era),
     );
     outcome.bytesOut = message.length;
     call.answered?.add(message);
-    return { status: 200, message };
+    return { status: 200, message, failure };
   } finally {
     if (admission.kind === 'admitted') outcome.cost = settleTool(admission, target, outcome, deps);
     finish(call, span, outcome, context, deps);
@@ -254,7 +255,8 @@ async function refuse(
   const status = held !== undefined || isHidden ? 'denied' : 'error';
   const outcome = newOutcome(status, answered.code);
   finish(call, span, outcome, context, deps);
-  if (!isToolTrouble(answered)) throw answered;
+  if (context.isMadeHere === true || !isToolTrouble(answered)) throw answered;
+  deps.onRefused(answered.code);
   const result = toolErrorResult(answered.message, answered.code, inbound.era);
   return { status: 200, message: resultMessage(request.idBytes, result) };
 }

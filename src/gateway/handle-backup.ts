@@ -37,10 +37,15 @@ export async function handleBackup(exchange: Exchange, deps: HandleBackupDeps): 
     throw denial;
   }
   const end = await deps.acts.begin(act); // 503
-  let archive: Readable | undefined;
+  let chunks: AsyncIterator<Buffer>;
+  let first: IteratorResult<Buffer>;
   try {
-    archive = await deps.archive();
+    const archive = await deps.archive();
     if (archive === undefined) throw new GatewayError('backup-unavailable'); // 400
+    exchange.onGone(() => archive.destroy(new Error('the client went away')));
+    chunks = (archive as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+    // What goes wrong before there is anything can still be said.
+    first = await chunks.next(); // 503
   } catch (error) {
     end({ errorCode: error instanceof GatewayError ? error.code : 'internal' });
     throw error;
@@ -48,12 +53,11 @@ export async function handleBackup(exchange: Exchange, deps: HandleBackupDeps): 
   const by = { by: principal.alias ?? principal.id, request: exchange.requestId };
   deps.log.info('a backup is being made', by);
   const answer = exchange.openAnswer({ 'content-type': 'application/gzip' });
-  exchange.onGone(() => archive.destroy(new Error('the client went away')));
   let bytes = 0;
   try {
-    for await (const chunk of archive as AsyncIterable<Buffer>) {
-      bytes += chunk.length;
-      if (!answer.write(chunk)) await drained(answer, exchange);
+    for (let next = first; next.done !== true; next = await chunks.next()) {
+      bytes += next.value.length;
+      if (!answer.write(next.value)) await drained(answer, exchange);
     }
     answer.end();
     end({ details: { bytes } });

@@ -112,6 +112,8 @@ async function answer(
     const admitted = admission?.kind === 'admitted' ? admission : undefined;
     const cost = settleCall(admitted, outcome);
     finish(record, call.model, span, outcome, cost, failure, sink, exchange, deps);
+    // Who has seen the answer's end finds the call's end in the ledger, even if this process is killed now.
+    sink.conclude();
   }
 }
 
@@ -213,10 +215,11 @@ function statusOf(failure: unknown): CallStatus {
   return 'error';
 }
 
-/** The client's side of an answer. */
+/** The client's side of an answer. What ends it, a whole answer included, goes out with `conclude`. */
 class ExchangeSink implements AnswerSink {
   readonly #exchange: Exchange;
   #stream: AnswerStream | undefined;
+  #conclusion: (() => void) | undefined;
   #listeners: Set<() => void> | undefined;
   hasBegun = false;
   /** Further headers of the answer. */
@@ -250,7 +253,7 @@ class ExchangeSink implements AnswerSink {
     this.hasBegun = true;
     this.bytesOut = body.length;
     this.kept?.add(body);
-    this.#exchange.send(status, this.#with(headers), body);
+    this.#conclusion = () => this.#exchange.send(status, this.#with(headers), body);
   }
 
   begin(headers: Readonly<Record<string, string>>): void {
@@ -273,7 +276,13 @@ class ExchangeSink implements AnswerSink {
   }
 
   end(): void {
-    this.#stream!.end();
+    const stream = this.#stream!;
+    this.#conclusion = () => stream.end();
+  }
+
+  conclude(): void {
+    this.#conclusion?.();
+    this.#conclusion = undefined;
   }
 
   cut(): void {

@@ -94,6 +94,7 @@ function bodyOf(replies: readonly Reply[], inbound: Inbound): Buffer {
 /** Answers a body that could not be taken. */
 function refuse(body: Buffer, error: unknown, { exchange }: McpContext, deps: HandleMcpDeps): void {
   const failure = asGatewayError(error, exchange, deps);
+  deps.onRefused(failure.code);
   deps.log.info('refused', {
     request: exchange.requestId,
     path: exchange.path,

@@ -50,15 +50,17 @@ export function refusalText(refusal: Refusal): string {
 
 /** LiteLLM's words, which its clients look for. */
 function spentText(refusal: Refusal): string {
-  const { used, max, retryAfterMs, model } = refusal;
+  const { scope, id, team, used, max, retryAfterMs, model } = refusal;
   const more = used < max ? ` The request may cost more than is left of it.` : '';
   const until =
     retryAfterMs === undefined ? '' : ` It is renewed in ${Math.ceil(retryAfterMs / 3_600_000)} h.`;
   const ofModel = model === undefined ? '' : ` for model "${model}"`;
-  return `Budget has been exceeded! Current cost: ${usd(used)}, Max budget: ${usd(max)} (${whose(refusal)}${ofModel}).${more}${until}`;
+  const who = scope === 'team-member' ? `User=${id} in Team=${team} ` : '';
+  return `Budget has been exceeded! ${who}Current cost: ${usd(used)}, Max budget: ${usd(max)} (${whose(refusal)}${ofModel}).${more}${until}`;
 }
 
-function whose({ scope, id }: Refusal): string {
+function whose({ scope, id, team }: Refusal): string {
+  if (scope === 'team-member') return `of user "${id}" in team "${team}"`;
   return scope === 'key' ? 'of this key' : `of ${scope} "${id}"`;
 }
 

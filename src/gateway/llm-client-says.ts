@@ -7,7 +7,8 @@ const METADATA_BYTES_MAX = 16 * 1024;
 
 /**
  * What a request to a model says about itself: whom it is for (`user`, or Anthropic's `metadata.user_id`), its conversation
- * (`metadata.session_id`, `x-litellm-session-id`) and its tags (`metadata.tags`, `x-litellm-tags`), as LiteLLM reads them.
+ * (`metadata.session_id`, `x-litellm-session-id`) and its tags (`metadata.tags`, and `tags` or else `x-litellm-tags`), as LiteLLM reads them
+ * (litellm/proxy/litellm_pre_call_utils.py).
  */
 export function clientSays({ text, headers }: LlmCall): Pick<CallStart, 'endUser' | 'session' | 'tags'> {
   const given = text.slice('metadata');
@@ -19,7 +20,7 @@ export function clientSays({ text, headers }: LlmCall): Pick<CallStart, 'endUser
   return {
     endUser: endUser?.slice(0, TEXT_MAX),
     session,
-    tags: tagsOf(metadata['tags'], headers['x-litellm-tags']),
+    tags: tagsOf(metadata['tags'], text.value('tags'), headers['x-litellm-tags']),
   };
 }
 
@@ -31,9 +32,12 @@ function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value.slice(0, TEXT_MAX) : undefined;
 }
 
-/** A JSON array. */
-function tagsOf(given: unknown, header: unknown): string | undefined {
-  const list = Array.isArray(given) ? given : typeof header === 'string' ? header.split(',') : [];
-  const tags = list.filter((tag) => typeof tag === 'string').map((tag) => tag.trim().slice(0, TEXT_MAX));
-  return tags.length === 0 ? undefined : JSON.stringify(tags.filter((tag) => tag !== '').slice(0, TAGS_MAX));
+/** A JSON array: those of the metadata, then those of the body or else the header. */
+function tagsOf(metadata: unknown, body: unknown, header: unknown): string | undefined {
+  const others = Array.isArray(body) ? body : typeof header === 'string' ? header.split(',') : [];
+  const given = [...(Array.isArray(metadata) ? metadata : []), ...others].filter(
+    (tag) => typeof tag === 'string',
+  );
+  const tags = new Set(given.map((tag) => tag.trim().slice(0, TEXT_MAX)).filter((tag) => tag !== ''));
+  return tags.size === 0 ? undefined : JSON.stringify([...tags].slice(0, TAGS_MAX));
 }

@@ -8,6 +8,7 @@ const KINDS: Readonly<Record<number, ConstructorParameters<typeof LlmFailure>[0]
   401: 'auth',
   403: 'forbidden',
   404: 'not-found',
+  405: 'invalid',
   413: 'too-large',
   415: 'invalid',
   429: 'rate-limit',

@@ -14,6 +14,8 @@ export interface HandleMcpDeps extends LimitMcpDeps {
   readonly policy: McpPolicy;
   readonly journal: Journal;
   readonly log: Log;
+  /** Hears the code of each error with which a message was refused before it became a call, whatever the status of its answer. */
+  readonly onRefused: (code: string) => void;
   readonly tracer: Tracer;
   readonly clock: Clock;
   readonly authenticate: (exchange: Exchange) => Principal;

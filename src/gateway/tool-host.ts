@@ -8,15 +8,9 @@ import {
   type ToolOutcome,
   type ToolPart,
 } from '../llm/llm-wire.ts';
-import { type Inbound, LATEST_MODERN, readMessages, ReplyStream, type RpcRequest } from '../mcp/mcp-wire.ts';
-import { callUpstream } from './call-upstream.ts';
-import { type Exchange, whole } from './exchange.ts';
+import { callAlone } from './call-alone.ts';
+import type { Exchange } from './exchange.ts';
 import type { HandleMcpDeps } from './mcp-deps.ts';
-
-const META = {
-  'io.modelcontextprotocol/protocolVersion': LATEST_MODERN,
-  'io.modelcontextprotocol/clientCapabilities': {},
-};
 
 /**
  * The servers behind the gateway for a model that one request asks: each call goes the way of a call from `/mcp`, with the same verdict and a record of its
@@ -43,22 +37,6 @@ export function createToolHost(
       );
     },
     call: async (tool, input, signal) => {
-      const params = `{"name":${JSON.stringify(tool.name)},"arguments":${input},"_meta":${JSON.stringify({
-        ...META,
-        'io.modelcontextprotocol/clientInfo': { name: 'lanport-model', version: deps.version },
-      })}}`;
-      const { messages } = readMessages(
-        Buffer.from(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":${params}}`),
-      );
-      const request = messages[0] as RpcRequest;
-      const inbound: Inbound = {
-        era: 'modern',
-        revision: LATEST_MODERN,
-        session: undefined,
-        // Each call gets an id of its own in the ledger.
-        batch: true,
-        messages,
-      };
       const context = {
         exchange: new ToolExchange(exchange, signal, deps.clock.monotonicMs()),
         principal,
@@ -68,11 +46,13 @@ export function createToolHost(
         trace,
       };
       try {
-        const reply = await callUpstream(request, inbound, context, new ReplyStream(SILENT, undefined), deps);
-        return reply === undefined ? trouble('The call was given up.') : outcomeOf(whole(reply.message));
+        const message = await callAlone(tool.name, input, 'lanport-model', context, deps);
+        if (message === undefined) return trouble('The call was given up.');
+        return message instanceof GatewayError ? trouble(message.message) : outcomeOf(message);
       } catch (error) {
-        if (error instanceof GatewayError) return trouble(error.message);
-        throw error;
+        if (!(error instanceof GatewayError)) throw error;
+        deps.onRefused(error.code);
+        return trouble(error.message);
       }
     },
   };
@@ -93,9 +73,6 @@ export function createToolHost(
     }
   }
 }
-
-/** A model is told results, and nothing before them. */
-const SILENT = { event: () => false, isGone: false };
 
 function trouble(text: string): ToolOutcome {
   return { content: [{ kind: 'text', text }], isError: true };

@@ -1,4 +1,4 @@
-import type { AccountKind, AccountRow } from '../store/store-ports.ts';
+import type { AccountKind, AccountRow } from '../store/account-ports.ts';
 import { keyFromRow, teamFromRow, userFromRow } from './account-json.ts';
 import type { KeyRecord, TeamRecord, UserRecord } from './account-records.ts';
 

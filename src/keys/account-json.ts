@@ -1,4 +1,4 @@
-import type { AccountRow } from '../store/store-ports.ts';
+import type { AccountRow } from '../store/account-ports.ts';
 import type {
   FormerValue,
   KeyRecord,
@@ -136,6 +136,8 @@ const TEAM: Readers<Omit<TeamRecord, 'id'>> = {
   ...COMMON,
   organization: text,
   expires: number,
+  memberPermissions: texts,
+  memberLimits: (value) => (object(value) ? limits(value) : undefined),
   members: listOf((value) => readAll<TeamMember>(value, MEMBER)),
 };
 

@@ -104,6 +104,10 @@ export interface TeamFields extends AccountFields {
   readonly organization: string | undefined;
   /** Milliseconds since the Unix epoch: until when its keys work. */
   readonly expires: number | undefined;
+  /** What each user may use up of the team's, unless its membership says it. */
+  readonly memberLimits: KeyLimits | undefined;
+  /** What members who are no admins may do with the team's keys: LiteLLM's routes, `/key/info`. */
+  readonly memberPermissions: readonly string[];
 }
 
 /** One who belongs to a team. */

@@ -1,4 +1,4 @@
-import type { AccountEvent, AccountKind, AccountTable } from '../store/store-ports.ts';
+import type { AccountEvent, AccountKind, AccountTable } from '../store/account-ports.ts';
 import { AccountIndex } from './account-index.ts';
 import { KEYS_MAX } from './key-ring.ts';
 

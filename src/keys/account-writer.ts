@@ -1,9 +1,9 @@
 import { GatewayError } from '../core/errors.ts';
-import type { AccountKind, AccountTable, AccountWrite } from '../store/store-ports.ts';
+import type { AccountKind, AccountTable, AccountWrite } from '../store/account-ports.ts';
 import { ACCOUNTS_MAX, type AccountSync } from './account-sync.ts';
 
 /** How often a change is made anew because somebody else changed the same row first. */
-const ATTEMPTS_MAX = 5;
+const ATTEMPTS_MAX = 20;
 /** A record as JSON; a team's holds its members. In characters. */
 const RECORD_MAX: Readonly<Record<AccountKind, number>> = { key: 65_536, user: 65_536, team: 4_194_304 };
 

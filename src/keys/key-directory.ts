@@ -30,6 +30,12 @@ export interface AccountPage<T> {
   readonly total: number;
 }
 
+/**
+ * A change, or what makes one of the account as it is when it is written: asked again when somebody else was first. Of what a change is made of in several
+ * requests at once (limits), nothing is lost this way. It throws what refuses the change.
+ */
+export type Changing<Account, Change> = Change | ((before: Account) => Change);
+
 /** What a key gets when it is made. */
 export interface NewKey extends KeyChange {
   /** The value; without it, one is made. */
@@ -42,7 +48,7 @@ export interface Regeneration {
   readonly graceMs: number;
   /** The new value; without it, one is made. */
   readonly newKey?: Secret;
-  readonly change?: KeyChange;
+  readonly change?: Changing<KeyRecord, KeyChange>;
 }
 
 /** A key with its value, which is known at this moment only. */
@@ -61,7 +67,7 @@ export interface IssuedKey {
  */
 export interface KeyDirectory {
   createKey(input: NewKey, by: string): Promise<IssuedKey>;
-  updateKey(ref: string, change: KeyChange, by: string): Promise<KeyRecord>;
+  updateKey(ref: string, change: Changing<KeyRecord, KeyChange>, by: string): Promise<KeyRecord>;
   /** Deletes all of them, or none where one is unknown; answers what there was. */
   deleteKeys(refs: readonly string[], by: string): Promise<readonly KeyRecord[]>;
   setBlocked(ref: string, blocked: boolean, by: string): Promise<KeyRecord>;
@@ -71,7 +77,7 @@ export interface KeyDirectory {
 
   /** Without an id one is made. */
   createUser(input: UserChange & { readonly id?: string }, by: string): Promise<UserRecord>;
-  updateUser(id: string, change: UserChange, by: string): Promise<UserRecord>;
+  updateUser(id: string, change: Changing<UserRecord, UserChange>, by: string): Promise<UserRecord>;
   /** Deletes them and their keys, and takes them out of their teams. */
   deleteUsers(ids: readonly string[], by: string): Promise<readonly UserRecord[]>;
   findUser(id: string): UserRecord | undefined;
@@ -82,11 +88,15 @@ export interface KeyDirectory {
     input: TeamChange & { readonly id?: string; readonly members?: readonly TeamMember[] },
     by: string,
   ): Promise<TeamRecord>;
-  updateTeam(id: string, change: TeamChange, by: string): Promise<TeamRecord>;
+  updateTeam(id: string, change: Changing<TeamRecord, TeamChange>, by: string): Promise<TeamRecord>;
   /** Deletes them and their keys. */
   deleteTeams(ids: readonly string[], by: string): Promise<readonly TeamRecord[]>;
   /** Adds members, and changes those that are there. */
-  setMembers(team: string, members: readonly TeamMember[], by: string): Promise<TeamRecord>;
+  setMembers(
+    team: string,
+    members: Changing<TeamRecord, readonly TeamMember[]>,
+    by: string,
+  ): Promise<TeamRecord>;
   removeMembers(team: string, users: readonly string[], by: string): Promise<TeamRecord>;
   findTeam(id: string): TeamRecord | undefined;
   listTeams(query?: AccountQuery): AccountPage<TeamRecord>;

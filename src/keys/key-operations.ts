@@ -7,6 +7,7 @@ import type { AccountSync } from './account-sync.ts';
 import type { WriteAccounts } from './account-writer.ts';
 import type { IssuedKey, KeyDirectory, NewKey, Regeneration } from './key-directory.ts';
 import type { ConfiguredRing } from './key-ring.ts';
+import { changeOf } from './changing.ts';
 import { checkAlias, checkText } from './account-checks.ts';
 import { pageOf } from './account-pages.ts';
 import { accountIdOf, digestOf, keyName, newKeyValue, randomAccountId } from './key-values.ts';
@@ -124,7 +125,7 @@ export function keyOperations(deps: OperationDeps): KeyOperations {
       });
       return { key: new Secret(value), record: present(id) };
     },
-    updateKey: (ref, change, by) => replace(ref, by, (key) => ({ ...key, ...change })),
+    updateKey: (ref, change, by) => replace(ref, by, (key) => ({ ...key, ...changeOf(change, key) })),
     setBlocked: (ref, blocked, by) => replace(ref, by, (key) => ({ ...key, blocked })),
     deleteKeys: async (refs) => {
       let records: readonly KeyRecord[] = [];
@@ -142,7 +143,7 @@ export function keyOperations(deps: OperationDeps): KeyOperations {
         requireFreeValue(digest, deps);
         return {
           ...key,
-          ...change,
+          ...changeOf(change, key),
           digest,
           name: keyName(value),
           formerValues: formerValues(key, graceMs, clock.now()),

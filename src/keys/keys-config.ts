@@ -4,7 +4,7 @@ import type { Secret } from '../core/secret.ts';
 import {
   type ConfigPath,
   type ConfigReport,
-  duration,
+  budgetDuration,
   ipRange,
   secretText,
   setting,
@@ -78,13 +78,15 @@ export interface ModelLimits {
 }
 
 /**
- * What one account may use up: an own one of a key, or one that it shares with others (its user's, its team's). Everything that a key is used for counts
- * on each of them.
+ * What one account may use up: an own one of a key, or one that it shares with others (its user's, its team's, its user's within its team). Everything that a
+ * key is used for counts on each of them.
  */
 export interface Allowance {
-  readonly scope: 'key' | 'user' | 'team';
-  /** Stable over restarts and unlike that of any other account of the scope. Of a key: as `Principal.id`. */
+  readonly scope: 'key' | 'user' | 'team' | 'team-member';
+  /** Stable over restarts and unlike that of any other account of the scope. Of a key: as `Principal.id`. Of a member: the user. */
   readonly id: string;
+  /** Of a member: the team. */
+  readonly team?: string;
   readonly limits: KeyLimits;
   /** Where they stand, for rules: `virtual_keys[2]`. */
   readonly source?: string | undefined;
@@ -118,8 +120,8 @@ const modelBudget = z.union(
     z.strictObject({
       budget_limit: setting(z.number().nonnegative().optional(), 'US dollars.'),
       max_budget: setting(z.number().nonnegative().optional(), 'The same as budget_limit.'),
-      time_period: setting(duration('s').optional(), 'Length of the budget period.'),
-      budget_duration: setting(duration('s').optional(), 'The same as time_period.'),
+      time_period: setting(budgetDuration().optional(), 'Length of the budget period.'),
+      budget_duration: setting(budgetDuration().optional(), 'The same as time_period.'),
     }),
   ],
   { error: 'must be a number of US dollars, or {budget_limit, time_period}' },
@@ -190,7 +192,7 @@ export const virtualKeySchema = z.strictObject({
     'US dollars that the key may spend in each budget period.',
   ),
   soft_budget: setting(z.number().nonnegative().optional(), 'US dollars at which a warning is logged.'),
-  budget_duration: setting(duration('s').optional(), 'Length of the budget period, for example "30d".'),
+  budget_duration: setting(budgetDuration().optional(), 'Length of the budget period, for example "30d".'),
   rpm_limit: setting(z.int().min(0).optional(), 'Requests per minute at most.'),
   tpm_limit: setting(z.int().min(0).optional(), 'Tokens per minute at most.'),
   max_parallel_requests: setting(z.int().min(0).optional(), 'Requests in flight at the same time at most.'),

@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts';
-import type { AccountTable } from '../store/store-ports.ts';
+import type { AccountTable } from '../store/account-ports.ts';
 import type { KeyRecord } from './account-records.ts';
 import { AccountSync, type KeysLog } from './account-sync.ts';
 import { accountWriter } from './account-writer.ts';

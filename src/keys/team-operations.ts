@@ -4,6 +4,7 @@ import { checkText } from './account-checks.ts';
 import { NO_LIMITS, NO_MCP, teamToRow } from './account-json.ts';
 import { pageOf } from './account-pages.ts';
 import type { TeamFields, TeamMember, TeamRecord } from './account-records.ts';
+import { changeOf } from './changing.ts';
 import type { KeyDirectory } from './key-directory.ts';
 import type { OperationDeps } from './key-operations.ts';
 
@@ -21,6 +22,8 @@ const NEW_TEAM: TeamFields = Object.freeze({
   blocked: false,
   metadata: {},
   expires: undefined,
+  memberLimits: undefined,
+  memberPermissions: [],
 });
 
 type TeamOperations = Pick<
@@ -82,10 +85,10 @@ export function teamOperations({ sync, write, clock }: OperationDeps): TeamOpera
       });
       return known(id);
     },
-    updateTeam: (id, change, by) => replace(id, by, (team) => ({ ...team, ...change })),
+    updateTeam: (id, change, by) => replace(id, by, (team) => ({ ...team, ...changeOf(change, team) })),
     setMembers: (id, members, by) =>
       replace(id, by, (team) => {
-        const named = new Map(members.map((member) => [member.user, member]));
+        const named = new Map(changeOf(members, team).map((member) => [member.user, member]));
         const others = team.members.filter(({ user }) => !named.has(user));
         return { ...team, members: [...others, ...named.values()] };
       }),

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { GatewayError } from '../core/errors.ts';
-import type { AccountWrite } from '../store/store-ports.ts';
+import type { AccountWrite } from '../store/account-ports.ts';
 import { checkText } from './account-checks.ts';
 import { NO_LIMITS, NO_MCP, teamToRow, userToRow } from './account-json.ts';
 import { pageOf } from './account-pages.ts';
 import type { UserFields, UserRecord } from './account-records.ts';
+import { changeOf } from './changing.ts';
 import type { KeyDirectory } from './key-directory.ts';
 import type { OperationDeps } from './key-operations.ts';
 
@@ -59,7 +60,8 @@ export function userOperations({ sync, write, clock }: OperationDeps): UserOpera
     },
     updateUser: async (id, change, by) => {
       await write(() => {
-        const after = { ...known(id), ...change, updatedAt: clock.now(), updatedBy: by };
+        const before = known(id);
+        const after = { ...before, ...changeOf(change, before), updatedAt: clock.now(), updatedBy: by };
         return [{ op: 'replace', row: userToRow(after, sync.index.get('user', id)!.version) }];
       });
       return known(id);

@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ChainTip } from '../store/store-ports.ts';
 import { errorChain, type Log } from '../telemetry/log.ts';
@@ -65,6 +65,11 @@ export class Anchors {
       });
     }
   }
+}
+
+/** Forgets how far a writer has come. */
+export async function removeAnchor(folder: string, writer: string): Promise<void> {
+  await rm(join(folder, 'chain', `${writer}${SUFFIX}`), { force: true });
 }
 
 /** The anchors in a ledger's folder; a file that a crash cut counts as none. */

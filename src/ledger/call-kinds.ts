@@ -1,4 +1,4 @@
-import type { CallStart } from '../store/store-ports.ts';
+import type { CallStart } from '../store/call-records.ts';
 
 /** What is the same for most calls of one client to one tool: a start as it was given, and what is written of those fields. */
 interface Kind {

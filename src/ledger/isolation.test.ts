@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { callEnd, callStart } from '../../test/support/ledger-fakes.ts';
 import { systemClock } from '../core/clock.ts';
-import type { LedgerRecord, LedgerStore } from '../store/store-ports.ts';
+import type { LedgerStore } from '../store/store-ports.ts';
+import type { LedgerRecord } from '../store/call-records.ts';
 import { silentLog } from '../telemetry/log.ts';
 import { createLedger } from './ledger.ts';
 

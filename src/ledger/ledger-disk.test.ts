@@ -82,7 +82,8 @@ describe('a disk that fails', () => {
 
   it('together with a store that is down loses ends only in closing, and counts and reports them', async () => {
     let full = false;
-    const { files } = faultySpool((_at, name) => (full && name === 'append' ? diskFull() : undefined));
+    const isWrite = (name: string): boolean => name === 'append' || name === 'create-loose';
+    const { files } = faultySpool((_at, name) => (full && isWrite(name) ? diskFull() : undefined));
     const ledger = await open({ memoryRowsMax: 1, closeMs: 10 }, files);
     store.down();
     await ledger.begin(callStart('a'));
@@ -169,6 +170,15 @@ describe('a disk that fails', () => {
     const operations = await run(0);
     expect(operations).toBeGreaterThan(40);
     for (let broken = 1; broken <= operations; broken++) await run(broken);
-    expect([...seen].sort()).toEqual(['append', 'close', 'create', 'read', 'remove', 'truncate']);
+    expect([...seen].sort()).toEqual([
+      'append',
+      'close',
+      'create',
+      'create-loose',
+      'keep',
+      'read',
+      'remove',
+      'truncate',
+    ]);
   });
 });

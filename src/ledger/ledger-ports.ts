@@ -1,16 +1,7 @@
-import type { CallEnd, CallStart } from '../store/store-ports.ts';
+import type { CallEnd, CallStart } from '../store/call-records.ts';
 
-export type {
-  CallBody,
-  CallEnd,
-  CallFilter,
-  CallStart,
-  CallStatus,
-  LedgerRow,
-  SpendQueries,
-  UsageDimension,
-  UsageRow,
-} from '../store/store-ports.ts';
+export type { CallBody, CallFilter, SpendQueries, UsageDimension, UsageRow } from '../store/store-ports.ts';
+export type { CallEnd, CallStart, CallStatus, LedgerRow } from '../store/call-records.ts';
 
 /** What the gateway sees of the ledger. */
 export interface Ledger extends AsyncDisposable {

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LedgerMemoryStore, callEnd, callStart, codeOf } from '../../test/support/ledger-fakes.ts';
 import { verifies } from '../../test/support/verifies.ts';
 import { systemClock } from '../core/clock.ts';
-import type { LedgerRecord } from '../store/store-ports.ts';
+import type { LedgerRecord } from '../store/call-records.ts';
 import { type Log, silentLog } from '../telemetry/log.ts';
 import { createLedger } from './ledger.ts';
 import type { LedgerBounds } from './ledger-bounds.ts';

@@ -1,6 +1,6 @@
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ChainRun, ManifestRow } from '../store/store-ports.ts';
+import type { ChainRun, ManifestRow } from '../store/archive-ports.ts';
 import { type ChainKey, manifestMac } from './chain-key.ts';
 
 /** What a manifest says about a writer's records of a day. */
@@ -58,6 +58,37 @@ export function dropOf(key: ChainKey, day: string, at: number): ManifestRow {
     root: '',
     runs: [],
   });
+}
+
+/** A signed statement that a writer has ended, that its last record was this one, and that the days of all its records were removed. */
+export function retiredOf(
+  key: ChainKey,
+  day: string,
+  { writer, last, hash }: { readonly writer: string; readonly last: number; readonly hash: string },
+  at: number,
+): ManifestRow {
+  return signed(key, {
+    kind: 'retired',
+    day,
+    writer,
+    revision: 1,
+    at,
+    count: last,
+    first: 1,
+    last,
+    root: hash,
+    runs: [[1, last, hash]],
+  });
+}
+
+/** Of what was sealed of a day and a writer, the newest. */
+export function newestSeals(bodies: readonly ManifestBody[]): readonly ManifestBody[] {
+  const newest = new Map<string, ManifestBody>();
+  for (const body of bodies) {
+    const name = `${body.day} ${body.writer}`;
+    if (body.kind === 'sealed' && body.revision > (newest.get(name)?.revision ?? 0)) newest.set(name, body);
+  }
+  return [...newest.values()];
 }
 
 function signed(key: ChainKey, body: ManifestBody): ManifestRow {

@@ -1,4 +1,4 @@
-import type { CallEnd, CallStart } from '../store/store-ports.ts';
+import type { CallEnd, CallStart } from '../store/call-records.ts';
 import { CallKinds } from './call-kinds.ts';
 import { microsField, number, numberField, textField } from './json-fields.ts';
 import { cleanText } from './spool-record.ts';

@@ -70,7 +70,7 @@ export class Recorder {
       rule: optional(start.rule),
       endUser: optional(start.endUser),
       session: optional(start.session),
-      tags: optional(start.tags),
+      tags: start.tags === undefined ? undefined : this.#tags(start.tags),
       digest: digested === undefined || level === 'none' ? undefined : this.#digest(digested),
     };
     return {
@@ -109,6 +109,11 @@ export class Recorder {
     // What cannot be printed might stand within a secret, so that its shape is not seen.
     const clean = this.redactor.text(printableText(looked));
     return clean.length > TEXT_CHARACTERS_MAX ? clean.slice(0, TEXT_CHARACTERS_MAX) : clean;
+  }
+
+  /** Each by itself: what is put in for a secret, or cut off, must not break the JSON. */
+  #tags(json: string): string {
+    return JSON.stringify((JSON.parse(json) as readonly string[]).map((tag) => this.text(tag)));
   }
 
   /** JSON about what an operator did, without secrets. */

@@ -1,8 +1,9 @@
 import type { Clock } from '../core/clock.ts';
-import type { ChainRun, LedgerArchive, ManifestRow } from '../store/store-ports.ts';
+import type { ChainRun, LedgerArchive, ManifestRow } from '../store/archive-ports.ts';
 import { errorChain, type Log } from '../telemetry/log.ts';
 import type { ChainKey } from './chain-key.ts';
 import { dropOf, type ManifestBody, manifestFiles, sealOf } from './manifest.ts';
+import { retireWriters } from './retire.ts';
 
 /** What is done about old days, and how it went last. */
 export interface RetentionState {
@@ -27,7 +28,17 @@ export interface RetentionOptions {
   readonly retentionIntervalMs: number;
   /** The same for the sums of what was used. */
   readonly rollupRetentionMs: number;
+  /** Hears of what was removed, after it was: a full disk, on which nothing can be recorded, must not keep old days. */
+  readonly onPurged?: (what: Purged) => void;
 }
+
+/** What was removed because it was old. */
+export type Purged =
+  | { readonly table: 'ledger_calls'; readonly days: readonly string[] }
+  /** `before`: of hours that began earlier. Milliseconds since the Unix epoch. */
+  /** Of writers that have ended, when all their days were removed. */
+  | { readonly table: 'ledger_writers'; readonly rows: number }
+  | { readonly table: 'ledger_usage'; readonly rows: number; readonly before: number };
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -106,7 +117,7 @@ export class Retention implements AsyncDisposable {
     for (const day of await archive.days()) {
       const overMs = clock.now() - Date.parse(day) - DAY_MS;
       if (overMs < SEAL_AFTER_MS || this.#sealed.has(day)) continue;
-      if ((await archive.manifests(day)).length === 0) {
+      if (!(await archive.manifests({ day })).some(({ kind }) => kind === 'sealed')) {
         if (overMs < SEAL_AT_LAST_MS && (await archive.openCalls(day)) > 0) continue;
         await this.#seal(day, []);
       }
@@ -115,21 +126,43 @@ export class Retention implements AsyncDisposable {
   }
 
   async #removeOld(): Promise<void> {
-    const { archive, clock, log, retentionMs, retentionIntervalMs, rollupRetentionMs, key } = this.#options;
+    const { archive, folder, key, clock, retentionMs, retentionIntervalMs, rollupRetentionMs, onPurged } =
+      this.#options;
     const now = clock.now();
     if (now - this.#lookedAtMs < retentionIntervalMs) return;
-    await archive.dropUsage(now - rollupRetentionMs);
-    if (retentionMs !== undefined)
+    const before = now - rollupRetentionMs;
+    const rows = await archive.dropUsage(before);
+    if (rows > 0) onPurged?.({ table: 'ledger_usage', rows, before });
+    if (retentionMs !== undefined) await this.#removeDays(now - retentionMs);
+    const writers = await retireWriters({
+      archive,
+      folder,
+      key,
+      now,
+      save: (day, statements) => this.#save(day, statements),
+    });
+    if (writers > 0) onPurged?.({ table: 'ledger_writers', rows: writers });
+    this.#lookedAtMs = now;
+  }
+
+  /** Removes the days that had ended at `before`. */
+  async #removeDays(before: number): Promise<void> {
+    const { archive, clock, log, key, onPurged } = this.#options;
+    const removed: string[] = [];
+    try {
       for (const day of await archive.days()) {
-        if (Date.parse(day) + DAY_MS > now - retentionMs) break;
+        if (Date.parse(day) + DAY_MS > before) break;
         // Records may have come after the day was sealed: they are vouched for too before they go.
-        await this.#seal(day, await archive.manifests(day));
-        await this.#save(day, [dropOf(key, day, now)]);
+        await this.#seal(day, await archive.manifests({ day }));
+        await this.#save(day, [dropOf(key, day, clock.now())]);
         await archive.drop(day);
         this.#sealed.delete(day);
+        removed.push(day);
         log.info('a day of the ledger was removed because it is old', { day });
       }
-    this.#lookedAtMs = now;
+    } finally {
+      if (removed.length > 0) onPurged?.({ table: 'ledger_calls', days: removed });
+    }
   }
 
   /** Signs what the day holds, of each writer of whom that is not what was signed before. */
@@ -153,7 +186,7 @@ export class Retention implements AsyncDisposable {
     if (rows.length === 0) return;
     const { archive, folder } = this.#options;
     await archive.saveManifests(rows);
-    const stored = new Set((await archive.manifests(day)).map(({ mac }) => mac.toString('hex')));
+    const stored = new Set((await archive.manifests({ day })).map(({ mac }) => mac.toString('hex')));
     manifestFiles(folder).save(rows.filter(({ mac }) => stored.has(mac.toString('hex'))));
   }
 }

@@ -5,7 +5,7 @@ import { errorChain, type Log } from '../telemetry/log.ts';
 import type { Anchors } from './anchors.ts';
 import type { Chains } from './chains.ts';
 import type { Segment, SegmentFate, Spool } from './spool.ts';
-import type { SpoolFiles } from './spool-files.ts';
+import { isEnds, type SpoolFiles, writerOf } from './spool-files.ts';
 import { type ReadRecord, SegmentReader } from './segment-reader.ts';
 import { RecordReader, readRecord, type SpooledRecord, type WrittenGroup } from './spooled-record.ts';
 
@@ -55,6 +55,10 @@ export class Shipper {
   #delivered = 0;
   #refused = 0;
   #replayed = 0;
+  /** How far each earlier run's records have been read. */
+  readonly #readThrough = new Map<string, number>();
+  /** Earlier runs of which a file was left: what came after it would be stored before it. */
+  readonly #left = new Set<string>();
   /** Calls whose start the store refused: it has nothing that their end could be put to. */
   readonly #refusedCalls = new Set<string>();
   /** Records that were put into the file of refused ones. */
@@ -119,9 +123,14 @@ export class Shipper {
     this.#spilled = group.size > room;
   }
 
-  /** Takes ends that are not on the disk; `false` when they would overtake what is. */
+  /** Takes ends that are not on the disk; `false` when they would overtake what is, or wait for a store that is away. */
   pushUnwritten(records: readonly SpooledRecord[]): boolean {
-    if (this.#spilled || this.#queue.length + records.length > this.#options.memoryRowsMax) return false;
+    if (
+      this.#failures > 0 ||
+      this.#spilled ||
+      this.#queue.length + records.length > this.#options.memoryRowsMax
+    )
+      return false;
     this.#queue.push(...records);
     return true;
   }
@@ -192,7 +201,9 @@ export class Shipper {
   }
 
   async #deliverLeftover(segment: Segment): Promise<void> {
-    const fate = await this.#deliverFile(segment);
+    const writer = writerOf(segment.name);
+    const fate = this.#left.has(writer) ? 'leave' : await this.#deliverFile(segment);
+    if (fate === 'leave') this.#left.add(writer);
     if (fate !== undefined) await this.#options.spool.drop(segment, fate);
   }
 
@@ -221,12 +232,17 @@ export class Shipper {
       own ? this.#readOwn : readRecord,
       this.#buffer,
     );
-    const from = own ? this.#position : -1;
-    for await (const batch of reader.batches(BATCH_ROWS, (record) => record.seq > from)) {
+    const from = own
+      ? () => this.#position
+      : ({ writer }: SpooledRecord) => this.#readThrough.get(writer) ?? -1;
+    for await (const batch of reader.batches(BATCH_ROWS, (record) => record.seq > from(record))) {
       if (this.#stopped) return undefined;
       const refused = await this.#deliver(batch);
       if (own) this.#advance(batch, refused);
-      else this.#replayed += batch.length;
+      else {
+        this.#replayed += batch.length;
+        for (const { writer, seq } of batch) this.#readThrough.set(writer, seq);
+      }
     }
     return this.#judge(segment, reader);
   }
@@ -249,9 +265,12 @@ export class Shipper {
       return 'set-aside';
     }
     if (badLines === 1)
-      log.warn('the last line of a ledger spool file was never written whole; its call was never made', {
-        file,
-      });
+      log.warn(
+        isEnds(file)
+          ? 'the last end in a ledger spool file was never written whole'
+          : 'the last line of a ledger spool file was never written whole; its call was never made',
+        { file },
+      );
     return 'delete';
   }
 

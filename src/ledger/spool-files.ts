@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ReservingFile } from './reserving-file.ts';
@@ -12,12 +12,22 @@ export interface SpoolFile {
   close(): Promise<void>;
 }
 
+/** A file whose lines outlive this process, though not the machine: the system has them, and writes them to the disk in its own time. */
+export interface LooseFile {
+  /** Hands `text` to the system at once; returns its bytes. Throws with what the file system says. */
+  append(text: string): number;
+  /** Never throws. */
+  close(): void;
+}
+
 /** The spool's folder, as the ledger uses it; tests hand in one that fails. Everything rejects with what the file system says. */
 export interface SpoolFiles {
   /** Names and sizes of the segments in it, oldest first of each writer. Makes the folder. */
   list(): Promise<readonly { readonly name: string; readonly bytes: number }[]>;
   /** Makes a file that must not exist yet; its name is on the disk when this resolves. */
   create(name: string): Promise<SpoolFile>;
+  /** Makes a file that must not exist yet. Throws. */
+  createLoose(name: string): LooseFile;
   /** Fills `into` from `position` on; resolves with how many bytes there were. */
   read(name: string, position: number, into: Buffer): Promise<number>;
   remove(name: string): Promise<void>;
@@ -32,11 +42,27 @@ export function segmentName(writer: string, number: number): string {
   return `${writer}-${String(number).padStart(8, '0')}.jsonl`;
 }
 
+/** Name of the n-th file of ends of a writer: after all its segments in the order of `list`. */
+export function endsName(writer: string, number: number): string {
+  return segmentName(`${writer}-ends`, number);
+}
+
+/** Whether it is a file of ends, by its name. */
+export function isEnds(name: string): boolean {
+  return /-ends-\d{8}\.jsonl$/.test(name);
+}
+
+/** Whose file it is, by its name. */
+export function writerOf(name: string): string {
+  return name.replace(/(-ends)?-\d{8}\.jsonl$/, '');
+}
+
 const SEGMENT = /-\d{8}\.jsonl$/;
 const REFUSED = 'refused.jsonl';
 const OWNER_ONLY = 0o600;
 /** Each write is durable by itself (O_DSYNC): one trip to the kernel instead of a write and an fdatasync. Windows does not have it. */
 const CREATE_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_DSYNC ?? 0);
+const LOOSE_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_APPEND;
 
 /** The spool in a folder of the file system. */
 export function spoolFolder(folder: string): SpoolFiles {
@@ -61,6 +87,7 @@ export function spoolFolder(folder: string): SpoolFiles {
         close: () => file.close(),
       };
     },
+    createLoose: (name) => looseFile(openSync(join(folder, name), LOOSE_FLAGS, OWNER_ONLY)),
     read: async (name, position, into) => {
       const handle = await open(join(folder, name), 'r');
       try {
@@ -78,6 +105,24 @@ export function spoolFolder(folder: string): SpoolFiles {
         await handle.datasync();
       } finally {
         await handle.close();
+      }
+    },
+  };
+}
+
+function looseFile(fd: number): LooseFile {
+  return {
+    append: (text) => {
+      const bytes = Buffer.byteLength(text);
+      const written = writeSync(fd, text);
+      if (written < bytes) throw new Error(`${written} of ${bytes} bytes were written`);
+      return bytes;
+    },
+    close: () => {
+      try {
+        closeSync(fd);
+      } catch {
+        // What was handed over is with the system; there is nothing else to lose.
       }
     },
   };

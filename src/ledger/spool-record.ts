@@ -1,4 +1,4 @@
-import type { LedgerRecord } from '../store/store-ports.ts';
+import type { LedgerRecord } from '../store/call-records.ts';
 
 /** Longest text of a caller that is kept, in characters. */
 export const TEXT_CHARACTERS_MAX = 200;

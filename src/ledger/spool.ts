@@ -1,5 +1,6 @@
 import { GatewayError } from '../core/errors.ts';
 import { withDeadline } from '../core/scope.ts';
+import { Ends } from './ends.ts';
 import type { DraftRecord } from './record-writer.ts';
 import { WrittenGroup } from './spooled-record.ts';
 import { errorChain, type Log } from '../telemetry/log.ts';
@@ -79,9 +80,14 @@ export class Spool {
   #sealed = false;
   #rotations: ((lastSeq: number) => void)[] = [];
   readonly #cleaning = new Set<Promise<void>>();
+  readonly #ends: Ends;
+  /** Sequence numbers up to which the store has everything, and up to which ends were handed over that are in no segment. */
+  #storedThrough = 0;
+  #strandedThrough = 0;
 
   constructor(options: SpoolOptions) {
     this.#options = options;
+    this.#ends = new Ends(options);
   }
 
   /** Closed segments, oldest first. */
@@ -91,7 +97,7 @@ export class Spool {
 
   /** Bytes on the disk and on their way to it. */
   get bytes(): number {
-    return this.#closedBytes + (this.#current?.bytes ?? 0) + this.#waiting.text.length;
+    return this.#closedBytes + (this.#current?.bytes ?? 0) + this.#waiting.text.length + this.#ends.bytes;
   }
 
   /** Sequence number of the last record on the disk. */
@@ -113,9 +119,10 @@ export class Spool {
     return promise;
   }
 
-  /** Takes a record along with the next group. */
+  /** Takes an end along with the next group; until then it outlives this process, though not the machine. */
   writeLater(record: DraftRecord): void {
     this.#waiting.add(record);
+    this.#ends.keep(record);
   }
 
   /** Writes what waits, once. Resolves when it is on the disk or has failed; never rejects. */
@@ -143,8 +150,10 @@ export class Spool {
     return this.#current !== undefined && this.#current.bytes >= this.#options.segmentBytes * share;
   }
 
-  /** Deletes the closed segments whose every record has a sequence number up to `seq`. */
+  /** The store has every record up to `seq`: deletes the closed segments that hold no other. */
   async forget(seq: number): Promise<void> {
+    this.#storedThrough = seq;
+    this.#ends.forget(this.#safeThrough);
     while (this.#closed[0]?.lastSeq !== undefined && this.#closed[0].lastSeq <= seq)
       await this.drop(this.#closed[0]);
   }
@@ -169,7 +178,7 @@ export class Spool {
     }
   }
 
-  /** Writes what waits and closes the file; deletes it when `stored`. Returns how many records could not be written. */
+  /** Writes what waits and closes the files; deletes them when `stored`. Returns how many records are in no file. */
   async close(stored: () => boolean): Promise<number> {
     await this.settle();
     this.#sealed = true;
@@ -180,7 +189,15 @@ export class Spool {
       await current.file.close();
       if (stored()) await this.#options.files.remove(current.name);
     }
-    return this.#waiting.records.length;
+    const { records } = this.#waiting;
+    await this.#ends.close(this.#safeThrough);
+    return records.filter(({ seq }) => !this.#ends.holds(seq)).length;
+  }
+
+  /** Sequence number of the last record that is, with all before it, on the disk or in the store. */
+  get #safeThrough(): number {
+    if (this.#strandedThrough > this.#storedThrough) return this.#storedThrough;
+    return Math.max(this.#lastSeq, this.#storedThrough);
   }
 
   #start(): void {
@@ -235,6 +252,8 @@ export class Spool {
     this.#failures = 0;
     current.bytes += bytes.length;
     current.lastSeq = this.#lastSeq = group.records.at(-1)!.seq;
+    this.#ends.written(this.#lastSeq);
+    this.#ends.forget(this.#safeThrough);
   }
 
   #fail(group: Group, error: unknown): void {
@@ -251,7 +270,11 @@ export class Spool {
     onRefused(group.records.filter((record) => record.phase === 'received'));
     group.waiter?.reject(failure);
     const ends = group.records.filter((record) => record.phase === 'ended');
-    if (ends.length === 0 || onStranded(ends)) return;
+    if (ends.length === 0) return;
+    if (onStranded(ends)) {
+      this.#strandedThrough = ends.at(-1)!.seq;
+      return;
+    }
     const later = this.#waiting;
     this.#waiting = new Group();
     for (const record of [...ends, ...later.records]) this.#waiting.add(record);

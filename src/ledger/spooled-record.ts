@@ -1,4 +1,4 @@
-import type { CallEnd, CallStart, LedgerRecord, RecordJson } from '../store/store-ports.ts';
+import type { CallEnd, CallStart, LedgerRecord, RecordJson } from '../store/call-records.ts';
 import { type DraftRecord, lineHead } from './record-writer.ts';
 import { parseRecord } from './spool-record.ts';
 

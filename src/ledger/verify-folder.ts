@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { LedgerArchive } from '../store/store-ports.ts';
+import type { LedgerArchive } from '../store/archive-ports.ts';
 import { readAnchors } from './anchors.ts';
 import { type ChainKey, chainKeyFile, KEY_FILE } from './chain-key.ts';
 import { manifestFiles } from './manifest.ts';

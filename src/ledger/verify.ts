@@ -1,8 +1,8 @@
-import type { ChainedRecord, LedgerSnapshot, ManifestRow, WriterRow } from '../store/store-ports.ts';
+import type { ChainedRecord, LedgerSnapshot, ManifestRow, WriterRow } from '../store/archive-ports.ts';
 import type { Anchor } from './anchors.ts';
 import { ChainCheck } from './chain-check.ts';
 import { type ChainKey, closingHash } from './chain-key.ts';
-import { type ManifestBody, manifestName, readManifest } from './manifest.ts';
+import { type ManifestBody, manifestName, newestSeals, readManifest } from './manifest.ts';
 import { RecordWriter } from './record-writer.ts';
 import type { Finding, Verification } from './verify-ports.ts';
 
@@ -37,6 +37,8 @@ class LedgerCheck {
   /** Of days that are there, by day: what each writer's records must be. */
   readonly #sealed = new Map<string, ManifestBody[]>();
   readonly #dropped = new Set<string>();
+  /** Writers of which nothing is left, and how far they had come. */
+  readonly #retired = new Map<string, number>();
   /** Of manifests; what those say is believed, and told to be unproven. */
   readonly #unknownKeys = new Set<string>();
   readonly #findings: Finding[] = [];
@@ -75,12 +77,12 @@ class LedgerCheck {
       else this.#manifest(row, 'it was not signed with its key');
     }
     for (const { kind, day } of bodies) if (kind === 'dropped') this.#dropped.add(day);
-    const newest = new Map<string, ManifestBody>();
-    for (const body of bodies) {
-      const name = `${body.day} ${body.writer}`;
-      if (body.kind === 'sealed' && body.revision > (newest.get(name)?.revision ?? 0)) newest.set(name, body);
-    }
-    for (const body of newest.values()) {
+    for (const { kind, writer, last } of bodies)
+      if (kind === 'retired') {
+        this.#retired.set(writer, Math.max(last, this.#retired.get(writer) ?? 0));
+        this.#checkOf(writer);
+      }
+    for (const body of newestSeals(bodies)) {
       const { day, writer, runs } = body;
       if (this.#dropped.has(day))
         this.#checkOf(writer).addDropped(
@@ -125,13 +127,15 @@ class LedgerCheck {
     for (const [writer, check] of this.#checks) {
       const row = this.#writers.get(writer);
       const anchor = this.#anchors.get(writer);
-      const findings = check.end(Math.max(row?.seq ?? 0, anchor?.seq ?? 0));
+      const retired = this.#retired.get(writer) ?? 0;
+      const findings = check.end(Math.max(row?.seq ?? 0, anchor?.seq ?? 0, retired));
       for (const finding of findings) if (!this.#isKnown(finding)) this.#tell(finding);
       if (!findings.some(({ kind, seq = 0 }) => kind === 'inserted' && seq > (row?.seq ?? 0)))
-        this.#checkTip(writer, check, row);
+        this.#checkTip(writer, check, row, retired);
       if (this.#keysOf(writer).length === 0) withoutKey.push(writer);
       // One that has written nothing has nothing that could be cut off.
-      if (anchor === undefined && (row === undefined || row.seq > 0)) withoutAnchor.push(writer);
+      if (anchor === undefined && (row === undefined || row.seq > 0) && !isGone(check, retired))
+        withoutAnchor.push(writer);
     }
     return {
       records: this.#records,
@@ -147,9 +151,11 @@ class LedgerCheck {
     };
   }
 
-  #checkTip(writer: string, check: ChainCheck, row: WriterRow | undefined): void {
+  #checkTip(writer: string, check: ChainCheck, row: WriterRow | undefined, retired: number): void {
     const { tip } = check;
     if (tip === undefined || (row !== undefined && row.seq > tip.seq)) return;
+    // It may have begun to live again since, without writing anything.
+    if ((row === undefined || row.seq === 0) && isGone(check, retired)) return;
     if (row === undefined || row.seq < tip.seq || row.hash === undefined || !row.hash.equals(tip.hash))
       this.#tell({
         kind: 'tip',
@@ -296,6 +302,11 @@ class LedgerCheck {
       record.phase === 'received' ? encoder.start(seq, record.start) : encoder.end(seq, record.end);
     return { line: Buffer.from(line), id };
   }
+}
+
+/** Whether there is no record of a writer beyond the one that was the last when it was retired. */
+function isGone({ tip }: ChainCheck, retired: number): boolean {
+  return retired > 0 && (tip?.seq ?? 0) <= retired;
 }
 
 function idOf(record: ChainedRecord): string {

@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import { withDeadline } from '../core/scope.ts';
-import type { CallEnd, Closing, LedgerStore, WriterIdentity } from '../store/store-ports.ts';
+import type { Closing, LedgerStore, WriterIdentity } from '../store/store-ports.ts';
+import type { CallEnd } from '../store/call-records.ts';
 import { errorChain, type Log } from '../telemetry/log.ts';
 import { type ChainKey, closingHash } from './chain-key.ts';
 import type { LedgerBounds } from './ledger-bounds.ts';

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { Secret } from '../core/secret.ts';
 import type { ConfigReport } from '../core/setting.ts';
-import { resolveUsage, type UsageInput } from './limits-config.ts';
+import { limitsLitellmShape, resolveUsage, type UsageInput } from './limits-config.ts';
 
 const NOTHING: UsageInput = {
   servers: {},
@@ -9,6 +9,7 @@ const NOTHING: UsageInput = {
   models: [],
   reservation: {},
   waitMs: 10_000,
+  timeZone: 'UTC',
   redis: { url: undefined, host: undefined, port: undefined, password: undefined },
 };
 
@@ -71,4 +72,10 @@ it('finds Redis by its address, or by host, port and password', () => {
   expect(urlOf({ url: new Secret('rediss://r'), host: 'other' })).toBe('rediss://r');
   expect(urlOf({ host: 'r' })).toBe('redis://r:6379');
   expect(urlOf({ host: '::1', port: 7, password: new Secret('a:b@') })).toBe('redis://:a%3Ab%40@[::1]:7');
+});
+
+it('a time zone is one that is known', () => {
+  expect(limitsLitellmShape.timezone.parse(undefined)).toBe('UTC');
+  expect(limitsLitellmShape.timezone.parse('Europe/Berlin')).toBe('Europe/Berlin');
+  expect(() => limitsLitellmShape.timezone.parse('Mars/Olympus')).toThrow('IANA');
 });

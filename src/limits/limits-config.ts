@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { type ConfigReport, duration, secretText, setting } from '../core/setting.ts';
+import { type ConfigReport, budgetDuration, duration, secretText, setting } from '../core/setting.ts';
 import { Secret } from '../core/secret.ts';
 import type { LimitSet } from './limits-ports.ts';
+import { isTimeZone } from './meters/calendar.ts';
 
 /** What calls of a server's tools cost, in US dollars. */
 export interface ToolCosts {
@@ -18,6 +19,8 @@ export interface UsageConfig {
   readonly servers: Readonly<Record<string, LimitSet>>;
   readonly toolCosts: Readonly<Record<string, ToolCosts>>;
   readonly priority: PriorityConfig;
+  /** In whose days, weeks and months budget periods are counted; a name of the IANA database. */
+  readonly timeZone: string;
   /** Redis or Valkey through which processes count together. */
   readonly redisUrl: Secret | undefined;
 }
@@ -39,7 +42,7 @@ const groupLimits = z.strictObject({
   max_parallel_requests: setting(count, 'Requests in flight at the same time at most.'),
   max_budget: setting(dollars, 'US dollars that may be spent in each budget period.'),
   soft_budget: setting(dollars, 'US dollars at which a warning is logged.'),
-  budget_duration: setting(duration('s').optional(), 'Length of the budget period, for example "30d".'),
+  budget_duration: setting(budgetDuration().optional(), 'Length of the budget period, for example "30d".'),
 });
 
 /** Keys of `router_settings` that belong to limits. */
@@ -62,6 +65,13 @@ export const limitsGeneralShape = {
 
 /** Keys of `litellm_settings` that belong to limits. */
 export const limitsLitellmShape = {
+  timezone: setting(
+    z
+      .string()
+      .refine(isTimeZone, 'must be a time zone of the IANA database, such as Europe/Berlin or UTC')
+      .default('UTC'),
+    'Time zone in which budget periods begin: days at its midnight, weeks on its Mondays, months on their first.',
+  ),
   priority_reservation: setting(
     z.record(z.string(), z.number().min(0).max(1)).default({}),
     'Share of each priority class of a limited model, from 0 to 1. Requests over the limit then wait for their turn.',
@@ -101,6 +111,7 @@ export interface UsageInput {
   }[];
   readonly reservation: Readonly<Record<string, number>>;
   readonly waitMs: number;
+  readonly timeZone: string;
   readonly redis: {
     readonly url: Secret | undefined;
     readonly host: string | undefined;
@@ -152,6 +163,7 @@ export function resolveUsage(input: UsageInput, report: ConfigReport): UsageConf
       ),
       waitMs: input.waitMs,
     },
+    timeZone: input.timeZone,
     redisUrl: redisUrl(input.redis),
   };
 }

@@ -19,13 +19,15 @@ export interface LimitSet {
 export type ModelLimitSet = Omit<LimitSet, 'perModel' | 'softBudget' | 'parallelRequests' | 'budgetResetAt'>;
 
 /** Whose use is counted. */
-export type AccountScope = 'key' | 'user' | 'team' | 'model' | 'server';
+export type AccountScope = 'key' | 'user' | 'team' | 'team-member' | 'model' | 'server';
 
 /** Somebody or something whose use is counted and limited. */
 export interface Account {
   readonly scope: AccountScope;
-  /** Stable over restarts, and unlike that of any other account of the scope. */
+  /** Stable over restarts, and unlike that of any other account of the scope (and team). */
   readonly id: string;
+  /** Of a member: the team that it belongs to; `id` is the user. */
+  readonly team?: string | undefined;
   readonly limits: LimitSet;
   /** Where its limits stand, for rules: `virtual_keys[2]`. */
   readonly source?: string | undefined;
@@ -100,6 +102,7 @@ export interface Refusal {
   readonly scope: AccountScope;
   /** Of the account. */
   readonly id: string;
+  readonly team: string | undefined;
   /** Where the limit counts one model alone. */
   readonly model: string | undefined;
   readonly max: number;
@@ -123,7 +126,7 @@ export interface SpendHistory {
    * US dollars of the calls that an account began since then (milliseconds since the Unix epoch): all of them, or those of one model. Of scope `model` the
    * id is the model's name.
    */
-  spentSince(scope: AccountScope, id: string, sinceMs: number, model?: string): Promise<number>;
+  spentSince(of: Pick<Account, 'scope' | 'id' | 'team'>, sinceMs: number, model?: string): Promise<number>;
 }
 
 /** What the operator is told of limits. */

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { seededRandom } from '../../test/support/seeded-random.ts';
 import { verifies } from '../../test/support/verifies.ts';
 import { systemClock } from '../core/clock.ts';
+import { calendarOf, UTC } from './budget-period.ts';
 import { Limits, type TargetLimits } from './limits.ts';
 import type {
   Account,
@@ -253,7 +254,29 @@ describe('what was spent before', () => {
     answers.resolve(7);
     const kinds = (await Promise.all(verdicts)).map(({ kind }) => kind);
     expect(kinds.filter((kind) => kind === 'admitted')).toHaveLength(3);
-    expect(spentSince.mock.calls).toEqual([['key', 'k', Date.parse('2026-11-21T00:00:00Z'), undefined]]);
+    expect(spentSince.mock.calls).toEqual([
+      [expect.objectContaining({ scope: 'key', id: 'k' }), Date.parse('2026-11-21T00:00:00Z'), undefined],
+    ]);
+  });
+
+  it('is asked for since midnight of the time zone, and anew in another one', async () => {
+    verifies('limits:time-zone');
+    const spentSince = vi.fn<SpendHistory['spentSince']>((_of, since) =>
+      Promise.resolve(since % 7_200_000 === 0 ? 10 : 0),
+    );
+    const deps = { clock: systemClock, history: { spentSince }, events: NO_EVENTS };
+    const subject = new Limits(targets({ calendar: calendarOf('Europe/Berlin') }), deps);
+    const holder = [account('k', { maxBudget: 10, budgetDurationMs: 86_400_000 })];
+    const admit = async () => (await subject.admit(ask(holder, { tokens: 0, cost: 0 }))).kind;
+    expect(await admit()).toBe('admitted');
+    subject.reconfigure(targets({ calendar: UTC }));
+    expect(await admit()).toBe('refused');
+    subject.reconfigure(targets({ calendar: calendarOf('Europe/Berlin') }));
+    expect(await admit()).toBe('admitted');
+    expect(spentSince.mock.calls.map(([, since]) => new Date(since).toISOString())).toEqual([
+      '2026-11-20T23:00:00.000Z',
+      '2026-11-21T00:00:00.000Z',
+    ]);
   });
 
   it('begins with what an operator set, and the ledger from then on', async () => {
@@ -265,7 +288,9 @@ describe('what was spent before', () => {
       kind: 'refused',
       used: 9 * DOLLAR,
     });
-    expect(spentSince.mock.calls).toEqual([['key', 'k', at, undefined]]);
+    expect(spentSince.mock.calls).toEqual([
+      [expect.objectContaining({ scope: 'key', id: 'k' }), at, undefined],
+    ]);
   });
 
   it('counts from zero while it cannot be read, which is said, and is read when it can be', async () => {

@@ -16,6 +16,7 @@ import type {
   RefusedCount,
   SpendHistory,
 } from './limits-ports.ts';
+import { type Calendar, UTC } from './meters/calendar.ts';
 import { type Attempt, TurnQueue } from './queue/turn-queue.ts';
 import { SharedDesk } from './shared/shared-desk.ts';
 
@@ -26,6 +27,8 @@ export interface TargetLimits {
   /** The name of the group that a model's name stands for. */
   readonly canonical: (model: string) => string;
   readonly priority: PriorityConfig;
+  /** Which budget periods follow; without it, that of UTC. */
+  readonly calendar?: Calendar;
 }
 
 export interface LimitsDeps {
@@ -74,7 +77,11 @@ export class Limits implements AsyncDisposable {
   constructor(targets: TargetLimits, { clock, history, events, redisUrl }: LimitsDeps) {
     this.#clock = clock;
     this.#events = events;
-    this.#book = new AccountBook(clock, (model) => this.#targets.canonical(model));
+    this.#book = new AccountBook(
+      clock,
+      (model) => this.#targets.canonical(model),
+      () => this.#targets.calendar ?? UTC,
+    );
     this.#past = new PastSpending(history, events, clock);
     this.#shared =
       redisUrl === undefined
@@ -247,6 +254,7 @@ export class Limits implements AsyncDisposable {
       rule: check.rule,
       scope: check.account.scope,
       id: check.account.id,
+      team: check.account.team,
       model: check.model,
       max: check.max,
       used,

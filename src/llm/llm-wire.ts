@@ -1,6 +1,8 @@
 /** What the gateway needs of requests to models and their answers. */
 import type { FormatName } from './conversation/format-name.ts';
+import { isObject } from './conversation/json.ts';
 import type { LlmFailure } from './conversation/llm-failure.ts';
+import { parseErrorBody } from './conversation/provider-error.ts';
 import { FORMATS } from './formats/formats.ts';
 
 export { invalid } from './conversation/llm-failure.ts';
@@ -25,7 +27,7 @@ export function writeFailure(
   const { raw, retryAfterMs } = failure;
   const retryAfter: Record<string, string> =
     retryAfterMs === undefined ? {} : { 'retry-after': String(Math.max(1, Math.ceil(retryAfterMs / 1_000))) };
-  if (raw !== undefined && raw.format === format && isJsonObject(raw.body))
+  if (raw !== undefined && raw.format === format && isErrorBody(raw.body))
     return {
       status: raw.status,
       headers: { 'content-type': 'application/json', ...retryAfter },
@@ -35,12 +37,8 @@ export function writeFailure(
   return { status: failure.status, headers: { 'content-type': 'application/json', ...retryAfter }, body };
 }
 
-/** A page of HTML or nothing at all would be no error in any format. */
-function isJsonObject(body: Buffer): boolean {
-  try {
-    const value: unknown = JSON.parse(body.toString('utf8'));
-    return typeof value === 'object' && value !== null && !Array.isArray(value);
-  } catch {
-    return false;
-  }
+/** Every format has a member `error`: a page of HTML, `{}` or some framework's own words would be no error in any of them. */
+function isErrorBody(body: Buffer): boolean {
+  const value = parseErrorBody(body);
+  return isObject(value) && value['error'] !== undefined && value['error'] !== null;
 }

@@ -24,6 +24,7 @@ import { type AskedRouting, readRouting } from './router/asked-routing.ts';
 import { type DeploymentState, Router } from './router/router.ts';
 import { type Try, tryModels, type TryResult } from './router/try-deployments.ts';
 import type { ConnectionMemory } from './state/connection-memory.ts';
+import { KeepingSink } from './state/keeping-sink.ts';
 import { RememberingSink } from './state/remembering-sink.ts';
 import type { ResponseState } from './state/response-state.ts';
 import { ClientAnswer } from './turn/client-answer.ts';
@@ -33,6 +34,7 @@ import { answerWarmUp, isWarmUp } from './turn/warm-up.ts';
 import { type Quoted, quote } from './quote.ts';
 import { PriceBook } from './usage/price-book.ts';
 import { type Attempt, type AttemptDeps, formatFor } from './upstream/attempt-deps.ts';
+import { bringsForeignTokens, isAtProvider } from './upstream/foreign-tokens.ts';
 import { forward } from './upstream/forward.ts';
 import { answerHeaders } from './upstream/headers.ts';
 import { Prepared } from './upstream/prepared.ts';
@@ -171,18 +173,25 @@ export class Llm {
     if (call.wantsTools && host !== undefined && (await this.#withTools(call, routing, context, deps, host)))
       return;
     const isMocked = call.text.has('mock_response');
-    let translate: Try | undefined;
-    await this.#tried({ call, routing, out, outcome }, deps, (deployment, refused) => {
+    let translator: Try | undefined;
+    const translate: Try = async (deployment, refused) => {
+      translator ??= this.#translator(await this.#deps.state.expandAll(call, keyId), out, outcome, deps);
+      return translator(deployment, refused);
+    };
+    await this.#tried({ call, routing, out, outcome }, deps, async (deployment, refused) => {
       const isForwarded =
         !deployment.isMock &&
         !isMocked &&
         !isArray(call) &&
         formatFor(deployment, call.route.format) === call.route.format;
-      if (!isForwarded) {
-        translate ??= this.#translator(call, out, outcome, deps);
+      if (!isForwarded || (isAtProvider(deployment) && bringsForeignTokens(call)))
         return translate(deployment, refused);
-      }
-      return forward(call, deployment, out, outcome, deps, refused);
+      const result = await forward(call, deployment, this.#kept(call, out, deps), outcome, deps, refused);
+      // Tokens may be those of another gateway, which knows them; an answer may be kept by another account than this deployment's.
+      const isTranslated =
+        isRefusal(result.failure) &&
+        (result.failure?.code === 'previous_response_not_found' || bringsForeignTokens(call));
+      return isTranslated ? translate(deployment, refused) : result;
     });
   }
 
@@ -286,11 +295,18 @@ export class Llm {
     });
   }
 
+  /** Where an answer goes that its provider keeps, unless the client says otherwise. */
+  #kept(call: LlmCall, out: AnswerSink, deps: AttemptDeps): AnswerSink {
+    if (call.route.format !== 'responses' || call.text.slice('store')?.toString('latin1') === 'false')
+      return out;
+    return new KeepingSink(out, (answer) => this.#keep(call, answer, deps, true));
+  }
+
   /** Keeps an answer that the client may refer to. It has it already: trouble with that is the operator's. */
-  #keep(call: LlmCall, answer: JsonObject, { id, keyId }: AttemptDeps): void {
+  #keep(call: LlmCall, answer: JsonObject, { id, keyId }: AttemptDeps, isProviders = false): void {
     const { state, log } = this.#deps;
     state
-      .keep(call, answer, keyId)
+      .keep(call, answer, keyId, isProviders)
       .catch((error: unknown) =>
         log.warn('an answer could not be kept, so that no request can refer to it', { request: id, error }),
       );
@@ -298,13 +314,15 @@ export class Llm {
 
   /** Has a model answer that may use our tools. `false`: none of ours are asked for. */
   async #withTools(
-    call: LlmCall,
+    asked: LlmCall,
     routing: AskedRouting,
     { out, outcome }: LlmContext,
     deps: AttemptDeps,
     host: ToolHost,
   ): Promise<boolean> {
     const dropped = new Dropped();
+    // Turn after turn all of it is said again, so nothing is left to a reference.
+    const call = await this.#deps.state.expandAll(asked, deps.keyId);
     const source = valueOf(call);
     const facts = understand(call, source, dropped, deps);
     const named = call.headers['x-mcp-servers'];
@@ -390,4 +408,9 @@ export class Llm {
 /** Whether the client wants a stream as one JSON list. */
 function isArray({ route, isStream }: LlmCall): boolean {
   return route.format === 'gemini' && isStream && route.framing === 'array';
+}
+
+/** The provider found something wrong with the request itself. */
+function isRefusal(failure: LlmFailure | undefined): boolean {
+  return failure?.kind === 'invalid' || failure?.kind === 'not-found';
 }

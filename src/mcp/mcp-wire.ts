@@ -29,6 +29,7 @@ export {
   objectText,
   resultMessage,
   resultParts,
+  withMember,
   withoutMembers,
 } from './wire/compose.ts';
 export { logLevel, LOG_LEVELS } from './wire/log-level.ts';

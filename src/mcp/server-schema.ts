@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration, inertShape, secretScalar, secretText, setting } from '../core/setting.ts';
+import { budgetDuration, duration, inertShape, secretScalar, secretText, setting } from '../core/setting.ts';
 
 const TRANSPORTS = ['http', 'streamable_http', 'streamable-http', 'streamableHttp', 'sse', 'stdio'] as const;
 const AUTH_TYPES = [
@@ -137,7 +137,7 @@ export const serverSchema = z.strictObject({
     'US dollars that its tools may cost in each budget period (mcp_info.mcp_server_cost_info).',
   ),
   soft_budget: setting(z.number().nonnegative().optional(), 'US dollars at which a warning is logged.'),
-  budget_duration: setting(duration('s').optional(), 'Length of the budget period, for example "30d".'),
+  budget_duration: setting(budgetDuration().optional(), 'Length of the budget period, for example "30d".'),
   tool_prefix: setting(
     z.enum(['alias', 'none']).default('alias'),
     'What stands before the names of its tools and prompts where several servers are in scope: its alias (or name), or nothing. Names that two servers share are told apart all the same.',

@@ -92,6 +92,8 @@ function add(tar: ReturnType<typeof pack>, name: string, bytes: Buffer): Promise
       if (error === null || error === undefined) resolve();
       else reject(error);
     });
+    // A reader that goes away destroys the entry, too, which says so a second time: unheard, that would end the process.
+    entry.on('error', reject);
     entry.end(bytes);
   });
 }

@@ -1,5 +1,6 @@
-import { linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeFolder } from './make-folder.ts';
 
 const TRIES = 5;
 
@@ -26,7 +27,7 @@ export class FolderInUseError extends Error {
  * Throws FolderInUseError, or what the file system says.
  */
 export function lockFolder(folder: string): FolderLock {
-  mkdirSync(folder, { recursive: true, mode: 0o755 });
+  makeFolder(folder);
   const path = join(folder, 'lanport.pid');
   const mine = `${process.pid} ${startTimeOf(process.pid) ?? ''}\n`;
   const draft = `${path}.${process.pid}`;
@@ -66,6 +67,7 @@ function ownerOf(path: string): number | undefined {
     return (error as NodeJS.ErrnoException).code === 'EPERM' ? pid : undefined;
   }
   const now = startTimeOf(pid);
+  if (isZombie(pid)) return undefined;
   return started === undefined || started === '' || now === undefined || now === started ? pid : undefined;
 }
 
@@ -79,9 +81,19 @@ function release(path: string, expected: string | undefined): void {
 
 /** When a process started, in clock ticks since boot (proc(5), field 22); tells a process from a later one with its id. */
 export function startTimeOf(pid: number): string | undefined {
+  return statOf(pid)?.[19];
+}
+
+/** A process that has ended, of which its parent has not heard yet; where nobody does (a container without an init), it stays. */
+function isZombie(pid: number): boolean {
+  return ['Z', 'X'].includes(statOf(pid)?.[0] ?? '');
+}
+
+/** The fields of proc(5)'s stat from the third one on; `undefined` where there is no /proc. */
+function statOf(pid: number): readonly string[] | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   } catch {
     return undefined;
   }

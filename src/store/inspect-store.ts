@@ -6,7 +6,7 @@ import { type EmbeddedPostgres, startEmbedded, SUPERUSER } from './pg/embedded.t
 import { Partitions } from './pg/ledger-partitions.ts';
 import { PgLedgerArchive } from './pg/pg-ledger-archive.ts';
 import { createPool, type PgConnection } from './pg/pg-store.ts';
-import type { LedgerArchive } from './store-ports.ts';
+import type { LedgerArchive } from './archive-ports.ts';
 
 /** The ledger's days, for somebody who only looks. */
 export interface InspectedStore extends AsyncDisposable {

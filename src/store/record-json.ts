@@ -1,4 +1,4 @@
-import type { LedgerRecord, RecordJson } from './store-ports.ts';
+import type { LedgerRecord, RecordJson } from './call-records.ts';
 
 /** The record as JSON; made now where it is not at hand. */
 export function jsonOf(record: LedgerRecord): RecordJson {

@@ -7,6 +7,8 @@ import { MIGRATIONS_FOLDER, readMigrations } from './pg/migrate.ts';
 import { importDatabase, type Imported } from './pg/pg-backup.ts';
 import { createPool, type PgConnection } from './pg/pg-store.ts';
 
+export { stopLeftBehind } from './pg/embedded.ts';
+
 /**
  * Puts a backup into the store that `mode` names, which must hold nothing yet; rows come in all or none. Rejects with one sentence that says what to do.
  * The files of the backup are the caller's to put back.

@@ -1,4 +1,7 @@
+import type { CallEnd, CallStart, CallStatus, LedgerRecord, LedgerRow } from './call-records.ts';
+import type { LedgerArchive } from './archive-ports.ts';
 import type { Readable } from 'node:stream';
+import type { AccountTable } from './account-ports.ts';
 
 /**
  * The shapes that the store keeps. `ledger/` and `keys/` import them from here; `mcp/` declares its own port (mcp-ports.ts
@@ -59,60 +62,6 @@ export interface ResponseTable {
   purge(): Promise<number>;
 }
 
-export type AccountKind = 'key' | 'user' | 'team';
-
-/** A key, user or team as it is kept. */
-export interface AccountRow {
-  readonly kind: AccountKind;
-  readonly id: string;
-  /** Counts the changes of this row; the store sets it. */
-  readonly version: number;
-  /** Of a key: SHA-256 of its value in hexadecimal; no two keys have the same. */
-  readonly digest: string | undefined;
-  /** Of a key or team. No two keys have the same. */
-  readonly alias: string | undefined;
-  /** Of a key. */
-  readonly user: string | undefined;
-  readonly team: string | undefined;
-  /** JSON text of an object; equal in meaning when read again, not byte for byte. */
-  readonly record: string;
-}
-
-/** One step of a change. `replace` counts only while the row has the `version` that is given. */
-export type AccountWrite =
-  | { readonly op: 'insert'; readonly row: AccountRow }
-  | { readonly op: 'replace'; readonly row: AccountRow }
-  | { readonly op: 'remove'; readonly kind: AccountKind; readonly ids: readonly string[] };
-
-/** What became of a change. */
-export type AccountOutcome =
-  | { readonly outcome: 'kept' }
-  /** Another row has the same id, digest or alias. */
-  | { readonly outcome: 'taken'; readonly what: 'id' | 'digest' | 'alias' }
-  /** Somebody else changed a row since it was read: read it again. */
-  | { readonly outcome: 'stale' }
-  /** Text that the database cannot hold. */
-  | { readonly outcome: 'invalid' };
-
-/** What has changed, whoever changed it: one row (version 0: it is gone), or anything, because changes may have been missed. */
-export type AccountEvent =
-  | { readonly kind: AccountKind; readonly id: string; readonly version: number }
-  | { readonly kind: 'all' };
-
-/** Keys, users and teams that were made at run time. Never holds a key's value. */
-export interface AccountTable {
-  /** Whether anything can be kept here. */
-  readonly isWritable: boolean;
-  /** All rows of a kind, in parts, by id. */
-  parts(kind: AccountKind): AsyncIterable<readonly AccountRow[]>;
-  /** Those of the rows that exist. */
-  load(kind: AccountKind, ids: readonly string[]): Promise<readonly AccountRow[]>;
-  /** All steps or none. Rejects when the store cannot be reached. */
-  change(writes: readonly AccountWrite[]): Promise<AccountOutcome>;
-  /** Tells of every change from now on, those made here too. After it could not be told for a while: `all`. The first event is `all`. */
-  watch(listener: (event: AccountEvent) => void): AsyncDisposable;
-}
-
 /** Random values that belong to this installation, made on first use and then kept (for example the key that seals session ids). */
 export interface InstanceSecrets {
   /** The value called `name`; `bytes` random bytes when it did not exist. The same for every process on the same store. */
@@ -149,94 +98,6 @@ export interface Store extends AsyncDisposable {
   /** A round trip to the database, bounded to 2 s; never throws. `detail` is one sentence for the operator, free of secrets. */
   health(): Promise<{ readonly ok: boolean; readonly detail: string }>;
 }
-
-/** Who called, as the ledger records it. */
-export interface CallStart {
-  /** UUID version 7; also the request id that logs and answers carry. */
-  readonly id: string;
-  /** Milliseconds since the Unix epoch. */
-  readonly startedAt: number;
-  /** `admin`: something that an operator did. */
-  readonly kind: 'mcp' | 'llm' | 'admin';
-  /** JSON-RPC method, LLM route or operation, for example `tools/call`. */
-  readonly operation: string;
-  readonly keyId: string;
-  readonly keyAlias: string | undefined;
-  readonly user: string | undefined;
-  readonly team: string | undefined;
-  readonly address: string;
-  /** `name/version` of the client, from `clientInfo` or User-Agent; at most 200 characters. */
-  readonly client: string | undefined;
-  readonly server: string | undefined;
-  /** Tool name as the client wrote it. */
-  readonly toolName: string | undefined;
-  /** The server's own name of the tool. */
-  readonly originalName: string | undefined;
-  readonly model: string | undefined;
-  readonly decision: 'allowed' | 'denied';
-  /** The rule that decided, for example `virtual_keys[0].mcp_servers`. */
-  readonly rule: string | undefined;
-  readonly bytesIn: number;
-  readonly traceId: string | undefined;
-  /** Of a call that a model caused: the id of the request to the model. */
-  readonly parentId?: string | undefined;
-  /** Keyed code of the arguments or the body: equal for equal ones. */
-  readonly digest?: string | undefined;
-  /** Of a request to a model, as its client says: whom it is for, which conversation it belongs to, and a JSON array of its tags. */
-  readonly endUser?: string | undefined;
-  readonly session?: string | undefined;
-  readonly tags?: string | undefined;
-}
-
-export type CallStatus = 'ok' | 'tool-error' | 'error' | 'denied' | 'cancelled' | 'timeout' | 'unknown';
-
-export interface CallEnd {
-  readonly id: string;
-  readonly endedAt: number;
-  readonly status: CallStatus;
-  readonly errorCode: string | undefined;
-  /** Milliseconds, with fractions: from the request's first byte to the answer's last; and the part spent upstream. */
-  readonly totalMs: number;
-  readonly upstreamMs: number | undefined;
-  readonly bytesOut: number;
-  readonly promptTokens: number | undefined;
-  readonly completionTokens: number | undefined;
-  /** US dollars, with 12 digits after the point at most. */
-  readonly cost: number | undefined;
-  /** Of a request to a model: the deployment that was asked last, and how often one was asked. */
-  readonly deployment?: string | undefined;
-  readonly attempts?: number | undefined;
-  /** Of a streamed answer: milliseconds from the start to the first content. */
-  readonly firstMs?: number | undefined;
-  /** What an operator did: JSON without secrets. */
-  readonly details?: string | undefined;
-  /** Whether the tokens are in part an estimate, because a provider did not tell them. */
-  readonly tokensEstimated?: boolean | undefined;
-}
-
-/** A record as JSON: what `bytes` holds from `from` to before `to`; and of what it says, the little that is always needed. */
-export interface RecordJson {
-  /** Of the call. */
-  readonly id: string;
-  /** When the call began, or ended. Milliseconds since the Unix epoch. */
-  readonly at: number;
-  readonly bytes: Buffer;
-  readonly from: number;
-  readonly to: number;
-}
-
-/** One record as it is spooled and stored; the writer's sequence orders them. Where its JSON is at hand, it need not be made again. */
-export type LedgerRecord = (
-  | { readonly phase: 'received'; readonly writer: string; readonly seq: number; readonly start: CallStart }
-  | { readonly phase: 'ended'; readonly writer: string; readonly seq: number; readonly end: CallEnd }
-) &
-  Partial<RecordJson> & {
-    /** Its place in the chain of its writer, in hexadecimal. */
-    readonly hash?: string | undefined;
-  };
-
-/** A joined row for reading. */
-export interface LedgerRow extends CallStart, Partial<Omit<CallEnd, 'id'>> {}
 
 /** A run of a gateway, as the others on the same store know it. */
 export interface WriterIdentity {
@@ -276,8 +137,8 @@ export interface LedgerStore {
   append(records: readonly LedgerRecord[], tips?: readonly ChainTip[]): Promise<void>;
   /** Rejects when the store would not take the record; keeps nothing of it. */
   accepts(record: LedgerRecord): Promise<void>;
-  /** `undefined`: it has no record of this writer. */
-  tip(writer: string): Promise<ChainTip | undefined>;
+  /** How far it has the chain of this writer, retired ones included; `undefined`: it has had no record of it. */
+  tip(writer: string): Promise<Pick<ChainTip, 'seq' | 'hash'> | undefined>;
   /** Says that the writer lives, or has ended in order. */
   beat(who: WriterIdentity, alive: boolean): Promise<void>;
   /**
@@ -309,7 +170,11 @@ export interface CallBody {
 export interface BodyStore {
   /** Idempotent by call and part; all or nothing. */
   append(bodies: readonly CallBody[]): Promise<void>;
-  load(callId: string, startedAt: number): Promise<readonly CallBody[]>;
+  /** Of these calls; of the oldest none, where all of them would have more than `bytesMax`. */
+  load(
+    calls: readonly { readonly id: string; readonly startedAt: number }[],
+    bytesMax: number,
+  ): Promise<readonly CallBody[]>;
   /** Removes the days (UTC) that ended before; returns which. */
   dropBefore(ms: number): Promise<readonly string[]>;
 }
@@ -404,6 +269,15 @@ export interface CallQuery {
   readonly before?: { readonly startedAt: number; readonly id: string };
 }
 
+/** What calls with a tag of their own used, by tag and key. */
+export interface TagUse {
+  readonly tag: string;
+  readonly key: string;
+  readonly requests: number;
+  /** US dollars. */
+  readonly cost: number;
+}
+
 /**
  * What was used, and by which calls. A call counts from its end on, at the moment of its start. Sums are those of the rows whatever
  * happened on the way: ends that came late, calls that were closed as `unknown` first, records that were stored twice.
@@ -413,83 +287,8 @@ export interface SpendQueries {
   spentSince(scope: SpendScope, id: string, sinceMs: number): Promise<Usage>;
   /** In ascending order of the groups, in the order in which they are named. */
   usage(query: UsageQuery): Promise<readonly UsageRow[]>;
+  /** Of calls that began from `from` on and before `to`, and are kept. 100,000 rows at most. */
+  byTag(period: { readonly from: number; readonly to: number }): Promise<readonly TagUse[]>;
   /** Newest first. */
   find(query: CallQuery): Promise<readonly LedgerRow[]>;
-}
-
-/** Records of one writer without a gap between them. */
-export interface ChainRun {
-  readonly writer: string;
-  readonly first: number;
-  readonly last: number;
-  /** Of the last one, hexadecimal. */
-  readonly hash: string;
-}
-
-/** A statement about a day of the ledger, with the code that proves who made it. */
-export interface ManifestRow {
-  /** `2026-11-21`. */
-  readonly day: string;
-  /** Empty: of all. */
-  readonly writer: string;
-  /** `sealed`: what there was; `dropped`: that it was removed because it was old. */
-  readonly kind: 'sealed' | 'dropped';
-  /** Of several about the same, the highest counts. */
-  readonly revision: number;
-  /** JSON, as it was signed. */
-  readonly body: string;
-  readonly keyId: string;
-  readonly mac: Buffer;
-}
-
-/** A record as its columns say it, with its place in a chain; one without a place or a hash was put there by something else. */
-export type ChainedRecord = {
-  readonly writer: string | undefined;
-  readonly seq: number | undefined;
-  readonly hash: Buffer | undefined;
-} & (
-  | { readonly phase: 'received'; readonly start: CallStart }
-  /** `whole`: whether all that an end must have is there, and no number has more digits than were recorded. */
-  | { readonly phase: 'ended'; readonly end: CallEnd; readonly whole: boolean }
-);
-
-/** A writer as the store knows it. */
-export interface WriterRow {
-  readonly writer: string;
-  readonly keyId: string | undefined;
-  readonly seq: number;
-  readonly hash: Buffer | undefined;
-}
-
-/** The ledger at one moment, for whoever checks it. */
-export interface LedgerSnapshot {
-  writers(): Promise<readonly WriterRow[]>;
-  manifests(): Promise<readonly ManifestRow[]>;
-  /** Days that there are (`2026-11-21`), oldest first; `default` holds what belongs to none. */
-  days(): Promise<readonly string[]>;
-  /** All records of a day in batches, by writer, and of each by place; those without a place first. */
-  records(day: string): AsyncIterable<readonly ChainedRecord[]>;
-}
-
-/** The ledger by days (UTC): made ahead, sealed, removed, checked. */
-export interface LedgerArchive {
-  /** Prepares the day of `now` and the three after it. */
-  prepareAhead(now: number): Promise<void>;
-  /** Records that belong to no day that is there; at most `max` are counted. */
-  strays(max: number): Promise<number>;
-  /** Oldest first. */
-  days(): Promise<readonly string[]>;
-  /** Calls of that day that have not ended. */
-  openCalls(day: string): Promise<number>;
-  /** What the day holds of each chain. */
-  runs(day: string): Promise<readonly ChainRun[]>;
-  /** Without an argument: of all days. */
-  manifests(day?: string): Promise<readonly ManifestRow[]>;
-  saveManifests(rows: readonly ManifestRow[]): Promise<void>;
-  /** Removes a day. Rejects when somebody reads it for long. */
-  drop(day: string): Promise<void>;
-  /** Removes sums of hours before this moment; returns how many rows. */
-  dropUsage(before: number): Promise<number>;
-  /** Reads the ledger as it is at one moment. */
-  snapshot<Result>(use: (snapshot: LedgerSnapshot) => Promise<Result>): Promise<Result>;
 }

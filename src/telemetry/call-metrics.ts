@@ -1,4 +1,5 @@
 import type { Registry } from 'prom-client';
+import type { CounterName, HistogramName } from './metrics/catalogue.ts';
 import { addFamily, addHistogramFamily, type Labels, type Sample } from './metrics/family.ts';
 import { CALL_SECONDS, Histogram, OVERHEAD_SECONDS } from './metrics/histogram.ts';
 
@@ -173,62 +174,45 @@ export class CallMetrics {
 
   /** Adds what is counted to a registry, under our names. */
   expose(registry: Registry): void {
-    const counter = (name: string, help: string, read: () => Iterable<Sample>): void =>
-      addFamily(registry, name, help, 'counter', read);
-    const histogram = (name: string, help: string, of: (target: Target) => Histogram): void =>
-      addHistogramFamily(registry, name, help, () =>
+    const counter = (name: CounterName, read: () => Iterable<Sample>): void =>
+      addFamily(registry, name, read);
+    const histogram = (name: HistogramName, of: (target: Target) => Histogram): void =>
+      addHistogramFamily(registry, name, () =>
         this.targets().map((target) => ({ labels: target.labels, histogram: of(target) })),
       );
-    counter('lanport_calls_total', 'Calls that ended, by what was called and what became of them.', () =>
+    counter('lanport_calls_total', () =>
       this.targets().flatMap(({ labels, calls }) =>
         [...calls].flatMap(([operation, byStatus]) => statuses({ ...labels, operation }, byStatus)),
       ),
     );
-    histogram(
-      'lanport_call_duration_seconds',
-      'From the first byte of a request to the last of its answer.',
-      ({ total }) => total,
-    );
-    histogram(
-      'lanport_upstream_duration_seconds',
-      'The part of it in which servers, providers and tools were waited for.',
-      ({ upstream }) => upstream,
-    );
-    addHistogramFamily(
-      registry,
-      'lanport_overhead_seconds',
-      'The rest of it: what the gateway itself took.',
-      () => [
-        { labels: { kind: 'mcp' }, histogram: this.#overhead.mcp },
-        { labels: { kind: 'llm' }, histogram: this.#overhead.llm },
-      ],
-    );
-    counter('lanport_tool_calls_total', 'Calls of tools, by the server and its own name of the tool.', () =>
+    histogram('lanport_call_duration_seconds', ({ total }) => total);
+    histogram('lanport_upstream_duration_seconds', ({ upstream }) => upstream);
+    addHistogramFamily(registry, 'lanport_overhead_seconds', () => [
+      { labels: { kind: 'mcp' }, histogram: this.#overhead.mcp },
+      { labels: { kind: 'llm' }, histogram: this.#overhead.llm },
+    ]);
+    counter('lanport_tool_calls_total', () =>
       this.#allTools().flatMap(({ labels, calls }) => statuses(labels, calls)),
     );
-    counter('lanport_tool_seconds_total', 'Time that calls of a tool took.', () =>
+    counter('lanport_tool_seconds_total', () =>
       this.#allTools().map(({ labels, seconds }) => ({ labels, value: seconds })),
     );
-    counter('lanport_tokens_total', 'Tokens, as providers counted them, by the model that answered.', () =>
+    counter('lanport_tokens_total', () =>
       this.models().flatMap(({ labels: { model = '' }, tokensIn, tokensOut }) => [
         { labels: { model, type: 'input' }, value: tokensIn },
         { labels: { model, type: 'output' }, value: tokensOut },
       ]),
     );
-    counter('lanport_cost_dollars_total', 'What calls of models cost, in US dollars.', () =>
+    counter('lanport_cost_dollars_total', () =>
       this.models().map(({ labels: { model = '' }, dollars }) => ({ labels: { model }, value: dollars })),
     );
-    addHistogramFamily(
-      registry,
-      'lanport_time_to_first_token_seconds',
-      'From the beginning of a request to a model to the first content of its answer.',
-      () =>
-        this.models().map(({ labels: { model = '' }, firstContent }) => ({
-          labels: { model },
-          histogram: firstContent,
-        })),
+    addHistogramFamily(registry, 'lanport_time_to_first_token_seconds', () =>
+      this.models().map(({ labels: { model = '' }, firstContent }) => ({
+        labels: { model },
+        histogram: firstContent,
+      })),
     );
-    counter('lanport_deployment_calls_total', 'Calls of models, by the deployment that was asked last.', () =>
+    counter('lanport_deployment_calls_total', () =>
       this.deployments().flatMap(({ labels, calls }) => statuses(labels, calls)),
     );
   }

@@ -2,8 +2,10 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { CallMetrics } from './call-metrics.ts';
 import { exposeLitellmNames } from './litellm-metrics.ts';
 import { EventLoopMetrics } from './metrics/event-loop.ts';
+import type { CounterName, GaugeName } from './metrics/catalogue.ts';
 import { addFamily, type Sample } from './metrics/family.ts';
 
+export type { CounterName, GaugeName } from './metrics/catalogue.ts';
 export type { Sample } from './metrics/family.ts';
 
 /** What is measured otherwise here, and gauges that have the names of counters. */
@@ -28,13 +30,9 @@ export class Metrics implements Disposable {
     this.#eventLoop = new EventLoopMetrics(this.#registry);
     this.calls.expose(this.#registry);
     exposeLitellmNames(this.#registry, this.calls);
-    this.gauge('lanport_build_info', 'Always 1; the version is in the label.', () => [
-      { labels: { version, node: process.version }, value: 1 },
-    ]);
-    this.counter(
-      'lanport_refused_requests_total',
-      'Requests that were refused before they became a call, by the code of the error.',
-      () => [...this.#refusals].map(([code, value]) => ({ labels: { code }, value })),
+    this.gauge('lanport_build_info', () => [{ labels: { version, node: process.version }, value: 1 }]);
+    this.counter('lanport_refused_requests_total', () =>
+      [...this.#refusals].map(([code, value]) => ({ labels: { code }, value })),
     );
   }
 
@@ -44,13 +42,13 @@ export class Metrics implements Disposable {
   }
 
   /** Adds a value that is read when somebody asks for it. */
-  gauge(name: string, help: string, read: () => Iterable<Sample> | Promise<Iterable<Sample>>): void {
-    addFamily(this.#registry, name, help, 'gauge', read);
+  gauge(name: GaugeName, read: () => Iterable<Sample> | Promise<Iterable<Sample>>): void {
+    addFamily(this.#registry, name, read);
   }
 
   /** The same for a value that only grows. */
-  counter(name: string, help: string, read: () => Iterable<Sample>): void {
-    addFamily(this.#registry, name, help, 'counter', read);
+  counter(name: CounterName, read: () => Iterable<Sample>): void {
+    addFamily(this.#registry, name, read);
   }
 
   [Symbol.dispose](): void {

@@ -232,6 +232,10 @@ export const REFUSED_CONTENTS: readonly RefusedClass[] = [
       'SELECT gin_clean_pending_list(1)',
       "SELECT pg_nextoid(1, 'a', 1)",
       "SELECT pg_extension_config_dump(1, '')",
+      'SELECT fmgr_c_validator(1::oid)',
+      'SELECT fmgr_sql_validator(1::oid)',
+      'SELECT query FROM pg_stat_get_activity(NULL)',
+      'SELECT pg_stat_get_backend_activity(1)',
     ],
   },
   {

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Secret } from '../../src/core/secret.ts';
 import { openStore, type StoreMode } from '../../src/store/open-store.ts';
 import { watchAccounts } from '../../src/store/pg/pg-account-watch.ts';
-import type { AccountEvent, AccountRow, AccountTable, Store } from '../../src/store/store-ports.ts';
+import type { AccountEvent, AccountRow, AccountTable } from '../../src/store/account-ports.ts';
+import type { Store } from '../../src/store/store-ports.ts';
 import { silentLog } from '../../src/telemetry/log.ts';
 import { startTestPostgres, type TestPostgres, testPool } from '../support/postgres.ts';
 

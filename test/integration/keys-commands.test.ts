@@ -109,5 +109,31 @@ describe('lanport keys', { timeout: COMMANDS_MS }, () => {
     expect((await run('create', '--rpm', 'many')).code).toBe(2);
     expect((await run('create', '--expires', 'soon')).stderr).toContain('duration must be a duration');
     expect((await lanport(['keys', 'list', '--url', 'http://127.0.0.1:9', '--key', 'x'])).code).toBe(4);
+    const stranger = await lanport([
+      'keys',
+      'list',
+      '--url',
+      gateway.url,
+      '--key',
+      'sk-of-nobody-0123456789',
+    ]);
+    expect(stranger).toMatchObject({ code: 4, stderr: expect.stringContaining('not known here') as string });
+    for (const url of ['nonsense', 'ftp://127.0.0.1', 'http://root:hunter2@127.0.0.1']) {
+      const wrong = await lanport(['keys', 'list', '--url', url]);
+      expect(wrong).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('--url is not the address') as string,
+      });
+      expect(wrong.stderr).not.toContain('hunter2');
+    }
+  });
+
+  it('refuses a budget that is no number, instead of making a key without one', async () => {
+    for (const budget of ['1e400', 'Infinity', 'NaN', '-1', '']) {
+      const { code, stdout, stderr } = await run('create', '--alias', 'rich', '--budget', budget);
+      expect([code, stdout], budget).toEqual([2, '']);
+      expect(stderr).toContain('--budget');
+    }
+    expect((await run('show', 'rich')).code).toBe(1);
   });
 });

@@ -133,6 +133,8 @@ it(
       const recorded = new Map(rows.map((row) => [row.toolName, row]));
       expect(answered.size).toBeGreaterThan(20);
       expect([...answered].filter((text) => !recorded.has(text))).toEqual([]);
+      // What a client saw answered is recorded as it ended.
+      expect([...answered].filter((text) => recorded.get(text)?.status === 'unknown')).toEqual([]);
       expect(rows.filter((row) => row.status === undefined)).toEqual([]);
       child.kill('SIGTERM');
       expect(await exited).toEqual([0, null]);

@@ -1,12 +1,6 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
-import type {
-  CallEnd,
-  Closing,
-  LedgerRecord,
-  LedgerStore,
-  OrphanCall,
-  WriterIdentity,
-} from '../../src/store/store-ports.ts';
+import type { Closing, LedgerStore, OrphanCall, WriterIdentity } from '../../src/store/store-ports.ts';
+import type { CallEnd, LedgerRecord } from '../../src/store/call-records.ts';
 
 /** What a file store holds of one call. */
 export interface KeptCall {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createIdSource } from '../../src/core/ids.ts';
 import { openPgStore } from '../../src/store/pg/pg-store.ts';
 import { PgSpend } from '../../src/store/pg/pg-spend.ts';
-import type { LedgerRecord } from '../../src/store/store-ports.ts';
+import type { LedgerRecord } from '../../src/store/call-records.ts';
 import { silentLog } from '../../src/telemetry/log.ts';
 import { callEnd, callStart } from '../support/ledger-fakes.ts';
 import { startTestPostgres, type TestPostgres, testPool } from '../support/postgres.ts';

@@ -44,6 +44,7 @@ const config = {
       { model: 'kept*', level: 'response' },
     ],
     body_bytes_max: '2KiB',
+    retention: '30d',
   },
   mcp_servers: { tools: server, loud: server },
   model_list: [
@@ -180,6 +181,28 @@ test('no more is kept of a body than the bound, and the days of old ones go', as
     all.filter(({ operation }) => operation === 'purge bodies'),
   );
   expect(row).toMatchObject({ keyId: 'gateway', status: 'ok', details: { days: ['2025-01-01'] } });
+});
+
+test('days and sums that were removed because they were old leave a row each', async () => {
+  verifies('ledger:audit-of-audit');
+  await gateway.stop();
+  await postgres.query(
+    url,
+    `CREATE TABLE ledger_calls_20250101 PARTITION OF ledger_calls FOR VALUES FROM ('2025-01-01 00:00+00') TO ('2025-01-02 00:00+00');
+     INSERT INTO ledger_usage (hour, dims, writer, kind, key_id, requests, failures, prompt_tokens, completion_tokens, cost)
+     VALUES ('2020-01-01 00:00+00', '019355e4-7a6f-7b3f-8000-000000000000', 'w', 'mcp', 'k', 1, 0, 0, 0, 0)`,
+  );
+  await gateway.restart();
+  await gateway.logged((line) => line.message === 'call' && line['operation'] === 'purge ledger_calls');
+  const acts = await rows('kind=admin&limit=50');
+  const removed = (table: string): readonly Row[] =>
+    acts.filter(({ operation }) => operation === `purge ${table}`);
+  expect(removed('ledger_calls')).toMatchObject([
+    { keyId: 'gateway', status: 'ok', details: { days: ['2025-01-01'] } },
+  ]);
+  expect(removed('ledger_usage')).toMatchObject([
+    { keyId: 'gateway', details: { rows: 1, before: expect.any(String) } },
+  ]);
 });
 
 test('who reads, changes keys, reloads or makes a backup leaves a row, and who may not too', async () => {

@@ -78,6 +78,11 @@ it('lanport ledger verify ends with 1 and names what it found, and with 5 when a
   });
   expect(found.code).toBe(1);
   expect(found.stdout).toMatch(new RegExp(`changed .*${String(rows[0]?.['id'])}`));
+  const stray = await lanport(['ledger', 'verify', ...where, '--ledger-folder', gateway.folder]);
+  expect([stray.code, stray.stderr]).toEqual([
+    2,
+    expect.stringContaining('is not the ledger folder of a gateway') as string,
+  ]);
   const nowhere = await lanport(['ledger', 'verify', '--data', join(gateway.folder, 'nothing')]);
   expect([nowhere.code, nowhere.stderr]).toEqual([
     2,

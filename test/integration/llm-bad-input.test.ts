@@ -113,6 +113,10 @@ const RESPONSES: readonly Case[] = [
     'text.format.schema',
   ],
   [{ model: 'claude', input: 'x', previous_response_id: 'resp_nobody' }, 'previous_response_id'],
+  [{ model: 'claude', input: 'x', previous_response_id: 5 }, 'previous_response_id'],
+  // Kept by OpenAI, which is not asked.
+  [{ model: 'claude', input: 'x', conversation: 'conv_1' }, 'conversation'],
+  [{ model: 'claude', input: 'x', prompt: { id: 'pmpt_1' } }, 'prompt'],
 ];
 
 const MESSAGES: readonly Case[] = [
@@ -200,7 +204,7 @@ describe('bad input is refused in the words of its dialect, with the member that
         code:
           status === 404
             ? 'model_not_found'
-            : field === 'previous_response_id'
+            : JSON.stringify(body).includes('resp_nobody')
               ? 'previous_response_not_found'
               : null,
       },
@@ -244,5 +248,23 @@ describe('bad input is refused in the words of its dialect, with the member that
       status: 'NOT_FOUND',
       message: expect.stringContaining('nobody'),
     });
+  });
+});
+
+describe('what is asked of an answer that is kept', () => {
+  const get = async (path: string): Promise<readonly [number, unknown]> => {
+    const response = await fetch(gateway.url + path, { headers: { authorization: `Bearer ${MASTER_KEY}` } });
+    const { error } = (await response.json()) as { error: { type: string; param: string | null } };
+    return [response.status, { type: error.type, param: error.param }];
+  };
+
+  it.each([
+    ['/v1/responses/resp_nobody', 404, 'response_id'],
+    ['/v1/responses/resp_nobody/input_items', 404, 'response_id'],
+    ['/v1/responses/resp_nobody?stream=true', 400, 'stream'],
+    ['/v1/chat/completions', 405, null],
+  ])('%s is refused with %i', async (path, status, param) => {
+    verifies('llm:bad-input');
+    expect(await get(path)).toEqual([status, { type: 'invalid_request_error', param }]);
   });
 });

@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { configWith, startGateway, type TestGateway } from '../support/gateway.ts';
 import { http, type HttpAnswer } from '../support/http.ts';
+import { ask } from '../support/limited.ts';
 import { ROOT } from '../support/process.ts';
 import { verifies } from '../support/verifies.ts';
 
 const TEAM_KEY = 'sk-team-0123456789abcdef';
 const NO_KEY = 'sk-none-0123456789abcdef';
+const ALIAS_KEY = 'sk-alias-0123456789abcdef';
 let gateway: TestGateway;
 
 beforeAll(async () => {
@@ -50,6 +52,7 @@ beforeAll(async () => {
         virtual_keys: [
           { api_key: TEAM_KEY, models: ['everyday', 'small'], mcp_servers: [] },
           { api_key: NO_KEY, models: ['far'], mcp_servers: ['files'] },
+          { api_key: ALIAS_KEY, models: ['small'], aliases: { mine: 'small', theirs: 'gpt-main' } },
         ],
       },
     ),
@@ -102,6 +105,18 @@ describe('the list of models', () => {
     expect(all.some((id) => id.includes('*'))).toBe(false);
     expect(new Set(all).size).toBe(all.length);
     expect(ids(await get('/v1/models', NO_KEY)).every((id) => id.startsWith('anthropic/'))).toBe(true);
+  });
+
+  test('tells no names that a key has of its own, which answer all the same where it may use what they stand for', async () => {
+    verifies('llm:models-aliases');
+    expect(ids(await get('/v1/models', ALIAS_KEY))).toEqual(['small']);
+    expect((await get('/v1/models/mine', ALIAS_KEY)).status).toBe(404);
+    const { data } = (await get('/model/info', ALIAS_KEY)).json<{ data: { model_name: string }[] }>();
+    expect(data.map(({ model_name }) => model_name)).toEqual(['small']);
+    const statuses = [];
+    for (const model of ['mine', 'small', 'theirs', 'gpt-main'])
+      statuses.push((await ask(gateway.url, ALIAS_KEY, model)).status);
+    expect(statuses).toEqual([200, 200, 404, 404]);
   });
 
   test('tells the tools that the key may use, and none where it may use none', async () => {

@@ -77,6 +77,10 @@ beforeAll(async () => {
             litellm_params: { ...sonnet, model: 'anthropic/private' },
             model_info: { base_model: 'claude-opus-4-1' },
           },
+          {
+            model_name: 'flexible',
+            litellm_params: { model: 'openai/gpt-5', api_base: provider.url, api_key: 'sk-provider' },
+          },
           { model_name: 'unknown', litellm_params: { ...sonnet, model: 'anthropic/private' } },
           { model_name: 'mocked', litellm_params: { model: 'openai/gpt-4o', mock_response: 'Hi.' } },
         ],
@@ -145,6 +149,30 @@ describe('what a request to a model costs', () => {
     expect(await entryOf(await ask('own'))).toMatchObject({ cost: 0.0015 });
     // 100 × 15 + 300 × 1.5 + 400 × 18.75 + 200 × 30 + 50 × 75
     expect(await entryOf(await ask('based'))).toMatchObject({ cost: 0.0192 });
+  });
+
+  test('has the discount of a service tier only where the provider was asked for it', async () => {
+    verifies('llm:cost');
+    // Anthropic has no such tier, so it was not asked for it.
+    const answer = await ask('sonnet', { service_tier: 'flex' }, '/v1/responses');
+    expect(answer.headers['x-lanport-dropped']).toBe('service_tier');
+    expect(answer.headers['x-litellm-response-cost']).toBe('0.00384');
+    // Half, by the answer's word or, where it says nothing, by the request's.
+    const chat = { usage: { prompt_tokens: 1_000, completion_tokens: 100 } };
+    const said = {
+      ...MESSAGE,
+      object: 'chat.completion',
+      choices: [{ index: 0, message: { content: 'x' } }],
+    };
+    provider.answer({ body: [JSON.stringify({ ...said, ...chat })] });
+    try {
+      const flex = await ask('flexible', { service_tier: 'flex' }, '/v1/responses');
+      expect(flex.headers['x-litellm-response-cost']).toBe('0.001125');
+      const plain = await ask('flexible', {}, '/v1/responses');
+      expect(plain.headers['x-litellm-response-cost']).toBe('0.00225');
+    } finally {
+      provider.answer({ body: [JSON.stringify(MESSAGE)] });
+    }
   });
 
   test('is left open when nobody said what the model costs', async () => {

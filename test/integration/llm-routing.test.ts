@@ -53,6 +53,7 @@ beforeAll(async () => {
             input_cost_per_token: 0.000_001,
             timeout: 5,
           }),
+          { ...at('short'), model_info: { max_output_tokens: 4_000 } },
           {
             model_name: 'claude',
             litellm_params: {
@@ -282,6 +283,22 @@ describe('parameters of a deployment', () => {
     });
   });
 
+  test('bound the answer that a client of another format asks for', async () => {
+    const sent = async (max: number): Promise<readonly [unknown, unknown]> => {
+      const answer = await http(`${gateway.url}/v1/messages`, {
+        method: 'POST',
+        headers: { 'x-api-key': gateway.key, 'content-type': 'application/json' },
+        body: JSON.stringify({ ...MESSAGES.request('short', false), max_tokens: max }),
+      });
+      return [provider.requests.at(-1)!.body['max_tokens'], answer.headers['x-lanport-dropped']];
+    };
+    // As Claude Code asks, whatever the model.
+    expect(await sent(128_000)).toEqual([4_000, 'max_tokens']);
+    expect(await sent(4_000)).toEqual([4_000, undefined]);
+    // A client of the same format is told by the provider.
+    expect((await ask('short', { max_tokens: 128_000 })).bodies[0]).toMatchObject({ max_tokens: 128_000 });
+  });
+
   test('have the names of the format of the provider', async () => {
     provider.answer({ body: [JSON.stringify(MESSAGES.whole)] });
     const before = provider.requests.length;
@@ -311,6 +328,19 @@ test('with drop_params, what a provider refuses is left out, and reported', asyn
   expect(bodies).toHaveLength(2);
   expect(bodies[1]).toMatchObject({ temperature: 0 });
   expect(answer.headers['x-lanport-dropped']).toBe('logit_bias');
+  // OpenAI's own words, of Responses and of Chat Completions.
+  const said = [
+    "Unsupported parameter: 'temperature' is not supported with this model.",
+    "Unsupported value: 'temperature' does not support 0 with this model. Only the default (1) value is supported.",
+  ];
+  for (const message of said) {
+    provider.answer(({ body }) =>
+      'temperature' in body
+        ? refuses(400, 'invalid_request_error', { message, param: 'temperature' })
+        : says(body['model']),
+    );
+    expect((await ask('main', { temperature: 0 })).answer.headers['x-lanport-dropped']).toBe('temperature');
+  }
   // One that it refuses although it is not there is the client's to know.
   provider.answer(() => refuses(400, 'unsupported_parameter', { param: 'messages' }));
   expect((await ask('main')).answer.status).toBe(400);

@@ -45,9 +45,16 @@ interface Body {
 
 /** A model that calls these tools in every turn in which it may call one. */
 function calling(...calls: readonly (readonly [name: string, input: object])[]) {
+  return callingWhile((body) => body.tool_choice !== 'none', calls);
+}
+
+function callingWhile(
+  may: (body: Body) => boolean,
+  calls: readonly (readonly [name: string, input: object])[],
+) {
   let id = 0;
   return ({ body }: ProviderRequest) => {
-    const mayCall = (body as unknown as Body).tool_choice !== 'none';
+    const mayCall = may(body as unknown as Body);
     const message = mayCall
       ? {
           content: null,
@@ -91,6 +98,21 @@ test('a model that never stops calling tools has to answer after as many rounds 
   const { results, asked } = await ask();
   expect(asked).toBe(3);
   expect(results).toEqual(['hi', 'hi']);
+});
+
+test('a model whose provider cannot keep it from calling tools is not asked for ever', async () => {
+  verifies('llm:tool-bounds');
+  // As servers of local models do that do not know the choice.
+  provider.answer(callingWhile(() => true, [['tools-echo', { text: 'hi' }]]));
+  const before = provider.requests.length;
+  const response = await openai.responses.create({ model: 'm', input: 'go', tools: [OURS] });
+  expect(provider.requests.length - before).toBe(3);
+  expect([response.status, response.incomplete_details]).toEqual([
+    'incomplete',
+    { reason: 'max_output_tokens' },
+  ]);
+  const calls = response.output.filter((item) => item.type === 'mcp_call');
+  expect(calls.map(({ output }) => output ?? 'none')).toEqual(['hi', 'hi', 'none']);
 });
 
 test('a result that is longer than is configured is cut, and says so', async () => {

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parse } from 'yaml';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { configWith, MASTER_KEY, startGateway, type TestGateway } from '../support/gateway.ts';
 import { http, rpc } from '../support/http.ts';
@@ -167,6 +168,82 @@ test('every metric of the dashboard, the alerts and the guide exists, and the gu
   const guide = await named('docs/guide/monitoring.md');
   const ours = [...known.keys()].filter((name) => /^(?:lanport|litellm)_/.test(name));
   expect(ours.filter((name) => !guide.has(name))).toEqual([]);
+});
+
+test('every alert says what is wrong and what to do, and the value that it shows is the one of its words', async () => {
+  verifies('telemetry:metrics-files');
+  const { groups } = parse(await readFile(join(ROOT, 'deploy/prometheus/lanport-alerts.yml'), 'utf8')) as {
+    readonly groups: readonly {
+      readonly rules: readonly {
+        readonly alert: string;
+        readonly expr: string;
+        readonly annotations: Readonly<Record<string, string>>;
+      }[];
+    }[];
+  };
+  const rules = groups.flatMap((group) => group.rules);
+  expect(rules.length).toBeGreaterThan(10);
+  for (const { alert, expr, annotations } of rules) {
+    expect(Object.keys(annotations), alert).toEqual(['summary', 'action']);
+    // An alert has the value of the left side of its "and".
+    if (annotations['summary']!.includes('humanize1024')) expect(expr, alert).toMatch(/^lanport_\w+_bytes /);
+  }
+});
+
+test('messages that are refused with an error in a body of their own are counted by its code', async () => {
+  verifies('telemetry:metrics-refusals');
+  const send = (body: unknown, path = '/mcp'): ReturnType<typeof rpc> =>
+    rpc(`${gateway.url}${path}`, MASTER_KEY, body as Parameters<typeof rpc>[2]);
+  const message = (method: string, params: unknown = {}): unknown => ({
+    jsonrpc: '2.0',
+    id: 1,
+    method,
+    params,
+  });
+  const before = await metrics();
+  const statuses = [
+    await call('tools-nothing'),
+    await send(message('no/such')),
+    await send(message('tools/call', { arguments: {} })),
+    await send({ jsonrpc: '1.0', id: 1, method: 'ping' }),
+    await call('tools-echo'),
+    await call('gone-x'),
+  ].map(({ status }) => status);
+  const after = await metrics();
+  const grown = (code: string): number =>
+    valueOf(after, 'lanport_refused_requests_total', { code }) -
+    valueOf(before, 'lanport_refused_requests_total', { code });
+  expect(statuses).toEqual([200, 200, 200, 400, 200, 200]);
+  expect({
+    tool: grown('tool-unknown'),
+    method: grown('rpc-method'),
+    params: grown('rpc-params'),
+    message: grown('rpc-invalid'),
+  }).toEqual({ tool: 2, method: 1, params: 1, message: 1 });
+});
+
+test('each metric is of the type, and has no other labels, than the reference says, and none is missing in it', async () => {
+  verifies('telemetry:metrics-files');
+  const known = await metrics();
+  const reference = await readFile(join(ROOT, 'docs/reference/metrics.md'), 'utf8');
+  const rows = [...reference.matchAll(/^\| `(\w+)` \| (\w+) \| [^|]+ \| ([^|]*) \|/gm)].map(
+    ([, name = '', type = '', labels = '']) =>
+      [name, { type, labels: labels.split(', ').filter(Boolean) }] as const,
+  );
+  expect(rows.length).toBeGreaterThan(50);
+  const told = new Map(rows);
+  for (const [name, { type, labels }] of told) {
+    const family = known.get(name);
+    expect(family?.type, name).toBe(type);
+    const used = new Set(family?.samples.flatMap((sample) => Object.keys(sample.labels)));
+    used.delete('le');
+    expect(
+      [...used].filter((label) => !labels.includes(label)),
+      name,
+    ).toEqual([]);
+  }
+  const ours = [...known.keys()].filter((name) => /^(?:lanport|litellm)_|^nodejs_eventloop_lag_/.test(name));
+  expect(ours.filter((name) => !told.has(name))).toEqual([]);
 });
 
 test('names that clients make up become no series, and nothing of keys and texts is shown', async () => {

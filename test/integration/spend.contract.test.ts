@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createIdSource } from '../../src/core/ids.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { openStore, type StoreMode } from '../../src/store/open-store.ts';
-import type { CallEnd, CallStart, LedgerRecord, Store, Usage } from '../../src/store/store-ports.ts';
+import type { Store, Usage } from '../../src/store/store-ports.ts';
+import type { CallEnd, CallStart, LedgerRecord } from '../../src/store/call-records.ts';
 import { silentLog } from '../../src/telemetry/log.ts';
 import { callEnd, callStart, closeOrphans } from '../support/ledger-fakes.ts';
 import { startTestPostgres, type TestPostgres } from '../support/postgres.ts';
@@ -94,6 +95,29 @@ describe.each(MODES)('the use of the %s store', (_kind, modeOf) => {
     expect(await spend.spentSince('model', 'gpt', NOON + 4 * HOUR + 7)).toEqual(used(1, 0, 2));
     expect(await spend.spentSince('server', 'db', NOON + 1)).toEqual(used(3, 1, 4.000000000123));
     expect(await spend.spentSince('key', 'nobody', 0)).toEqual(used(0));
+  });
+
+  it('is told by the tags of calls and by key, each call once', async () => {
+    verifies('ledger:litellm-logs');
+    const { ledger, spend } = await open('tags');
+    const tagged = (keyId: string, ...tags: string[]): Partial<CallStart> => ({
+      keyId,
+      tags: JSON.stringify(tags),
+    });
+    await ledger.append([
+      ...call(NOON, tagged('k1', 'a', 'b', 'a'), { cost: 1 }),
+      ...call(NOON + 1, tagged('k1', 'a'), { cost: 2 }),
+      ...call(NOON + 1, tagged('k2', 'a'), { cost: 4 }),
+      ...call(NOON + 2, tagged('k1', 'a'), { cost: 100 }),
+      ...call(NOON + 1, { keyId: 'k1' }, { cost: 100 }),
+      ...call(NOON + 1, { ...tagged('k1', 'a'), kind: 'admin' }, { cost: 100 }),
+      received(callStart(newId(), { startedAt: NOON, ...tagged('k1', 'a') })),
+    ]);
+    expect(await spend.byTag({ from: NOON, to: NOON + 2 })).toEqual([
+      { tag: 'a', key: 'k1', requests: 2, cost: 3 },
+      { tag: 'a', key: 'k2', requests: 1, cost: 4 },
+      { tag: 'b', key: 'k1', requests: 1, cost: 1 },
+    ]);
   });
 
   it('is grouped, filtered and paged, and a name that nothing answered to is no group', async () => {

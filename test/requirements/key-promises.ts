@@ -7,6 +7,15 @@ export const KEY_PROMISES = {
     promise:
       'A key, user or team comes back from the store with everything that was said of it; a key never with its value.',
   },
+  'keys:defaults': {
+    source: 'docs/guide/keys.md',
+    promise:
+      'Keys, users and teams that are made over the API get what the configuration says where the request says nothing; no key gets more than its upper bounds.',
+  },
+  'keys:member-permissions': {
+    source: 'docs/guide/keys.md',
+    promise: 'Members of a team who are no admins see its keys only where the team says so.',
+  },
   'keys:everywhere': {
     source: 'docs/guide/keys.md',
     promise:

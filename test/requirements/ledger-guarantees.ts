@@ -33,6 +33,21 @@ export const LEDGER_GUARANTEES = {
     promise:
       'Days are prepared ahead, sealed, and removed when they are old; records that belong to no day are an alarm; sums are kept longer.',
   },
+  'ledger:writers-retired': {
+    source: LEDGER,
+    promise:
+      'Writers that have ended and whose days were all removed are let go, in the database and in the data folder, and a check is clean; a row that somebody else deleted is found.',
+  },
+  'ledger:append-by-day': {
+    source: LEDGER,
+    promise:
+      'Storing a batch costs the same however many days are kept: the database plans for, opens and reads the days of its calls alone.',
+  },
+  'ledger:file-sums': {
+    source: LEDGER,
+    promise:
+      'Without a database what was used is kept as sums: each record is read once, and the sums are those of the calls whatever happens to ends and files.',
+  },
   'ledger:usage': {
     source: LEDGER,
     promise: 'What was used since a moment is the sum of the calls, whatever happened to their ends.',

@@ -31,7 +31,7 @@ export const LEDGER_PROMISES = {
   'ledger:audit-of-audit': {
     source: LEDGER,
     promise:
-      'Who reads or exports the ledger, changes keys, reloads the configuration or makes a backup leaves a row, and one that may not too.',
+      'Who reads or exports the ledger, changes keys, reloads the configuration or makes a backup leaves a row, and one that may not too; so does what was removed because it was old.',
   },
   'ledger:denials': {
     source: LEDGER,
@@ -47,6 +47,11 @@ export const LEDGER_PROMISES = {
     source: LEDGER,
     promise:
       'One query shows a request to a model with the tools that it called, the sizes of their results and what they cost in tokens.',
+  },
+  'ledger:litellm-logs': {
+    source: 'docs/guide/migrate-from-litellm.md',
+    promise:
+      '/spend/logs has what was asked and answered where it is kept, and /spend/tags the tags of requests as well as of keys.',
   },
   'ledger:litellm-columns': {
     source: 'docs/guide/migrate-from-litellm.md',

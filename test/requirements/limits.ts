@@ -57,6 +57,16 @@ export const LIMITS = {
     promise:
       'Keys of a user or a team share its limits, and what is changed over the API counts for the next request.',
   },
+  'limits:members': {
+    source: SOURCE,
+    promise:
+      "What a user uses of a team's counts on limits of its own: those of its membership, or those that the team has for each of its users.",
+  },
+  'limits:time-zone': {
+    source: SOURCE,
+    promise:
+      'Budget periods of days, weeks and months begin at midnight of litellm_settings.timezone, also when clocks are changed there.',
+  },
   'limits:restart': {
     source: SOURCE,
     promise:

@@ -25,6 +25,16 @@ export const LLM_PROMISES = {
     promise:
       "The official SDKs get text, thoughts, parallel calls and usage from a provider of any format, and bring its seals and its calls' results back to it.",
   },
+  'llm:changed-provider': {
+    source: 'docs/guide/models.md',
+    promise:
+      'A conversation may go on with a provider of another format than before: what the earlier one sealed is kept from it, and named as dropped.',
+  },
+  'llm:kept-answers': {
+    source: 'docs/guide/models.md',
+    promise:
+      'Answers in Responses can be shown, deleted and gone on with whoever gave them; where another provider goes on, it is told the whole conversation.',
+  },
   'llm:bad-input': {
     source: 'docs/guide/models.md',
     promise:
@@ -75,6 +85,11 @@ export const LLM_PROMISES = {
   'llm:models-gemini': {
     source: 'docs/guide/model-lists-and-costs.md',
     promise: "GET /v1beta/models answers in Gemini's shape, page by page.",
+  },
+  'llm:models-aliases': {
+    source: 'docs/guide/keys.md',
+    promise:
+      'Names that a key, its team or its user have for models are in no list, as in LiteLLM, and answer where the key may use what they stand for.',
   },
   'llm:models-errors': {
     source: 'docs/guide/model-lists-and-costs.md',

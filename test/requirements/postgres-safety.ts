@@ -21,6 +21,20 @@ export const POSTGRES_SAFETY = {
     source: GUIDE,
     promise: 'A masked column is shown by no tool, under no name, in no expression and no condition.',
   },
+  'postgres:hidden-calls': {
+    source: 'docs/guide/postgres-security.md',
+    promise:
+      'Functions of users that BETWEEN, CASE, IN, USING, a dot, or syntax of later versions would call are refused like those that are called by name.',
+  },
+  'postgres:cursors-shared': {
+    source: 'docs/guide/postgres.md',
+    promise: 'A cursor that one replica gave is good at the others, for the same server and key only.',
+  },
+  'postgres:runaways': {
+    source: 'docs/guide/postgres-security.md',
+    promise:
+      'Statements that PostgreSQL does not stop keep two of its processes busy at most; new ones are refused until they end.',
+  },
   'postgres:cost-gate': {
     source: GUIDE,
     promise:

@@ -4,6 +4,11 @@ const SOURCE = 'docs/guide/replicas.md';
 
 /** What is promised of several gateways with one PostgreSQL and one Redis. */
 export const REPLICAS = {
+  'run:behind-nginx': {
+    source: 'docs/guide/operate.md',
+    promise:
+      "With the guides' configuration nginx in front changes nothing: streams come as they are written, WebSockets open, large bodies pass, addresses are the clients'.",
+  },
   'replicas:one': {
     source: SOURCE,
     promise:
@@ -17,6 +22,6 @@ export const REPLICAS = {
   'replicas:killed': {
     source: SOURCE,
     promise:
-      'When one of two gateways is killed under load, clients see at most a request that they send again: every answered call is in the ledger with one end, and limits, spend and ledger agree but for calls that were answered in the instant of the kill.',
+      'When one of two gateways is killed under load, clients see at most a request that they send again: every answered call is in the ledger as it ended, and limits, spend and ledger agree.',
   },
 } as const satisfies Record<string, Requirement>;

@@ -10,14 +10,23 @@ export const STORE_PROMISES = {
     source: 'ARCHITECTURE.md',
     promise: 'Migrations run forward only, once, whole or not at all, from every earlier version.',
   },
+  'store:away-is-said': {
+    source: 'docs/guide/keys.md, "When a change counts"',
+    promise: 'What cannot be read while the database is away answers 503, says so, and breaks nothing.',
+  },
   'backup:restores': {
     source: 'docs/guide/backup.md',
     promise:
       'A backup is taken while the gateway works, as of one moment, and a restored gateway has everything from before it.',
   },
+  'backup:reader-gone': {
+    source: 'docs/guide/backup.md',
+    promise: 'Who breaks a backup off costs the gateway that backup and nothing else.',
+  },
   'backup:whole-or-nothing': {
     source: 'docs/guide/backup.md',
-    promise: 'A backup that was cut off or changed is refused before anything is touched.',
+    promise:
+      'A backup that was cut off or changed is refused before anything is touched, and a data folder with half a restore is not served.',
   },
   'backup:overwrites-nothing': {
     source: 'docs/guide/backup.md',

@@ -21,9 +21,15 @@ export const TELEMETRY = {
     promise:
       'The metrics take the master key, or a key that was made for them, unless the configuration makes them public.',
   },
+  'telemetry:metrics-refusals': {
+    source: SOURCE,
+    promise:
+      'What is refused before it becomes a call is counted by the code of its error, also when the answer has the status 200.',
+  },
   'telemetry:metrics-files': {
     source: SOURCE,
-    promise: 'The dashboard and the alerts use metrics that exist, and the guide names all that there are.',
+    promise:
+      'The dashboard and the alerts use metrics that exist, the guide names all that there are, and the reference says their types and labels.',
   },
   'telemetry:metrics-bounded': {
     source: SOURCE,

@@ -1,4 +1,4 @@
-import type { AccountEvent, AccountRow, AccountTable, AccountWrite } from '../../src/store/store-ports.ts';
+import type { AccountEvent, AccountRow, AccountTable, AccountWrite } from '../../src/store/account-ports.ts';
 
 /** A table in memory that behaves as PostgreSQL does, for what needs a clock of its own or a store that goes away. */
 export class MemoryAccounts implements AccountTable {

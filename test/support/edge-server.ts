@@ -45,6 +45,7 @@ export async function startEdge(
       sse: none,
       messages: none,
       health: none,
+      'mcp-rest': none,
       admin: none,
       metrics: none,
       status: none,

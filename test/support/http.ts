@@ -14,12 +14,19 @@ export function http(
     readonly method?: string;
     readonly headers?: Readonly<Record<string, string>>;
     readonly body?: string | Buffer;
+    /** Where it comes from. */
+    readonly localAddress?: string;
   } = {},
 ): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
     const sent = request(
       url,
-      { method: options.method ?? 'GET', headers: { ...options.headers }, agent: false },
+      {
+        method: options.method ?? 'GET',
+        headers: { ...options.headers },
+        agent: false,
+        localAddress: options.localAddress,
+      },
       (response) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -46,9 +53,11 @@ export function rpc(
   key: string,
   message: unknown,
   headers: Readonly<Record<string, string>> = {},
+  localAddress?: string,
 ): Promise<HttpAnswer> {
   return http(url, {
     method: 'POST',
+    ...(localAddress === undefined ? {} : { localAddress }),
     headers: {
       authorization: `Bearer ${key}`,
       'content-type': 'application/json',

@@ -2,13 +2,8 @@ import { expect } from 'vitest';
 import { GatewayError } from '../../src/core/errors.ts';
 import type { CallEnd, CallStart } from '../../src/ledger/ledger-ports.ts';
 import type { SpoolFiles } from '../../src/ledger/spool-files.ts';
-import type {
-  Closing,
-  LedgerRecord,
-  LedgerStore,
-  OrphanCall,
-  WriterIdentity,
-} from '../../src/store/store-ports.ts';
+import type { Closing, LedgerStore, OrphanCall, WriterIdentity } from '../../src/store/store-ports.ts';
+import type { LedgerRecord } from '../../src/store/call-records.ts';
 
 /** A store in memory that keeps the contract, and fails or hangs on demand. */
 export class LedgerMemoryStore implements LedgerStore {
@@ -124,6 +119,10 @@ export function faultySpool(fault: Fault): {
     const error = fault(++operations, name);
     if (error !== undefined) throw error;
   };
+  const guardNow = (name: string): void => {
+    const error = fault(++operations, name);
+    if (error !== undefined) throw error;
+  };
   const files: SpoolFiles = {
     list: () =>
       Promise.resolve(
@@ -149,6 +148,22 @@ export function faultySpool(fault: Fault): {
           disk.set(name, disk.get(name)!.subarray(0, bytes));
         },
         close: () => guard('close'),
+      };
+    },
+    createLoose: (name) => {
+      guardNow('create-loose');
+      expect(disk.has(name)).toBe(false);
+      disk.set(name, Buffer.alloc(0));
+      return {
+        append: (text) => {
+          const bytes = Buffer.from(text);
+          const put = (part: Buffer): void => void disk.set(name, Buffer.concat([disk.get(name)!, part]));
+          put(bytes.subarray(0, bytes.length / 2));
+          guardNow('keep');
+          put(bytes.subarray(bytes.length / 2));
+          return bytes.length;
+        },
+        close: () => undefined,
       };
     },
     read: async (name, position, into) => {

@@ -21,13 +21,18 @@ export interface PostgresProgram {
   readonly bin: string;
 }
 
-/** The PostgreSQL versions of this machine: the embedded one, and those of Debian. */
+/**
+ * The PostgreSQL versions of this machine: the embedded one, those of Debian, and those whose `bin` folders LANPORT_POSTGRES_BINS names, with
+ * colons between.
+ */
 export function postgresPrograms(): readonly [PostgresProgram, ...PostgresProgram[]] {
   const debian = existsSync(DEBIAN) ? readdirSync(DEBIAN) : [];
+  const named = (process.env['LANPORT_POSTGRES_BINS'] ?? '').split(':').filter((bin) => bin !== '');
   const embedded = { name: 'embedded', bin: dirname(findBinaries().postgres) };
   return [
     embedded,
     ...debian.map((version) => ({ name: `Debian ${version}`, bin: join(DEBIAN, version, 'bin') })),
+    ...named.map((bin) => ({ name: bin, bin })),
   ];
 }
 

@@ -1,31 +1,15 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, existsSync } from 'node:fs';
-import { chmod, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { chownSync } from 'node:fs';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { runAs } from '../../src/store/pg/embedded-user.ts';
 import type { DatabaseTarget } from './connector-database.ts';
-import { installed } from './installed.ts';
+import { debianProgram } from './debian-program.ts';
 import { lastingPort } from './ports.ts';
 
-const run = promisify(execFile);
 const PACKAGES = ['pgbouncer', 'libc-ares2'];
-const PLACES = ['/usr/sbin/pgbouncer', '/usr/bin/pgbouncer', '/usr/local/bin/pgbouncer'];
-
-/** The program and where its libraries are: this machine's, or Debian's package, unpacked into the temporary folder. */
-async function program(): Promise<{ readonly path: string; readonly libraries: string }> {
-  const present = PLACES.find((path) => existsSync(path));
-  if (present !== undefined) return { path: present, libraries: '' };
-  const folder = await installed('lanport-pgbouncer', import.meta.filename, async (target) => {
-    await run('apt-get', ['download', ...PACKAGES], { cwd: target, timeout: 60_000 });
-    for (const file of await readdir(target))
-      if (file.endsWith('.deb')) await run('dpkg-deb', ['-x', join(target, file), target]);
-    await chmod(target, 0o755);
-  });
-  return { path: join(folder, 'usr/sbin/pgbouncer'), libraries: join(folder, 'usr/lib/x86_64-linux-gnu') };
-}
 
 export interface Pooler extends AsyncDisposable {
   readonly port: number;
@@ -33,7 +17,7 @@ export interface Pooler extends AsyncDisposable {
 
 /** Starts PgBouncer with transaction pooling in front of a server, with so few sessions that calls share them. */
 export async function startPooler(server: DatabaseTarget, settings: readonly string[]): Promise<Pooler> {
-  const { path, libraries } = await program();
+  const { path, env } = await debianProgram(['pgbouncer'], PACKAGES, 'usr/sbin/pgbouncer');
   const folder = await mkdtemp(join(tmpdir(), 'lanport-pooler-'));
   await chmod(folder, 0o755);
   const port = await lastingPort();
@@ -51,7 +35,7 @@ export async function startPooler(server: DatabaseTarget, settings: readonly str
   const child = spawn(command, [...args], {
     cwd: '/',
     stdio: ['ignore', 'ignore', 'pipe'],
-    env: { PATH: '/usr/bin:/bin', LD_LIBRARY_PATH: libraries },
+    env: { PATH: '/usr/bin:/bin', ...env },
   });
   let printed = '';
   await new Promise<void>((resolve, reject) => {

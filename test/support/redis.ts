@@ -1,24 +1,17 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rename, rm, symlink } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createConnection } from 'node:net';
-import { arch, tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
-import { promisify } from 'node:util';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { debianProgram, FETCH_MS } from './debian-program.ts';
 import { lastingPort } from './ports.ts';
 
-const run = promisify(execFile);
 /** What Debian's redis-server needs besides what every Debian has. */
 const PACKAGES = ['redis-tools', 'libatomic1', 'libjemalloc2', 'liblzf1'];
 /** How long a Redis may take to be fetched where none is installed. Milliseconds. */
-export const REDIS_MS = 240_000;
+export const REDIS_MS = FETCH_MS;
 const POLL_MS = 20;
-
-interface Program {
-  readonly path: string;
-  readonly libraries: string | undefined;
-}
 
 export interface TestRedis extends AsyncDisposable {
   readonly url: string;
@@ -33,7 +26,8 @@ export interface TestRedis extends AsyncDisposable {
 
 /** Starts a real Redis or Valkey in memory: the installed one, else Debian's, unpacked into the temporary folder. */
 export async function startRedis(): Promise<TestRedis> {
-  const program = installed() ?? (await fetched());
+  // redis-server of the package is a link to this program.
+  const program = await debianProgram(['redis-server', 'valkey-server'], PACKAGES, 'usr/bin/redis-check-rdb');
   const port = await lastingPort();
   const folder = await mkdtemp(join(tmpdir(), 'lanport-redis-'));
   let child: ChildProcess;
@@ -43,10 +37,9 @@ export async function startRedis(): Promise<TestRedis> {
       ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder],
       {
         stdio: 'ignore',
-        env: {
-          ...process.env,
-          ...(program.libraries === undefined ? {} : { LD_LIBRARY_PATH: program.libraries }),
-        },
+        env: { ...process.env, ...program.env },
+        // It is what it is called.
+        argv0: 'redis-server',
       },
     );
     let ended: string | undefined;
@@ -76,46 +69,6 @@ export async function startRedis(): Promise<TestRedis> {
       await rm(folder, { recursive: true, force: true });
     },
   };
-}
-
-function installed(): Program | undefined {
-  for (const name of ['redis-server', 'valkey-server'])
-    for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
-      const path = join(folder, name);
-      if (existsSync(path)) return { path, libraries: undefined };
-    }
-  return undefined;
-}
-
-async function fetched(): Promise<Program> {
-  const folder = join(tmpdir(), `lanport-redis-debian-${arch()}`);
-  if (!existsSync(folder)) await fetch(folder);
-  const [libraries] = await readdir(join(folder, 'usr/lib'));
-  return { path: join(folder, 'usr/bin/redis-server'), libraries: join(folder, 'usr/lib', libraries!) };
-}
-
-async function fetch(folder: string): Promise<void> {
-  const partial = `${folder}.${process.pid}`;
-  await mkdir(partial, { recursive: true });
-  try {
-    // The list of packages may be old, and what it names gone.
-    await run('apt-get', ['update']).catch(() => undefined);
-    await run('apt-get', ['download', ...PACKAGES], { cwd: partial });
-    for (const name of await readdir(partial))
-      if (name.endsWith('.deb')) await run('dpkg', ['-x', name, '.'], { cwd: partial });
-    await symlink('redis-check-rdb', join(partial, 'usr/bin/redis-server'));
-    await rename(partial, folder);
-  } catch (error) {
-    await rm(partial, { recursive: true, force: true });
-    // Another run has fetched it meanwhile.
-    if (existsSync(folder)) return;
-    throw new Error(
-      'these tests need redis-server or valkey-server, which is neither installed nor to be had',
-      {
-        cause: error,
-      },
-    );
-  }
 }
 
 function answers(port: number): Promise<boolean> {

@@ -3,10 +3,12 @@ import type { KeyRecord } from '../../keys/account-records.ts';
 import { generateKey } from '../keys/generate-key.ts';
 import type { KeyBody } from './fields.ts';
 import { NEW, readKey } from './read-fields.ts';
+import { UTC } from '../../limits/budget-period.ts';
 import { showKey } from './show-account.ts';
 import { spendOf } from './spend-of.ts';
 
 const NOW = Date.UTC(2026, 10, 21, 13, 30);
+const TODAY = { now: () => NOW, calendar: UTC };
 const DAY_MS = 86_400_000;
 
 const change = (body: Record<string, unknown>, before = NEW) =>
@@ -65,7 +67,7 @@ it('what is written is shown as it was written', () => {
     allowed_routes: ['llm_api_routes'],
     allowed_ips: ['10.0.0.0/8'],
     allowed_cache_controls: ['no-cache'],
-    permissions: { a: 1 },
+    permissions: { get_spend_routes: true },
     blocked: true,
     description: 'd',
     object_permission: {
@@ -75,20 +77,22 @@ it('what is written is shown as it was written', () => {
       mcp_tools: ['query'],
     },
   };
-  expect(showKey(record(body), 0, NOW)).toMatchObject(body);
+  expect(showKey(record(body), 0, TODAY)).toMatchObject(body);
 });
 
 it('limits by model, tags and guardrails stand in the metadata, where LiteLLM keeps them', () => {
   const shown = showKey(
-    record({
-      metadata: { team: 'core', priority: 'prod' },
-      tags: ['x'],
+    {
+      ...record({
+        metadata: { team: 'core', priority: 'prod' },
+        tags: ['x'],
+        model_rpm_limit: { m: 5 },
+        model_tpm_limit: { m: 500, n: 9 },
+      }),
       guardrails: ['g'],
-      model_rpm_limit: { m: 5 },
-      model_tpm_limit: { m: 500, n: 9 },
-    }),
+    },
     0,
-    NOW,
+    TODAY,
   );
   expect(shown['metadata']).toEqual({
     team: 'core',
@@ -130,7 +134,7 @@ it('a change touches what it names: other limits stay, null takes one away', () 
 it('a budget counts from where its period began, and from where an operator set it', async () => {
   const asked: number[] = [];
   const deps = {
-    now: () => NOW,
+    ...TODAY,
     flush: () => Promise.resolve(),
     spend: {
       spentSince: (_scope: string, _id: string, since: number) => {
@@ -138,6 +142,7 @@ it('a budget counts from where its period began, and from where an operator set 
         return Promise.resolve({ requests: 1, failures: 0, promptTokens: 1, completionTokens: 1, cost: 0.5 });
       },
       usage: () => Promise.resolve([]),
+      byTag: () => Promise.resolve([]),
       find: () => Promise.resolve([]),
     },
   };
@@ -148,5 +153,5 @@ it('a budget counts from where its period began, and from where an operator set 
   expect(await spendOf('key', record({}), deps)).toBe(0.5);
   const midnight = Date.UTC(2026, 10, 21);
   expect(asked).toEqual([midnight, NOW, midnight, 0]);
-  expect(showKey(daily, 0, NOW)['budget_reset_at']).toBe('2026-11-22T00:00:00.000Z');
+  expect(showKey(daily, 0, TODAY)['budget_reset_at']).toBe('2026-11-22T00:00:00.000Z');
 });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration, ipRange } from '../../core/setting.ts';
+import { budgetDuration, duration, ipRange } from '../../core/setting.ts';
 
 /**
  * The fields of keys, users and teams as LiteLLM names them (litellm/proxy/_types.py, GenerateRequestBase and its heirs, 1.77). `null` is what
@@ -17,8 +17,8 @@ const modelBudget = z.union([
   z.strictObject({
     budget_limit: usd.nullish(),
     max_budget: usd.nullish(),
-    time_period: duration('s').nullish(),
-    budget_duration: duration('s').nullish(),
+    time_period: budgetDuration().nullish(),
+    budget_duration: budgetDuration().nullish(),
     tpm_limit: count.nullish(),
     rpm_limit: count.nullish(),
   }),
@@ -27,7 +27,7 @@ const modelBudget = z.union([
 /** What an account may use up. */
 export const limitFields = {
   max_budget: usd.nullish().describe('US dollars in each budget period; without budget_duration, in all.'),
-  budget_duration: duration('s').nullish().describe('Length of the budget period: 30s, 30m, 24h, 30d.'),
+  budget_duration: budgetDuration().nullish().describe('Length of the budget period: 30s, 30m, 24h, 30d.'),
   tpm_limit: count.nullish().describe('Tokens per minute.'),
   rpm_limit: count.nullish().describe('Requests per minute.'),
   max_parallel_requests: count.nullish().describe('Requests at the same time.'),
@@ -51,12 +51,40 @@ const objectPermission = z
   })
   .meta({ id: 'ObjectPermission' });
 
+const NO_GUARDRAIL = 'must be left out: there are no guardrails here, so nothing would check what is sent';
+
+/** LiteLLM's checks of what is sent. Refused rather than ignored: whoever names one relies on it. */
+export const guardrails = z.array(name).max(0, NO_GUARDRAIL).nullish();
+
+/** Names in `permissions` that grant something; any other one switches a guardrail on or off (LiteLLM, "permissions" of a key). */
+const GRANTS = /^(?:get_spend_routes|allow_.*)$/;
+
+/** Kept and shown; see `warningsOf`. */
+export const permissions = z
+  .record(z.string(), z.unknown())
+  .refine((all) => Object.entries(all).every(([one, value]) => GRANTS.test(one) || isEmpty(value)), {
+    error: NO_GUARDRAIL,
+  })
+  .nullish()
+  .describe('Kept and shown; has no effect.');
+
+/** Kept and shown. */
+export const allowedCacheControls = names
+  .nullish()
+  .describe('Kept and shown; there is no cache of answers that it could be about.');
+
+const metadata = z
+  .record(z.string(), z.unknown())
+  .refine(({ guardrails: named }) => isEmpty(named), { path: ['guardrails'], error: NO_GUARDRAIL })
+  .nullish()
+  .describe('Anything; not interpreted, except priority and what LiteLLM would take for guardrails.');
+
 /** What keys, users and teams have in common. */
 export const accountFields = {
   ...limitFields,
   models: names.nullish().describe('Models that may be used: names, names with a star, access groups.'),
   spend: usd.nullish().describe('What counts as spent until now, in US dollars.'),
-  metadata: z.record(z.string(), z.unknown()).nullish().describe('Anything; not interpreted.'),
+  metadata,
   blocked: z.boolean().nullish(),
   object_permission: objectPermission.nullish().describe('What may be used of MCP.'),
 };
@@ -71,9 +99,9 @@ export const keyFields = {
   user_id: name.nullish(),
   team_id: name.nullish(),
   tags: names.nullish(),
-  guardrails: names.nullish(),
-  permissions: z.record(z.string(), z.unknown()).nullish(),
-  allowed_cache_controls: names.nullish(),
+  guardrails,
+  permissions,
+  allowed_cache_controls: allowedCacheControls,
   allowed_routes: names
     .nullish()
     .describe('llm_api_routes, info_routes, management_routes, paths, or paths that end in a star.'),
@@ -127,7 +155,6 @@ const IGNORED_OF_USERS = ['sso_user_id', 'organizations', 'password', 'invite_em
 const IGNORED_OF_TEAMS = [
   'admins',
   'members',
-  'team_member_permissions',
   'team_member_key_duration',
   'disable_global_guardrails',
   'secret_manager_settings',
@@ -159,7 +186,25 @@ export function warningsOf(
   const without = Object.entries(body)
     .filter(([field, value]) => ALL_IGNORED.has(field) && field in own && !isEmpty(value))
     .map(([field]) => `${field} has no effect here`);
-  return without.length === 0 ? {} : { warnings: without };
+  const warnings = [...without, ...keptOnly(body, own)];
+  return warnings.length === 0 ? {} : { warnings };
+}
+
+/** Fields that are kept and shown, and nothing else. */
+const KEPT = ['permissions', 'organization_id'] as const;
+const KEPT_OF_MCP = ['vector_stores', 'agents', 'agent_access_groups', 'mcp_toolsets'] as const;
+
+function keptOnly(body: object, own: object): readonly string[] {
+  const given = body as Readonly<Record<string, unknown>>;
+  const ofMcp = (given['object_permission'] ?? {}) as Readonly<Record<string, unknown>>;
+  return [
+    ...KEPT.filter((field) => !(field in own) && !isEmpty(given[field])).map(
+      (field) => `${field} is kept and shown, and has no effect here`,
+    ),
+    ...KEPT_OF_MCP.filter((field) => !isEmpty(ofMcp[field])).map(
+      (field) => `object_permission.${field} has no effect here`,
+    ),
+  ];
 }
 
 function isEmpty(value: unknown): boolean {

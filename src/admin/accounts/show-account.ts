@@ -1,6 +1,6 @@
 import type { KeyRecord, McpGrant, TeamMember, TeamRecord, UserRecord } from '../../keys/account-records.ts';
 import type { KeyLimits } from '../../keys/keys-config.ts';
-import { periodAt } from '../../limits/budget-period.ts';
+import { type Calendar, periodAt } from '../../limits/budget-period.ts';
 import { time } from '../time.ts';
 
 /** Keys, users and teams as LiteLLM's tables show them; what LiteLLM does not have stands beside it under names of our own. */
@@ -13,21 +13,30 @@ const UNITS: readonly (readonly [string, number])[] = [
 ];
 
 /** A duration as LiteLLM writes it: `30d`. `ms` in milliseconds. */
-function durationText(ms: number): string {
+export function durationText(ms: number): string {
   const [unit, size] = UNITS.find(([, one]) => ms % one === 0) ?? ['ms', 1];
   return `${ms / size}${unit}`;
 }
 
-/** The budget period that `now` lies in, in milliseconds since the Unix epoch; `undefined` for a budget that is not renewed. */
-export function budgetPeriod(
-  { budgetDurationMs, budgetResetAt }: KeyLimits,
-  now: number,
-): { readonly from: number; readonly to: number } | undefined {
-  return budgetDurationMs === undefined ? undefined : periodAt(now, budgetDurationMs, budgetResetAt);
+/** When something is shown. */
+export interface Today {
+  /** Milliseconds since the Unix epoch. */
+  readonly now: () => number;
+  readonly calendar: Calendar;
 }
 
-function limitsOf(limits: KeyLimits, now: number): Record<string, unknown> {
-  const period = budgetPeriod(limits, now);
+/** The budget period that is running, in milliseconds since the Unix epoch; `undefined` for a budget that is not renewed. */
+export function budgetPeriod(
+  { budgetDurationMs, budgetResetAt }: KeyLimits,
+  { now, calendar }: Today,
+): { readonly from: number; readonly to: number } | undefined {
+  return budgetDurationMs === undefined
+    ? undefined
+    : periodAt(now(), budgetDurationMs, budgetResetAt, calendar);
+}
+
+function limitsOf(limits: KeyLimits, today: Today): Record<string, unknown> {
+  const period = budgetPeriod(limits, today);
   return {
     max_budget: limits.maxBudget ?? null,
     budget_duration: limits.budgetDurationMs === undefined ? null : durationText(limits.budgetDurationMs),
@@ -87,14 +96,14 @@ const written = ({ createdAt, createdBy, updatedAt, updatedBy }: KeyRecord | Use
 });
 
 /** LiteLLM_VerificationToken. `spend` in US dollars. */
-export function showKey(key: KeyRecord, spend: number, now: number): Record<string, unknown> {
+export function showKey(key: KeyRecord, spend: number, today: Today): Record<string, unknown> {
   return {
     token: key.digest,
     key_name: key.name,
     key_alias: key.alias ?? null,
     spend,
     soft_budget: key.limits.softBudget ?? null,
-    ...limitsOf(key.limits, now),
+    ...limitsOf(key.limits, today),
     expires: moment(key.expires),
     models: key.models,
     aliases: key.modelAliases,
@@ -124,7 +133,9 @@ export function showKey(key: KeyRecord, spend: number, now: number): Record<stri
     description: key.description ?? null,
     key_id: key.id,
     origin: key.origin,
-    former_values_until: key.formerValues.filter(({ until }) => until > now).map(({ until }) => time(until)),
+    former_values_until: key.formerValues
+      .filter(({ until }) => until > today.now())
+      .map(({ until }) => time(until)),
   };
 }
 
@@ -133,7 +144,7 @@ export function showUser(
   user: UserRecord,
   teams: readonly TeamRecord[],
   spend: number,
-  now: number,
+  today: Today,
 ): Record<string, unknown> {
   return {
     user_id: user.id,
@@ -141,7 +152,7 @@ export function showUser(
     user_alias: user.alias ?? null,
     user_role: user.role ?? null,
     spend,
-    ...limitsOf(user.limits, now),
+    ...limitsOf(user.limits, today),
     models: user.models,
     model_spend: {},
     teams: teams.map(({ id }) => id),
@@ -156,7 +167,7 @@ export function showUser(
 }
 
 /** LiteLLM_TeamTable. */
-export function showTeam(team: TeamRecord, spend: number, now: number): Record<string, unknown> {
+export function showTeam(team: TeamRecord, spend: number, today: Today): Record<string, unknown> {
   const ofRole = (role: TeamMember['role']): readonly string[] =>
     team.members.filter((member) => member.role === role).map(({ user }) => user);
   return {
@@ -170,33 +181,42 @@ export function showTeam(team: TeamRecord, spend: number, now: number): Record<s
       user_email: email ?? null,
       role,
     })),
-    team_member_permissions: [],
+    team_member_permissions: team.memberPermissions,
     metadata: { ...team.metadata, ...modelRates(team.limits) },
     spend,
-    ...limitsOf(team.limits, now),
+    ...limitsOf(team.limits, today),
     models: team.models,
     model_id: null,
     litellm_model_table:
       Object.keys(team.modelAliases).length === 0 ? null : { model_aliases: team.modelAliases },
     blocked: team.blocked,
     object_permission: grantOf(team.mcp),
+    team_member_budget_table:
+      team.memberLimits === undefined ? null : budgetTable(commonBudgetId(team), team.memberLimits, today),
     ...written(team),
   };
 }
 
-/** LiteLLM_TeamMembership: members with limits of their own. */
-export function showMemberships(team: TeamRecord): readonly Record<string, unknown>[] {
-  return team.members
-    .filter(({ limits }) => limits !== undefined)
-    .map(({ user, limits }) => ({
-      user_id: user,
-      team_id: team.id,
-      budget_id: `${team.id}:${user}`,
-      spend: 0,
-      litellm_budget_table: {
-        max_budget: limits?.maxBudget ?? null,
-        tpm_limit: limits?.tokensPerMinute ?? null,
-        rpm_limit: limits?.requestsPerMinute ?? null,
-      },
-    }));
+/** LiteLLM_BudgetTable, of what one member may use up of a team's. */
+function budgetTable(id: string, limits: KeyLimits, today: Today): Record<string, unknown> {
+  return { budget_id: id, soft_budget: null, ...limitsOf(limits, today) };
 }
+
+/** LiteLLM_TeamMembership. `limits`: what counts for the member; `isOwn`: whether some of it was said of this member. `spend` in US dollars. */
+export function showMembership(
+  team: TeamRecord,
+  { user, limits, isOwn }: { readonly user: string; readonly limits: KeyLimits; readonly isOwn: boolean },
+  spend: number,
+  today: Today,
+): Record<string, unknown> {
+  const id = isOwn ? `${team.id}:${user}` : commonBudgetId(team);
+  return {
+    user_id: user,
+    team_id: team.id,
+    budget_id: id,
+    spend,
+    litellm_budget_table: budgetTable(id, limits, today),
+  };
+}
+
+const commonBudgetId = ({ id }: TeamRecord): string => `${id}:members`;

@@ -1,7 +1,7 @@
 import type { KeyLimits } from '../../keys/keys-config.ts';
 import type { SpendBase } from '../../keys/account-records.ts';
 import type { SpendQueries } from '../../ledger/ledger-ports.ts';
-import { budgetPeriod } from './show-account.ts';
+import { budgetPeriod, type Today } from './show-account.ts';
 
 interface Account {
   readonly id: string;
@@ -9,10 +9,8 @@ interface Account {
   readonly spendBase: SpendBase | undefined;
 }
 
-interface SpendDeps {
+interface SpendDeps extends Today {
   readonly spend: SpendQueries;
-  /** Milliseconds since the Unix epoch. */
-  readonly now: () => number;
   readonly flush: () => Promise<void>;
 }
 
@@ -29,11 +27,11 @@ export async function spendOf(
 async function spentBy(
   scope: 'key' | 'user' | 'team',
   { id, limits, spendBase }: Account,
-  { spend, now }: SpendDeps,
+  deps: SpendDeps,
 ): Promise<number> {
-  const from = budgetPeriod(limits, now())?.from ?? 0;
+  const from = budgetPeriod(limits, deps)?.from ?? 0;
   const base = spendBase !== undefined && spendBase.at >= from ? spendBase : { usd: 0, at: from };
-  const { cost } = await spend.spentSince(scope, id, base.at);
+  const { cost } = await deps.spend.spentSince(scope, id, base.at);
   return base.usd + cost;
 }
 

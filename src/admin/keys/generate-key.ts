@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Secret } from '../../core/secret.ts';
 import { ignoredKeyFields, keyFields, keyValue, warningsOf } from '../accounts/fields.ts';
+import { newWithinBounds, withDefaults } from '../accounts/defaults.ts';
 import { NEW, readKey } from '../accounts/read-fields.ts';
 import { issuedKey } from '../accounts/shown.ts';
 import type { AdminDeps } from '../admin-ports.ts';
@@ -30,7 +31,7 @@ export const generateKey = operation({
     },
   },
   answer: issuedKey,
-  handle: make,
+  handle: (request, deps) => make(request, deps, deps.accountDefaults.key),
 });
 
 /** `POST /key/service-account/generate` */
@@ -43,13 +44,15 @@ export const generateServiceAccountKey = operation({
   body: body.extend({ team_id: z.string().min(1).max(200), user_id: z.null().optional() }),
   example: { body: { team_id: 'data', key_alias: 'nightly-report' } },
   answer: issuedKey,
-  handle: make,
+  handle: (request, deps) => make(request, deps, { ...deps.accountDefaults.key, user_id: undefined }),
 });
 
 async function make(
-  { body: given, by, principal }: AdminRequest<unknown, unknown, Body>,
+  { body: asked, by, principal }: AdminRequest<unknown, unknown, Body>,
   deps: AdminDeps,
+  defaults: object,
 ): Promise<unknown> {
+  const given = newWithinBounds(withDefaults(asked, defaults), deps.accountDefaults);
   const key = await deps.keys.createKey(
     { ...readKey(given, NEW, deps.now()), ...(given.key ? { key: new Secret(given.key) } : {}) },
     principal.alias ?? principal.id,
@@ -62,5 +65,5 @@ async function make(
     team: record.team,
     by,
   });
-  return { ...(await issued(key, deps)), ...warningsOf(given, ignoredKeyFields) };
+  return { ...(await issued(key, deps)), ...warningsOf(asked, ignoredKeyFields) };
 }

@@ -22,7 +22,7 @@ export const keyInfo = operation({
     const ref = query.key ?? (principal.kind === 'virtual' ? principal.id : undefined);
     if (ref === undefined) throw new GatewayError('request-invalid', { reason: NO_KEY });
     const key = deps.keys.findKey(ref);
-    if (key === undefined || !maySeeKey(principal, reach, key, deps.keys)) throw keyUnknown(ref);
+    if (key === undefined || !maySeeKey(principal, reach, key, deps.keys, '/key/info')) throw keyUnknown(ref);
     return { key: query.key ?? key.digest, info: await shown(key, deps) };
   },
 });
@@ -40,7 +40,7 @@ export const keysInfo = operation({
   handle: async ({ body, principal, reach }, deps) => {
     const found = body.keys.map((ref) => {
       const key = keyOf(ref, deps);
-      if (!maySeeKey(principal, reach, key, deps.keys)) throw keyUnknown(ref);
+      if (!maySeeKey(principal, reach, key, deps.keys, '/key/info')) throw keyUnknown(ref);
       return key;
     });
     return { key: body.keys, info: await shownAll(found, deps) };

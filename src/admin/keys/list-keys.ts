@@ -62,7 +62,7 @@ export const listKeys = operation({
         query.organization_id === undefined &&
         (query.key_hash === undefined || key.digest === query.key_hash) &&
         (query.key_alias === undefined || key.alias === query.key_alias) &&
-        (seesAll(reach) || maySeeKey(principal, reach, key, deps.keys)),
+        (seesAll(reach) || maySeeKey(principal, reach, key, deps.keys, '/key/list')),
     );
     const sorted = sortedBy(
       all,

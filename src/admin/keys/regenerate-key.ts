@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { duration } from '../../core/setting.ts';
 import { Secret } from '../../core/secret.ts';
 import { ignoredKeyFields, keyFields, keyRef, keyValue, warningsOf } from '../accounts/fields.ts';
+import { withinBounds } from '../accounts/defaults.ts';
 import { readKey } from '../accounts/read-fields.ts';
 import { issuedKey } from '../accounts/shown.ts';
 import type { AdminDeps } from '../admin-ports.ts';
@@ -48,13 +49,14 @@ async function regenerate(
   { body, by, principal }: AdminRequest<unknown, unknown, z.output<typeof change>>,
   deps: AdminDeps,
 ): Promise<unknown> {
-  const before = keyOf(ref, deps);
+  keyOf(ref, deps); // 404
+  const bounded = withinBounds(body, deps.accountDefaults.keyMax);
   const key = await deps.keys.regenerateKey(
     ref,
     {
       graceMs: body.grace_period ?? 0,
       ...(body.new_key ? { newKey: new Secret(body.new_key) } : {}),
-      change: readKey(body, before, deps.now()),
+      change: (before) => readKey(bounded, before, deps.now()),
     },
     principal.alias ?? principal.id,
   );

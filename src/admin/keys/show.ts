@@ -7,7 +7,7 @@ import type { AdminDeps } from '../admin-ports.ts';
 
 /** A key as it is answered, with what it has spent. */
 export async function shown(key: KeyRecord, deps: AdminDeps): Promise<Record<string, unknown>> {
-  return showKey(key, await spendOf('key', key, deps), deps.now());
+  return showKey(key, await spendOf('key', key, deps), deps);
 }
 
 /** Several keys. */
@@ -16,7 +16,7 @@ export async function shownAll(
   deps: AdminDeps,
 ): Promise<readonly Record<string, unknown>[]> {
   const spent = await spendOfAll('key', keys, deps);
-  return keys.map((key) => showKey(key, spent.get(key.id) ?? 0, deps.now()));
+  return keys.map((key) => showKey(key, spent.get(key.id) ?? 0, deps));
 }
 
 /** A new key with its value. */

@@ -3,6 +3,7 @@ import { GatewayError } from '../../core/errors.ts';
 import type { LedgerRow } from '../../ledger/ledger-ports.ts';
 import type { AdminDeps } from '../admin-ports.ts';
 import { operation } from '../operation.ts';
+import { parsedBody } from './parsed-body.ts';
 import { publicCall, publicCallShape } from './call-filter.ts';
 
 const TOOLS_MAX = 1_000;
@@ -45,14 +46,14 @@ export const showCall = operation({
     if (call === undefined) throw new GatewayError('call-unknown', { id: params.id.slice(0, 100) });
     const tools = await deps.spend.find({ filter: { parent: call.id }, limit: TOOLS_MAX });
     const parent = call.parentId === undefined ? undefined : await oneCall(call.parentId, deps);
-    const bodies = await deps.bodiesOf(call.id, call.startedAt);
+    const bodies = await deps.bodiesOf([call]);
     return {
       call: publicCall(call),
       parent: parent === undefined ? undefined : publicCall(parent),
       tools: [...tools].reverse().map(publicCall),
       bodies: bodies.map(({ part, content, bytes, droppedBytes }) => ({
         part,
-        content: parsed(content),
+        content: parsedBody(content),
         bytes,
         droppedBytes,
       })),
@@ -77,12 +78,4 @@ function totalsOf(call: LedgerRow, tools: readonly LedgerRow[]): Record<string, 
     completionTokens: call.completionTokens ?? 0,
     cost: Math.round(sum(({ cost }) => cost, [call, ...tools]) * 1e12) / 1e12,
   };
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return text;
-  }
 }

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import type { UsageDimension, UsageRow } from '../../ledger/ledger-ports.ts';
 import { page, pageOf } from '../accounts/list-query.ts';
-import type { AdminDeps } from '../admin-ports.ts';
+import type { AdminDeps, AdminPrincipal } from '../admin-ports.ts';
 import { operation } from '../operation.ts';
 import { maySeeTeam, seesAll } from '../rights.ts';
 import { date, openPeriodOf } from './period.ts';
+import type { Reach } from '../who.ts';
 import { add, keyIdOf, ownFilter, sumBy, tokenOf, used } from './used.ts';
 
 /** litellm/types/proxy/management_endpoints/common_daily_activity.py. */
@@ -42,15 +43,20 @@ const answer = z
   })
   .meta({ id: 'DailyActivity' });
 
-const query = {
+const dayQuery = {
   start_date: date,
   end_date: date,
   model: z.string().optional(),
   api_key: z.string().optional().describe('The key, its token, its alias or its id.'),
+};
+const query = {
+  ...dayQuery,
   page,
   page_size: z.coerce.number().int().min(1).max(1_000).default(1_000).describe('Days on a page.'),
   exclude_team_ids: z.string().optional().describe('Comma-separated.'),
 };
+
+type UsersAsked = z.output<z.ZodObject<typeof query>> & { readonly user_id?: string | undefined };
 
 /** `GET /user/daily/activity` */
 export const userDailyActivity = operation({
@@ -62,22 +68,43 @@ export const userDailyActivity = operation({
   query: z.strictObject({ ...query, user_id: z.string().optional().describe('Only this user.') }),
   example: { query: { start_date: '2026-11-01', end_date: '2026-11-30' } },
   answer,
-  handle: async ({ query: asked, principal, reach }, deps) => {
-    await deps.flush();
-    const filter = {
-      ...(asked.user_id === undefined ? {} : { user: asked.user_id }),
-      ...filterOf(asked, deps),
-      ...ownFilter(principal, reach),
-    };
-    const rows = await used(
-      deps,
-      openPeriodOf(asked.start_date, asked.end_date, deps.now()),
-      DIMENSIONS,
-      filter,
-    );
-    return report(rows, asked, 'user', deps);
-  },
+  handle: ({ query: asked, principal, reach }, deps) => ofUsers(asked, principal, reach, deps),
 });
+
+/** `GET /user/daily/activity/aggregated` */
+export const userDailyActivityWhole = operation({
+  method: 'GET',
+  path: '/user/daily/activity/aggregated',
+  who: 'any key',
+  group: 'Users',
+  summary: 'The same, all days at once.',
+  query: z.strictObject({ ...dayQuery, user_id: z.string().optional().describe('Only this user.') }),
+  example: { query: { start_date: '2026-11-01', end_date: '2026-11-30' } },
+  answer,
+  handle: ({ query: asked, principal, reach }, deps) =>
+    ofUsers({ ...asked, page: 1, page_size: Number.MAX_SAFE_INTEGER }, principal, reach, deps),
+});
+
+async function ofUsers(
+  asked: UsersAsked,
+  principal: AdminPrincipal,
+  reach: Reach,
+  deps: AdminDeps,
+): Promise<Record<string, unknown>> {
+  await deps.flush();
+  const filter = {
+    ...(asked.user_id === undefined ? {} : { user: asked.user_id }),
+    ...filterOf(asked, deps),
+    ...ownFilter(principal, reach),
+  };
+  const rows = await used(
+    deps,
+    openPeriodOf(asked.start_date, asked.end_date, deps.now()),
+    DIMENSIONS,
+    filter,
+  );
+  return report(rows, asked, 'user', deps);
+}
 
 /** `GET /team/daily/activity` */
 export const teamDailyActivity = operation({

@@ -6,8 +6,7 @@ import { shownAll as shownKeys } from '../keys/show.ts';
 import { operation } from '../operation.ts';
 import { shownAll as shownUsers } from '../users/show.ts';
 import { date, openPeriodOf } from './period.ts';
-import { add, used } from './used.ts';
-import type { UsageRow } from '../../ledger/ledger-ports.ts';
+import { rounded, used } from './used.ts';
 
 const bySpend = (one: Record<string, unknown>, other: Record<string, unknown>): number =>
   Number(other['spend']) - Number(one['spend']);
@@ -62,7 +61,8 @@ export const spendTags = operation({
   also: ['/global/spend/tags'],
   who: 'management key',
   group: 'Spend',
-  summary: 'What was spent by tag, the largest spend first. The tags are those that the keys have now.',
+  summary:
+    'What was spent by tag, the largest spend first: tags of requests (metadata.tags, tags, x-litellm-tags), as long as their rows are kept, and those that the keys have now.',
   query: z.strictObject({
     start_date: date.optional(),
     end_date: date.optional(),
@@ -75,16 +75,20 @@ export const spendTags = operation({
   handle: async ({ query }, deps) => {
     await deps.flush();
     const wanted = query.tags?.split(',').map((tag) => tag.trim());
-    const sums = new Map<string, UsageRow>();
-    for (const row of await used(deps, openPeriodOf(query.start_date, query.end_date, deps.now()), ['key']))
-      for (const tag of deps.keys.findKey(row.group.key ?? '')?.tags ?? [])
-        if (wanted === undefined || wanted.includes(tag)) sums.set(tag, add(sums.get(tag), row));
-    return [...sums]
-      .sort(([, one], [, other]) => other.cost - one.cost)
-      .map(([tag, { requests, cost }]) => ({
+    const period = openPeriodOf(query.start_date, query.end_date, deps.now());
+    const tagsOf = (key: string): readonly string[] => deps.keys.findKey(key)?.tags ?? [];
+    const uses = (await used(deps, period, ['key'])).flatMap(({ group, requests, cost }) =>
+      tagsOf(group.key ?? '').map((tag) => ({ tag, requests, cost })),
+    );
+    // A request with a tag that its key has too counts once.
+    for (const use of await deps.spend.byTag(period)) if (!tagsOf(use.key).includes(use.tag)) uses.push(use);
+    return [...Map.groupBy(uses, ({ tag }) => tag)]
+      .filter(([tag]) => wanted === undefined || wanted.includes(tag))
+      .map(([tag, all]) => ({
         individual_request_tag: tag,
-        log_count: requests,
-        total_spend: cost,
-      }));
+        log_count: all.reduce((sum, { requests }) => sum + requests, 0),
+        total_spend: rounded(all.reduce((sum, { cost }) => sum + cost, 0)),
+      }))
+      .sort((one, other) => other.total_spend - one.total_spend);
   },
 });

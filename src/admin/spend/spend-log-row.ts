@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import type { LedgerRow } from '../../ledger/ledger-ports.ts';
+import type { CallBody, LedgerRow } from '../../ledger/ledger-ports.ts';
 import type { AdminDeps } from '../admin-ports.ts';
+import { parsedBody } from '../ledger/parsed-body.ts';
 import { time } from '../time.ts';
 import { tokenOf } from './used.ts';
 
@@ -34,8 +35,17 @@ export const spendLog = z
   })
   .meta({ id: 'SpendLog' });
 
-/** A call in LiteLLM's words. What was said in it is not among them. */
-export function showSpendLog(row: LedgerRow, deps: AdminDeps): z.input<typeof spendLog> {
+/** A call in LiteLLM's words; `bodies`: what was said in it, where that is kept. */
+export function showSpendLog(
+  row: LedgerRow,
+  bodies: readonly CallBody[],
+  deps: AdminDeps,
+): z.input<typeof spendLog> {
+  const bodyOf = (wanted: CallBody['part']): unknown => {
+    const body = bodies.find(({ part }) => part === wanted);
+    return body === undefined ? {} : parsedBody(body.content);
+  };
+  const asked = bodyOf('request');
   const { promptTokens = 0, completionTokens = 0 } = row;
   const tool = row.originalName ?? row.toolName;
   return {
@@ -60,13 +70,13 @@ export function showSpendLog(row: LedgerRow, deps: AdminDeps): z.input<typeof sp
     team_id: row.team ?? null,
     cache_hit: 'False',
     cache_key: '',
-    request_tags: [...(deps.keys.findKey(row.keyId)?.tags ?? []), ...tagsOf(row)],
+    request_tags: [...new Set([...(deps.keys.findKey(row.keyId)?.tags ?? []), ...tagsOf(row)])],
     requester_ip_address: row.address,
     session_id: row.session ?? row.parentId ?? row.id,
     status: row.status === 'ok' ? 'success' : 'failure',
-    messages: {},
-    response: {},
-    proxy_server_request: {},
+    messages: messagesOf(asked),
+    response: bodyOf('response'),
+    proxy_server_request: asked,
     metadata: {
       user_api_key: tokenOf(row.keyId, deps),
       user_api_key_alias: row.keyAlias ?? null,
@@ -82,8 +92,18 @@ export function showSpendLog(row: LedgerRow, deps: AdminDeps): z.input<typeof sp
   };
 }
 
+/** What a model or a tool was told, in any dialect; as the view "LiteLLM_SpendLogs" has it. */
+function messagesOf(asked: unknown): unknown {
+  if (typeof asked !== 'object' || asked === null) return {};
+  const { messages, input, contents, arguments: given } = asked as Readonly<Record<string, unknown>>;
+  return messages ?? input ?? contents ?? given ?? {};
+}
+
 function tagsOf({ tags }: LedgerRow): readonly string[] {
-  return tags === undefined ? [] : (JSON.parse(tags) as readonly string[]);
+  if (tags === undefined) return [];
+  const parsed = parsedBody(tags);
+  // Rows of earlier versions may have been cut off.
+  return Array.isArray(parsed) ? (parsed as readonly string[]) : [];
 }
 
 function callType({ kind, operation }: LedgerRow): string {

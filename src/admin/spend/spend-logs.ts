@@ -16,7 +16,7 @@ export const spendLogs = operation({
   who: 'any key',
   group: 'Spend',
   summary:
-    'The calls, newest first; with both dates, sums for each day unless summarize is false. A key sees those of its user.',
+    'The calls, newest first; with both dates, sums for each day unless summarize is false. A key sees those of its user. What was asked and answered is in messages and response where it is kept (ledger.levels, store_prompts_in_spend_logs); 32 MiB at most, of the newest calls.',
   query: z.strictObject({
     api_key: z.string().optional().describe('The key, its token, its alias or its id.'),
     user_id: z.string().optional(),
@@ -49,7 +49,9 @@ export const spendLogs = operation({
       filter: { ...filter, ...period, ...(query.request_id === undefined ? {} : { id: query.request_id }) },
       limit: query.limit,
     });
-    return rows.filter(isUse).map((row) => showSpendLog(row, deps));
+    const calls = rows.filter(isUse);
+    const bodies = Map.groupBy(await deps.bodiesOf(calls), ({ callId }) => callId);
+    return calls.map((row) => showSpendLog(row, bodies.get(row.id) ?? [], deps));
   },
 });
 

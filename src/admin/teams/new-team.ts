@@ -1,10 +1,11 @@
 import { z } from 'zod';
-import { ignoredTeamFields, warningsOf } from '../accounts/fields.ts';
+import { withDefaults } from '../accounts/defaults.ts';
 import { NEW } from '../accounts/read-fields.ts';
 import { shownTeam } from '../accounts/shown.ts';
 import { operation } from '../operation.ts';
 import { shown } from './show.ts';
-import { member, readTeam, teamFields, teamId, toMember } from './team-fields.ts';
+import { member, toMember } from './member-fields.ts';
+import { readTeam, teamFields, teamId, teamWarnings } from './team-fields.ts';
 
 /** `POST /team/new` */
 export const newTeam = operation({
@@ -29,21 +30,17 @@ export const newTeam = operation({
     },
   },
   answer: shownTeam,
-  handle: async ({ body, by, principal }, deps) => {
-    const limits = {
-      maxBudget: body.team_member_budget,
-      tpm: body.team_member_tpm_limit,
-      rpm: body.team_member_rpm_limit,
-    };
+  handle: async ({ body: given, by, principal }, deps) => {
+    const body = withDefaults(given, deps.accountDefaults.team);
     const team = await deps.keys.createTeam(
       {
         ...readTeam(body, NEW, deps.now()),
         ...(body.team_id ? { id: body.team_id } : {}),
-        members: (body.members_with_roles ?? []).map((one) => toMember(one, limits, deps)),
+        members: (body.members_with_roles ?? []).map((one) => toMember(one, undefined, deps)),
       },
       principal.alias ?? principal.id,
     );
     deps.audit('team-new', principal, { team: team.id, alias: team.alias, by });
-    return { ...(await shown(team, deps)), ...warningsOf(body, ignoredTeamFields) };
+    return { ...(await shown(team, deps)), ...teamWarnings(body) };
   },
 });

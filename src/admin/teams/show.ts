@@ -6,7 +6,7 @@ import type { AdminDeps } from '../admin-ports.ts';
 
 /** A team as it is answered, with what was spent. */
 export async function shown(team: TeamRecord, deps: AdminDeps): Promise<Record<string, unknown>> {
-  return showTeam(team, await spendOf('team', team, deps), deps.now());
+  return showTeam(team, await spendOf('team', team, deps), deps);
 }
 
 /** Several teams. */
@@ -15,7 +15,7 @@ export async function shownAll(
   deps: AdminDeps,
 ): Promise<readonly Record<string, unknown>[]> {
   const spent = await spendOfAll('team', teams, deps);
-  return teams.map((team) => showTeam(team, spent.get(team.id) ?? 0, deps.now()));
+  return teams.map((team) => showTeam(team, spent.get(team.id) ?? 0, deps));
 }
 
 /** A team by its id. Throws `team-unknown`. */

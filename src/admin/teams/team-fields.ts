@@ -1,13 +1,34 @@
 import { z } from 'zod';
-import type { TeamChange, TeamMember } from '../../keys/account-records.ts';
-import { accountFields, ignoredTeamFields, memberFields } from '../accounts/fields.ts';
-import { type Before, NEW, readCommon } from '../accounts/read-fields.ts';
-import type { AdminDeps } from '../admin-ports.ts';
-import { everything } from '../accounts/list-query.ts';
-import { invalidField } from '../read-input.ts';
+import { budgetDuration } from '../../core/setting.ts';
+import type { TeamChange, TeamRecord } from '../../keys/account-records.ts';
+import { accountFields, guardrails, ignoredTeamFields, warningsOf } from '../accounts/fields.ts';
+import { type Before, readCommon } from '../accounts/read-fields.ts';
+import { MEMBER_PERMISSIONS } from '../rights.ts';
+import { readMemberLimits } from './member-fields.ts';
+
+/** What a request set of a team without effect. */
+export function teamWarnings(body: TeamBody): { readonly warnings?: readonly string[] } {
+  const { warnings = [] } = warningsOf(body, ignoredTeamFields);
+  const all = [...warnings, ...permissionWarnings(body.team_member_permissions)];
+  return all.length === 0 ? {} : { warnings: all };
+}
 
 /** Text that names a team. */
 export const teamId = z.string().min(1).max(200);
+
+/** What members who are no admins may do with the team's keys. */
+export const memberPermissions = z
+  .array(z.string().min(1).max(200))
+  .max(100)
+  .describe(`What members may do with the team's keys: ${MEMBER_PERMISSIONS.join(', ')}.`);
+
+/** What of the permissions that a request names grants nothing here. */
+export function permissionWarnings(named: readonly string[] | null | undefined): readonly string[] {
+  const granting = new Set<string>(MEMBER_PERMISSIONS);
+  return (named ?? [])
+    .filter((one) => !granting.has(one))
+    .map((one) => `${one.slice(0, 100)} in team_member_permissions grants nothing here`);
+}
 
 /** What may be said of a team (LiteLLM: NewTeamRequest, UpdateTeamRequest). */
 export const teamFields = {
@@ -16,82 +37,50 @@ export const teamFields = {
   organization_id: z.string().min(1).max(200).nullish(),
   model_aliases: z.record(z.string(), z.string()).nullish().describe('Names that models have for this team.'),
   tags: z.array(z.string()).nullish(),
-  guardrails: z.array(z.string()).nullish(),
+  guardrails,
   team_member_budget: z
     .number()
     .nonnegative()
     .nullish()
-    .describe("US dollars that each member who is named in the same request may spend of the team's."),
-  team_member_rpm_limit: z.int().min(0).nullish(),
-  team_member_tpm_limit: z.int().min(0).nullish(),
+    .describe("US dollars that each user may spend of the team's, unless its membership says it."),
+  team_member_budget_duration: budgetDuration()
+    .nullish()
+    .describe("Length of the budget period of each user in the team; without it, the team's."),
+  team_member_rpm_limit: z.int().min(0).nullish().describe('Requests per minute of each user in the team.'),
+  team_member_tpm_limit: z.int().min(0).nullish().describe('Tokens per minute of each user in the team.'),
+  team_member_permissions: memberPermissions.nullish(),
   ...ignoredTeamFields,
 };
-
-/** A member as a request names it. */
-export const member = z
-  .strictObject({ ...memberFields, role: z.enum(['admin', 'user']).default('user') })
-  .refine(({ user_id: id, user_email: email }) => Boolean(id ?? email), {
-    path: ['user_id'],
-    error: 'or user_email must say who',
-  });
 
 type TeamBody = z.output<z.ZodObject<typeof teamFields>>;
 
 /** Reads what a body says of a team. */
-export function readTeam(body: TeamBody, before: Before, now: number): TeamChange {
+export function readTeam(
+  body: TeamBody,
+  before: Before & Partial<Pick<TeamRecord, 'memberLimits'>>,
+  now: number,
+): TeamChange {
   const metadata = {
     ...(body.metadata === undefined ? before.metadata : (body.metadata ?? {})),
     ...(body.tags ? { tags: body.tags } : {}),
-    ...(body.guardrails ? { guardrails: body.guardrails } : {}),
+  };
+  const ofMembers = {
+    max_budget_in_team: body.team_member_budget,
+    budget_duration: body.team_member_budget_duration,
+    rpm_limit: body.team_member_rpm_limit,
+    tpm_limit: body.team_member_tpm_limit,
   };
   return {
     ...readCommon(body, before, now),
-    ...(body.tags || body.guardrails ? { metadata } : {}),
+    ...(Object.values(ofMembers).every((one) => one === undefined)
+      ? {}
+      : { memberLimits: readMemberLimits(ofMembers, before.memberLimits) }),
+    ...(body.team_member_permissions === undefined
+      ? {}
+      : { memberPermissions: body.team_member_permissions ?? [] }),
+    ...(body.tags ? { metadata } : {}),
     ...(body.team_alias === undefined ? {} : { alias: body.team_alias ?? undefined }),
     ...(body.organization_id === undefined ? {} : { organization: body.organization_id ?? undefined }),
     ...(body.model_aliases === undefined ? {} : { modelAliases: body.model_aliases ?? {} }),
   };
-}
-
-/** What a member may use up of the team's, beside what the team may. */
-export interface MemberLimits {
-  readonly maxBudget?: number | null | undefined;
-  readonly tpm?: number | null | undefined;
-  readonly rpm?: number | null | undefined;
-}
-
-/** A member for the directory; of one named by its address alone, the user with this address. Throws `input-invalid`. */
-export function toMember(
-  given: {
-    readonly user_id?: string | null | undefined;
-    readonly user_email?: string | null | undefined;
-    readonly role: TeamMember['role'];
-  },
-  limits: MemberLimits,
-  { keys }: AdminDeps,
-): TeamMember {
-  const email = given.user_email ?? undefined;
-  const byEmail = (): string | undefined =>
-    everything((asked) => keys.listUsers(asked), { text: email ?? '' }).find((one) => one.email === email)
-      ?.id;
-  const user = given.user_id ?? byEmail();
-  if (user === undefined)
-    throw invalidField('member', `has no user_id, and no user has the address ${email}`);
-  return {
-    user,
-    email: email ?? keys.findUser(user)?.email,
-    role: given.role,
-    limits: readMemberLimits(limits),
-  };
-}
-
-/** `undefined` where there are none. */
-export function readMemberLimits({ maxBudget, tpm, rpm }: MemberLimits): TeamMember['limits'] {
-  const given = {
-    maxBudget: maxBudget ?? undefined,
-    tokensPerMinute: tpm ?? undefined,
-    requestsPerMinute: rpm ?? undefined,
-  };
-  const isEmpty = Object.values(given).every((value) => value === undefined);
-  return isEmpty ? undefined : { ...NEW.limits, ...given };
 }

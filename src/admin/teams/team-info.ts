@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { GatewayError } from '../../core/errors.ts';
 import { everything } from '../accounts/list-query.ts';
-import { showMemberships } from '../accounts/show-account.ts';
 import { shownKey, shownTeam } from '../accounts/shown.ts';
 import type { AdminDeps } from '../admin-ports.ts';
 import { shownAll as shownKeys } from '../keys/show.ts';
 import { operation } from '../operation.ts';
 import { maySeeTeam, seesAll } from '../rights.ts';
+import { memberships } from './memberships.ts';
 import { shown, shownAll, teamOf } from './show.ts';
 import { teamId } from './team-fields.ts';
 
@@ -37,7 +37,7 @@ export const teamInfo = operation({
       team_id: team.id,
       team_info: await shown(team, deps),
       keys: await keysOf(team.id, deps),
-      team_memberships: showMemberships(team),
+      team_memberships: await memberships(team, deps),
     };
   },
 });
@@ -71,7 +71,7 @@ export const listTeams = operation({
       all.push({
         ...team,
         keys: await keysOf(teams[index]!.id, deps),
-        team_memberships: showMemberships(teams[index]!),
+        team_memberships: await memberships(teams[index]!, deps),
       });
     return all;
   },

@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { GatewayError } from '../../core/errors.ts';
 import type { TeamMember, TeamRecord } from '../../keys/account-records.ts';
 import { memberFields } from '../accounts/fields.ts';
-import { showMemberships } from '../accounts/show-account.ts';
 import { shownTeam, shownUser } from '../accounts/shown.ts';
 import type { AdminDeps, AdminPrincipal } from '../admin-ports.ts';
 import { operation } from '../operation.ts';
@@ -11,7 +10,9 @@ import { isTeamAdmin } from '../rights.ts';
 import type { Reach } from '../who.ts';
 import { shownAll as shownUsers } from '../users/show.ts';
 import { shown, teamOf } from './show.ts';
-import { member, readMemberLimits, teamId, toMember } from './team-fields.ts';
+import { member, memberLimitFields, readMemberLimits, toMember } from './member-fields.ts';
+import { memberships } from './memberships.ts';
+import { teamId } from './team-fields.ts';
 
 const which = z
   .strictObject({ ...memberFields, team_id: teamId })
@@ -30,11 +31,7 @@ export const addMembers = operation({
   body: z.strictObject({
     team_id: teamId,
     member: z.union([member, z.array(member).min(1).max(1_000)]),
-    max_budget_in_team: z
-      .number()
-      .nonnegative()
-      .nullish()
-      .describe("US dollars that each may spend of the team's."),
+    ...memberLimitFields,
   }),
   example: { body: { team_id: 'data', member: { user_id: 'ada', role: 'user' }, max_budget_in_team: 20 } },
   answer: shownTeam.extend({
@@ -42,27 +39,44 @@ export const addMembers = operation({
     updated_team_memberships: z.array(z.unknown()),
   }),
   handle: async ({ body, by, principal, reach }, deps) => {
-    const before = administered(body.team_id, principal, reach, deps);
-    const limits = { maxBudget: body.max_budget_in_team };
+    const { id } = administered(body.team_id, principal, reach, deps);
+    const limits = readMemberLimits(body);
     const members = [body.member].flat().map((one) => toMember(one, limits, deps));
-    for (const { user } of members)
-      if (before.members.some((one) => one.user === user))
-        throw new GatewayError(
-          'account-exists',
-          { what: `member "${user}" of team "${before.id}"` },
-          { data: { param: 'user_id', type: 'team_member_already_in_team' } },
-        );
-    const team = await deps.keys.setMembers(before.id, members, principal.alias ?? principal.id);
-    deps.audit('team-member-add', principal, { team: team.id, users: members.map(({ user }) => user), by });
-    const users = members.flatMap(({ user }) => deps.keys.findUser(user) ?? []);
-    const added = new Set(members.map(({ user }) => user));
-    return {
-      ...(await shown(team, deps)),
-      updated_users: await shownUsers(users, deps),
-      updated_team_memberships: showMemberships(team).filter((one) => added.has(String(one['user_id']))),
-    };
+    return add(id, members, { by, principal }, deps);
   },
 });
+
+async function add(
+  id: string,
+  members: readonly TeamMember[],
+  { by, principal }: { readonly by: string; readonly principal: AdminPrincipal },
+  deps: AdminDeps,
+) {
+  const team = await deps.keys.setMembers(
+    id,
+    (before) => {
+      for (const { user } of members)
+        if (before.members.some((one) => one.user === user))
+          throw new GatewayError(
+            'account-exists',
+            { what: `member "${user}" of team "${id}"` },
+            { data: { param: 'user_id', type: 'team_member_already_in_team' } },
+          );
+      return members;
+    },
+    principal.alias ?? principal.id,
+  );
+  deps.audit('team-member-add', principal, { team: team.id, users: members.map(({ user }) => user), by });
+  const users = members.flatMap(({ user }) => deps.keys.findUser(user) ?? []);
+  const added = new Set(members.map(({ user }) => user));
+  return {
+    ...(await shown(team, deps)),
+    updated_users: await shownUsers(users, deps),
+    updated_team_memberships: (await memberships(team, deps)).filter((one) =>
+      added.has(String(one['user_id'])),
+    ),
+  };
+}
 
 /** `POST /team/member_delete` */
 export const removeMember = operation({
@@ -73,12 +87,16 @@ export const removeMember = operation({
   summary: 'Takes a user out of a team. Takes a management key, or one of an admin of the team.',
   body: which,
   example: { body: { team_id: 'data', user_id: 'ada' } },
-  answer: shownTeam,
+  answer: shownTeam.extend({ warnings: z.array(z.string()).optional() }),
   handle: async ({ body, by, principal, reach }, deps) => {
     const { user } = memberOf(administered(body.team_id, principal, reach, deps), body);
     const team = await deps.keys.removeMembers(body.team_id, [user], principal.alias ?? principal.id);
     deps.audit('team-member-delete', principal, { team: team.id, users: [user], by });
-    return shown(team, deps);
+    const { total } = deps.keys.listKeys({ user, team: team.id, size: 1 });
+    const warnings = [
+      `${total} keys of this user belong to the team still; delete those that it must not use`,
+    ];
+    return { ...(await shown(team, deps)), ...(total === 0 ? {} : { warnings }) };
   },
 });
 
@@ -91,9 +109,7 @@ export const updateMember = operation({
   summary: "Changes the role of a member, and what it may use up of the team's.",
   body: which.safeExtend({
     role: z.enum(['admin', 'user']).nullish(),
-    max_budget_in_team: z.number().nonnegative().nullish(),
-    tpm_limit: z.int().min(0).nullish(),
-    rpm_limit: z.int().min(0).nullish(),
+    ...memberLimitFields,
   }),
   example: { body: { team_id: 'data', user_id: 'ada', role: 'admin', max_budget_in_team: 100 } },
   answer: z.object({
@@ -105,21 +121,21 @@ export const updateMember = operation({
     rpm_limit: z.int().nullable(),
   }),
   handle: async ({ body, by, principal, reach }, deps) => {
-    const old = memberOf(administered(body.team_id, principal, reach, deps), body);
-    const kept = (given: number | null | undefined, before: number | undefined) =>
-      given === undefined ? before : given;
-    const limits = readMemberLimits({
-      maxBudget: kept(body.max_budget_in_team, old.limits?.maxBudget),
-      tpm: kept(body.tpm_limit, old.limits?.tokensPerMinute),
-      rpm: kept(body.rpm_limit, old.limits?.requestsPerMinute),
-    });
-    const changed: TeamMember = { ...old, role: body.role ?? old.role, limits };
-    const team = await deps.keys.setMembers(body.team_id, [changed], principal.alias ?? principal.id);
-    deps.audit('team-member-update', principal, { team: team.id, users: [old.user], role: changed.role, by });
+    const { user } = memberOf(administered(body.team_id, principal, reach, deps), body);
+    const team = await deps.keys.setMembers(
+      body.team_id,
+      (before) => {
+        const old = memberOf(before, { user_id: user });
+        return [{ ...old, role: body.role ?? old.role, limits: readMemberLimits(body, old.limits) }];
+      },
+      principal.alias ?? principal.id,
+    );
+    const { email, role, limits } = memberOf(team, { user_id: user });
+    deps.audit('team-member-update', principal, { team: team.id, users: [user], role, by });
     return {
       team_id: team.id,
-      user_id: old.user,
-      user_email: old.email ?? null,
+      user_id: user,
+      user_email: email ?? null,
       max_budget_in_team: limits?.maxBudget ?? null,
       tpm_limit: limits?.tokensPerMinute ?? null,
       rpm_limit: limits?.requestsPerMinute ?? null,

@@ -1,9 +1,8 @@
 import { z } from 'zod';
-import { ignoredTeamFields, warningsOf } from '../accounts/fields.ts';
 import { shownTeam } from '../accounts/shown.ts';
 import { operation } from '../operation.ts';
 import { shown, teamOf } from './show.ts';
-import { readTeam, teamFields, teamId } from './team-fields.ts';
+import { readTeam, teamFields, teamId, teamWarnings } from './team-fields.ts';
 
 /** `POST /team/update` */
 export const updateTeam = operation({
@@ -16,11 +15,14 @@ export const updateTeam = operation({
   example: { body: { team_id: 'data', max_budget: 1000 } },
   answer: z.object({ team_id: z.string(), data: shownTeam, warnings: z.array(z.string()).optional() }),
   handle: async ({ body, by, principal }, deps) => {
-    const before = teamOf(body.team_id, deps);
-    const change = readTeam(body, before, deps.now());
-    const team = await deps.keys.updateTeam(before.id, change, principal.alias ?? principal.id);
+    const { id } = teamOf(body.team_id, deps);
+    const team = await deps.keys.updateTeam(
+      id,
+      (before) => readTeam(body, before, deps.now()),
+      principal.alias ?? principal.id,
+    );
     const fields = Object.keys(body).filter((field) => field !== 'team_id');
     deps.audit('team-update', principal, { team: team.id, fields, by });
-    return { team_id: team.id, data: await shown(team, deps), ...warningsOf(body, ignoredTeamFields) };
+    return { team_id: team.id, data: await shown(team, deps), ...teamWarnings(body) };
   },
 });

@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import type { UserRecord } from '../../keys/account-records.ts';
 import { ignoredUserFields, warningsOf } from '../accounts/fields.ts';
-import { NEW } from '../accounts/read-fields.ts';
+import { newWithinBounds, withDefaults } from '../accounts/defaults.ts';
+import { NEW, readKey } from '../accounts/read-fields.ts';
 import { issuedKey, shownUser } from '../accounts/shown.ts';
 import type { AdminDeps } from '../admin-ports.ts';
 import { issued } from '../keys/show.ts';
 import { operation } from '../operation.ts';
+import { readMemberLimits } from '../teams/member-fields.ts';
 import { teamOf } from '../teams/show.ts';
 import { shown } from './show.ts';
 import { newUserFields, readUser } from './user-fields.ts';
@@ -31,7 +33,8 @@ export const newUser = operation({
     },
   },
   answer: shownUser.extend({ key: z.string().nullable(), token: issuedKey.shape.token.nullable() }),
-  handle: async ({ body: given, by, principal }, deps) => {
+  handle: async ({ body: asked, by, principal }, deps) => {
+    const given = complete(asked, deps);
     const actor = principal.alias ?? principal.id;
     const teams = (given.teams ?? []).map((team) => (typeof team === 'string' ? { team_id: team } : team));
     for (const { team_id } of teams) teamOf(team_id, deps); // 404, before anything is made
@@ -52,6 +55,13 @@ export const newUser = operation({
   },
 });
 
+/** A proxy_admin gets no defaults, as in LiteLLM. */
+function complete(given: Body, { accountDefaults: { user, internalUser } }: AdminDeps): Body {
+  if (given.user_role === 'proxy_admin') return given;
+  const completed = withDefaults(given, user);
+  return completed.user_role === 'internal_user' ? withDefaults(completed, internalUser) : completed;
+}
+
 function memberOf(
   user: UserRecord,
   given: {
@@ -59,30 +69,32 @@ function memberOf(
     readonly max_budget_in_team?: number | null | undefined;
   },
 ) {
-  const { max_budget_in_team: maxBudget } = given;
   return {
     user: user.id,
     email: user.email,
     role: given.user_role ?? 'user',
-    limits: typeof maxBudget === 'number' ? { ...NEW.limits, maxBudget } : undefined,
+    limits: readMemberLimits({ max_budget_in_team: given.max_budget_in_team }),
   } as const;
 }
 
-/** The user's rights are the key's; limits are not doubled, because those of the user count for each of its keys. */
+/** The user's rights are the key's; limits are not doubled, because those of the user count for each of its keys. What every key is bounded by, it gets. */
 async function keyFor(
   user: UserRecord,
   given: Body,
   actor: string,
   deps: AdminDeps,
 ): Promise<Record<string, unknown>> {
+  const bounded = readKey(newWithinBounds({}, deps.accountDefaults), NEW, deps.now());
+  const ends = [user.expires, bounded.expires].filter((end) => end !== undefined);
   const key = await deps.keys.createKey(
     {
+      ...bounded,
       user: user.id,
       alias: given.key_alias ?? undefined,
       team: given.team_id ?? undefined,
       models: user.models,
       mcp: user.mcp,
-      expires: user.expires,
+      expires: ends.length === 0 ? undefined : Math.min(...ends),
       allowedCacheControls: given.allowed_cache_controls ?? [],
       permissions: given.permissions ?? {},
       guardrails: given.guardrails ?? [],

@@ -5,7 +5,7 @@ import type { AdminDeps } from '../admin-ports.ts';
 
 /** A user as it is answered, with what was spent. */
 export async function shown(user: UserRecord, deps: AdminDeps): Promise<Record<string, unknown>> {
-  return showUser(user, deps.keys.teamsOf(user.id), await spendOf('user', user, deps), deps.now());
+  return showUser(user, deps.keys.teamsOf(user.id), await spendOf('user', user, deps), deps);
 }
 
 /** Several users. */
@@ -14,5 +14,5 @@ export async function shownAll(
   deps: AdminDeps,
 ): Promise<readonly Record<string, unknown>[]> {
   const spent = await spendOfAll('user', users, deps);
-  return users.map((user) => showUser(user, deps.keys.teamsOf(user.id), spent.get(user.id) ?? 0, deps.now()));
+  return users.map((user) => showUser(user, deps.keys.teamsOf(user.id), spent.get(user.id) ?? 0, deps));
 }

@@ -1,7 +1,13 @@
 import { z } from 'zod';
 import { duration } from '../../core/setting.ts';
 import type { UserChange } from '../../keys/account-records.ts';
-import { accountFields, ignoredUserFields } from '../accounts/fields.ts';
+import {
+  accountFields,
+  allowedCacheControls,
+  guardrails,
+  ignoredUserFields,
+  permissions,
+} from '../accounts/fields.ts';
 import { type Before, readCommon } from '../accounts/read-fields.ts';
 
 const id = z.string().min(1).max(200);
@@ -41,9 +47,9 @@ export const newUserFields = {
   auto_create_key: z.boolean().default(true).describe('Whether a key is made for the user.'),
   key_alias: z.string().min(1).max(200).nullish(),
   team_id: id.nullish().describe("The key's."),
-  allowed_cache_controls: z.array(z.string()).nullish().describe("The key's."),
-  permissions: z.record(z.string(), z.unknown()).nullish().describe("The key's."),
-  guardrails: z.array(z.string()).nullish().describe("The key's."),
+  allowed_cache_controls: allowedCacheControls,
+  permissions,
+  guardrails,
 };
 
 type UserBody = z.output<z.ZodObject<typeof userFields>>;

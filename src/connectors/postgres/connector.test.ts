@@ -241,7 +241,7 @@ describe('execute_write', () => {
   });
 
   test('commits one statement, and tells how many rows it changed', async () => {
-    await using writer = open(undefined, { allowWrite: true });
+    await using writer = open(undefined, { allowWrite: true, allowDefinitions: true });
     const write = (sql: string): ReturnType<typeof callTool> =>
       callTool(writer.server, 'execute_write', { sql });
     expect((await write('CREATE TABLE public.notes (id int PRIMARY KEY, text text)')).text).toContain(
@@ -273,6 +273,58 @@ describe('execute_write', () => {
     }
     await write('DROP TABLE public.notes');
     expect(await database.run("SELECT to_regclass('public.notes') AS gone")).toEqual([{ gone: null }]);
+  });
+
+  test.each([
+    'CREATE TABLE public.evil (id int)',
+    'CREATE TABLE public.evil AS SELECT 1 AS a',
+    'ALTER TABLE shop.reviews ADD COLUMN evil int',
+    'ALTER TABLE shop.reviews RENAME TO evil',
+    'DROP TABLE shop.reviews',
+    'DROP SCHEMA shop CASCADE',
+    'TRUNCATE shop.reviews',
+    'CREATE INDEX evil ON shop.reviews (id)',
+    'CREATE VIEW public.evil AS SELECT 1 AS a',
+    'REFRESH MATERIALIZED VIEW shop.product_sales',
+    "COMMENT ON TABLE shop.reviews IS 'evil'",
+  ])('changes rows only, unless the operator allows definitions, too: %s', async (sql) => {
+    await using writer = open(undefined, { allowWrite: true });
+    const { isError, text } = await callTool(writer.server, 'execute_write', { sql });
+    expect(isError).toBe(true);
+    expect(text).toMatch(/changes more than rows: this tool runs INSERT.*MCP_ALLOW_DDL=true/);
+  });
+
+  test('definitions are allowed only where writing is', () => {
+    expect(() => open(DEMO_ROLE, { allowDefinitions: true })).toThrow(/needs MCP_ALLOW_WRITE=true/);
+  });
+
+  test('where columns are masked, nothing is renamed or altered away from its rule', async () => {
+    await using writer = open(undefined, {
+      allowWrite: true,
+      allowDefinitions: true,
+      safety: { mask: ['email'] },
+    });
+    for (const sql of [
+      'ALTER TABLE shop.customers RENAME COLUMN email TO shown',
+      'ALTER SCHEMA shop RENAME TO shown',
+      'ALTER TABLE shop.customers ALTER COLUMN email TYPE varchar',
+      'CREATE VIEW public.shown AS SELECT email AS shown FROM shop.customers',
+      'CREATE TABLE public.shown AS TABLE shop.customers',
+    ])
+      expect((await callTool(writer.server, 'execute_write', { sql })).text, sql).toMatch(
+        /^Refused before it reached the database: .*masked/,
+      );
+  });
+
+  test('a trial tells of constraints that are checked at the end', async () => {
+    await database.run(
+      'CREATE TABLE public.late (id int UNIQUE DEFERRABLE INITIALLY DEFERRED); INSERT INTO public.late VALUES (1)',
+    );
+    await using writer = open(undefined, { allowWrite: true });
+    const sql = 'INSERT INTO public.late VALUES (1)';
+    expect((await callTool(writer.server, 'execute_write', { sql, dry_run: true })).text).toContain('23505');
+    expect((await callTool(writer.server, 'execute_write', { sql })).text).toContain('23505');
+    await database.run('DROP TABLE public.late');
   });
 
   test('leaves execute_sql a reader', async () => {
@@ -309,7 +361,7 @@ describe('execute_write', () => {
     'CREATE RULE evil AS ON INSERT TO shop.reviews DO INSTEAD NOTHING',
     'CREATE TRIGGER evil BEFORE INSERT ON shop.reviews EXECUTE FUNCTION evil()',
   ])('runs only statements on rows, tables, views and indexes, not: %s', async (sql) => {
-    await using writer = open(undefined, { allowWrite: true });
+    await using writer = open(undefined, { allowWrite: true, allowDefinitions: true });
     const { isError, text } = await callTool(writer.server, 'execute_write', { sql });
     expect(isError).toBe(true);
     expect(text).toContain('Refused before it reached the database');

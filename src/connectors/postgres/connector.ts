@@ -41,6 +41,15 @@ export interface PostgresConnectorOptions {
   readonly tracer?: Tracer;
   /** Adds the tool `execute_write`. */
   readonly allowWrite: boolean;
+  /** Lets that tool define and drop tables, views and indexes, too; only rows without it. */
+  readonly allowDefinitions?: boolean;
+  /**
+   * Secrets of 32 bytes that cursors are sealed with: the first seals, all open. Processes with the same ones go on with each other's
+   * cursors. Made for this process alone by default.
+   */
+  readonly cursorSecrets?: (() => readonly Uint8Array[]) | undefined;
+  /** Whose cursors they are: those of another scope do not open. The server's name by default. */
+  readonly cursorScope?: string | undefined;
   /** Toolsets beyond the default one: `all`, or names of tools/toolsets.ts. */
   readonly toolsets?: readonly string[];
   /** Functions beyond pg_catalog: `schema.name`, `schema.*`, `extension.*`; `volatile:` in front lets volatile ones through, too. */
@@ -82,6 +91,8 @@ const INSTRUCTIONS =
  */
 export function createPostgresConnector(options: PostgresConnectorOptions): PostgresConnector {
   const { log, allowWrite } = options;
+  if (options.allowDefinitions === true && !allowWrite)
+    throw new Error('MCP_ALLOW_DDL (--allow-ddl) needs MCP_ALLOW_WRITE=true (--access-mode unrestricted)');
   const chosen = chosenToolsets(options.toolsets ?? [], allowWrite);
   const all = openAll(options);
   const { parser } = [...all.values()][0]!;
@@ -136,7 +147,12 @@ function openAll(options: PostgresConnectorOptions): ReadonlyMap<string, ToolDep
   const shared = {
     parser: new SqlParser(),
     caps: { ...CAPS, ...options.caps },
-    cursors: new Cursors(randomBytes(SEAL_SECRET_BYTES), systemClock),
+    cursors: new Cursors(
+      options.cursorSecrets ?? ownSecret(),
+      options.cursorScope ?? options.serverName ?? SERVER_NAME,
+      systemClock,
+    ),
+    definesToo: options.allowDefinitions ?? false,
   };
   const settings: Omit<DatabaseOptions, 'connection' | 'rolePolicy'> = {
     allowFunctions: options.allowFunctions.map(parseAllowRule),
@@ -172,6 +188,11 @@ function openAll(options: PostgresConnectorOptions): ReadonlyMap<string, ToolDep
     [first.name, open(first, options.demoOwner)],
     ...moreDatabases.map((one): [string, ToolDeps] => [one.name, open(one)]),
   ]);
+}
+
+function ownSecret(): () => readonly Uint8Array[] {
+  const secrets = [randomBytes(SEAL_SECRET_BYTES)];
+  return () => secrets;
 }
 
 async function dispose(one: AsyncDisposable | undefined): Promise<void> {

@@ -21,15 +21,17 @@ const MS = 1_000;
 
 /**
  * Cursors carry their page themselves, sealed: nothing is kept here, none can be made up or changed, and one principal's does not open
- * for another. They hold half an hour, and until the process that made them ends.
+ * for another. They hold half an hour, in every process that has the secrets.
  */
 export class Cursors {
-  readonly #secrets: readonly Uint8Array[];
+  readonly #secrets: () => readonly Uint8Array[];
+  readonly #scope: string;
   readonly #clock: Clock;
 
-  /** `secret`: 32 random bytes. */
-  constructor(secret: Uint8Array, clock: Clock) {
-    this.#secrets = [secret];
+  /** `secrets`: of 32 bytes each; the first seals, all open. `scope`: the server, so that cursors of another do not open here. */
+  constructor(secrets: () => readonly Uint8Array[], scope: string, clock: Clock) {
+    this.#secrets = secrets;
+    this.#scope = scope;
     this.#clock = clock;
   }
 
@@ -64,6 +66,6 @@ export class Cursors {
   }
 
   #sealFor(principalId: string | undefined): ReturnType<typeof createSeal> {
-    return createSeal(() => this.#secrets, `${PURPOSE} ${principalId ?? ''}`);
+    return createSeal(this.#secrets, JSON.stringify([PURPOSE, this.#scope, principalId ?? null]));
   }
 }

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openTestDatabase, type TestDatabase } from '../../../test/support/connector-database.ts';
 import { passingTracer } from '../../core/trace.ts';
 import { Database, type DatabaseOptions } from './database.ts';
-import { ConnectionCut, DatabaseUnavailable, RoleRefused } from './errors.ts';
+import { ConnectionCut, DatabaseBusy, RoleRefused } from './errors.ts';
 import { readRows } from './rows.ts';
 import { safetyOf } from './safety.ts';
 
@@ -138,6 +138,21 @@ test('cancelling a call ends its statement on the server', async () => {
   await expect(running).rejects.toMatchObject({ code: '57014' });
 });
 
+test('a cancellation that comes too late does not end the next statement on that session', async () => {
+  await using database = open({ sessionsMax: 1 });
+  const failed: unknown[] = [];
+  for (let at = 0; at < 30; at++) {
+    const late = new AbortController();
+    await database
+      .read({ signal: late.signal, trace: undefined }, async () => {
+        late.abort();
+      })
+      .catch(() => undefined);
+    await run(database, 'SELECT pg_sleep(0.02)').catch((error: unknown) => failed.push(error));
+  }
+  expect(failed).toEqual([]);
+});
+
 test('a call that is cancelled before it starts sends nothing', async () => {
   await using database = open();
   await expect(run(database, 'SELECT 1', AbortSignal.abort())).rejects.toMatchObject({ name: 'AbortError' });
@@ -173,7 +188,7 @@ test('when every session is busy, a call is told so', async () => {
   const refused = await run(database, 'SELECT 1').catch((error: unknown) => error);
   held.resolve();
   await holding;
-  expect(refused).toBeInstanceOf(DatabaseUnavailable);
+  expect(refused).toBeInstanceOf(DatabaseBusy);
   expect((refused as Error).message).toMatch(/all 1 sessions .* are busy/);
 });
 
@@ -182,6 +197,29 @@ test('with the policy enforce, a role that may write is refused, with what it ma
   const refused = await run(database, 'SELECT 1').catch((error: unknown) => error);
   expect(refused).toBeInstanceOf(RoleRefused);
   expect((refused as Error).message).toMatch(/superuser.*may write to tables/);
+});
+
+test.each([
+  ['ALTER ROLE probed CREATEROLE', /it may create roles/],
+  ['ALTER ROLE probed CREATEDB', /it may create databases/],
+  ['ALTER ROLE probed REPLICATION', /it may copy the whole server/],
+  ['GRANT pg_signal_backend TO probed', /it may end others' statements/],
+  ['GRANT pg_read_all_data TO probed', /it may read password hashes/],
+  ['GRANT UPDATE (id) ON public.kept TO probed', /it may write to tables/],
+  ['GRANT CREATE ON DATABASE postgres TO probed', /it may create objects/],
+])('with the policy enforce, a role is refused after %s', async (grant, reason) => {
+  await server.run('CREATE ROLE probed LOGIN');
+  try {
+    await using plain = open({ rolePolicy: 'enforce', connection: server.target('probed') });
+    expect(await run(plain, 'SELECT 1')).toEqual([[1]]);
+    await server.run(grant);
+    await using more = open({ rolePolicy: 'enforce', connection: server.target('probed') });
+    const refused = await run(more, 'SELECT 1').catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(RoleRefused);
+    expect((refused as Error).message).toMatch(reason);
+  } finally {
+    await server.run('DROP OWNED BY probed; DROP ROLE probed');
+  }
 });
 
 test('a database URL that is none is refused with how to write it, and without its password', () => {

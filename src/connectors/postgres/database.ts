@@ -1,15 +1,22 @@
-import type { PoolClient } from 'pg';
+import type { PoolClient, QueryResultRow } from 'pg';
 import type { Tracer } from '../../core/trace.ts';
 import type { ToolContext } from '../../mcp/tool-context.ts';
 import type { ConnectorLog } from '../connector-log.ts';
 import type { ConnectionTarget } from './connection.ts';
-import { ConnectionCut, DatabaseUnavailable, describeConnectError, RoleRefused } from './errors.ts';
+import {
+  ConnectionCut,
+  DatabaseBusy,
+  DatabaseUnavailable,
+  describeConnectError,
+  RoleRefused,
+} from './errors.ts';
 import { type FunctionCatalog, loadFunctionCatalog } from './guard/function-catalog.ts';
 import type { AllowRule } from './guard/function-rules.ts';
 import { loadMask } from './masking.ts';
 import { Pools } from './pools.ts';
 import { errorTypeOf, startQuerySpan } from './query-span.ts';
 import { probeRole, quoteIdentifier, type RoleFacts } from './role.ts';
+import { CANCEL, Runaways, STILL_RUNNING } from './runaways.ts';
 import type { Safety } from './safety.ts';
 import { Session } from './session.ts';
 
@@ -32,6 +39,8 @@ export interface DatabaseOptions {
 /** What is known of the server; read again every minute. */
 export interface DatabaseFacts extends RoleFacts {
   readonly functions: FunctionCatalog;
+  /** Of the tables and views, where columns are masked: another one means that others may show the same values. */
+  readonly shape: string | null;
   /** Type names by OID. */
   readonly types: ReadonlyMap<number, string>;
 }
@@ -52,6 +61,7 @@ export class Database implements AsyncDisposable {
   readonly options: DatabaseOptions;
   readonly #pools: Pools;
   readonly #open = new Set<Session>();
+  readonly #runaways = new Runaways();
   #facts: { readonly at: number; readonly value: Promise<DatabaseFacts> } | undefined;
   #reportedRole = '';
 
@@ -75,8 +85,8 @@ export class Database implements AsyncDisposable {
   }
 
   /**
-   * Runs `work` in a READ ONLY transaction that is rolled back whatever happens. Rejects with DatabaseUnavailable, RoleRefused,
-   * ConnectionCut, or what PostgreSQL says.
+   * Runs `work` in a READ ONLY transaction that is rolled back whatever happens. Rejects with DatabaseUnavailable, DatabaseBusy,
+   * RoleRefused, ConnectionCut, or what PostgreSQL says.
    */
   read<T>(context: ToolContext, work: (session: Session) => Promise<T>): Promise<T> {
     return this.#traced('READ ONLY', context, work);
@@ -139,24 +149,29 @@ export class Database implements AsyncDisposable {
     this.#checkRole(facts);
     signal.throwIfAborted();
     const { safety, wireBytesMax } = this.options;
+    await this.#checkRunaways();
     const session = this.#hold(await this.#pools.checkout('work'), wireBytesMax);
     session.mask = facts.functions.mask;
     const { client } = session;
     const watchdog = setTimeout(
-      () => session.cut('the statement did not end in time'),
+      () => this.#giveUp(session, 'the statement did not end in time'),
       safety.statementTimeoutMs + GRACE_MS,
     );
     let deadline: NodeJS.Timeout | undefined;
     const cancel = (): void => {
-      deadline ??= setTimeout(() => session.cut('the call was cancelled'), GRACE_MS);
+      deadline ??= setTimeout(() => this.#giveUp(session, 'the call was cancelled'), GRACE_MS);
       void this.#cancel(session);
     };
     signal.addEventListener('abort', cancel, { once: true });
     try {
       await client.query(`BEGIN TRANSACTION ${access}`);
       // Takes the snapshot, too: after it, the transaction cannot be made writable any more.
-      const { rows } = await client.query<{ pid: number }>(prologue(facts, this.options));
-      session.processId = rows[0]?.pid;
+      const { rows } = await client.query<Begun>(prologue(facts, this.options));
+      session.transaction = rows[0] && { processId: rows[0].pid, began: rows[0].began };
+      if (rows[0]?.shape !== facts.shape) {
+        this.#facts = undefined;
+        throw new DatabaseBusy('tables or views have changed since this connector looked; call again');
+      }
       signal.throwIfAborted();
       const result = await Promise.race([work(session), session.gone]);
       await client.query(end);
@@ -192,11 +207,17 @@ export class Database implements AsyncDisposable {
       await client.query('BEGIN TRANSACTION READ ONLY');
       const role = await probeRole(client, this.options.safety.searchPath);
       const mask = await loadMask(client, this.options.safety.maskRules);
-      const functions = await loadFunctionCatalog(client, role.searchPath, this.options.allowFunctions, mask);
+      const functions = await loadFunctionCatalog(client, role, this.options.allowFunctions, mask);
       const types = await client.query<{ oid: string; name: string }>(TYPES);
+      const shape = await client.query<{ shape: string | null }>(`SELECT ${shapeOf(this.options)} AS shape`);
       await client.query('ROLLBACK');
       this.#reportRole(role);
-      return { ...role, functions, types: new Map(types.rows.map(({ oid, name }) => [Number(oid), name])) };
+      return {
+        ...role,
+        functions,
+        shape: shape.rows[0]?.shape ?? null,
+        types: new Map(types.rows.map(({ oid, name }) => [Number(oid), name])),
+      };
     } catch (error) {
       session.cut('the catalogue could not be read');
       throw new DatabaseUnavailable(
@@ -225,19 +246,33 @@ export class Database implements AsyncDisposable {
     );
   }
 
-  async #cancel({ processId }: Session): Promise<void> {
+  /** Cuts a session whose statement neither ends in time nor on request. */
+  #giveUp(session: Session, reason: string): void {
+    if (session.transaction !== undefined) this.#runaways.add(session.transaction);
+    session.cut(reason);
+  }
+
+  async #checkRunaways(): Promise<void> {
+    const refusal = await this.#runaways.refusal(async (transactions) => {
+      const values = [transactions.map((one) => one.processId), transactions.map((one) => one.began)];
+      return (await this.#ask<{ pid: number }>(STILL_RUNNING, values)).map(({ pid }) => pid);
+    });
+    if (refusal !== undefined) throw new DatabaseBusy(refusal);
+  }
+
+  async #cancel({ transaction }: Session): Promise<void> {
     // Before the transaction has begun there is nothing to cancel.
-    if (processId === undefined) return;
+    if (transaction === undefined) return;
     // When it fails, the deadline cuts the connection.
-    await this.#ask('SELECT pg_cancel_backend($1)', [processId]).catch(() => undefined);
+    await this.#ask(CANCEL, [transaction.processId, transaction.began]).catch(() => undefined);
   }
 
   /** One question on a control session. Rejects with DatabaseUnavailable, ConnectionCut, or what PostgreSQL says. */
-  async #ask(text: string, values: readonly unknown[]): Promise<void> {
+  async #ask<T extends QueryResultRow>(text: string, values: readonly unknown[]): Promise<readonly T[]> {
     const session = this.#hold(await this.#pools.checkout('control'), CONTROL_BYTES_MAX);
     const timer = setTimeout(() => session.cut('the database does not answer'), this.options.sessionWaitMs);
     try {
-      await Promise.race([session.client.query(text, [...values]), session.gone]);
+      return (await Promise.race([session.client.query<T>(text, [...values]), session.gone])).rows;
     } finally {
       clearTimeout(timer);
       this.#release(session);
@@ -268,11 +303,29 @@ function tellProgress({ progress }: ToolContext): () => void {
   return () => clearInterval(timer);
 }
 
+/** What the statement that begins a transaction tells. */
+interface Begun {
+  readonly pid: number;
+  readonly began: string;
+  readonly shape: string | null;
+}
+
+/** Changes with each table, column and view that comes, goes or is replaced. Rows and statistics do not matter to it. */
+const SHAPE = `(
+  SELECT pg_catalog.concat_ws(' ', pg_catalog.count(*), pg_catalog.sum(c.oid::int8), pg_catalog.sum(c.relnatts),
+    (SELECT pg_catalog.sum(r.xmin::text::int8) FROM pg_catalog.pg_rewrite AS r WHERE r.oid >= 16384))
+  FROM pg_catalog.pg_class AS c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relpersistence <> 't' AND c.oid >= 16384)`;
+
+function shapeOf({ safety }: DatabaseOptions): string {
+  return safety.maskRules.length > 0 ? SHAPE : 'NULL::text';
+}
+
 /** The settings of one transaction, in one statement. */
 function prologue(
   facts: RoleFacts,
-  { safety }: DatabaseOptions,
+  options: DatabaseOptions,
 ): { readonly text: string; readonly values: string[] } {
+  const { safety } = options;
   const statementMs = stricter(safety.statementTimeoutMs, facts.statementTimeoutMs);
   const settings: [string, string][] = [
     ['statement_timeout', String(statementMs)],
@@ -287,7 +340,10 @@ function prologue(
   if (facts.superuser) settings.push(['temp_file_limit', '262144']);
   const calls = settings.map((_setting, at) => `pg_catalog.set_config($${at * 2 + 1}, $${at * 2 + 2}, true)`);
   // Behind a pooler the process is known only now, and only for this transaction.
-  return { text: `SELECT ${calls.join(', ')}, pg_catalog.pg_backend_pid() AS pid`, values: settings.flat() };
+  return {
+    text: `SELECT ${calls.join(', ')}, pg_catalog.pg_backend_pid() AS pid, EXTRACT(epoch FROM pg_catalog.now())::text AS began, ${shapeOf(options)} AS shape`,
+    values: settings.flat(),
+  };
 }
 
 /** A limit that the operator put on the role stays when it is stricter; 0 is none. */

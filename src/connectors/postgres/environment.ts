@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Secret } from '../../core/secret.ts';
 import { readSafety, type SafetyOptions } from './safety.ts';
 import type { NamedDatabase, PostgresConnectorOptions } from './connector.ts';
@@ -5,9 +6,13 @@ import type { NamedDatabase, PostgresConnectorOptions } from './connector.ts';
 /** What the environment of a connector says, besides where its databases are: of a process, or of `mcp_servers.<name>.env`. */
 export interface EnvironmentOptions
   extends Required<
-    Pick<PostgresConnectorOptions, 'allowWrite' | 'allowFunctions' | 'rolePolicy' | 'toolsets'>
+    Pick<
+      PostgresConnectorOptions,
+      'allowWrite' | 'allowDefinitions' | 'allowFunctions' | 'rolePolicy' | 'toolsets'
+    >
   > {
   readonly serverName: string | undefined;
+  readonly cursorSecrets: PostgresConnectorOptions['cursorSecrets'];
   readonly safety: SafetyOptions;
   /** Log what happens in detail. */
   readonly debug: boolean;
@@ -16,7 +21,7 @@ export interface EnvironmentOptions
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Reads MCP_ALLOW_WRITE (false), MCP_ALLOW_FUNCTIONS and MCP_TOOLSETS (with commas between), MCP_ROLE_POLICY (warn), MCP_SERVER_NAME and
+ * Reads MCP_ALLOW_WRITE and MCP_ALLOW_DDL (false), MCP_CURSOR_SECRET, MCP_ALLOW_FUNCTIONS and MCP_TOOLSETS (with commas between), MCP_ROLE_POLICY (warn), MCP_SERVER_NAME and
  * MCP_DEBUG (false), and what readSafety reads. An empty value counts as absent. Throws one sentence that names the variable.
  */
 export function readEnvironment(env: Environment): EnvironmentOptions {
@@ -26,6 +31,8 @@ export function readEnvironment(env: Environment): EnvironmentOptions {
   }
   return {
     allowWrite: isTrue('MCP_ALLOW_WRITE', env),
+    allowDefinitions: isTrue('MCP_ALLOW_DDL', env),
+    cursorSecrets: cursorSecretsOf(env['MCP_CURSOR_SECRET']),
     allowFunctions: listOf(env['MCP_ALLOW_FUNCTIONS']),
     toolsets: listOf(env['MCP_TOOLSETS']),
     rolePolicy,
@@ -33,6 +40,19 @@ export function readEnvironment(env: Environment): EnvironmentOptions {
     serverName: env['MCP_SERVER_NAME'] || undefined,
     debug: isTrue('MCP_DEBUG', env),
   };
+}
+
+const SECRET_CHARACTERS_MIN = 32;
+
+/** The key is made of the text: it may be of any form. */
+function cursorSecretsOf(text: string | undefined): PostgresConnectorOptions['cursorSecrets'] {
+  if (text === undefined || text === '') return undefined;
+  if (text.length < SECRET_CHARACTERS_MIN)
+    throw new Error(
+      `MCP_CURSOR_SECRET is too short: give at least ${SECRET_CHARACTERS_MIN} random characters (openssl rand -base64 32)`,
+    );
+  const secrets = [createHash('sha256').update(text).digest()];
+  return () => secrets;
 }
 
 /** Values with commas between them, trimmed; empty ones are left out. */

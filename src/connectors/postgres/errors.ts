@@ -1,4 +1,9 @@
-/** The database cannot be reached, or has no session free. `retryable` work: nothing was wrong with the statement. */
+/** The database works already on as much as it is given from here. Nothing was wrong with the statement. */
+export class DatabaseBusy extends Error {
+  override readonly name = 'DatabaseBusy';
+}
+
+/** The database cannot be reached. Nothing was wrong with the statement. */
 export class DatabaseUnavailable extends Error {
   override readonly name = 'DatabaseUnavailable';
 }
@@ -35,6 +40,10 @@ export function describeConnectError(error: unknown): string {
   const messages = failures.map((failure) => (failure instanceof Error ? failure.message : String(failure)));
   const code = (failures[0] as { readonly code?: string } | undefined)?.code ?? '';
   const advice = ADVICE[code];
+  if (messages.some((message) => /password must be a string/.test(message)))
+    return 'the server wants a password, and the database URL has none (postgresql://user:password@host/database)';
+  if (messages.some((message) => /server does not support SSL/.test(message)))
+    return 'The server does not support SSL connections, which sslmode in the database URL asks for (turn TLS on at the server, or take sslmode out)';
   return `${[...new Set(messages)].join('; ')}${advice === undefined ? '' : ` (${advice})`}`;
 }
 

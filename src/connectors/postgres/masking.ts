@@ -1,67 +1,12 @@
 import type { ClientBase } from 'pg';
 import type { ColumnUses } from './guard/column-uses.ts';
+import { type ColumnRow, loadMaskedColumns } from './mask-columns.ts';
+import type { MaskRule } from './mask-rules.ts';
 
 /** What stands in place of a masked value. NULL stays NULL. */
 export const MASKED = '[masked]';
 
-const RULES_MAX = 200;
 const PLAN_COLUMN = 'QUERY PLAN';
-const FORMS =
-  'write column, table.column, schema.table.column, /regular expression of column names/ or type:name';
-
-/** Which columns are masked. */
-export type MaskRule =
-  | {
-      readonly kind: 'name';
-      readonly schema: string | undefined;
-      readonly table: string | undefined;
-      readonly column: string;
-    }
-  | { readonly kind: 'pattern'; readonly pattern: RegExp }
-  | { readonly kind: 'type'; readonly type: string };
-
-/** Reads one rule. Names are compared without case. Throws with how to write it when it is none. */
-export function parseMaskRule(text: string): MaskRule {
-  const pattern = /^\/(.+)\/$/s.exec(text);
-  if (pattern !== null) return { kind: 'pattern', pattern: patternOf(pattern[1]!) };
-  const type = /^type:(.+)$/.exec(text);
-  if (type !== null) return { kind: 'type', type: type[1]!.trim().toLowerCase() };
-  const parts = text.toLowerCase().split('.');
-  if (parts.length > 3 || parts.some((part) => part.trim() === '' || /[\s/]/.test(part)))
-    throw new Error(`mask: ${JSON.stringify(text)} is not a rule; ${FORMS}`);
-  return { kind: 'name', column: parts.at(-1)!, table: parts.at(-2), schema: parts.at(-3) };
-}
-
-/** Reads rules; at most 200. Throws one sentence. */
-export function parseMaskRules(texts: readonly string[]): readonly MaskRule[] {
-  if (texts.length > RULES_MAX) throw new Error(`mask: at most ${RULES_MAX} rules, not ${texts.length}`);
-  return texts.map(parseMaskRule);
-}
-
-function patternOf(source: string): RegExp {
-  try {
-    return new RegExp(source, 'iu');
-  } catch (error) {
-    throw new Error(`mask: /${source}/ is not a regular expression; ${FORMS}`, { cause: error });
-  }
-}
-
-interface ColumnRow {
-  readonly relation: number;
-  readonly number: number;
-  readonly schema: string;
-  readonly table: string;
-  readonly column: string;
-  readonly type: string;
-}
-
-const COLUMNS = `
-  SELECT c.oid::int8::float8 AS relation, a.attnum AS number, n.nspname::text AS schema, c.relname::text AS "table", a.attname::text AS "column",
-    pg_catalog.format_type(a.atttypid, NULL) AS type
-  FROM pg_catalog.pg_attribute AS a JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid
-  JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-  WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-    AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'`;
 
 /** Views that show values of columns whatever the column is called. */
 const STATISTICS: ReadonlySet<string> = new Set(['pg_stats', 'pg_stats_ext', 'pg_stats_ext_exprs']);
@@ -70,18 +15,16 @@ const STATISTICS: ReadonlySet<string> = new Set(['pg_stats', 'pg_stats_ext', 'pg
 export class Mask {
   readonly #rules: readonly MaskRule[];
   readonly #origins = new Set<string>();
-  readonly #columns = new Set<string>();
-  readonly #relations = new Set<string>();
-  readonly #named = new Set<string>();
+  /** Masked columns by the name of their relation, both in small letters: which are folded depends on the server's encoding. */
+  readonly #columns = new Map<string, Set<string>>();
 
+  /** `columns`: all that are masked. */
   constructor(rules: readonly MaskRule[], columns: readonly ColumnRow[]) {
     this.#rules = rules;
     for (const row of columns) {
-      if (!rules.some((rule) => fits(rule, row))) continue;
       this.#origins.add(`${row.relation}.${row.number}`);
-      this.#columns.add(row.column);
-      this.#relations.add(row.table);
-      this.#named.add(`${row.schema}.${row.table}.${row.column}`);
+      const table = row.table.toLowerCase();
+      this.#columns.set(table, (this.#columns.get(table) ?? new Set()).add(row.column.toLowerCase()));
     }
   }
 
@@ -97,9 +40,11 @@ export class Mask {
     );
   }
 
-  /** Whether a column of a table is masked, by name: for what is read from the catalogue. */
-  hidesColumn(schema: string, table: string, column: string): boolean {
-    return this.#named.has(`${schema}.${table}.${column}`);
+  /** Why nothing may be given another name or type, or `undefined`: rules know columns by these. */
+  alterProblem(): string | undefined {
+    return this.#rules.length > 0
+      ? 'with masked columns, tables are not altered and nothing is renamed: the rules would not find the columns any more'
+      : undefined;
   }
 
   /** Why a statement could show masked values in a form in which they cannot be masked any more, or `undefined`. */
@@ -107,16 +52,17 @@ export class Mask {
     relations: readonly (readonly [string | undefined, string])[],
     uses: ColumnUses,
   ): string | undefined {
-    if (this.#rules.length === 0) return undefined;
+    if (this.#columns.size === 0) return undefined;
     const statistics = relations.find(([, name]) => STATISTICS.has(name));
-    if (statistics !== undefined)
+    if (statistics !== undefined && this.#rules.length > 0)
       return `relation ${statistics[1]} shows values of masked columns, and may not be read here`;
-    if (!relations.some(([, name]) => this.#relations.has(name))) return undefined;
-    const column = uses.inner.find((name) => this.#columns.has(name));
+    const masked = relations.flatMap(([, name]) => [...(this.#columns.get(name.toLowerCase()) ?? [])]);
+    if (masked.length === 0) return undefined;
+    const column = uses.inner.find((name) => masked.includes(name.toLowerCase()));
     if (column !== undefined)
       return `column ${column} is masked: it may only stand by itself in the outermost select list, not in expressions, conditions, subqueries or UNION`;
     if (uses.innerStar)
-      return 'with masked columns, * may only stand in the outermost select list; name the columns in subqueries, UNION and RETURNING';
+      return 'with masked columns, * may only stand in the outermost select list, and ORDER BY names its columns; name them in subqueries, UNION and RETURNING, too';
     const row = uses.single.find((name) => uses.sources.includes(name));
     if (row !== undefined)
       return `${row} names a whole row, which has masked columns; name the columns instead`;
@@ -128,17 +74,5 @@ export class Mask {
 
 /** Finds the masked columns in a database's catalogue. */
 export async function loadMask(client: ClientBase, rules: readonly MaskRule[]): Promise<Mask> {
-  if (rules.length === 0) return new Mask(rules, []);
-  const { rows } = await client.query<ColumnRow>(COLUMNS);
-  return new Mask(rules, rows);
-}
-
-function fits(rule: MaskRule, row: ColumnRow): boolean {
-  if (rule.kind === 'pattern') return rule.pattern.test(row.column);
-  if (rule.kind === 'type') return row.type.toLowerCase() === rule.type;
-  return (
-    row.column.toLowerCase() === rule.column &&
-    (rule.table === undefined || rule.table === row.table.toLowerCase()) &&
-    (rule.schema === undefined || rule.schema === row.schema.toLowerCase())
-  );
+  return new Mask(rules, await loadMaskedColumns(client, rules));
 }

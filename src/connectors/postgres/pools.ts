@@ -2,7 +2,7 @@ import { Pool, type PoolClient } from 'pg';
 import type { ConnectorLog } from '../connector-log.ts';
 import { Backoff } from './backoff.ts';
 import { type ConnectionTarget, isPreferredTls, poolConfig, type Reach } from './connection.ts';
-import { DatabaseUnavailable, describeConnectError } from './errors.ts';
+import { DatabaseBusy, DatabaseUnavailable, describeConnectError } from './errors.ts';
 
 export interface PoolsOptions {
   readonly connection: ConnectionTarget;
@@ -32,7 +32,7 @@ export class Pools implements AsyncDisposable {
     this.#pools = this.#open();
   }
 
-  /** A session. Rejects with DatabaseUnavailable. */
+  /** A session. Rejects with DatabaseUnavailable or DatabaseBusy. */
   async checkout(purpose: Purpose): Promise<PoolClient> {
     const early = purpose === 'work' ? this.#backoff.refusal() : undefined;
     if (early !== undefined) throw new DatabaseUnavailable(early);
@@ -49,7 +49,7 @@ export class Pools implements AsyncDisposable {
       }
       if (pool.totalCount >= pool.options.max) {
         const busy = `all ${pool.options.max} sessions of this connector are busy; try again in a moment`;
-        throw new DatabaseUnavailable(busy, { cause: error });
+        throw new DatabaseBusy(busy, { cause: error });
       }
       const message = `the database cannot be reached: ${describeConnectError(error)}`;
       this.#backoff.failed(message);

@@ -35,11 +35,14 @@ const PROBE = `
       OR pg_has_role(current_user, 'pg_execute_server_program', 'MEMBER') AS files,
     EXISTS (SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
             WHERE c.relkind IN ('r', 'p') AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
-              AND has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')) AS writes,
+              AND (has_table_privilege(c.oid, 'DELETE, TRUNCATE') OR has_any_column_privilege(c.oid, 'INSERT, UPDATE'))) AS writes,
     EXISTS (SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
             WHERE n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' AND pg_has_role(c.relowner, 'USAGE')) AS owns,
     EXISTS (SELECT FROM pg_catalog.pg_namespace AS n
-            WHERE n.nspname NOT LIKE 'pg\\_%' AND has_schema_privilege(n.oid, 'CREATE')) AS creates
+            WHERE n.nspname NOT LIKE 'pg\\_%' AND has_schema_privilege(n.oid, 'CREATE'))
+      OR has_database_privilege(current_database(), 'CREATE') AS creates,
+    r.rolcreaterole AS roles, r.rolcreatedb AS databases, r.rolreplication AS replicates,
+    pg_has_role(current_user, 'pg_signal_backend', 'MEMBER') AS signals, has_table_privilege('pg_catalog.pg_authid', 'SELECT') AS hashes
   FROM pg_catalog.pg_roles AS r WHERE r.rolname = current_user`;
 
 interface Probe {
@@ -57,6 +60,11 @@ interface Probe {
   readonly writes: boolean;
   readonly owns: boolean;
   readonly creates: boolean;
+  readonly roles: boolean;
+  readonly databases: boolean;
+  readonly replicates: boolean;
+  readonly signals: boolean;
+  readonly hashes: boolean;
 }
 
 /** Asks the server what this role may do beyond reading. `searchPath` replaces the role's own; schemas that it may not use are left out. */
@@ -73,6 +81,12 @@ export async function probeRole(
     [row.owns, 'it owns tables'],
     [row.writes, 'it may write to tables'],
     [row.creates, 'it may create objects'],
+    // A superuser may do all of these.
+    [!row.superuser && row.roles, 'it may create roles'],
+    [!row.superuser && row.databases, 'it may create databases'],
+    [!row.superuser && row.replicates, 'it may copy the whole server (REPLICATION)'],
+    [!row.superuser && row.signals, "it may end others' statements (pg_signal_backend)"],
+    [!row.superuser && row.hashes, 'it may read password hashes (pg_read_all_data, or a grant)'],
   ];
   return {
     versionNumber: row.version_number,
@@ -89,22 +103,25 @@ export async function probeRole(
 }
 
 /**
- * A script that makes a role which can read the given schema and nothing else. `role` and `schema` are quoted as identifiers; the
- * password is left for the operator to fill in.
+ * A script that makes a role which can read the given schema and nothing else. `role` and `schema` are quoted as identifiers. The role has no
+ * password, so that a script that is run as it is gives it none that anybody knows; nothing is changed for other roles.
  */
 export function readerRoleScript(role: string, schema: string, database: string): string {
   const [quotedRole, quotedSchema, quotedDatabase] = [role, schema, database].map(quoteIdentifier);
   return [
-    `CREATE ROLE ${quotedRole} LOGIN PASSWORD '<choose one>' NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS CONNECTION LIMIT 20;`,
+    `CREATE ROLE ${quotedRole} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS CONNECTION LIMIT 20;`,
     `ALTER ROLE ${quotedRole} SET default_transaction_read_only = on;`,
     `ALTER ROLE ${quotedRole} SET statement_timeout = '30s';`,
     `ALTER ROLE ${quotedRole} SET temp_file_limit = '256MB';`,
     `ALTER ROLE ${quotedRole} SET search_path = ${quotedSchema};`,
-    `REVOKE CREATE ON SCHEMA public FROM PUBLIC;`,
     `GRANT CONNECT ON DATABASE ${quotedDatabase} TO ${quotedRole};`,
     `GRANT USAGE ON SCHEMA ${quotedSchema} TO ${quotedRole};`,
     `GRANT SELECT ON ALL TABLES IN SCHEMA ${quotedSchema} TO ${quotedRole};`,
     `ALTER DEFAULT PRIVILEGES IN SCHEMA ${quotedSchema} GRANT SELECT ON TABLES TO ${quotedRole};`,
+    '-- It has no password yet, and cannot log in with one. In psql, as a superuser or its maker:',
+    `--   \\password ${quotedRole}`,
+    '-- Databases made by PostgreSQL 14 or older let everybody create objects in schema public. This takes it from every role:',
+    '--   REVOKE CREATE ON SCHEMA public FROM PUBLIC;',
     '',
   ].join('\n');
 }

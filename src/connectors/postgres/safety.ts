@@ -1,4 +1,4 @@
-import { type MaskRule, parseMaskRules } from './masking.ts';
+import { type MaskRule, parseMaskRules } from './mask-rules.ts';
 
 /** What an operator may tighten. Every part has a default. */
 export interface SafetyOptions {

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { PoolClient } from 'pg';
 import { ConnectionCut } from './errors.ts';
 import { Mask } from './masking.ts';
+import type { Transaction } from './runaways.ts';
 
 const NOTICES_MAX = 20;
 const NOTICE_CHARACTERS_MAX = 500;
@@ -10,8 +11,8 @@ const NOTICE_CHARACTERS_MAX = 500;
 export class Session {
   readonly client: PoolClient;
   readonly notices: string[] = [];
-  /** The server's process that works for it, once a transaction has begun. */
-  processId: number | undefined;
+  /** What the server works on for it, once a transaction has begun. */
+  transaction: Transaction | undefined;
   /** Whose columns are masked in what it reads; nothing before it is set. */
   mask: Mask = new Mask([], []);
   readonly #socket: Socket;

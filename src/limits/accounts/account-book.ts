@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.ts';
 import { BudgetMeter } from '../meters/budget-meter.ts';
+import { type Calendar, UTC } from '../meters/calendar.ts';
 import type { Meter } from '../meters/meter.ts';
 import { SlotMeter } from '../meters/slot-meter.ts';
 import { WindowMeter } from '../meters/window-meter.ts';
@@ -23,13 +24,15 @@ const RULES: Readonly<Record<LimitKind, { readonly own: string; readonly model: 
 export class AccountBook {
   readonly #clock: Clock;
   readonly #canonical: (model: string) => string;
+  readonly #calendar: () => Calendar;
   readonly #meters = new Map<string, Meter>();
   #plans = new WeakMap<readonly Account[], Map<string, Plan>>();
   #sinceLook = 0;
 
-  constructor(clock: Clock, canonical: (model: string) => string) {
+  constructor(clock: Clock, canonical: (model: string) => string, calendar: () => Calendar) {
     this.#clock = clock;
     this.#canonical = canonical;
+    this.#calendar = calendar;
   }
 
   get size(): number {
@@ -90,10 +93,11 @@ export class AccountBook {
 
   #checks(account: Account, limits: LimitSet, model: string | undefined): readonly Check[] {
     const { maxBudget, softBudget, budgetResetAt: resetAt } = limits;
+    const calendar = this.#calendar();
     const list: Check[] = [];
     const add = (kind: LimitKind, max: number | undefined, make: () => Meter): void => {
       if (max === undefined) return;
-      const name = nameOf(account, kind, model, limits.budgetDurationMs);
+      const name = nameOf(account, kind, model, limits.budgetDurationMs, calendar);
       const meter = this.#meter(name, make);
       const word = model === undefined ? RULES[kind].own : `${RULES[kind].model}.${model}`;
       const source = account.source ?? `${account.scope} ${account.id}`;
@@ -118,7 +122,7 @@ export class AccountBook {
     add(
       'budget',
       budget === undefined ? undefined : picoOf(budget),
-      () => new BudgetMeter(this.#clock, limits.budgetDurationMs, resetAt),
+      () => new BudgetMeter(this.#clock, limits.budgetDurationMs, resetAt, calendar),
     );
     return list;
   }
@@ -144,14 +148,16 @@ export class AccountBook {
 
 /** The same in every process with the same configuration. With other periods, or set by hand, what was spent is something else, and counted anew. */
 function nameOf(
-  { scope, id, limits, spendBase }: Account,
+  { scope, id, team, limits, spendBase }: Account,
   kind: LimitKind,
   model: string | undefined,
   durationMs: number | undefined,
+  { zone }: Calendar,
 ): string {
-  const name = `${scope}:${id}:${kind}${model === undefined ? '' : `:${model}`}`;
+  const owner = team === undefined ? id : JSON.stringify([team, id]);
+  const name = `${scope}:${owner}:${kind}${model === undefined ? '' : `:${model}`}`;
   if (kind !== 'budget') return name;
-  return `${name}:${durationMs ?? 'ever'}:${limits.budgetResetAt ?? ''}:${spendBase?.at ?? ''}`;
+  return `${name}:${durationMs ?? 'ever'}:${limits.budgetResetAt ?? ''}:${spendBase?.at ?? ''}${zone === UTC.zone ? '' : `:${zone}`}`;
 }
 
 function picoOf(dollars: number): number {

@@ -33,10 +33,10 @@ export class PastSpending {
   /** What was spent in the running period, in 10^-12 dollars. Rejects when it cannot be found out. */
   async spentIn(check: Check, from: number): Promise<number> {
     const { account, model } = check;
-    const { scope, id, spendBase } = account;
+    const { spendBase } = account;
     const base =
       model === undefined && spendBase !== undefined && spendBase.at >= from ? spendBase : undefined;
-    const usd = await this.#history.spentSince(scope, id, base?.at ?? from, model);
+    const usd = await this.#history.spentSince(account, base?.at ?? from, model);
     return Math.round(((base?.usd ?? 0) + usd) * PICO_PER_DOLLAR);
   }
 

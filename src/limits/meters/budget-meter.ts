@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
+import { type Calendar, UTC } from './calendar.ts';
 import type { Meter } from './meter.ts';
 import { type Period, periodAt } from './period.ts';
 
@@ -12,6 +13,7 @@ export class BudgetMeter implements Meter {
   readonly #clock: Clock;
   readonly #durationMs: number | undefined;
   readonly #resetAt: number | undefined;
+  readonly #calendar: Calendar;
   #period: Period;
   #spent = 0;
   #base = 0;
@@ -20,11 +22,12 @@ export class BudgetMeter implements Meter {
   #isWarned = false;
   #lastUseMs: number;
 
-  constructor(clock: Clock, durationMs: number | undefined, resetAt?: number) {
+  constructor(clock: Clock, durationMs: number | undefined, resetAt?: number, calendar: Calendar = UTC) {
     this.#clock = clock;
     this.#durationMs = durationMs;
     this.#resetAt = resetAt;
-    this.#period = periodAt(clock.now(), durationMs, resetAt);
+    this.#calendar = calendar;
+    this.#period = periodAt(clock.now(), durationMs, resetAt, calendar);
     this.#lastUseMs = clock.monotonicMs();
   }
 
@@ -54,7 +57,7 @@ export class BudgetMeter implements Meter {
 
   /** What was spent is to be read again. */
   forget(): void {
-    this.#period = periodAt(this.#clock.now(), this.#durationMs, this.#resetAt);
+    this.#period = periodAt(this.#clock.now(), this.#durationMs, this.#resetAt, this.#calendar);
     this.#spent = 0;
     this.#base = 0;
     this.#isKnown = false;
@@ -111,7 +114,7 @@ export class BudgetMeter implements Meter {
 
   #roll(): void {
     if (this.#clock.now() < this.#period.to) return;
-    this.#period = periodAt(this.#clock.now(), this.#durationMs, this.#resetAt);
+    this.#period = periodAt(this.#clock.now(), this.#durationMs, this.#resetAt, this.#calendar);
     this.#spent = 0;
     this.#base = 0;
     this.#isWarned = false;

@@ -68,6 +68,7 @@ class Loop {
     for (const { label, tools } of plan.lists) this.#announceTools(label, tools);
     const consented = await Promise.all(consents.map((consent) => this.#actOn(consent)));
     let request = withTurn(plain, 'user', consented);
+    let mustAnswer = false;
     for (let round = 1; ; round++) {
       const view = new TurnView(plan.offers, this.#numbers, round === 1);
       const result = await turn(request, {
@@ -80,6 +81,10 @@ class Loop {
       this.#count(result.usage);
       if (result.kind !== 'done') return { kind: 'failed', failure: result.failure, usage: this.#usage };
       const calls = view.ownCalls;
+      if (mustAnswer && calls.length > 0) {
+        this.#refuseCalls(view, calls);
+        return { kind: 'done', usage: this.#usage };
+      }
       const [waiting, free] = [calls.filter(needsApproval), calls.filter((call) => !needsApproval(call))];
       const results = await Promise.all(free.map((call) => this.#call(call)));
       this.#results.push(...results);
@@ -90,9 +95,20 @@ class Loop {
       }
       request = withTurn(withTurn(request, 'assistant', view.parts), 'user', results);
       // A tool that had to be called was called; after the last one there must be words.
-      const isLast = round >= bounds.maxToolRounds || this.#callsLeft <= 0;
-      request = { ...request, toolChoice: isLast ? { kind: 'none' } : freed(request.toolChoice) };
+      mustAnswer = round >= bounds.maxToolRounds || this.#callsLeft <= 0;
+      request = { ...request, toolChoice: mustAnswer ? { kind: 'none' } : freed(request.toolChoice) };
     }
+  }
+
+  /** Ends the answer of a model that calls tools although it must not: some providers do not know that choice, and would go on for ever. */
+  #refuseCalls(view: TurnView, calls: readonly Call[]): void {
+    for (const { at } of calls)
+      if (at !== undefined)
+        this.#deps.emit([
+          { kind: 'result', at, ...trouble(NO_CALLS_LEFT) },
+          { kind: 'part-end', at },
+        ]);
+    this.#end(view, true, { kind: 'length' });
   }
 
   #announceTools(server: string, tools: ToolPlan['lists'][number]['tools']): void {
@@ -178,12 +194,9 @@ class Loop {
     ]);
   }
 
-  #end(view: TurnView, hasCalls: boolean): void {
-    const stop: Stop = view.hasClientCalls
-      ? { kind: 'tool-calls' }
-      : hasCalls
-        ? { kind: 'end' }
-        : (view.stop ?? { kind: 'end' });
+  #end(view: TurnView, hasCalls: boolean, cut?: Stop): void {
+    const ended: Stop = hasCalls ? { kind: 'end' } : (view.stop ?? { kind: 'end' });
+    const stop: Stop = view.hasClientCalls ? { kind: 'tool-calls' } : (cut ?? ended);
     if (this.#deps.endsAsLitellm && this.#results.length > 0)
       for (const value of litellmItems(this.#deps.plan, this.#results, this.#deps.newId)) this.#add(value);
     this.#deps.emit([

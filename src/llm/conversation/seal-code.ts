@@ -8,8 +8,8 @@ import type { Json, Seal, ThinkingPart } from './parts.ts';
  * the other alphabet. The number is the version; tokens of unknown versions count as the client's own.
  */
 const MARK = 'lanport1:';
-/** Nine bytes are twelve characters of Base64, whatever follows. */
-const MARK_AS_BASE64 = 'bGFucG9ydDE6';
+/** How every token begins: nine bytes are twelve characters of Base64, whatever follows. */
+export const PACKED_MARK = 'bGFucG9ydDE6';
 
 /** Which part a seal belongs to that travels in a part of its own: that part, its neighbour, or an empty text in its place. */
 export type SealPlace = 'self' | 'next' | 'previous' | 'empty-text';
@@ -37,7 +37,7 @@ export function packJson(value: Json): string {
 
 /** `undefined`: not a token of ours. */
 export function unpackJson(token: string): Json | undefined {
-  if (!token.startsWith(MARK_AS_BASE64)) return undefined;
+  if (!token.startsWith(PACKED_MARK)) return undefined;
   try {
     return JSON.parse(Buffer.from(token, 'base64').toString('utf8').slice(MARK.length)) as Json;
   } catch {
@@ -46,7 +46,7 @@ export function unpackJson(token: string): Json | undefined {
 }
 
 export function isPacked(token: string): boolean {
-  return token.startsWith(MARK_AS_BASE64);
+  return token.startsWith(PACKED_MARK);
 }
 
 export function packSeal(packed: PackedSeal): string {

@@ -55,7 +55,7 @@ async function mock(
     call.route.format === 'gemini'
       ? mockGeminiEmbeddings(body, call.route.operation === 'embed-batch')
       : mockEmbeddings(body, call.model);
-  charge(outcome, call, deployment, { usage: used(answer.tokens), isEstimated: true }, 0, deps.prices);
+  charge(outcome, undefined, deployment, { usage: used(answer.tokens), isEstimated: true }, 0, deps.prices);
   const headers = answerHeaders(undefined, {
     call,
     deployment,

@@ -62,7 +62,7 @@ export async function embedWithGemini(
   const input = told ?? tokensOf(inputs);
   charge(
     outcome,
-    call,
+    undefined,
     deployment,
     { usage: { ...NO_USAGE, input }, isEstimated: told === undefined },
     ms,

@@ -170,11 +170,14 @@ async function tryOne(
   }
 }
 
-/** The parameter that a provider does not know, when that is all that is wrong. */
-function refusedParam({ kind, code, param }: LlmFailure): string | undefined {
-  return kind === 'invalid' && (code === 'unsupported_parameter' || code === 'unknown_parameter')
-    ? param
-    : undefined;
+/** OpenAI's Responses says it in words alone, without a code; "Unsupported value" is said of parameters of which a model takes only the default. */
+const REFUSAL = /^(?:unsupported|unknown) parameter\b|^unsupported value\b.*\bonly the default\b/is;
+
+/** The parameter that a provider does not take, when that is all that is wrong. */
+function refusedParam({ kind, code, param, message }: LlmFailure): string | undefined {
+  if (kind !== 'invalid') return undefined;
+  const isRefused = code === 'unsupported_parameter' || code === 'unknown_parameter' || REFUSAL.test(message);
+  return isRefused ? param : undefined;
 }
 
 /** Waits, unless the client goes away. */

@@ -56,28 +56,32 @@ test('an answer can be referred to before the store has it, by its key alone', a
   await expect(state.get('resp_1', 'k1')).rejects.toThrow('not found');
 });
 
-test('an answer that another process gave a moment ago is waited for, and deleted for good; one that nobody gave is not waited for', async () => {
-  const store = new SlowStore();
-  const now = 1_790_000_000_000;
-  const [one, other] = [new ResponseState(store, () => now), new ResponseState(store, () => now)];
-  const id = `resp_${(now - 1_000).toString(16).padStart(12, '0')}7${'0'.repeat(19)}`;
-  const loads: string[] = [];
-  const load = store.load.bind(store);
-  store.load = async (asked, keyId) => {
-    // The first look comes before the answer is written down.
-    if (loads.push(asked) === 1) setImmediate(() => store.waiting[0]!());
-    return load(asked, keyId);
-  };
-  const kept = one.keep(call({ input: 'One.' }), { id, output: [] }, 'k1');
-  expect(await other.get(id, 'k1')).toEqual({ id, output: [] });
-  await kept;
-  expect(loads).toEqual([id, id]);
-  await other.remove(id, 'k1');
-  expect(store.rows.size).toBe(0);
-  loads.length = 0;
-  await expect(other.get('resp_nobody', 'k1')).rejects.toThrow('not found');
-  expect(loads).toEqual(['resp_nobody']);
-});
+// An answer with tools on the way has further ids of the request's, which end in a number.
+test.each(['', '1', '2k'])(
+  'an answer that another process gave a moment ago is waited for, and deleted for good; one that nobody gave is not waited for (…%s)',
+  async (end) => {
+    const store = new SlowStore();
+    const now = 1_790_000_000_000;
+    const [one, other] = [new ResponseState(store, () => now), new ResponseState(store, () => now)];
+    const id = `resp_${(now - 1_000).toString(16).padStart(12, '0')}7${'0'.repeat(19)}${end}`;
+    const loads: string[] = [];
+    const load = store.load.bind(store);
+    store.load = async (asked, keyId) => {
+      // The first look comes before the answer is written down.
+      if (loads.push(asked) === 1) setImmediate(() => store.waiting[0]!());
+      return load(asked, keyId);
+    };
+    const kept = one.keep(call({ input: 'One.' }), { id, output: [] }, 'k1');
+    expect(await other.get(id, 'k1')).toEqual({ id, output: [] });
+    await kept;
+    expect(loads).toEqual([id, id]);
+    await other.remove(id, 'k1');
+    expect(store.rows.size).toBe(0);
+    loads.length = 0;
+    await expect(other.get('resp_nobody', 'k1')).rejects.toThrow('not found');
+    expect(loads).toEqual(['resp_nobody']);
+  },
+);
 
 test('a store that is away is told apart from an answer that there is not', async () => {
   const store = new SlowStore();

@@ -14,8 +14,8 @@ const RETRY_MS = 2_000;
 const LOOK_AGAIN_MS = [20, 60, 150, 300] as const;
 /** Milliseconds since an answer began in which it may be written down only now. */
 const LATELY_MS = 10 * 60_000;
-/** Our ids: a UUID of version 7, which begins with the milliseconds since the Unix epoch. */
-const OWN_ID = /^resp_([0-9a-f]{12})7[0-9a-f]{19}$/;
+/** Our ids: a UUID of version 7, which begins with the milliseconds since the Unix epoch, and a number where the request needed several. */
+const OWN_ID = /^resp_([0-9a-f]{12})7[0-9a-f]{19}[0-9a-z]{0,4}$/;
 
 /** What is kept of an answer. */
 interface Kept {
@@ -23,6 +23,8 @@ interface Kept {
   readonly response: JsonObject;
   /** What the model was given, as items, before the answer. */
   readonly input: readonly Json[];
+  /** Whether its provider keeps it, too, and knows it by its id. */
+  readonly isProviders?: boolean;
 }
 
 /**
@@ -42,25 +44,33 @@ export class ResponseState {
   }
 
   /**
-   * The request with the conversation that it refers to in it. A reference that is not ours is left as it is: the provider may know it.
-   * `memory`: of the connection that the request came on.
+   * The request with the conversation that it refers to in it. A reference to what the provider keeps is left as it is, and so is one that is not ours:
+   * the provider may know it. `memory`: of the connection that the request came on.
    */
   async expand(call: LlmCall, keyId: string, memory?: ConnectionMemory): Promise<LlmCall> {
-    const id = call.text.string('previous_response_id');
-    if (call.route.format !== 'responses' || id === undefined) return call;
-    const earlier = memory?.recall(id) ?? (await this.#conversation(id, keyId));
-    if (earlier === undefined) return call;
-    const { previous_response_id: _, ...rest } = valueOf(call);
-    const input = [...earlier, ...inputItems(rest['input'])];
-    return readCall(call.route, Buffer.from(JSON.stringify({ ...rest, input })), call.headers);
+    const id = referenceOf(call);
+    if (id === undefined) return call;
+    const earlier = memory?.recall(id) ?? (await this.#conversation(id, keyId, false));
+    return earlier === undefined ? call : withConversation(call, earlier);
   }
 
-  /** Keeps an answer that its client may refer to. */
-  async keep(call: LlmCall, response: JsonObject, keyId: string): Promise<void> {
+  /** The same for a provider that cannot know what another one keeps. */
+  async expandAll(call: LlmCall, keyId: string): Promise<LlmCall> {
+    const earlier = await this.#before(call, keyId);
+    return earlier === undefined ? call : withConversation(call, earlier);
+  }
+
+  /** Keeps an answer that its client may refer to. `isProviders`: its provider does so, too, and was asked with the reference as it is. */
+  async keep(call: LlmCall, response: JsonObject, keyId: string, isProviders = false): Promise<void> {
     const { id } = response;
     const source = valueOf(call);
     if (typeof id !== 'string' || source['store'] === false) return;
-    const kept: Kept = { response, input: inputItems(source['input']) };
+    const earlier = isProviders ? await this.#before(call, keyId) : undefined;
+    const kept: Kept = {
+      response,
+      input: [...(earlier ?? []), ...inputItems(source['input'])],
+      ...(isProviders ? { isProviders } : {}),
+    };
     const row = { id, keyId, expiresAt: this.#now() + TTL_MS, payload: JSON.stringify(kept) };
     const saved = this.#store.save(row);
     this.#saving.set(id, { row, saved });
@@ -92,9 +102,17 @@ export class ResponseState {
     if (!(await this.#asked(this.#store.remove(id, keyId)))) throw unknown(id);
   }
 
-  async #conversation(id: string, keyId: string): Promise<readonly Json[] | undefined> {
+  /** The conversation that a request refers to. */
+  async #before(call: LlmCall, keyId: string): Promise<readonly Json[] | undefined> {
+    const id = referenceOf(call);
+    return id === undefined ? undefined : this.#conversation(id, keyId, true);
+  }
+
+  /** `ofAll`: also where the provider knows it. */
+  async #conversation(id: string, keyId: string, ofAll: boolean): Promise<readonly Json[] | undefined> {
     const kept = await this.#load(id, keyId);
-    return kept === undefined ? undefined : [...kept.input, ...outputItems(kept.response['output'])];
+    if (kept === undefined || (kept.isProviders === true && !ofAll)) return undefined;
+    return [...kept.input, ...outputItems(kept.response['output'])];
   }
 
   async #load(id: string, keyId: string): Promise<Kept | undefined> {
@@ -129,10 +147,20 @@ export class ResponseState {
   }
 }
 
+function referenceOf({ route, text }: LlmCall): string | undefined {
+  return route.format === 'responses' ? text.string('previous_response_id') : undefined;
+}
+
+function withConversation(call: LlmCall, earlier: readonly Json[]): LlmCall {
+  const { previous_response_id: _, ...rest } = valueOf(call);
+  const input = [...earlier, ...inputItems(rest['input'])];
+  return readCall(call.route, Buffer.from(JSON.stringify({ ...rest, input })), call.headers);
+}
+
 function unknown(id: string): LlmFailure {
   return new LlmFailure(
     'not-found',
     `Response with id '${id.slice(0, 100)}' not found: it was never kept here for this key ("store": false?), was deleted, or is older than 30 days.`,
-    { status: 404, param: 'previous_response_id', code: 'previous_response_not_found' },
+    { status: 404, param: 'response_id' },
   );
 }

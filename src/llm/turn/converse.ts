@@ -1,7 +1,7 @@
 import type { TraceContext } from '../../core/trace.ts';
 import type { Dropped } from '../conversation/dropped.ts';
 import type { AnswerFacts } from '../conversation/format.ts';
-import { CLIENT_GONE, LlmFailure } from '../conversation/llm-failure.ts';
+import { CLIENT_GONE, invalid, LlmFailure } from '../conversation/llm-failure.ts';
 import type { JsonObject } from '../conversation/parts.ts';
 import type { ModelRequest } from '../conversation/request.ts';
 import { estimateRequest } from '../counting/estimate.ts';
@@ -12,7 +12,7 @@ import { mockTurn } from '../mock/mock-turn.ts';
 import { readScript } from '../mock/script.ts';
 import type { LlmOutcome } from '../outcome.ts';
 import type { Deployment } from '../providers/deployment.ts';
-import { charge } from '../usage/charge.ts';
+import { askedTier, charge, writtenTier } from '../usage/charge.ts';
 import { spentOf } from '../usage/spent.ts';
 import { Tally } from '../usage/tally.ts';
 import { type AttemptDeps, formatFor, onGone, timeoutsFor } from '../upstream/attempt-deps.ts';
@@ -50,11 +50,11 @@ export async function takeTurn(
   } finally {
     outcome.upstream.stop(deps.clock.monotonicMs());
   }
-  const { usage, untold, isSent } = tally;
+  const { usage, untold, tier, isSent } = tally;
   const isWorkedOn = end.kind !== 'failed' || (isSent && end.failure.code === CLIENT_GONE);
   const spent = spentOf({ usage, untold, isWorkedOn }, () => estimateRequest(turn.request));
   const ms = deps.clock.monotonicMs() - startedMs;
-  charge(outcome, turn.call, turn.deployment, spent, ms, deps.prices);
+  charge(outcome, tier, turn.deployment, spent, ms, deps.prices);
   return { ...end, usage: spent?.usage };
 }
 
@@ -81,12 +81,17 @@ async function ask(
       onEnd: () => listener.onEnd(),
       onFailure: (failure) => listener.onFailure(failure),
     });
+    tally.tier = askedTier(call);
     return runTurn((listener) => mockTurn(request, script, counted(listener), facts), taker, gone);
   }
   const format = FORMATS[provided];
-  const written = format.writeRequest(withParams(request, deployment), dropped);
+  const asked = withParams(request, deployment);
+  const isOwn = provided === call.route.format;
+  const written = format.writeRequest(isOwn ? asked : withinLimit(asked, deployment, dropped, deps), dropped);
   for (const param of refused) dropped.add(param);
-  const body = Buffer.from(JSON.stringify(withOwnMembers(written, deployment, format.name, refused)));
+  const whole = withOwnMembers(written, deployment, format.name, refused);
+  tally.tier = writtenTier(whole);
+  const body = Buffer.from(JSON.stringify(whole));
   return runTurn(
     (listener, onHead) =>
       providerTurn(
@@ -111,9 +116,35 @@ async function ask(
   );
 }
 
+/**
+ * Clients ask for as long an answer as the models of their own format give; others refuse what is more than theirs can. `model_info.max_output_tokens`
+ * says how much that is, and else the list of models.
+ */
+function withinLimit(
+  request: ModelRequest,
+  deployment: Deployment,
+  dropped: Dropped,
+  { prices }: AttemptDeps,
+): ModelRequest {
+  const { maxTokens } = request.sampling;
+  if (maxTokens === undefined) return request;
+  const said = deployment.config.info['max_output_tokens'];
+  const most = typeof said === 'number' ? said : prices.listed(deployment)?.outputMax;
+  if (most === undefined || maxTokens <= most) return request;
+  dropped.add('max_tokens');
+  return { ...request, sampling: { ...request.sampling, maxTokens: most } };
+}
+
 /** A reference that is still there is not ours. Without the conversation that it means, the answer would be to another question. */
-function refuseReference({ previous_response_id: id }: JsonObject): void {
-  if (typeof id !== 'string') return;
+function refuseReference({ previous_response_id: id, ...source }: JsonObject): void {
+  for (const name of ['conversation', 'prompt'])
+    if (source[name] !== undefined && source[name] !== null)
+      throw invalid(
+        `${name} names what OpenAI keeps, and the model's provider is another one. Send ${name === 'prompt' ? 'the text itself' : 'the items, or previous_response_id'}`,
+        name,
+      );
+  if (id === undefined || id === null) return;
+  if (typeof id !== 'string') throw invalid('previous_response_id must be a string', 'previous_response_id');
   throw new LlmFailure('invalid', `Previous response with id '${id.slice(0, 100)}' not found.`, {
     status: 400,
     param: 'previous_response_id',

@@ -1,23 +1,14 @@
-import type { AnswerEvent, Usage } from '../conversation/answer.ts';
+import type { AnswerEvent } from '../conversation/answer.ts';
 import type { AnswerFacts } from '../conversation/format.ts';
 import { FORMATS } from '../formats/formats.ts';
 import type { LlmCall } from '../llm-call.ts';
 import type { AnswerSink } from '../llm-ports.ts';
 import type { LlmOutcome } from '../outcome.ts';
+import { NO_USAGE } from '../usage/spent.ts';
 
-const NOTHING: Usage = {
-  input: 0,
-  output: 0,
-  cacheRead: 0,
-  cacheWrite: 0,
-  cacheWrite1h: 0,
-  reasoning: 0,
-  audioInput: 0,
-  audioOutput: 0,
-};
 const EVENTS: readonly AnswerEvent[] = [
   { kind: 'start', id: '', model: '', createdAt: 0 },
-  { kind: 'usage', usage: NOTHING },
+  { kind: 'usage', usage: NO_USAGE },
   { kind: 'stop', stop: { kind: 'end' } },
   { kind: 'end' },
 ];
@@ -35,7 +26,7 @@ export function isWarmUp({ route, text }: LlmCall): boolean {
 export function answerWarmUp(facts: AnswerFacts, out: AnswerSink, outcome: LlmOutcome): void {
   const writer = FORMATS.responses.answerWriter(facts);
   out.begin({});
-  outcome.usage = NOTHING;
+  outcome.usage = NO_USAGE;
   out.write(Buffer.concat(EVENTS.map((event) => writer.write(event))));
   out.end();
 }

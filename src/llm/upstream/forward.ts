@@ -9,7 +9,7 @@ import type { AnswerSink } from '../llm-ports.ts';
 import type { LlmOutcome } from '../outcome.ts';
 import type { Deployment } from '../providers/deployment.ts';
 import type { TryResult } from '../router/try-deployments.ts';
-import { charge } from '../usage/charge.ts';
+import { askedTier, charge } from '../usage/charge.ts';
 import { requestTokens } from '../usage/request-tokens.ts';
 import { type Spent, spentOf } from '../usage/spent.ts';
 import { type AttemptDeps, onGone, timeoutsFor } from './attempt-deps.ts';
@@ -54,7 +54,7 @@ export function forward(
         },
         () => requestTokens(call),
       );
-      charge(outcome, call, deployment, spent, monotonicMs() - startedMs, deps.prices);
+      charge(outcome, askedTier(call), deployment, spent, monotonicMs() - startedMs, deps.prices);
     };
     const finish = (failure: LlmFailure | undefined, isGone = false): void => {
       outcome.upstream.stop(monotonicMs());

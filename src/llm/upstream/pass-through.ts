@@ -4,7 +4,7 @@ import type { LlmCall } from '../llm-call.ts';
 import type { AnswerSink } from '../llm-ports.ts';
 import type { LlmOutcome } from '../outcome.ts';
 import type { Deployment } from '../providers/deployment.ts';
-import { charge } from '../usage/charge.ts';
+import { askedTier, charge } from '../usage/charge.ts';
 import type { Spent } from '../usage/spent.ts';
 import { askWhole } from './ask-whole.ts';
 import { type AttemptDeps, timeoutsFor } from './attempt-deps.ts';
@@ -41,7 +41,7 @@ export async function passThrough(
   if (answer instanceof LlmFailure) return answer;
   const nowMs = deps.clock.monotonicMs();
   outcome.firstContentMs = nowMs;
-  charge(outcome, call, deployment, spentBy(answer.body), answer.ms, deps.prices);
+  charge(outcome, askedTier(call), deployment, spentBy(answer.body), answer.ms, deps.prices);
   const headers = answerHeaders(answer.head, { call, deployment, outcome, id: deps.id, nowMs });
   out.send(200, { 'content-type': 'application/json', ...headers }, answer.body);
   return undefined;

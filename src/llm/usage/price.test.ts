@@ -3,21 +3,12 @@ import type { Usage } from '../conversation/answer.ts';
 import { dollarsText } from './money.ts';
 import { costOf, type Price } from './price.ts';
 import { PriceTable } from './price-table.ts';
+import { NO_USAGE } from './spent.ts';
 
-const USAGE: Usage = {
-  input: 0,
-  output: 0,
-  cacheRead: 0,
-  cacheWrite: 0,
-  cacheWrite1h: 0,
-  reasoning: 0,
-  audioInput: 0,
-  audioOutput: 0,
-};
 const table = new PriceTable();
 
 function cost(model: string, usage: Partial<Usage>, tier?: string): string {
-  return dollarsText(costOf({ ...USAGE, ...usage }, table.find(model)!.price, tier, 0));
+  return dollarsText(costOf({ ...NO_USAGE, ...usage }, table.find(model)!.price, tier, 0));
 }
 
 describe('what an answer costs', () => {
@@ -57,6 +48,14 @@ describe('what an answer costs', () => {
     expect(cost('gemini/gemini-2.5-pro', { input: 300_000, cacheRead: 300_000 })).toBe('0.075');
   });
 
+  test('of a service tier too, in proportion', () => {
+    // 200001 × 1.25 + 1000 × 7.5
+    expect(cost('gemini/gemini-2.5-pro', { input: 200_001, output: 1_000 }, 'flex')).toBe('0.25750125');
+    // 300000 × 2.5 + 1000 × 11.25
+    expect(cost('openai/gpt-5.4', { input: 300_000, output: 1_000 }, 'flex')).toBe('0.76125');
+    expect(cost('openai/gpt-5.4', { input: 300_000, output: 1_000 })).toBe('1.5225');
+  });
+
   test('service tiers have prices of their own', () => {
     const usage = { input: 1_000, output: 1_000, cacheRead: 500 };
     // 500 × 1.25 + 500 × 0.125 + 1000 × 10, half of it, and twice
@@ -76,7 +75,7 @@ describe('what an answer costs', () => {
       second: undefined,
     };
     const usage = {
-      ...USAGE,
+      ...NO_USAGE,
       input: 7,
       cacheRead: 1,
       cacheWrite: 1,
@@ -95,11 +94,11 @@ describe('what an answer costs', () => {
       long: undefined,
       second: 1_000_000n,
     };
-    expect(costOf(USAGE, price, undefined, 1_500)).toBe(1_500_000n);
+    expect(costOf(NO_USAGE, price, undefined, 1_500)).toBe(1_500_000n);
   });
 
   test('a million requests are summed up without an error', () => {
-    const one = costOf({ ...USAGE, input: 1 }, table.find('openai/gpt-4.1-nano')!.price, undefined, 0);
+    const one = costOf({ ...NO_USAGE, input: 1 }, table.find('openai/gpt-4.1-nano')!.price, undefined, 0);
     expect(dollarsText(one * 1_000_000n)).toBe('0.1');
   });
 });

@@ -39,7 +39,7 @@ export function costOf(usage: Usage, price: Price, tier: string | undefined, ms:
   const rates =
     ofTier === undefined && ofLength === undefined
       ? price.standard
-      : merged(price.standard, ofTier, ofLength);
+      : merged(price.standard, ofTier, inTier(ofLength, price.standard, ofTier));
   const { input = 0n, output = 0n } = rates;
   const cacheWrite = rates.cacheWrite ?? input;
   const cached = usage.cacheRead + usage.cacheWrite + usage.cacheWrite1h;
@@ -60,6 +60,19 @@ export function costOf(usage: Usage, price: Price, tier: string | undefined, ms:
 
 function times(count: number, rate: Pico): Pico {
   return count === 0 || rate === 0n ? 0n : BigInt(Math.round(count)) * rate;
+}
+
+/** A long context costs so many times as much in every tier (OpenAI, "Pricing": for standard, batch and flex; Gemini's list of batch prices). */
+function inTier(long: Rates | undefined, standard: Rates, tier: Rates | undefined): Rates | undefined {
+  if (long === undefined || tier === undefined) return long;
+  const result: Record<string, Pico> = {};
+  for (const name of Object.keys(long) as (keyof Rates)[]) {
+    const [rate, usual, ofTier] = [long[name], standard[name], tier[name]];
+    if (rate === undefined) continue;
+    result[name] =
+      usual === undefined || usual === 0n || ofTier === undefined ? rate : (rate * ofTier) / usual;
+  }
+  return result;
 }
 
 /** Later ones win where they say something. */

@@ -6,6 +6,8 @@ export class Tally {
   usage: Usage | undefined;
   /** Tokens, roughly, of what was said since `usage` was told. */
   untold = 0;
+  /** The service tier that was asked for. */
+  tier: string | undefined;
   /** Whether the provider was asked. */
   isSent = false;
 

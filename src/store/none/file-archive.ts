@@ -1,6 +1,6 @@
 import { readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ChainRun, LedgerArchive, ManifestRow } from '../store-ports.ts';
+import type { ChainRun, LedgerArchive, ManifestRow, WriterRow } from '../archive-ports.ts';
 
 /** The files of the ledger by the day of their last record. They are neither sealed nor chained: that takes a database. */
 export class FileArchive implements LedgerArchive {
@@ -39,6 +39,14 @@ export class FileArchive implements LedgerArchive {
   }
 
   saveManifests(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  endedWriters(): Promise<readonly WriterRow[]> {
+    return Promise.resolve([]);
+  }
+
+  forgetWriter(): Promise<void> {
     return Promise.resolve();
   }
 

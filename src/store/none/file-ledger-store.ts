@@ -12,32 +12,39 @@ import {
 import { open as openFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { JsonBuilder, jsonOf } from '../record-json.ts';
-import type {
-  CallEnd,
-  Closing,
-  LedgerRecord,
-  LedgerRow,
-  LedgerStore,
-  OrphanCall,
-  WriterIdentity,
-} from '../store-ports.ts';
+import type { Closing, LedgerStore, OrphanCall, WriterIdentity } from '../store-ports.ts';
+import type { CallEnd, LedgerRecord, LedgerRow } from '../call-records.ts';
+import { parseLine } from './ledger-lines.ts';
 
 const LINE_FEED = 0x0a;
 const FILE_BYTES_MAX = 16 * 1024 * 1024;
 const FILES_MAX = 64;
 
+/** How large a file gets, and how many there are at most. */
+export interface FileBounds {
+  readonly fileBytesMax: number;
+  readonly filesMax: number;
+}
+
 /** Ledger records as JSON lines in files of bounded size and number; the oldest file goes first. */
 export class FileLedgerStore implements LedgerStore {
   readonly isChained = false;
   readonly #folder: string;
+  readonly #fileBytesMax: number;
+  readonly #filesMax: number;
   #current: string | undefined;
   /** Of the current file. */
   #bytes = 0;
   /** Whether the current file is known to end in a whole line. */
   #whole = false;
 
-  constructor(folder: string) {
+  constructor(
+    folder: string,
+    { fileBytesMax, filesMax }: FileBounds = { fileBytesMax: FILE_BYTES_MAX, filesMax: FILES_MAX },
+  ) {
     this.#folder = folder;
+    this.#fileBytesMax = fileBytesMax;
+    this.#filesMax = filesMax;
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   }
 
@@ -107,7 +114,7 @@ export class FileLedgerStore implements LedgerStore {
     const ends = new Map<string, CallEnd>();
     for (const name of this.#names()) {
       for (const line of readFileSync(join(this.#folder, name), 'utf8').split('\n')) {
-        const record = parse(line);
+        const record = parseLine(line);
         if (record?.phase === 'received') {
           rows.set(record.start.id, record.start);
           writers.set(record.start.id, record.writer);
@@ -134,12 +141,12 @@ export class FileLedgerStore implements LedgerStore {
       this.#current = this.#names().at(-1);
       if (this.#current !== undefined) this.#bytes = statSync(join(this.#folder, this.#current)).size;
     }
-    if (this.#current === undefined || this.#bytes >= FILE_BYTES_MAX) {
+    if (this.#current === undefined || this.#bytes >= this.#fileBytesMax) {
       const names = this.#names();
       const last = Number(names.at(-1)?.slice(7, 15) ?? 0);
       this.#current = `ledger-${String(last + 1).padStart(8, '0')}.jsonl`;
       this.#bytes = 0;
-      for (const name of names.slice(0, Math.max(0, names.length + 1 - FILES_MAX)))
+      for (const name of names.slice(0, Math.max(0, names.length + 1 - this.#filesMax)))
         unlinkSync(join(this.#folder, name));
     }
     return join(this.#folder, this.#current);
@@ -156,15 +163,5 @@ function endsWithNewline(path: string): boolean {
     return last[0] === 0x0a;
   } finally {
     closeSync(file);
-  }
-}
-
-function parse(line: string): LedgerRecord | undefined {
-  if (line === '') return undefined;
-  try {
-    return JSON.parse(line) as LedgerRecord;
-  } catch {
-    // A line that was cut by a crash.
-    return undefined;
   }
 }

@@ -1,42 +1,31 @@
 import type {
   CallFilter,
   CallQuery,
-  LedgerRow,
   SpendQueries,
   SpendScope,
+  TagUse,
   Usage,
   UsageDimension,
   UsageGroup,
   UsageQuery,
   UsageRow,
 } from '../store-ports.ts';
+import type { LedgerRow } from '../call-records.ts';
+import { isEnded, namesOf, NOTHING, plus, usageOf, valueOf } from './file-groups.ts';
+import type { FileSums, Sum } from './file-sums.ts';
 
 const ROWS_MAX = 10_000;
-const NOTHING: Usage = { requests: 0, failures: 0, promptTokens: 0, completionTokens: 0, cost: 0 };
+const TAGS_MAX = 100_000;
 
-type Ended = LedgerRow & Required<Pick<LedgerRow, 'status'>>;
-
-const VALUES: Readonly<Record<UsageDimension, (row: Ended) => string | undefined>> = {
-  hour: ({ startedAt }) => `${new Date(startedAt).toISOString().slice(0, 13)}:00:00Z`,
-  day: ({ startedAt }) => new Date(startedAt).toISOString().slice(0, 10),
-  kind: ({ kind }) => kind,
-  key: ({ keyId }) => keyId,
-  user: ({ user }) => user,
-  team: ({ team }) => team,
-  // A model that nothing answered to is text of a stranger and no group of its own.
-  model: ({ model, deployment, cost, status }) =>
-    deployment !== undefined || cost !== undefined || status === 'ok' ? model : undefined,
-  deployment: ({ deployment }) => deployment,
-  server: ({ server }) => server,
-  tool: ({ originalName }) => originalName,
-};
-
-/** What was used, from the calls themselves: without a database there are no sums. */
+/** What was used, summed up from the calls themselves: without a database nobody else keeps sums. */
 export class FileSpend implements SpendQueries {
   readonly #rows: () => ReadonlyMap<string, LedgerRow>;
+  readonly #sums: Pick<FileSums, 'between'>;
 
-  constructor(rows: () => ReadonlyMap<string, LedgerRow>) {
+  /** `rows`: every call, for those who ask for calls. */
+  constructor(rows: () => ReadonlyMap<string, LedgerRow>, sums: Pick<FileSums, 'between'>) {
     this.#rows = rows;
+    this.#sums = sums;
   }
 
   async spentSince(scope: SpendScope, id: string, sinceMs: number): Promise<Usage> {
@@ -46,7 +35,7 @@ export class FileSpend implements SpendQueries {
     return { requests, failures, promptTokens, completionTokens, cost };
   }
 
-  usage({
+  async usage({
     from,
     to,
     groupBy,
@@ -57,16 +46,37 @@ export class FileSpend implements SpendQueries {
     const wanted = Object.entries(filter) as [UsageDimension, string][];
     const sums = new Map<string, UsageRow>();
     if (groupBy.length === 0) sums.set('{}', { group: {}, ...NOTHING });
-    for (const row of this.#rows().values()) {
-      if (!isEnded(row) || row.startedAt < from || row.startedAt >= to) continue;
-      if (wanted.some(([name, value]) => (VALUES[name](row) ?? '') !== value)) continue;
-      const group: UsageGroup = Object.fromEntries(groupBy.map((name) => [name, VALUES[name](row) ?? '']));
+    for (const { startedAt, names, usage } of (await this.#sums.between(from, to)) ?? this.#each(from, to)) {
+      if (wanted.some(([name, value]) => valueOf(name, startedAt, names) !== value)) continue;
+      const group: UsageGroup = Object.fromEntries(
+        groupBy.map((name) => [name, valueOf(name, startedAt, names)]),
+      );
       const id = JSON.stringify(group);
-      sums.set(id, plus(sums.get(id) ?? { group, ...NOTHING }, row));
+      sums.set(id, { group, ...plus(sums.get(id) ?? NOTHING, usage) });
     }
     const rows = [...sums.values()].sort((a, b) => compare(a.group, b.group, groupBy));
     const later = after === undefined ? rows : rows.filter(({ group }) => compare(group, after, groupBy) > 0);
-    return Promise.resolve(later.slice(0, Math.min(limit, ROWS_MAX)));
+    return later.slice(0, Math.min(limit, ROWS_MAX));
+  }
+
+  byTag({ from, to }: { readonly from: number; readonly to: number }): Promise<readonly TagUse[]> {
+    const uses = new Map<string, TagUse>();
+    for (const row of this.#rows().values()) {
+      if (!isEnded(row) || row.tags === undefined || row.startedAt < from || row.startedAt >= to) continue;
+      for (const tag of new Set(JSON.parse(row.tags) as readonly string[])) {
+        const id = JSON.stringify([tag, row.keyId]);
+        const { requests, cost } = plus({ ...NOTHING, ...uses.get(id) }, usageOf(row));
+        uses.set(id, { tag, key: row.keyId, requests, cost });
+      }
+    }
+    const sorted = [...uses.values()].sort((a, b) => bytewise(a.tag, b.tag) || bytewise(a.key, b.key));
+    return Promise.resolve(sorted.slice(0, TAGS_MAX));
+  }
+
+  *#each(from: number, to: number): Generator<Sum> {
+    for (const row of this.#rows().values())
+      if (isEnded(row) && row.startedAt >= from && row.startedAt < to)
+        yield { startedAt: row.startedAt, names: namesOf(row), usage: usageOf(row) };
   }
 
   find({ filter = {}, limit, before }: CallQuery): Promise<readonly LedgerRow[]> {
@@ -77,26 +87,12 @@ export class FileSpend implements SpendQueries {
   }
 }
 
-function isEnded(row: LedgerRow): row is Ended {
-  return row.status !== undefined && row.kind !== 'admin';
-}
+/** As PostgreSQL compares. */
+const bytewise = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
 
-function plus(sum: UsageRow, row: Ended): UsageRow {
-  return {
-    group: sum.group,
-    requests: sum.requests + 1,
-    failures: sum.failures + (row.status === 'ok' ? 0 : 1),
-    promptTokens: sum.promptTokens + (row.promptTokens ?? 0),
-    completionTokens: sum.completionTokens + (row.completionTokens ?? 0),
-    // Twelve digits after the point is what a cost has; sums of fractions would have more.
-    cost: Math.round((sum.cost + (row.cost ?? 0)) * 1e12) / 1e12,
-  };
-}
-
-/** Byte by byte, as PostgreSQL compares. */
 function compare(a: UsageGroup, b: UsageGroup, by: readonly UsageDimension[]): number {
   for (const name of by) {
-    const order = Buffer.compare(Buffer.from(a[name] ?? ''), Buffer.from(b[name] ?? ''));
+    const order = bytewise(a[name] ?? '', b[name] ?? '');
     if (order !== 0) return order;
   }
   return 0;

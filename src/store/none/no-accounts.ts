@@ -1,5 +1,5 @@
 import { GatewayError } from '../../core/errors.ts';
-import type { AccountTable } from '../store-ports.ts';
+import type { AccountTable } from '../account-ports.ts';
 
 /** Keeps no keys, users and teams: those of the configuration are all there are. */
 export function noAccounts(): AccountTable {

@@ -14,6 +14,7 @@ import type { CatalogRow, CatalogTable, InstanceSecrets, Store } from '../store-
 import { FileArchive } from './file-archive.ts';
 import { FileLedgerStore } from './file-ledger-store.ts';
 import { FileSpend } from './file-spend.ts';
+import { FileSums } from './file-sums.ts';
 import { noAccounts } from './no-accounts.ts';
 import { responseMemory } from './response-memory.ts';
 import { toolHistoryFile } from './tool-history-file.ts';
@@ -31,7 +32,7 @@ export function openNoneStore(folder: string, responseBytesPerKeyMax: number): S
     responses: responseMemory(responseBytesPerKeyMax),
     accounts: noAccounts(),
     ledger,
-    spend: new FileSpend(() => ledger.rows()),
+    spend: new FileSpend(() => ledger.rows(), new FileSums(join(folder, 'ledger'))),
     bodies: undefined,
     deployments: undefined,
     archive: new FileArchive(join(folder, 'ledger')),

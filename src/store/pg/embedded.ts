@@ -109,7 +109,17 @@ export async function startEmbedded(dataFolder: string, log: Log): Promise<Embed
   });
   gone.catch(() => undefined);
   await Promise.race([waitReady(cluster, child), gone]);
-  child.once('exit', (code) => log.debug('the embedded PostgreSQL ended', { code }));
+  let isStopping = false;
+  child.once('exit', (code, signal) => {
+    if (isStopping) return;
+    const last = output.tail();
+    log.error('the embedded PostgreSQL has ended: start the gateway anew', {
+      code,
+      signal,
+      folder: cluster,
+      last,
+    });
+  });
   const connection: EmbeddedPostgres['connection'] = (database, role) => ({
     host: socketFolder,
     port: PORT,
@@ -125,6 +135,7 @@ export async function startEmbedded(dataFolder: string, log: Log): Promise<Embed
     ensureDatabase: (name) => ensureDatabase(connection('postgres'), name),
     withDatabase: (name, work) => withClient(connection(name), work),
     [Symbol.asyncDispose]: async () => {
+      isStopping = true;
       await stopChild(child);
       rmSync(socketFolder, { recursive: true, force: true });
     },
@@ -168,7 +179,11 @@ async function initialise(dataFolder: string, cluster: string, initdb: string, u
   renameSync(draft, cluster);
 }
 
-/** Stops a server that a killed gateway left on this folder. */
+/** Stops the server that a killed process of ours left behind on a data folder, if there is one. */
+export async function stopLeftBehind(dataFolder: string, log: Log): Promise<void> {
+  await stopOrphan(join(dataFolder, 'postgres'), log);
+}
+
 async function stopOrphan(cluster: string, log: Log): Promise<void> {
   const pid = postmasterOf(cluster);
   if (pid === undefined) return;

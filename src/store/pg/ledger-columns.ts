@@ -1,4 +1,4 @@
-import type { CallEnd, CallStart, LedgerRow } from '../store-ports.ts';
+import type { CallEnd, CallStart, LedgerRow } from '../call-records.ts';
 
 /** Columns of a start: name in the table, type, and name in the record. A moment is in milliseconds there. */
 export const START_COLUMNS: readonly (readonly [string, string, keyof CallStart])[] = [

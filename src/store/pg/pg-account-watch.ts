@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Client, type ClientConfig, type Pool } from 'pg';
 import { withDeadline } from '../../core/scope.ts';
 import { errorChain, type Log } from '../../telemetry/log.ts';
-import type { AccountEvent, AccountKind } from '../store-ports.ts';
+import type { AccountEvent, AccountKind } from '../account-ports.ts';
 
 /** Between attempts to connect, in milliseconds. */
 const BACKOFF_MS = { first: 250, most: 10_000 } as const;

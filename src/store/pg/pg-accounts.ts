@@ -1,7 +1,13 @@
 import type { ClientConfig, Pool, PoolClient } from 'pg';
 import { checkOut } from './check-out.ts';
 import type { Log } from '../../telemetry/log.ts';
-import type { AccountKind, AccountOutcome, AccountRow, AccountTable, AccountWrite } from '../store-ports.ts';
+import type {
+  AccountKind,
+  AccountOutcome,
+  AccountRow,
+  AccountTable,
+  AccountWrite,
+} from '../account-ports.ts';
 import { watchAccounts } from './pg-account-watch.ts';
 
 /** Rows that are read at a time. */

@@ -12,6 +12,7 @@ import {
 import type { BackupSource } from '../store-ports.ts';
 import { checkOut } from './check-out.ts';
 import { type Migration, migrate } from './migrate.ts';
+import { reached } from './reached.ts';
 
 /** Every table of the migrations; what is not named here is not backed up. Partitions come with the table that they are of. */
 export const TABLES = [
@@ -47,7 +48,7 @@ export function backupSource(pool: Pool): BackupSource {
 
 /** Everything that the database holds, as of one moment (REPEATABLE READ), while others go on writing. */
 async function* exportDatabase(pool: Pool, madeBy: string): AsyncGenerator<BackupPiece> {
-  const client = await checkOut(pool);
+  const client = await reached(checkOut(pool));
   let isDone = false;
   try {
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');

@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import type { BodyStore, CallBody, DeploymentTable } from '../store-ports.ts';
 import type { Partitions } from './ledger-partitions.ts';
+import { reached } from './reached.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -24,14 +25,23 @@ export function bodyStore(pool: Pool, partitions: Partitions): BodyStore {
         ],
       );
     },
-    load: async (callId, startedAt) => {
-      const { rows } = await pool.query<Record<string, string>>(
-        'SELECT part, content, bytes, dropped_bytes FROM ledger_bodies WHERE call_id = $1 AND started_at = to_timestamp($2::float8 / 1000) ORDER BY part',
-        [callId, startedAt],
+    load: async (calls, bytesMax) => {
+      if (calls.length === 0) return [];
+      const moments = calls.map(({ startedAt }) => startedAt);
+      const { rows } = await reached(
+        pool.query<Record<string, string>>(
+          // The first and the last moment leave only their days to look into.
+          `SELECT * FROM (
+             SELECT call_id, w.at, part, content, bytes, dropped_bytes, sum(octet_length(content)) OVER (ORDER BY started_at DESC, call_id, part) AS through
+             FROM unnest($1::uuid[], $2::float8[]) AS w(id, at) JOIN ledger_bodies AS b ON b.call_id = w.id AND b.started_at = to_timestamp(w.at / 1000)
+             WHERE b.started_at BETWEEN to_timestamp($3::float8 / 1000) AND to_timestamp($4::float8 / 1000)
+           ) AS bodies WHERE through <= $5 ORDER BY call_id, part`,
+          [calls.map(({ id }) => id), moments, Math.min(...moments), Math.max(...moments), bytesMax],
+        ),
       );
       return rows.map((row) => ({
-        callId,
-        startedAt,
+        callId: row['call_id'] ?? '',
+        startedAt: Number(row['at']),
         part: row['part'] as CallBody['part'],
         content: row['content'] ?? '',
         bytes: Number(row['bytes']),

@@ -1,14 +1,13 @@
 import type { Pool, PoolClient } from 'pg';
+import type { CallEnd, CallStart } from '../call-records.ts';
 import type {
-  CallEnd,
-  CallStart,
   ChainedRecord,
   ChainRun,
   LedgerArchive,
   LedgerSnapshot,
   ManifestRow,
   WriterRow,
-} from '../store-ports.ts';
+} from '../archive-ports.ts';
 import { checkOut } from './check-out.ts';
 import { END_COLUMNS, START_COLUMNS } from './ledger-columns.ts';
 import { DAYS, dayOf, type Partitions, tableOf } from './ledger-partitions.ts';
@@ -74,10 +73,16 @@ export class PgLedgerArchive implements LedgerArchive {
     });
   }
 
-  async manifests(day?: string): Promise<readonly ManifestRow[]> {
+  async manifests({
+    day,
+    writers,
+  }: {
+    readonly day?: string;
+    readonly writers?: readonly string[];
+  } = {}): Promise<readonly ManifestRow[]> {
     const { rows } = await this.#pool.query<ManifestColumns>(
-      `${MANIFESTS} WHERE $1::date IS NULL OR day = $1 ${MANIFEST_ORDER}`,
-      [day ?? null],
+      `${MANIFESTS} WHERE ($1::date IS NULL OR day = $1) AND ($2::text[] IS NULL OR writer = '' OR writer = ANY ($2)) ${MANIFEST_ORDER}`,
+      [day ?? null, writers ?? null],
     );
     return rows.map(toManifest);
   }
@@ -100,6 +105,30 @@ export class PgLedgerArchive implements LedgerArchive {
     return this.#partitions.drop(day);
   }
 
+  async endedWriters({
+    after,
+    limit,
+  }: {
+    readonly after: string;
+    readonly limit: number;
+  }): Promise<readonly WriterRow[]> {
+    const { rows } = await this.#pool.query<WriterColumns>(
+      `SELECT writer, key_id, seq, hash FROM ledger_writers AS w
+       WHERE ${HAS_ENDED} AND writer COLLATE "C" > $1
+         AND NOT EXISTS (SELECT FROM ledger_calls AS c WHERE c.end_writer = w.writer AND c.end_seq IS NULL)
+       ORDER BY writer COLLATE "C" LIMIT $2`,
+      [after, limit],
+    );
+    return rows.map(toWriter);
+  }
+
+  async forgetWriter(writer: string, seq: number): Promise<void> {
+    await this.#pool.query(`DELETE FROM ledger_writers WHERE writer = $1 AND seq = $2 AND ${HAS_ENDED}`, [
+      writer,
+      seq,
+    ]);
+  }
+
   async dropUsage(before: number): Promise<number> {
     const { rowCount } = await this.#pool.query('DELETE FROM ledger_usage WHERE hour < $1', [
       new Date(before),
@@ -111,6 +140,9 @@ export class PgLedgerArchive implements LedgerArchive {
     return withSnapshot(this.#pool, (client) => use(snapshotOf(client)));
   }
 }
+
+/** Of a row of ledger_writers. A day is longer than any clock is wrong, and than any process that still lives is held up. */
+const HAS_ENDED = "(alive_at IS NULL OR alive_at < now() - interval '1 day')";
 
 async function withSnapshot<Result>(
   pool: Pool,
@@ -142,6 +174,22 @@ interface ManifestColumns {
   readonly mac: Buffer;
 }
 
+interface WriterColumns {
+  readonly writer: string;
+  readonly key_id: string | null;
+  readonly seq: string;
+  readonly hash: Buffer | null;
+}
+
+function toWriter(row: WriterColumns): WriterRow {
+  return {
+    writer: row.writer,
+    keyId: row.key_id ?? undefined,
+    seq: Number(row.seq),
+    hash: row.hash ?? undefined,
+  };
+}
+
 const MANIFESTS = 'SELECT day::text, writer, kind, revision, body, key_id, mac FROM ledger_manifests';
 const MANIFEST_ORDER = 'ORDER BY ledger_manifests.day, writer COLLATE "C", kind, revision';
 
@@ -152,20 +200,10 @@ function toManifest({ key_id: keyId, ...rest }: ManifestColumns): ManifestRow {
 function snapshotOf(client: PoolClient): LedgerSnapshot {
   return {
     writers: async () => {
-      const { rows } = await client.query<{
-        writer: string;
-        key_id: string | null;
-        seq: string;
-        hash: Buffer | null;
-      }>('SELECT writer, key_id, seq, hash FROM ledger_writers ORDER BY writer COLLATE "C"');
-      return rows.map(
-        (row): WriterRow => ({
-          writer: row.writer,
-          keyId: row.key_id ?? undefined,
-          seq: Number(row.seq),
-          hash: row.hash ?? undefined,
-        }),
+      const { rows } = await client.query<WriterColumns>(
+        'SELECT writer, key_id, seq, hash FROM ledger_writers ORDER BY writer COLLATE "C"',
       );
+      return rows.map(toWriter);
     },
     manifests: async () =>
       (await client.query<ManifestColumns>(`${MANIFESTS} ${MANIFEST_ORDER}`)).rows.map(toManifest),

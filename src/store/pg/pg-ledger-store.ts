@@ -1,18 +1,11 @@
 import type { Pool } from 'pg';
 import { JsonBuilder, jsonOf } from '../record-json.ts';
-import type {
-  ChainTip,
-  Closing,
-  LedgerRecord,
-  LedgerRow,
-  LedgerStore,
-  OrphanCall,
-  RecordJson,
-  WriterIdentity,
-} from '../store-ports.ts';
+import type { ChainTip, Closing, LedgerStore, OrphanCall, WriterIdentity } from '../store-ports.ts';
+import type { LedgerRecord, LedgerRow, RecordJson } from '../call-records.ts';
 import { checkOut } from './check-out.ts';
 import { type CallRow, END_COLUMNS, START_COLUMNS, toRow } from './ledger-columns.ts';
 import type { Partitions } from './ledger-partitions.ts';
+import { OpenStarts } from './open-starts.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
 
@@ -37,7 +30,7 @@ const INSERT_TEXT = `INSERT INTO ledger_calls (writer, seq, hash, ${[...START_CO
     ON CONFLICT (started_at, id) DO UPDATE SET ${END_NAMES.map((name) => `${name} = EXCLUDED.${name}`).join(', ')}
     WHERE ${TAKES_END}`;
 
-/** Ends of calls whose starts came before; `$2` is an array of `[end, hash]`. */
+/** Ends of calls whose starts came before; `$2` is an array of `[end, hash, moment of the start or null]`. */
 const UPDATE_TEXT = `UPDATE ledger_calls AS c SET end_writer = r->0->>'writer', end_seq = (r->0->>'seq')::bigint, end_hash = decode(r->>1, 'hex'),
     ${END_COLUMNS.slice(1)
       .map((column) => `${column[0]} = ${valueOf('e', column)}`)
@@ -51,17 +44,22 @@ const TIPS_TEXT = `INSERT INTO ledger_writers AS w (writer, home, key_id, seq, h
     FROM jsonb_array_elements($3::jsonb) AS t
     ON CONFLICT (writer) DO UPDATE SET seq = EXCLUDED.seq, hash = EXCLUDED.hash, key_id = EXCLUDED.key_id WHERE w.seq < EXCLUDED.seq`;
 
-/** One statement, so that it is all or nothing without a transaction around it. */
-const APPEND = {
-  name: 'ledger-append',
-  text: `WITH inserted AS (${INSERT_TEXT}), tips AS (${TIPS_TEXT}) ${UPDATE_TEXT}`,
-};
+/** One statement, so that it is all or nothing without a transaction around it. Where days are not known, it plans for all of them. */
+const APPEND = `WITH inserted AS (${INSERT_TEXT}), tips AS (${TIPS_TEXT}) ${UPDATE_TEXT}`;
+
+/**
+ * The same for ends whose calls began at moments that are known: these, in `$4`, leave only their days to plan for and to open, and single
+ * rows to read. Without a name: a plan that is kept for any values would be one for all days again.
+ */
+const APPEND_KNOWN = `${APPEND} AND c.id = (r->0->'end'->>'id')::uuid AND c.started_at = to_timestamp((r->>2)::double precision / 1000)
+      AND c.started_at = ANY ($4::timestamptz[])`;
 
 /** The ledger's table: batches in, pages out. */
 export class PgLedgerStore implements LedgerStore {
   readonly isChained = true;
   readonly #pool: Pool;
   readonly #partitions: Partitions;
+  readonly #open = new OpenStarts();
 
   constructor(pool: Pool, partitions: Partitions) {
     this.#pool = pool;
@@ -71,7 +69,29 @@ export class PgLedgerStore implements LedgerStore {
   async append(records: readonly LedgerRecord[], tips: readonly ChainTip[] = []): Promise<void> {
     const { starts, ends } = pair(records);
     await this.#partitions.prepare(starts.map(({ start }) => start.at));
-    await this.#pool.query({ ...APPEND, values: [startsJson(starts), endsJson(ends), tipsJson(tips)] });
+    await this.#store(this.#pool, starts, ends, tips);
+    this.#open.note(
+      starts.filter(({ end }) => end === undefined).map(({ start }) => start),
+      ends.map(({ json }) => json),
+    );
+  }
+
+  async #store(
+    to: Pick<Pool, 'query'>,
+    starts: readonly Pair[],
+    ends: readonly End[],
+    tips: readonly ChainTip[],
+  ): Promise<void> {
+    const begun = ends.map(({ json }) => this.#open.get(json.id));
+    const values = [startsJson(starts), endsJson(ends, begun), tipsJson(tips)];
+    const moments = begun.filter((ms) => ms !== undefined);
+    if (moments.length === ends.length) {
+      const known = [...new Set(moments)].map((ms) => new Date(ms));
+      const { rowCount } = await to.query(APPEND_KNOWN, [...values, known]);
+      // Each of them was stored open, by this process: all are found, unless somebody has meddled with them.
+      if (rowCount === ends.length) return;
+    }
+    await to.query(APPEND, values);
   }
 
   async accepts(record: LedgerRecord): Promise<void> {
@@ -82,7 +102,7 @@ export class PgLedgerStore implements LedgerStore {
     try {
       await client.query('BEGIN');
       try {
-        await client.query({ ...APPEND, values: [startsJson(starts), endsJson(ends), tipsJson([])] });
+        await this.#store(client, starts, ends, []);
       } finally {
         await client.query('ROLLBACK');
         broken = false;
@@ -92,16 +112,16 @@ export class PgLedgerStore implements LedgerStore {
     }
   }
 
-  async tip(writer: string): Promise<ChainTip | undefined> {
-    const { rows } = await this.#pool.query<{
-      home: string;
-      key_id: string;
-      seq: string;
-      hash: Buffer | null;
-    }>('SELECT home, key_id, seq, hash FROM ledger_writers WHERE writer = $1', [writer]);
+  async tip(writer: string): Promise<Pick<ChainTip, 'seq' | 'hash'> | undefined> {
+    const { rows } = await this.#pool.query<{ seq: string; hash: Buffer }>(
+      `SELECT seq, hash FROM ledger_writers WHERE writer = $1 AND hash IS NOT NULL
+       UNION ALL
+       SELECT (body::jsonb->>'last')::bigint, decode(body::jsonb->>'root', 'hex') FROM ledger_manifests WHERE writer = $1 AND kind = 'retired'
+       ORDER BY seq DESC LIMIT 1`,
+      [writer],
+    );
     const [row] = rows;
-    if (row === undefined || row.hash === null) return undefined;
-    return { writer, home: row.home, keyId: row.key_id, seq: Number(row.seq), hash: row.hash };
+    return row && { seq: Number(row.seq), hash: row.hash };
   }
 
   async beat({ writer, home, keyId }: WriterIdentity, alive: boolean): Promise<void> {
@@ -198,14 +218,17 @@ const JSONB_VERSION = 1;
 const [OPEN, CLOSE, COMMA, ZERO] = Buffer.from('[],0') as unknown as [number, number, number, number];
 
 /** A JSON array of `items`, each of which `add` writes. */
-function jsonArray<Item>(items: readonly Item[], add: (json: JsonBuilder, item: Item) => void): Buffer {
+function jsonArray<Item>(
+  items: readonly Item[],
+  add: (json: JsonBuilder, item: Item, at: number) => void,
+): Buffer {
   const json = new JsonBuilder();
   json.byte(JSONB_VERSION);
   json.byte(OPEN);
   items.forEach((item, at) => {
     if (at > 0) json.byte(COMMA);
     json.byte(OPEN);
-    add(json, item);
+    add(json, item, at);
     json.byte(CLOSE);
   });
   json.byte(CLOSE);
@@ -224,11 +247,12 @@ function startsJson(pairs: readonly Pair[]): Buffer {
   });
 }
 
-/** `[[end, hash], …]` */
-function endsJson(ends: readonly End[]): Buffer {
-  return jsonArray(ends, (json, { json: end, hash }) => {
+/** `[[end, hash, moment of the start], …]` */
+function endsJson(ends: readonly End[], begun: readonly (number | undefined)[]): Buffer {
+  return jsonArray(ends, (json, { json: end, hash }, at) => {
     json.json(end);
     addHash(json, hash);
+    json.text(`,${begun[at] ?? 'null'}`);
   });
 }
 

@@ -1,19 +1,22 @@
-import type { Pool } from 'pg';
+import type { Pool, QueryResult, QueryResultRow } from 'pg';
 import type {
   CallQuery,
-  LedgerRow,
   SpendQueries,
   SpendScope,
+  TagUse,
   Usage,
   UsageDimension,
   UsageQuery,
   UsageRow,
 } from '../store-ports.ts';
+import type { LedgerRow } from '../call-records.ts';
 import { type CallRow, toRow } from './ledger-columns.ts';
+import { reached } from './reached.ts';
 import { tableOf } from './ledger-partitions.ts';
 
 const HOUR_MS = 3_600_000;
 const ROWS_MAX = 10_000;
+const TAGS_MAX = 100_000;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Column in the table of sums, and what stands for it in a row of the ledger. */
@@ -88,7 +91,7 @@ export class PgSpend implements SpendQueries {
       groups.length === 0
         ? ''
         : `GROUP BY ${groups.map((_, at) => at + 1).join(', ')} ORDER BY ${groups.map((_, at) => at + 1).join(', ')}`;
-    const { rows } = await this.#pool.query<Record<string, string>>(
+    const { rows } = await this.#query<Record<string, string>>(
       `SELECT ${groupBy.map((name) => `${GROUPS[name]} AS "group_${name}", `).join('')}${SUMS}
        FROM (${parts}) AS used ${later} ${page} LIMIT ${values.add(Math.min(limit, ROWS_MAX))}`,
       values.list,
@@ -103,14 +106,34 @@ export class PgSpend implements SpendQueries {
     }));
   }
 
+  async byTag({ from, to }: { readonly from: number; readonly to: number }): Promise<readonly TagUse[]> {
+    const { rows } = await this.#pool.query<Record<string, string>>(
+      `SELECT tag, key_id, count(*) AS requests, coalesce(sum(cost), 0) AS cost
+       FROM ledger_calls AS c, LATERAL (SELECT DISTINCT jsonb_array_elements_text(ledger_tags(c.tags)) AS tag) AS t
+       WHERE tags IS NOT NULL AND ended_at IS NOT NULL AND kind <> 'admin' AND started_at >= $1 AND started_at < $2
+       GROUP BY 1, 2 ORDER BY tag COLLATE "C", key_id COLLATE "C" LIMIT ${TAGS_MAX}`,
+      [new Date(from), new Date(to)],
+    );
+    return rows.map((row) => ({
+      tag: row['tag'] ?? '',
+      key: row['key_id'] ?? '',
+      requests: Number(row['requests']),
+      cost: Number(row['cost']),
+    }));
+  }
+
   async find({ filter = {}, limit, before }: CallQuery): Promise<readonly LedgerRow[]> {
     const values = new Values();
-    const { rows } = await this.#pool.query<CallRow>(
+    const { rows } = await this.#query<CallRow>(
       `SELECT * FROM ledger_calls ${where(conditions(filter, before, values))}
        ORDER BY started_at DESC, id DESC LIMIT ${values.add(Math.min(limit, ROWS_MAX))}`,
       values.list,
     );
     return rows.map(toRow);
+  }
+
+  #query<Row extends QueryResultRow>(text: string, values: unknown[]): Promise<QueryResult<Row>> {
+    return reached(this.#pool.query<Row>(text, values));
   }
 }
 

@@ -31,13 +31,9 @@ export class EventLoopMetrics implements Disposable {
       this.#histogram.reset();
     }, WINDOW_MS).unref();
     for (const name of ['mean', 'p50', 'p90', 'p99', 'max'] as const)
-      addFamily(
-        registry,
-        `nodejs_eventloop_lag_${name}_seconds`,
-        `How late the event loop was within the last ${WINDOW_MS / 1_000} seconds: ${name}.`,
-        'gauge',
-        () => [{ labels: {}, value: (this.#last ?? readLag(this.#histogram))[name] }],
-      );
+      addFamily(registry, `nodejs_eventloop_lag_${name}_seconds`, () => [
+        { labels: {}, value: (this.#last ?? readLag(this.#histogram))[name] },
+      ]);
   }
 
   [Symbol.dispose](): void {

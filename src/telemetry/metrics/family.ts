@@ -1,4 +1,5 @@
 import type { Counter, Registry } from 'prom-client';
+import { type CounterName, type GaugeName, type HistogramName, METRICS } from './catalogue.ts';
 import type { Histogram } from './histogram.ts';
 
 /** Label values of one series, by label name; empty values are left out, which means the same to Prometheus. */
@@ -27,11 +28,10 @@ interface Family {
  */
 export function addFamily(
   registry: Registry,
-  name: string,
-  help: string,
-  type: 'counter' | 'gauge',
+  name: CounterName | GaugeName,
   read: () => Iterable<Sample> | Promise<Iterable<Sample>>,
 ): void {
+  const { help, type } = METRICS[name];
   register(registry, {
     name,
     help,
@@ -48,11 +48,10 @@ export function addFamily(
 /** The same for histograms. */
 export function addHistogramFamily(
   registry: Registry,
-  name: string,
-  help: string,
+  name: HistogramName,
   read: () => Iterable<{ readonly labels: Labels; readonly histogram: Histogram }>,
 ): void {
-  const type = 'histogram';
+  const { help, type } = METRICS[name];
   register(registry, {
     name,
     help,

@@ -24,7 +24,14 @@ export function columnUses(root: Node): ColumnUses {
     root,
     own === undefined ? new Set() : new Set(own.map(plainColumn).filter((node) => node !== undefined)),
   );
+  if (own !== undefined) found.keys(select!, own);
   return found;
+}
+
+/** A number as ORDER BY and GROUP BY take it: the place of a column in the select list. */
+function placeIn(node: Node | undefined): number | undefined {
+  const value = (node?.['A_Const'] as Node | undefined)?.['ival'] as Node | undefined;
+  return value === undefined ? undefined : Number(value['ival'] ?? 0);
 }
 
 /** The column reference that a select-list item consists of, if it is nothing more. */
@@ -61,6 +68,27 @@ class Uses implements ColumnUses {
     }
   }
 
+  /** Columns of the select list that ORDER BY, GROUP BY and DISTINCT ON mean by place or by alias: their order tells of their values. */
+  keys(select: Node, own: readonly Node[]): void {
+    const sorted = listOf(select['sortClause']).map(
+      (item) => (item['SortBy'] as Node | undefined)?.['node'] as Node | undefined,
+    );
+    const targets = own.map((item) => item['ResTarget'] as Node | undefined);
+    for (const key of [...sorted, ...listOf(select['groupClause']), ...listOf(select['distinctClause'])]) {
+      const place = placeIn(key);
+      const name = lastNameOf(key?.['ColumnRef'] as Node | undefined);
+      const meant = targets.filter(
+        (target, at) => at + 1 === place || (name !== undefined && target?.['name'] === name),
+      );
+      for (const target of meant) {
+        const column = lastNameOf((target?.['val'] as Node | undefined)?.['ColumnRef'] as Node | undefined);
+        if (column !== undefined) this.inner.push(column);
+      }
+      // A place behind a * may be any column.
+      if (place !== undefined && targets.some((target) => isStar(target))) this.innerStar = true;
+    }
+  }
+
   #column(node: Node, plain: ReadonlySet<Node>): void {
     const parts = (node['fields'] ?? []) as readonly Node[];
     const names = parts.map((part) => (part['String'] as Node | undefined)?.['sval'] as string | undefined);
@@ -84,4 +112,20 @@ class Uses implements ColumnUses {
     if (node['isNatural'] === true || node['usingClause'] !== undefined || alias?.['colnames'] !== undefined)
       this.renames = true;
   }
+}
+
+/** The last part of a column reference; `undefined` for `*` and for what is none. */
+function lastNameOf(reference: Node | undefined): string | undefined {
+  const last = ((reference?.['fields'] ?? []) as readonly Node[]).at(-1);
+  return (last?.['String'] as Node | undefined)?.['sval'] as string | undefined;
+}
+
+function isStar(target: Node | undefined): boolean {
+  const reference = (target?.['val'] as Node | undefined)?.['ColumnRef'] as Node | undefined;
+  const last = ((reference?.['fields'] ?? []) as readonly Node[]).at(-1);
+  return last !== undefined && 'A_Star' in last;
+}
+
+function listOf(value: unknown): readonly Node[] {
+  return Array.isArray(value) ? (value as Node[]) : [];
 }

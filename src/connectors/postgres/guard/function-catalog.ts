@@ -1,13 +1,21 @@
 import type { ClientBase } from 'pg';
+import { nearest } from '../../../core/nearest.ts';
 import type { Mask } from '../masking.ts';
+import type { RoleFacts } from '../role.ts';
 import { type AllowRule, isHarmlessBuiltin } from './function-rules.ts';
-import type { Attribute, FunctionCall, Mode } from './statement-facts.ts';
+import {
+  FUNCTION_ROWS,
+  type Attribute,
+  type FunctionCall,
+  type Mode,
+  type StatementFacts,
+} from './statement-facts.ts';
 import { settingProblem } from './settings.ts';
 
 /** What this server's own catalogue says of functions and operators. Each answers why something is refused, or `undefined`. */
 export interface FunctionCatalog {
   call(call: FunctionCall, mode: Mode): string | undefined;
-  attribute(attribute: Attribute): string | undefined;
+  attribute(attribute: Attribute, sources: StatementFacts['sources']): string | undefined;
   operator(name: string): string | undefined;
   readonly mask: Mask;
 }
@@ -15,6 +23,8 @@ export interface FunctionCatalog {
 interface FunctionRow {
   readonly schema: string;
   readonly name: string;
+  /** Of PostgreSQL itself; not so what somebody has put into pg_catalog later. */
+  readonly builtin: boolean;
   readonly volatile: boolean;
   readonly ordinary: boolean;
   /** Some form of it can be called as `argument.name`. */
@@ -22,8 +32,11 @@ interface FunctionRow {
   readonly extension: string | null;
 }
 
+/** Objects with lower numbers are those that initdb makes (access/transam.h, FirstNormalObjectId). */
+const FIRST_OWN_OID = 16_384;
+
 const FUNCTIONS = `
-  SELECT n.nspname AS schema, p.proname AS name, bool_or(p.provolatile = 'v') AS volatile,
+  SELECT n.nspname AS schema, p.proname AS name, n.nspname = 'pg_catalog' AND p.oid < ${FIRST_OWN_OID} AS builtin, bool_or(p.provolatile = 'v') AS volatile,
          bool_and(p.prokind IN ('f', 'a', 'w')) AS ordinary,
          bool_or(p.pronargs > 0 AND p.pronargs - p.pronargdefaults <= 1
                  AND p.proargtypes[0] NOT IN ('pg_catalog.cstring'::regtype, 'pg_catalog.internal'::regtype)) AS dotted,
@@ -33,24 +46,39 @@ const FUNCTIONS = `
   LEFT JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
   LEFT JOIN pg_catalog.pg_extension AS e ON e.oid = d.refobjid
   WHERE n.nspname <> 'information_schema'
-  GROUP BY 1, 2`;
+  GROUP BY 1, 2, 3`;
 
 /** Operators outside pg_catalog whose function is volatile. */
 const OPERATORS = `
   SELECT DISTINCT o.oprname AS name
   FROM pg_catalog.pg_operator AS o JOIN pg_catalog.pg_proc AS p ON p.oid = o.oprcode
-  WHERE o.oprnamespace <> 'pg_catalog'::regnamespace AND p.provolatile = 'v'`;
+  WHERE o.oid >= ${FIRST_OWN_OID} AND p.provolatile = 'v'`;
 
-/** Columns of user tables that have a name which is also a function's. */
+/** Columns of user tables that have a name which is also a function's, and these tables. */
 const COLUMNS = `
-  SELECT DISTINCT a.attname AS name
+  SELECT a.attname AS name, array_agg(c.relname::text) AS tables
   FROM pg_catalog.pg_attribute AS a JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid
-  WHERE a.attnum > 0 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attname = ANY($1)`;
+  WHERE a.attnum > 0 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attname = ANY($1)
+  GROUP BY 1`;
+
+/** What those functions take first: names of types, for rows those of their tables and of the tables that inherit from them. */
+const TAKEN = `
+  SELECT p.proname AS name, array_agg(DISTINCT coalesce(h.relname, t.typname)::text) AS types
+  FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_type AS t ON t.oid = p.proargtypes[0]
+  LEFT JOIN LATERAL (
+    WITH RECURSIVE heirs AS (
+      SELECT t.typrelid AS oid WHERE t.typrelid <> 0
+      UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i JOIN heirs ON i.inhparent = heirs.oid)
+    SELECT c.relname FROM heirs JOIN pg_catalog.pg_class AS c ON c.oid = heirs.oid) AS h ON true
+  WHERE p.oid >= ${FIRST_OWN_OID} AND p.proname = ANY($1)
+  GROUP BY 1`;
+/** Types that take every row. */
+const ANY_ROW = /^(?:record|any.*)$/;
 
 /** Reads the catalogue. `searchPath` is the one that statements will run under. */
 export async function loadFunctionCatalog(
   client: ClientBase,
-  searchPath: readonly string[],
+  { searchPath, versionNumber }: Pick<RoleFacts, 'searchPath' | 'versionNumber'>,
   rules: readonly AllowRule[],
   mask: Mask,
 ): Promise<FunctionCatalog> {
@@ -60,23 +88,49 @@ export async function loadFunctionCatalog(
   const builtins = new Map<string, FunctionRow>();
   const others = new Map<string, FunctionRow[]>();
   for (const row of rows) {
-    if (row.schema === 'pg_catalog') builtins.set(row.name, row);
+    if (row.builtin) builtins.set(row.name, row);
     else others.set(row.name, [...(others.get(row.name) ?? []), row]);
   }
-  const dottedOthers = rows.filter(
-    (row) => row.schema !== 'pg_catalog' && row.dotted && !isAllowed(row, rules),
-  );
-  const columns = await client.query<{ name: string }>(COLUMNS, [dottedOthers.map(({ name }) => name)]);
-  const columnNames = new Set(columns.rows.map(({ name }) => name));
+  const dottedOthers = rows.filter((row) => !row.builtin && row.dotted && !isAllowed(row, rules));
+  const columns = await client.query<{ name: string; tables: readonly string[] }>(COLUMNS, [
+    dottedOthers.map(({ name }) => name),
+  ]);
+  const tablesWith = new Map(columns.rows.map(({ name, tables }) => [name, new Set(tables)]));
+  const taken = await client.query<{ name: string; types: readonly string[] }>(TAKEN, [
+    [...tablesWith.keys()],
+  ]);
+  const typesTaken = new Map(taken.rows.map(({ name, types }) => [name, types]));
+  /** Whether `x.name` can only be the column of that name, when `x` is a row of `table`. */
+  const isColumnOf = (table: string, name: string): boolean => {
+    if (tablesWith.get(name)?.has(table) === true) return true;
+    const types = typesTaken.get(name) ?? [];
+    return table !== FUNCTION_ROWS && !types.some((type) => type === table || ANY_ROW.test(type));
+  };
   const dottedNames = new Set(dottedOthers.map(({ name }) => name));
+  const isReachable = ({ schema }: FunctionRow): boolean =>
+    schema === 'pg_catalog' || searchPath.includes(schema);
 
+  /** What may have been meant by a name that no function has: a type, or a function of nearly that name. */
+  const meant = (name: string): string => {
+    if (builtins.has(`${name}_in`) || builtins.has(`${name}in`))
+      return `; to make a value of that type write '…'::${name}`;
+    const callable = [...builtins.values()].filter(
+      (row) => row.ordinary && isHarmlessBuiltin(row.name, row.volatile, 'read'),
+    );
+    const like = nearest(
+      name,
+      callable.map((row) => row.name),
+    );
+    return like === undefined ? '' : `; did you mean ${like}?`;
+  };
   const builtinProblem = (call: FunctionCall, mode: Mode): string | undefined => {
     const name = call.name.at(-1)!;
     if (name === 'current_setting') return settingProblem(call.firstText);
-    const row = builtins.get(name);
+    // What the grammar makes of EXTRACT is another function before PostgreSQL 14.
+    const row = builtins.get(name) ?? (name === 'extract' ? builtins.get('date_part') : undefined);
     if (row?.ordinary === true && isHarmlessBuiltin(name, row.volatile, mode)) return undefined;
     return row === undefined
-      ? `there is no function ${name} in pg_catalog`
+      ? `there is no function ${name} in pg_catalog${meant(name)}`
       : `function ${name} is not allowed here`;
   };
   const otherProblem = (row: FunctionRow): string | undefined =>
@@ -90,12 +144,19 @@ export async function loadFunctionCatalog(
       const name = call.name.at(-1) ?? '';
       if (call.name.length > 2) return `function ${call.name.join('.')} belongs to another database`;
       const schema = call.name.length === 2 ? call.name[0] : undefined;
-      if (schema === 'pg_catalog') return builtinProblem(call, mode);
+      const { syntaxSince } = call;
+      // An older server that has no function of that name says itself what it does not know.
+      if (syntaxSince !== undefined && (versionNumber >= syntaxSince || !others.has(name))) return undefined;
+      const added = others.get(name)?.find((row) => row.schema === 'pg_catalog');
+      const addedProblem = added && otherProblem(added);
+      if (addedProblem !== undefined && (schema ?? 'pg_catalog') === 'pg_catalog') return addedProblem;
+      if (schema === 'pg_catalog')
+        return added !== undefined && !builtins.has(name) ? undefined : builtinProblem(call, mode);
       if (schema !== undefined) {
         const row = others.get(name)?.find((one) => one.schema === schema);
         return row === undefined ? `there is no function ${schema}.${name}` : otherProblem(row);
       }
-      const reachable = others.get(name)?.filter((row) => searchPath.includes(row.schema)) ?? [];
+      const reachable = others.get(name)?.filter(isReachable) ?? [];
       if (reachable.length === 0) {
         const elsewhere = builtins.has(name) ? undefined : others.get(name)?.[0];
         return elsewhere === undefined ? builtinProblem(call, mode) : otherProblem(elsewhere);
@@ -106,7 +167,7 @@ export async function loadFunctionCatalog(
       const schemas = reachable.map((row) => row.schema).join(', ');
       return `function ${name} is also defined in schema ${schemas}; write pg_catalog.${name} to mean the built-in one`;
     },
-    attribute: ({ name, kind }) => {
+    attribute: ({ name, kind, qualifier }, sources) => {
       const builtin = builtins.get(name);
       if (
         builtin?.dotted === true &&
@@ -114,7 +175,10 @@ export async function loadFunctionCatalog(
       ) {
         return `.${name} would call function ${name}, which is not allowed here`;
       }
-      if (!dottedNames.has(name) || (kind === 'column' && columnNames.has(name))) return undefined;
+      if (!dottedNames.has(name)) return undefined;
+      const from = sources[qualifier ?? ''] ?? sources[FUNCTION_ROWS] ?? [];
+      const isColumn = tablesWith.has(name) && from.every((table) => isColumnOf(table, name));
+      if (kind === 'column' && isColumn) return undefined;
       return `.${name} could call a function of that name, which the operator has not allowed (allow_functions)`;
     },
     operator: (name) =>

@@ -1,7 +1,8 @@
 import type { FunctionCatalog } from './function-catalog.ts';
+import { ALTERING } from './node-tags.ts';
 import { settingProblem } from './settings.ts';
 import type { SqlParser } from './sql-parser.ts';
-import type { Mode, StatementFacts } from './statement-facts.ts';
+import { isWriting, type Mode, type StatementFacts } from './statement-facts.ts';
 
 /** Longest statement, in bytes of UTF-8. */
 const SQL_BYTES_MAX = 64 * 1024;
@@ -71,13 +72,14 @@ export function catalogueProblem(
   if (facts.kind === 'show') return settingProblem(facts.setting);
   for (const [schema, name] of facts.relations) {
     if (REFUSED_RELATIONS.has(name) || schema === 'pg_toast') return `relation ${name} may not be read here`;
-    if (mode === 'write' && isOfTheSystem(schema, name))
+    if (isWriting(mode) && isOfTheSystem(schema, name))
       return `${name} belongs to the system and is not written here`;
   }
   const problems = [
+    ALTERING.has(facts.statement) ? functions.mask.alterProblem() : undefined,
     functions.mask.problem(facts.relations, facts.columns),
     ...facts.calls.map((call) => functions.call(call, mode)),
-    ...facts.attributes.map((attribute) => functions.attribute(attribute)),
+    ...facts.attributes.map((attribute) => functions.attribute(attribute, facts.sources)),
     ...facts.operators.map((operator) => functions.operator(operator)),
   ];
   return problems.find((problem) => problem !== undefined);

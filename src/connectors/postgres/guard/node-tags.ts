@@ -15,21 +15,32 @@ export const READ_NODES: ReadonlySet<string> = names(`
   JsonParseExpr JsonScalarExpr JsonSerializeExpr JsonTable JsonTableColumn JsonTablePathSpec JsonArgument
 `);
 
-/** Statements of the writing tool: rows, and the tables, views and indexes that hold them. */
-export const WRITE_STATEMENTS: ReadonlySet<string> = names(`
-  InsertStmt UpdateStmt DeleteStmt MergeStmt SelectStmt TruncateStmt
-  CreateStmt CreateTableAsStmt CreateSchemaStmt CreateSeqStmt CreateEnumStmt IndexStmt ViewStmt
+/** Statements of the writing tool that change rows. */
+export const ROW_STATEMENTS: ReadonlySet<string> = names(`
+  InsertStmt UpdateStmt DeleteStmt MergeStmt SelectStmt
+`);
+
+/** Those that change what holds the rows, or all rows at once without telling how many: only where the operator allows definitions. */
+export const DEFINING_STATEMENTS: ReadonlySet<string> = names(`
+  TruncateStmt CreateStmt CreateTableAsStmt CreateSchemaStmt CreateSeqStmt CreateEnumStmt IndexStmt ViewStmt
   AlterTableStmt AlterEnumStmt AlterSeqStmt RenameStmt CommentStmt DropStmt RefreshMatViewStmt
 `);
 
-/** Nodes beyond READ_NODES that those statements consist of. No functions, no roles, no COPY, no settings, no transactions. */
-export const WRITE_NODES: ReadonlySet<string> = names(`
-  InsertStmt UpdateStmt DeleteStmt MergeStmt TruncateStmt
-  CreateStmt CreateTableAsStmt CreateSchemaStmt CreateSeqStmt CreateEnumStmt IndexStmt ViewStmt
-  AlterTableStmt AlterEnumStmt AlterSeqStmt RenameStmt CommentStmt DropStmt RefreshMatViewStmt
+/** Those of them after which a rule for a column may not find it any more. */
+export const ALTERING: ReadonlySet<string> = names('AlterTableStmt RenameStmt');
+
+/** Nodes beyond READ_NODES that ROW_STATEMENTS consist of. */
+export const ROW_NODES: ReadonlySet<string> = names(`
+  InsertStmt UpdateStmt DeleteStmt MergeStmt
   SetToDefault MultiAssignRef OnConflictClause InferClause IndexElem MergeWhenClause MergeSupportFunc
-  ReturningClause ReturningOption LockingClause IntoClause Constraint DefElem AlterTableCmd
-  PartitionSpec PartitionElem PartitionBoundSpec PartitionRangeDatum PartitionCmd TableLikeClause
+  ReturningClause ReturningOption LockingClause
+`);
+
+/** Nodes beyond those that DEFINING_STATEMENTS consist of. No functions, no roles, no COPY, no settings, no transactions. */
+export const DEFINING_NODES: ReadonlySet<string> = names(`
+  TruncateStmt CreateStmt CreateTableAsStmt CreateSchemaStmt CreateSeqStmt CreateEnumStmt IndexStmt ViewStmt
+  AlterTableStmt AlterEnumStmt AlterSeqStmt RenameStmt CommentStmt DropStmt RefreshMatViewStmt
+  IntoClause Constraint DefElem AlterTableCmd PartitionSpec PartitionElem PartitionBoundSpec PartitionRangeDatum PartitionCmd TableLikeClause
 `);
 
 /** What DROP, RENAME, COMMENT and ALTER may be about. No roles, databases, functions, extensions, triggers, policies. */

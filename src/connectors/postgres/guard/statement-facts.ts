@@ -1,12 +1,30 @@
 import { columnUses, type ColumnUses } from './column-uses.ts';
-import { READ_NODES, REFUSED_ALTER, WRITE_NODES, WRITE_OBJECTS, WRITE_STATEMENTS } from './node-tags.ts';
+import {
+  DEFINING_NODES,
+  DEFINING_STATEMENTS,
+  READ_NODES,
+  REFUSED_ALTER,
+  ROW_NODES,
+  ROW_STATEMENTS,
+  WRITE_OBJECTS,
+} from './node-tags.ts';
 
-/** What a caller may do: read, plan a read whose parameters ($1) are left open, or write through the tool made for it. */
-export type Mode = 'read' | 'template' | 'write';
+/**
+ * What a caller may do: read, plan a read whose parameters ($1) are left open, change rows through the tool made for it, or change rows and
+ * what holds them.
+ */
+export type Mode = 'read' | 'template' | 'write' | 'define';
+
+/** Whether anything may be changed. */
+export function isWriting(mode: Mode): boolean {
+  return mode === 'write' || mode === 'define';
+}
 
 /** What the parse tree of one statement says, before the database's own catalogue is asked. */
 export interface StatementFacts {
   readonly kind: 'select' | 'explain' | 'show' | 'write';
+  /** Tag of the statement itself; that of a SHOW is empty. */
+  readonly statement: string;
   /** Called functions. */
   readonly calls: readonly FunctionCall[];
   /** Relations, each as [schema?, name]. Names of common table expressions are among them. */
@@ -21,21 +39,30 @@ export interface StatementFacts {
   readonly parameters: number;
   /** EXPLAIN ANALYZE: what is explained is executed, too. */
   readonly executes: boolean;
+  /** Relations by the name that FROM gives them; subqueries are not among them. */
+  readonly sources: Readonly<Record<string, readonly string[]>>;
   /** For masking: where columns are taken from. */
   readonly columns: ColumnUses;
 }
+
+/** Stands in `sources` for the rows of a function in FROM, as relation and, without an alias, as name. */
+export const FUNCTION_ROWS = '';
 
 export interface FunctionCall {
   /** One part, or schema and name. */
   readonly name: readonly string[];
   /** The first argument, when it is a constant text. */
   readonly firstText: string | undefined;
+  /** `server_version_num` from which on it is no call, but syntax of its own. */
+  readonly syntaxSince?: number | undefined;
 }
 
 /** `column`: the last part of `a.b`; `selection`: `.b` after an expression in brackets. */
 export interface Attribute {
   readonly name: string;
   readonly kind: 'column' | 'selection';
+  /** What stands before the name of a `column`. */
+  readonly qualifier?: string | undefined;
 }
 
 export type Inspected =
@@ -48,6 +75,33 @@ const EXPLAIN_OPTIONS: ReadonlySet<string> = new Set(
 const SAMPLE_METHODS: ReadonlySet<string> = new Set(['bernoulli', 'system']);
 /** Objects and lists in each other; the text bound allows far fewer terms than the worker's stack. */
 const DEPTH_MAX = 200_000;
+
+/** What BETWEEN compares with, in its forms. */
+const BETWEEN = ['<', '<=', '>', '>='] as const;
+
+/** Syntax that an older server takes for a call of a function of that name, which a user may have made. */
+interface Syntax {
+  readonly name: string;
+  readonly since: number;
+}
+const JSON_SYNTAX: Readonly<Record<string, Syntax>> = {
+  JsonObjectConstructor: { name: 'json_object', since: 160_000 },
+  JsonArrayConstructor: { name: 'json_array', since: 160_000 },
+  JsonArrayQueryConstructor: { name: 'json_array', since: 160_000 },
+  JsonObjectAgg: { name: 'json_objectagg', since: 160_000 },
+  JsonArrayAgg: { name: 'json_arrayagg', since: 160_000 },
+  JsonParseExpr: { name: 'json', since: 170_000 },
+  JsonScalarExpr: { name: 'json_scalar', since: 170_000 },
+  JsonSerializeExpr: { name: 'json_serialize', since: 170_000 },
+  JsonTable: { name: 'json_table', since: 170_000 },
+  MergeSupportFunc: { name: 'merge_action', since: 170_000 },
+};
+/** By the kind of a JsonFuncExpr. */
+const JSON_FUNCTIONS: Readonly<Record<string, Syntax>> = {
+  JSON_EXISTS_OP: { name: 'json_exists', since: 170_000 },
+  JSON_QUERY_OP: { name: 'json_query', since: 170_000 },
+  JSON_VALUE_OP: { name: 'json_value', since: 170_000 },
+};
 
 type Node = Readonly<Record<string, unknown>>;
 
@@ -62,16 +116,23 @@ export function inspect(
   const root = statements[0]?.stmt ?? {};
   const tag = Object.keys(root)[0];
   const body = (tag === undefined ? {} : root[tag]) as Node;
-  if (mode === 'write') {
-    if (tag !== undefined && WRITE_STATEMENTS.has(tag)) return walk(root, 'write', mode);
-    return refused(`${statementName(tag)} is not one of the statements that this tool runs`);
-  }
+  if (isWriting(mode)) return inspectWrite(root, tag, mode);
   if (tag === 'SelectStmt') return walk(root, 'select', mode);
   if (tag === 'VariableShowStmt') return walk({}, 'show', mode, { setting: String(body['name']) });
   if (tag === 'ExplainStmt') return inspectExplain(body, mode);
   return refused(
     `${statementName(tag)} is not a read: only SELECT, VALUES, TABLE, SHOW, and EXPLAIN of those`,
   );
+}
+
+function inspectWrite(root: Node, tag: string | undefined, mode: Mode): Inspected {
+  if (tag !== undefined && (ROW_STATEMENTS.has(tag) || (mode === 'define' && DEFINING_STATEMENTS.has(tag))))
+    return walk(root, 'write', mode);
+  if (tag !== undefined && DEFINING_STATEMENTS.has(tag))
+    return refused(
+      `${statementName(tag)} changes more than rows: this tool runs INSERT, UPDATE, DELETE and MERGE, unless the operator allows definitions (MCP_ALLOW_DDL=true)`,
+    );
+  return refused(`${statementName(tag)} is not one of the statements that this tool runs`);
 }
 
 function inspectExplain(body: Node, mode: Mode): Inspected {
@@ -96,6 +157,7 @@ function walk(
   found.visit(root, 0);
   if (found.problem !== undefined) return refused(found.problem);
   const { calls, relations, attributes, operators, parameters } = found;
+  const sources = Object.fromEntries(found.sources);
   return {
     ok: true,
     facts: {
@@ -104,8 +166,10 @@ function walk(
       relations,
       attributes,
       operators,
+      sources,
       setting,
       parameters,
+      statement: Object.keys(root)[0] ?? '',
       executes,
       columns: columnUses(root),
     },
@@ -119,6 +183,7 @@ class Findings {
   readonly relations: [string | undefined, string][] = [];
   readonly attributes: Attribute[] = [];
   readonly operators: string[] = [];
+  readonly sources = new Map<string, string[]>();
   parameters = 0;
   readonly #mode: Mode;
 
@@ -142,7 +207,7 @@ class Findings {
       // Tags of nodes begin with a capital, fields with a small letter.
       if (/^[A-Z]/.test(key)) this.#tag(key, child as Node);
       else if (key === 'intoClause') this.problem ??= 'SELECT INTO makes a table';
-      else if (key === 'lockingClause' && this.#mode !== 'write')
+      else if (key === 'lockingClause' && !isWriting(this.#mode))
         this.problem ??= 'FOR UPDATE and FOR SHARE take locks';
       this.visit(child, depth + 1);
     }
@@ -153,10 +218,17 @@ class Findings {
       this.parameters = Math.max(this.parameters, Number(node['number'] ?? 0));
       return;
     }
-    if (!READ_NODES.has(tag) && !(this.#mode === 'write' && WRITE_NODES.has(tag))) {
+    const known =
+      READ_NODES.has(tag) ||
+      (isWriting(this.#mode) && ROW_NODES.has(tag)) ||
+      (this.#mode === 'define' && DEFINING_NODES.has(tag));
+    if (!known) {
       this.problem ??= `${statementName(tag)} is not allowed here`;
       return;
     }
+    const syntax = JSON_SYNTAX[tag] ?? JSON_FUNCTIONS[String(node['op'])];
+    if (syntax !== undefined)
+      this.calls.push({ name: [syntax.name], firstText: undefined, syntaxSince: syntax.since });
     switch (tag) {
       case 'FuncCall':
         this.calls.push({
@@ -167,7 +239,9 @@ class Findings {
       case 'ColumnRef': {
         const names = parts(node['fields']);
         if (names.length > 1)
-          this.attributes.push(...names.slice(1).map((name) => ({ name, kind: 'column' as const })));
+          this.attributes.push(
+            ...names.slice(1).map((name, at) => ({ name, kind: 'column' as const, qualifier: names[at] })),
+          );
         return;
       }
       case 'A_Indirection':
@@ -176,12 +250,23 @@ class Findings {
         );
         return;
       case 'A_Expr':
-        this.#operator(parts(node['name']));
+        if (String(node['kind']).includes('BETWEEN')) this.operators.push(...BETWEEN);
+        else this.#operator(parts(node['name']));
+        return;
+      case 'CaseExpr':
+        if (node['arg'] !== undefined) this.operators.push('=');
+        return;
+      case 'JoinExpr':
+        if (node['isNatural'] === true || node['usingClause'] !== undefined) this.operators.push('=');
+        return;
+      case 'RangeFunction':
+        this.#source(FUNCTION_ROWS, aliasOf(node) ?? FUNCTION_ROWS);
         return;
       case 'SortBy':
         this.#operator(parts(node['useOp']));
         return;
       case 'SubLink':
+        if (node['testexpr'] !== undefined && node['operName'] === undefined) this.operators.push('=');
         this.#operator(parts(node['operName']));
         return;
       case 'DropStmt':
@@ -209,7 +294,13 @@ class Findings {
 
   #relation(node: Node): void {
     if (node['catalogname'] !== undefined) this.problem ??= 'a table of another database cannot be used';
-    this.relations.push([node['schemaname'] as string | undefined, String(node['relname'])]);
+    const name = String(node['relname']);
+    this.relations.push([node['schemaname'] as string | undefined, name]);
+    this.#source(name, aliasOf(node) ?? name);
+  }
+
+  #source(relation: string, alias: string): void {
+    this.sources.set(alias, [...(this.sources.get(alias) ?? []), relation]);
   }
 
   /** Checks what kind of object a statement is about. */
@@ -226,6 +317,10 @@ class Findings {
       this.problem ??= `operator ${name.join('.')} is not one of pg_catalog`;
     }
   }
+}
+
+function aliasOf(node: Node): string | undefined {
+  return (node['alias'] as Node | undefined)?.['aliasname'] as string | undefined;
 }
 
 /** Names in a list of String nodes; what is no String (`*`, a subscript) is left out. */

@@ -26,10 +26,11 @@ import {
   withTrial,
 } from '../advice/trial-indexes.ts';
 import { judge } from '../guard/guard.ts';
-import { dataResult, failure, refusal } from '../results.ts';
+import { dataResult, refusal } from '../results.ts';
 import { costProblem } from '../cost-gate.ts';
 import { readRows } from '../rows.ts';
 import { READ_ONLY, refuse } from './run-sql.ts';
+import { failureWithNames } from './near-relations.ts';
 import type { ToolDeps } from './tool-deps.ts';
 
 interface Tried {
@@ -126,7 +127,7 @@ export function explainQueryTool(deps: ToolDeps): ToolDefinition {
         return planResult(plan, methodOf('none', query, analyze));
       } catch (error) {
         if (error instanceof InvalidArguments) throw error;
-        return failure(error, prefixCharacters);
+        return failureWithNames(error, deps.database, context, { prefixCharacters });
       }
     },
   };

@@ -1,6 +1,7 @@
 import type { ToolDefinition } from '../../../mcp/tool-server.ts';
 import { dataResult, guarded, objectLines, refusal } from '../results.ts';
 import { queryRows, type Row, splitName } from './catalog-rows.ts';
+import { meantBy } from './near-relations.ts';
 import { DETAIL_QUERIES, DETAIL_TYPES, type DetailType } from './detail-queries.ts';
 import { READ_ONLY } from './run-sql.ts';
 import type { ToolDeps } from './tool-deps.ts';
@@ -68,8 +69,9 @@ export function getObjectDetailsTool({ database }: ToolDeps): ToolDefinition {
         const [object, ...others] = found;
         const shown = schema === null ? name : `${schema}.${name}`;
         if (object === undefined) {
+          const meant = await meantBy(name, database, context);
           return refusal(
-            `There is no ${type.replace('_', ' ')} ${shown}, or the role of this connector may not see it. Use list_objects to see what there is.`,
+            `There is no ${type.replace('_', ' ')} ${shown}, or the role of this connector may not see it. Use list_objects to see what there is.${meant}`,
           );
         }
         const structured = others.length === 0 ? { object } : { object, others };

@@ -1,9 +1,10 @@
 import type { ToolContext } from '../../../mcp/tool-context.ts';
 import type { ToolResult } from '../../../mcp/tool-server.ts';
 import { judge, type Verdict } from '../guard/guard.ts';
-import { dataResult, failure, refusal, rowLines } from '../results.ts';
+import { dataResult, refusal, rowLines } from '../results.ts';
 import { costProblem, isGated } from '../cost-gate.ts';
 import { type ReadRows, readRows } from '../rows.ts';
+import { failureWithNames } from './near-relations.ts';
 import type { ToolDeps } from './tool-deps.ts';
 
 /** Rows that a caller may ask for at most. */
@@ -77,7 +78,7 @@ export async function runSql(
       return rowsResult(rows, { nextCursor, startedMs, notices: session.notices });
     });
   } catch (error) {
-    return failure(error);
+    return failureWithNames(error, database, context);
   }
 }
 

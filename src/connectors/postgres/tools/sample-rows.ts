@@ -2,6 +2,7 @@ import { quoteIdentifier } from '../role.ts';
 import type { ToolDefinition } from '../../../mcp/tool-server.ts';
 import { guarded, refusal } from '../results.ts';
 import { queryRows, splitName } from './catalog-rows.ts';
+import { meantBy } from './near-relations.ts';
 import { READ_ONLY, ROWS_SCHEMA, runSql } from './run-sql.ts';
 import type { ToolDeps } from './tool-deps.ts';
 
@@ -63,8 +64,9 @@ export function sampleRowsTool(deps: ToolDeps): ToolDefinition {
         ])) as readonly unknown[] as readonly Readable[];
         if (found === undefined) {
           const shown = schema === null ? name : `${schema}.${name}`;
+          const meant = await meantBy(name, deps.database, context);
           return refusal(
-            `There is no table or view ${shown} with a column that the role of this connector may read. Use list_objects to see what there is.`,
+            `There is no table or view ${shown} with a column that the role of this connector may read. Use list_objects to see what there is.${meant}`,
           );
         }
         const sql = sampleStatement(found, Number(args['rows']), args['random'] === true);

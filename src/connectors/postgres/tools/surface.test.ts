@@ -357,6 +357,28 @@ describe('execute_write', () => {
       max_affected_rows: 2,
     });
     expect(merged.structured).toMatchObject({ affected_rows: 2, committed: true });
+  });
+
+  test('counts what WITH, triggers and foreign keys change, too', async () => {
+    await database.run(`TRUNCATE public.notes; INSERT INTO public.notes SELECT n FROM generate_series(1, 30) AS n;
+      CREATE TABLE public.lines (note_id int REFERENCES public.notes ON DELETE CASCADE); INSERT INTO public.lines SELECT 1 FROM generate_series(1, 5)`);
+    await using one = writing();
+    const write = (sql: string, most?: number): ReturnType<typeof callTool> =>
+      callTool(one.server, 'execute_write', {
+        sql,
+        ...(most === undefined ? {} : { max_affected_rows: most }),
+      });
+    const hidden = 'WITH gone AS (DELETE FROM public.notes RETURNING id) SELECT count(*) FROM gone';
+    expect((await write(hidden, 29)).text).toContain('nothing has changed: 35 rows would be changed');
+    const cascading = 'DELETE FROM public.notes WHERE id = 1';
+    expect((await write(cascading, 5)).text).toContain('nothing has changed: 6 rows would be changed');
+    expect((await write(cascading, 6)).structured).toMatchObject({ affected_rows: 1, changed_rows: 6 });
+    expect((await write('SELECT * FROM public.notes FOR UPDATE')).structured).toMatchObject({
+      affected_rows: 0,
+      changed_rows: 0,
+    });
+    expect((await write(hidden)).structured).toMatchObject({ affected_rows: 29, rows: [[29]] });
+    await database.run('DROP TABLE public.lines');
     await database.run('TRUNCATE public.notes');
   });
 });

@@ -11,6 +11,8 @@ export interface ToolDeps {
   readonly database: Database;
   /** The same database as the role that writes; `undefined` where nothing is written. */
   readonly writer: Database | undefined;
+  /** What is written may define tables, too. */
+  readonly definesToo: boolean;
   readonly parser: SqlParser;
   readonly caps: RowCaps;
   readonly cursors: Cursors;

@@ -79,24 +79,30 @@ export class CompletionReader {
     }
     if (choice['finish_reason'] === 'error' || isObject(choice['error']))
       throw readErrorObject({ error: choice['error'] ?? null });
-    if (isObject(choice['delta'])) this.#takeDelta(choice['delta'], out);
-    else if (isObject(choice['message'])) this.#takeDelta(numbered(choice['message']), out);
+    const logprobs = isObject(choice['logprobs']) ? choice['logprobs'] : {};
+    if (isObject(choice['delta'])) this.#takeDelta(choice['delta'], logprobs, out);
+    else if (isObject(choice['message'])) this.#takeDelta(numbered(choice['message']), logprobs, out);
     // Before chat there was `text`, and some still have it.
-    else if (typeof choice['text'] === 'string') this.#say('text', choice['text'], out);
-    if (isObject(choice['logprobs'])) this.#takeLogprobs(choice['logprobs'], out);
+    else if (typeof choice['text'] === 'string') {
+      this.#say('text', choice['text'], out);
+      this.#takeLogprobs(logprobs['content'], out);
+    }
     if (typeof choice['finish_reason'] === 'string') this.#finished = choice;
   }
 
-  #takeDelta(delta: JsonObject, out: AnswerEvent[]): void {
+  #takeDelta(delta: JsonObject, logprobs: JsonObject, out: AnswerEvent[]): void {
     this.#takeThoughts(delta, out);
     const { content } = delta;
     if (typeof content === 'string') this.#say('text', content, out);
     else if (isList(content)) for (const part of content) if (isObject(part)) this.#takePart(part, out);
+    // They belong to what was just said, before a refusal or a call ends it.
+    this.#takeLogprobs(logprobs['content'], out);
     const refusal = textOf(delta['refusal']) ?? '';
     if (refusal !== '') {
       this.#hasRefusal = true;
       this.#say('refusal', refusal, out);
     }
+    this.#takeLogprobs(logprobs['refusal'], out);
     if (isList(delta['images']))
       for (const image of delta['images']) if (isObject(image)) this.#takePart(image, out);
     if (isList(delta['annotations'])) this.#takeAnnotations(delta['annotations'], out);
@@ -202,11 +208,8 @@ export class CompletionReader {
     });
   }
 
-  #takeLogprobs(logprobs: JsonObject, out: AnswerEvent[]): void {
-    const tokens = [logprobs['content'], logprobs['refusal']].find(
-      (list): list is readonly Json[] => isList(list) && list.length > 0,
-    );
-    if (tokens !== undefined && this.#open !== undefined)
+  #takeLogprobs(tokens: Json | undefined, out: AnswerEvent[]): void {
+    if (isList(tokens) && tokens.length > 0 && this.#open !== undefined)
       out.push({ kind: 'logprobs', at: this.#open.at, tokens });
   }
 

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /**
  * What a model takes that a request from another format may want of it. This format is spoken by many providers, and the model's name is all
  * that a request says about who will read it. Requests of Chat Completions clients are not changed by these rules.
@@ -54,4 +56,28 @@ function effortsOf(model: string, isOpenAi: boolean): readonly string[] {
   if (/gpt-5(?!\.\d|-chat)/i.test(model)) return ['minimal'];
   if (/gpt-5\.1/i.test(model)) return /codex-max/i.test(model) ? ['none', 'xhigh'] : ['none'];
   return /gpt-(?:5\.|[6-9]|\d\d)/i.test(model) ? ['none', 'xhigh'] : [];
+}
+
+/** The effort that a model knows which is nearest to the one wanted. `undefined`: none has to be said. */
+export function knownEffort(effort: string, { efforts, isOpenAi }: ModelRules): string | undefined {
+  if (efforts.includes(effort)) return effort;
+  switch (effort) {
+    case 'none':
+      return isOpenAi ? (efforts.includes('minimal') ? 'minimal' : 'low') : undefined;
+    case 'minimal':
+      return 'low';
+    case 'max':
+    case 'xhigh':
+      return efforts.includes('xhigh') ? 'xhigh' : 'high';
+    default:
+      return effort;
+  }
+}
+
+/** What OpenAI takes as `user`. */
+const USER_CHARS_MAX = 64;
+
+/** Who asks, in a word that OpenAI takes; the same user always gets the same one. */
+export function shortUser(user: string): string {
+  return user.length > USER_CHARS_MAX ? createHash('sha256').update(user).digest('hex') : user;
 }

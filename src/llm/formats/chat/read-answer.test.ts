@@ -33,6 +33,37 @@ function chunk(delta: JsonObject, finish: string | null = null, more: JsonObject
 
 const NO_USAGE = { cacheWrite1h: 0, cacheWrite: 0, audioInput: 0, audioOutput: 0 };
 
+describe('probabilities of tokens', () => {
+  const token = (text: string): JsonObject => ({ token: text, logprob: -0.1, bytes: null, top_logprobs: [] });
+  const calls = [{ id: 'c', type: 'function', function: { name: 'f', arguments: '{}' } }];
+
+  it('of a text that calls follow, whole or in one chunk, are those of the text', () => {
+    const said = { role: 'assistant', content: 'Hi', tool_calls: calls };
+    const logprobs = { content: [token('Hi')], refusal: null };
+    const whole = readAnswer({
+      choices: [{ index: 0, message: said, logprobs, finish_reason: 'tool_calls' }],
+    });
+    expect(whole.find(({ kind }) => kind === 'logprobs')).toMatchObject({ at: 0, tokens: [token('Hi')] });
+    const streamed = eventsOf([
+      JSON.stringify({ choices: [{ index: 0, delta: said, logprobs, finish_reason: 'tool_calls' }] }),
+    ]);
+    expect(streamed.find(({ kind }) => kind === 'logprobs')).toMatchObject({ at: 0 });
+  });
+
+  it('of a refusal are those of the refusal', () => {
+    const choice = {
+      message: { role: 'assistant', content: 'Hi', refusal: 'No' },
+      logprobs: { content: [token('Hi')], refusal: [token('No')] },
+      finish_reason: 'stop',
+    };
+    const said = readAnswer({ choices: [choice] }).filter(({ kind }) => kind === 'logprobs');
+    expect(said).toMatchObject([
+      { at: 0, tokens: [token('Hi')] },
+      { at: 1, tokens: [token('No')] },
+    ]);
+  });
+});
+
 describe('streams of Chat Completions', () => {
   it('are read as OpenAI writes them, with the usage in a chunk of its own', () => {
     const answer = answerOf(golden('stream-text.jsonl'));

@@ -1,16 +1,12 @@
-import { createHash } from 'node:crypto';
 import type { Dropped } from '../../conversation/dropped.ts';
 import { isObject, ownExtras } from '../../conversation/json.ts';
 import type { Json, JsonObject } from '../../conversation/parts.ts';
 import type { ModelRequest, OutputShape, Reasoning } from '../../conversation/request.ts';
-import { type ModelRules, modelRules } from './model-rules.ts';
+import { knownEffort, type ModelRules, modelRules, shortUser } from './model-rules.ts';
 import { wireNames } from './wire-names.ts';
 import { writeMessages } from './write-messages.ts';
 import { Writing } from './write-parts.ts';
 import { writeTools } from './write-tools.ts';
-
-/** What OpenAI takes as `user`. */
-const USER_CHARS_MAX = 64;
 
 /** Budgets of thinking by effort, up to and with each. */
 const BUDGETS = [
@@ -132,7 +128,7 @@ function reasoning(wanted: Reasoning | undefined, rules: ModelRules, dropped: Dr
     if (effort !== 'none') dropped.add('reasoning');
     return {};
   }
-  const known = nearest(effort, rules);
+  const known = knownEffort(effort, rules);
   return known === undefined ? {} : { reasoning_effort: known };
 }
 
@@ -140,22 +136,6 @@ function effortOf({ isOff, effort, budgetTokens }: Reasoning): string | undefine
   if (isOff === true || budgetTokens === 0) return 'none';
   if (effort !== undefined || budgetTokens === undefined || budgetTokens < 0) return effort;
   return BUDGETS.find(([, most]) => budgetTokens <= most)?.[0] ?? 'high';
-}
-
-/** The effort that a model knows which is nearest to the one wanted. */
-function nearest(effort: string, { efforts, isOpenAi }: ModelRules): string | undefined {
-  if (efforts.includes(effort)) return effort;
-  switch (effort) {
-    case 'none':
-      return isOpenAi ? (efforts.includes('minimal') ? 'minimal' : 'low') : undefined;
-    case 'minimal':
-      return 'low';
-    case 'max':
-    case 'xhigh':
-      return efforts.includes('xhigh') ? 'xhigh' : 'high';
-    default:
-      return effort;
-  }
 }
 
 function shape(output: OutputShape | undefined): JsonObject {
@@ -194,7 +174,6 @@ function account(request: ModelRequest, rules: ModelRules, isOwn: boolean, dropp
     for (const name of Object.keys(members)) if (name !== 'user') drop(members, name, dropped);
   if (!rules.takesThoughts && !rules.isOpenAi) drop(members, 'user', dropped);
   if (rules.isOpenAi && !rules.isUnsampled) drop(members, 'verbosity', dropped);
-  if (request.user !== undefined && request.user.length > USER_CHARS_MAX && members['user'] !== undefined)
-    members['user'] = createHash('sha256').update(request.user).digest('hex');
+  if (request.user !== undefined && members['user'] !== undefined) members['user'] = shortUser(request.user);
   return present(members);
 }

@@ -204,13 +204,33 @@ describe('reading', () => {
     ['MAX_TOKENS', 'length'],
     ['SAFETY', 'content-filter'],
     ['RECITATION', 'content-filter'],
-    ['MALFORMED_FUNCTION_CALL', 'other'],
+    ['LANGUAGE', 'other'],
     ['A_NEW_REASON', 'other'],
   ])('an end for the reason %s is %s, and stays what it was', (reason, kind) => {
     const events = GEMINI.readAnswer({ candidates: [{ finishReason: reason }] });
     expect(buildAnswer(events).stop).toMatchObject({ kind, raw: reason });
     expect(write(events).finishReason).toBe(reason);
   });
+
+  test.each(['MALFORMED_FUNCTION_CALL', 'UNEXPECTED_TOOL_CALL'])(
+    'an end for the reason %s is none',
+    (reason) => {
+      const broken = { candidates: [{ finishReason: reason, finishMessage: 'Malformed: print(f(' }] };
+      expect(failure(() => GEMINI.readAnswer(broken))).toMatchObject({
+        kind: 'upstream',
+        status: 502,
+        code: reason.toLowerCase(),
+        message: `The model ended its answer with ${reason}. Malformed: print(f(`,
+      });
+      const reader = GEMINI.answerReader();
+      reader.read(
+        undefined,
+        Buffer.from(JSON.stringify({ candidates: [{ content: { parts: [{ text: 'I' }] } }] })),
+      );
+      reader.read(undefined, Buffer.from(JSON.stringify(broken)));
+      expect(failure(() => reader.end()).kind).toBe('upstream');
+    },
+  );
 
   test('images, code and other parts of an answer', () => {
     const parts = [

@@ -6,7 +6,7 @@ import { readCitations } from './citations.ts';
 import { readLogprobs } from './logprobs.ts';
 import { PartialArgs } from './partial-args.ts';
 import { Calls, readPart, readSeal } from './read-parts.ts';
-import { readBlock, readStop } from './stop.ts';
+import { brokenAnswer, readBlock, readStop } from './stop.ts';
 import { UsageReader } from './usage.ts';
 
 type Out = AnswerEvent[];
@@ -67,6 +67,8 @@ export class ResponseReader {
     this.#isEnded = true;
     this.#closeCall(out);
     this.#closeText(out);
+    const broken = brokenAnswer(this.#reason, textOf(this.#candidate['finishMessage']));
+    if (broken !== undefined) throw broken;
     out.push({ kind: 'stop', stop: this.#stop() }, { kind: 'end' });
   }
 

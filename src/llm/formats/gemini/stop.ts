@@ -1,3 +1,4 @@
+import { LlmFailure } from '../../conversation/llm-failure.ts';
 import type { Stop, StopKind } from '../../conversation/answer.ts';
 import type { Extras } from '../../conversation/parts.ts';
 
@@ -25,6 +26,28 @@ const WRITE: Readonly<Record<StopKind, string>> = {
   pause: 'STOP',
   other: 'OTHER',
 };
+
+/** Reasons for which there is no answer, or no whole one: the model wrote a call that nobody can make (Gemini API, `FinishReason`). */
+const BROKEN: ReadonlySet<string> = new Set([
+  'MALFORMED_FUNCTION_CALL',
+  'MALFORMED_RESPONSE',
+  'UNEXPECTED_TOOL_CALL',
+  'TOO_MANY_TOOL_CALLS',
+  'MISSING_THOUGHT_SIGNATURE',
+]);
+
+/** Other formats have no word for it, and the same request may well succeed. `message`: the provider's own. */
+export function brokenAnswer(
+  reason: string | undefined,
+  message: string | undefined,
+): LlmFailure | undefined {
+  if (reason === undefined || !BROKEN.has(reason)) return undefined;
+  const why = message === undefined ? '' : ` ${message.slice(0, 300)}`;
+  return new LlmFailure('upstream', `The model ended its answer with ${reason}.${why}`, {
+    status: 502,
+    code: reason.toLowerCase(),
+  });
+}
 
 /** Reasons that say more than their kind; `OTHER` and the reasons for broken calls are among those without one. */
 const OWN = /^[A-Z_]+$/;

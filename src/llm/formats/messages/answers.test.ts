@@ -367,3 +367,14 @@ describe('writing', () => {
     expect(write([start, { kind: 'stop', stop: { kind } }, { kind: 'end' }])['stop_reason']).toBe(reason);
   });
 });
+
+test('sources of a text, which may come before it, are told when all of it was said', () => {
+  const events = read(golden('stream-server-tools'));
+  const cited = events.filter(({ kind }) => kind === 'citation');
+  expect(cited).not.toEqual([]);
+  for (const citation of cited) {
+    const rest = events.slice(events.indexOf(citation));
+    const at = 'at' in citation ? citation.at : -1;
+    expect(rest.some((event) => event.kind === 'text' && event.at === at)).toBe(false);
+  }
+});

@@ -1,6 +1,6 @@
 import type { AnswerEvent, PartStart, Stop } from '../../conversation/answer.ts';
 import { extrasOf, isList, isObject, textOf } from '../../conversation/json.ts';
-import type { Extras, Json, JsonObject } from '../../conversation/parts.ts';
+import type { Citation, Extras, Json, JsonObject } from '../../conversation/parts.ts';
 import { readCitation } from './citations.ts';
 import { inputText, readContent } from './read-parts.ts';
 import { readStop } from './stop.ts';
@@ -18,6 +18,7 @@ interface Block {
   members: JsonObject;
   /** The last signature counts, as in the official clients. */
   signature: string | undefined;
+  readonly citations: Citation[];
 }
 
 const TOOL_USE = new Set(['type', 'id', 'name', 'input']);
@@ -90,8 +91,7 @@ export class MessageReader {
     if (at === undefined) return;
     if (block.kind === 'text') {
       if (isList(value['citations']))
-        for (const raw of value['citations'])
-          if (isObject(raw)) out.push({ kind: 'citation', at, citation: readCitation(raw) });
+        for (const raw of value['citations']) if (isObject(raw)) block.citations.push(readCitation(raw));
       const text = textOf(value['text']);
       if (text !== undefined && text !== '') out.push({ kind: 'text', at, text });
     } else if (block.kind === 'thinking') {
@@ -124,8 +124,7 @@ export class MessageReader {
         block.signature = textOf(delta['signature']);
         return;
       case 'citations_delta':
-        if (at !== undefined && isObject(delta['citation']))
-          out.push({ kind: 'citation', at, citation: readCitation(delta['citation']) });
+        if (isObject(delta['citation'])) block.citations.push(readCitation(delta['citation']));
         return;
       default: {
         // A delta of a block that only this format has says what its members are in the end.
@@ -149,6 +148,8 @@ export class MessageReader {
       // The call ends with its result, which is a block of its own.
       if (block.kind === 'server-call') return;
     }
+    // They are of the whole block, also those that come before its text.
+    for (const citation of block.citations) out.push({ kind: 'citation', at, citation });
     if (block.signature !== undefined && block.signature !== '')
       out.push({ kind: 'seal', at, seal: { format: 'messages', kind: 'signature', value: block.signature } });
     out.push({ kind: 'part-end', at });
@@ -199,6 +200,7 @@ export class MessageReader {
       input: '',
       members: {},
       signature: undefined,
+      citations: [],
     };
     this.#blocks.set(index, block);
     if (part === undefined || at === undefined) return block;

@@ -135,6 +135,18 @@ describe('a request of another format', () => {
       [],
     ],
     [
+      'a budget leaves room for an answer within what the model gives',
+      { model: 'claude-opus-4-1', reasoning: { effort: 'high' } },
+      { thinking: { type: 'enabled', budget_tokens: 23_808 }, max_tokens: 32_000 },
+      [],
+    ],
+    [
+      'more room where the model has it',
+      { model: 'claude-sonnet-4-5', reasoning: { effort: 'max' } },
+      { thinking: { type: 'enabled', budget_tokens: 49_152 }, max_tokens: 57_344 },
+      [],
+    ],
+    [
       'too few tokens for thinking',
       { model: 'claude-sonnet-4-5', reasoning: { effort: 'high' }, sampling: { maxTokens: 500 } },
       { thinking: undefined, max_tokens: 500 },
@@ -240,6 +252,16 @@ describe('a request of another format', () => {
     const written = write({ turns: [user(text('Hi'))], ...request });
     for (const [name, value] of Object.entries(expected)) expect(written.body[name]).toEqual(value);
     expect(written.dropped).toEqual(dropped);
+  });
+
+  test('a model that cannot think is not asked to', () => {
+    const model = 'claude-3-5-haiku-20241022';
+    const asked = write({ model, turns: [user(text('Hi'))], reasoning: { effort: 'high' } });
+    expect(asked.body).not.toHaveProperty('thinking');
+    expect(asked.dropped).toEqual(['reasoning']);
+    const off = write({ model, turns: [user(text('Hi'))], reasoning: { isOff: true } });
+    expect(off.body).not.toHaveProperty('thinking');
+    expect(off.dropped).toEqual([]);
   });
 
   test('thinking is off between a call and its result when no sealed thought began the turn', () => {

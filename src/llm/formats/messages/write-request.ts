@@ -8,7 +8,7 @@ import { writeShape } from './write-output.ts';
 import { writePart, type Writing } from './write-parts.ts';
 import { writeThinking } from './write-thinking.ts';
 import { writeToolChoice, writeTools } from './write-tools.ts';
-import { isLoopUnsealed, writeTurns } from './write-turns.ts';
+import { isLoopThoughtless, isLoopUnsealed, writeTurns } from './write-turns.ts';
 
 const NAME_LIMITS = { forbidden: /[^\w-]/g, charsMax: 128 };
 
@@ -36,6 +36,7 @@ export function writeRequest(request: ModelRequest, dropped: Dropped): JsonObjec
       isOwn,
       isForced: toolChoice?.['type'] === 'any' || toolChoice?.['type'] === 'tool',
       isLoopUnsealed: isLoopUnsealed(messages),
+      isLoopThoughtless: isLoopThoughtless(messages),
     },
     dropped,
   );

@@ -33,17 +33,27 @@ export interface ThinkingFacts {
   readonly isForced: boolean;
   /** Whether the conversation is between a call and its result, and the turn of the call does not begin with a thought of this provider. */
   readonly isLoopUnsealed: boolean;
+  /** Whether it is there, and none of the turns since the user last spoke has a thought. */
+  readonly isLoopThoughtless: boolean;
 }
 
 /** How much the model shall think, as `thinking`, `output_config.effort` and the `max_tokens` that go with them. */
 export function writeThinking(request: ModelRequest, facts: ThinkingFacts, dropped: Dropped): Thinking {
   const { reasoning } = request;
   const { maxTokens } = request.sampling;
-  if (facts.isOwn) return { ...ownThinking(request, reasoning), maxTokens };
+  if (facts.isOwn) {
+    const own = ownThinking(request, reasoning);
+    // Another provider's thoughts, which cannot be told, have left the loop: now this one would refuse to think.
+    if (!facts.isLoopThoughtless || !isObject(own.thinking) || own.thinking['type'] !== 'enabled')
+      return { ...own, maxTokens };
+    dropped.add('thinking');
+    return { effort: own.effort, maxTokens };
+  }
   const maxOrDefault = maxTokens ?? facts.rules.maxTokensDefault;
   if (reasoning === undefined) return { maxTokens: maxOrDefault };
-  if (isOff(reasoning)) return { thinking: { type: 'disabled' }, maxTokens: maxOrDefault };
-  if (facts.isForced) {
+  if (isOff(reasoning))
+    return { ...(facts.rules.canThink ? { thinking: { type: 'disabled' } } : {}), maxTokens: maxOrDefault };
+  if (facts.isForced || !facts.rules.canThink) {
     dropped.add('reasoning');
     return { maxTokens: maxOrDefault };
   }
@@ -53,14 +63,15 @@ export function writeThinking(request: ModelRequest, facts: ThinkingFacts, dropp
     return { thinking: { type: 'adaptive', ...display }, effort, maxTokens: maxOrDefault };
   }
   const wanted = budgetOf(reasoning);
-  const budget = maxTokens === undefined ? wanted : Math.min(wanted, maxTokens - 1);
+  const { maxTokensMost } = facts.rules;
+  const budget = Math.min(wanted, (maxTokens ?? maxTokensMost - ANSWER_TOKENS + 1) - 1);
   if (budget < BUDGET_MIN || facts.isLoopUnsealed) {
     dropped.add('reasoning');
     return { maxTokens: maxOrDefault };
   }
   return {
     thinking: { type: 'enabled', budget_tokens: budget, ...display },
-    maxTokens: maxTokens ?? Math.max(maxOrDefault, budget + ANSWER_TOKENS),
+    maxTokens: maxTokens ?? Math.max(maxOrDefault, Math.min(maxTokensMost, budget + ANSWER_TOKENS)),
   };
 }
 

@@ -42,6 +42,17 @@ export function isLoopUnsealed(messages: readonly JsonObject[]): boolean {
   return blocks.some((block) => block['type'] === 'tool_result') && first !== undefined && !isThought(first);
 }
 
+/** Whether the conversation is between a call and its result, and no turn since the user last spoke holds a thought. */
+export function isLoopThoughtless(messages: readonly JsonObject[]): boolean {
+  if (!isLoopUnsealed(messages)) return false;
+  for (const message of messages.toReversed()) {
+    const blocks = message['content'] as readonly JsonObject[];
+    if (message['role'] === 'assistant' && blocks.some(isThought)) return false;
+    if (message['role'] === 'user' && !blocks.some((block) => block['type'] === 'tool_result')) return true;
+  }
+  return true;
+}
+
 function writeTurn(turn: Turn, writing: Writing, isOwn: boolean): readonly Message[] {
   const members = turn.extras?.format === 'messages' ? turn.extras.members : {};
   if (turn.extras !== undefined && turn.extras.format !== 'messages')

@@ -1,7 +1,7 @@
 import { invalid } from '../../conversation/llm-failure.ts';
 import type { Json, JsonObject, Part } from '../../conversation/parts.ts';
 import type { ModelRequest, OutputShape, Reasoning } from '../../conversation/request.ts';
-import { extrasOf, type Members, membersOf } from './json-members.ts';
+import { type Members, membersOf } from './json-members.ts';
 import { readInput } from './read-input.ts';
 import { readToolChoice, readTools } from './read-tools.ts';
 
@@ -74,13 +74,17 @@ export function readRequest(body: JsonObject): ModelRequest {
     metadata: readMetadata(request),
     serviceTier: request.text('service_tier'),
     cacheKey: request.text('prompt_cache_key'),
-    extras: extrasOf({
-      ...topLevelRest(request),
-      ...dotted(request.object('reasoning'), 'reasoning', ['effort', 'summary', 'generate_summary']),
-      ...dotted(text, 'text', ['format', 'verbosity']),
-      ...(others.length === 0 ? {} : { include: others }),
-      ...(isOurs ? {} : { tool_choice: body['tool_choice']! }),
-    }),
+    // Always there, so that a writer of this format knows its own client's words and leaves them as they are.
+    extras: {
+      format: 'responses',
+      members: {
+        ...topLevelRest(request),
+        ...dotted(request.object('reasoning'), 'reasoning', ['effort', 'summary', 'generate_summary']),
+        ...dotted(text, 'text', ['format', 'verbosity']),
+        ...(others.length === 0 ? {} : { include: others }),
+        ...(isOurs ? {} : { tool_choice: body['tool_choice']! }),
+      },
+    },
   };
 }
 

@@ -138,7 +138,7 @@ describe('reading a request', () => {
       metadata: null,
       max_output_tokens: null,
     });
-    expect(request.extras).toBeUndefined();
+    expect(request.extras?.members).toEqual({});
     expect(request.output).toBeUndefined();
     expect(request.system).toEqual([]);
   });
@@ -264,11 +264,82 @@ describe('writing a request of another format', () => {
     ]);
   });
 
+  describe('to a model of OpenAI', () => {
+    const asked = requestOf({
+      sampling: { temperature: 0.5, topP: 0.95, maxTokens: 100, logprobs: { top: 2 } },
+      reasoning: { effort: 'max', includeThoughts: true },
+      verbosity: 'low',
+    });
+
+    it('that thinks says nothing that such models refuse', () => {
+      const { body, dropped } = write({ ...asked, model: 'gpt-5.2' });
+      expect(dropped).toEqual(['temperature', 'top_p', 'logprobs']);
+      expect(body).toEqual({
+        model: 'gpt-5.2',
+        input: [],
+        max_output_tokens: 100,
+        reasoning: { effort: 'xhigh', summary: 'auto' },
+        text: { verbosity: 'low' },
+        include: ['reasoning.encrypted_content'],
+        store: false,
+      });
+      // Claude Code names its user at length.
+      const named = write({ ...asked, model: 'gpt-5.2', user: 'u'.repeat(65) }).body['user'];
+      expect(named).toMatch(/^[0-9a-f]{64}$/);
+      expect(write({ ...asked, model: 'gpt-5.2', user: 'u'.repeat(64) }).body['user']).toBe('u'.repeat(64));
+      // What it does anyway, is no loss.
+      const defaults = { temperature: 1, topP: 1 };
+      expect(write({ ...asked, model: 'gpt-5', sampling: defaults }).dropped).toEqual([]);
+      expect(write({ ...asked, model: 'gpt-5', reasoning: { isOff: true } }).body['reasoning']).toEqual({
+        effort: 'minimal',
+      });
+    });
+
+    it('that does not think is not asked to', () => {
+      const { body, dropped } = write({ ...asked, model: 'gpt-4.1' });
+      expect(dropped).toEqual(['reasoning', 'verbosity']);
+      expect(body).toEqual({
+        model: 'gpt-4.1',
+        input: [],
+        temperature: 0.5,
+        top_p: 0.95,
+        max_output_tokens: 100,
+        top_logprobs: 2,
+        include: ['message.output_text.logprobs'],
+        store: false,
+      });
+      expect(write({ ...asked, model: 'gpt-4.1', reasoning: { isOff: true } }).dropped).toEqual([
+        'verbosity',
+      ]);
+    });
+
+    it('leaves what its own client says', () => {
+      const body = {
+        model: 'gpt-4.1',
+        input: 'x',
+        temperature: 0.5,
+        reasoning: { effort: 'max' },
+        text: { verbosity: 'low' },
+      };
+      expect(write(read(body)).body).toMatchObject({ ...body, input: [{}] });
+    });
+  });
+
   it('asks for seals when the model shall think, because nobody stores its thoughts', () => {
     const { body } = write(requestOf({ reasoning: { budgetTokens: 10_000, includeThoughts: true } }));
     expect(body).toMatchObject({
       reasoning: { effort: 'medium', summary: 'auto' },
       include: ['reasoning.encrypted_content'],
+      store: false,
+    });
+  });
+
+  it('asks for seals of a model that thinks unasked, unless its client has the thoughts stored', () => {
+    const include = (body: Loose): unknown => write(read({ input: 'x', ...body })).body['include'];
+    expect(include({ model: 'gpt-5' })).toEqual(['reasoning.encrypted_content']);
+    expect(include({ model: 'gpt-5', store: false })).toEqual(['reasoning.encrypted_content']);
+    expect(include({ model: 'gpt-4.1' })).toBeUndefined();
+    expect(write(read({ input: 'x', model: 'gpt-5', truncation: 'auto' })).body).toMatchObject({
       store: false,
     });
   });

@@ -6,7 +6,7 @@ import { isObject } from './json-members.ts';
  * How a seal of another format travels through a client of Responses: in the `encrypted_content` of a reasoning item, as this prefix and the
  * base64url of JSON. The prefix names the version of what follows; a later version gets another number and leaves this one readable.
  */
-const PREFIX = 'lanport-seal-1.';
+export const SEAL_PREFIX = 'lanport-seal-1.';
 const FORMATS: readonly string[] = ['chat', 'responses', 'messages', 'gemini'] satisfies FormatName[];
 const KINDS: readonly string[] = ['signature', 'redacted', 'encrypted'] satisfies Seal['kind'][];
 
@@ -32,13 +32,13 @@ export function encodeSeal(sealed: Sealed): string {
     ...(sealed.text === undefined ? {} : { t: sealed.text }),
     ...(sealed.isSummary === true ? { s: true } : {}),
   };
-  return PREFIX + Buffer.from(JSON.stringify(packed)).toString('base64url');
+  return SEAL_PREFIX + Buffer.from(JSON.stringify(packed)).toString('base64url');
 }
 
 /** The seal in an `encrypted_content`; `itemId` is that of its item. What does not begin with our prefix, or is broken, is OpenAI's own. */
 export function decodeSeal(text: string, itemId: string | undefined): Sealed {
-  if (text.startsWith(PREFIX)) {
-    const sealed = unpack(text.slice(PREFIX.length));
+  if (text.startsWith(SEAL_PREFIX)) {
+    const sealed = unpack(text.slice(SEAL_PREFIX.length));
     if (sealed !== undefined) return sealed;
   }
   return { seal: { format: 'responses', kind: 'encrypted', value: text, id: itemId } };

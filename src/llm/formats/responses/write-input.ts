@@ -23,6 +23,14 @@ export function writeInput(request: ModelRequest, names: WireNames, dropped: Dro
   return writer.items;
 }
 
+/** Ids of thoughts that this gateway wrote of another provider's, which this one cannot find (`newId`: a UUID of version 7 and a number). */
+const OWN_THOUGHT = /^rs_[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}[0-9a-z]{0,4}$/;
+
+/** Whether a provider may find a thought under its id. */
+function isKept(id: string | undefined): boolean {
+  return id !== undefined && !OWN_THOUGHT.test(id);
+}
+
 class InputWriter {
   readonly items: JsonObject[] = [];
   readonly #names: WireNames;
@@ -141,7 +149,7 @@ class InputWriter {
   #writeThoughts(thoughts: readonly ThinkingPart[]): void {
     const [first] = thoughts;
     const seal = thoughts.at(-1)!.seal;
-    if (seal === undefined ? first!.itemId === undefined : seal.format !== 'responses') {
+    if (seal === undefined ? !isKept(first!.itemId) : seal.format !== 'responses') {
       this.#dropped.add('messages.thinking');
       return;
     }

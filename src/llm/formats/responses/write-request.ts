@@ -1,6 +1,7 @@
 import type { Dropped } from '../../conversation/dropped.ts';
 import type { Json, JsonObject, Part } from '../../conversation/parts.ts';
 import type { ModelRequest, OutputShape, Reasoning, Sampling } from '../../conversation/request.ts';
+import { knownEffort, type ModelRules, modelRules, shortUser } from '../chat/model-rules.ts';
 import { dropExtras } from './drop-names.ts';
 import { listOf, ownExtras } from './json-members.ts';
 import { wireNames } from './wire-names.ts';
@@ -18,6 +19,7 @@ const MEDIUM_TOKENS = 16_384;
 export function writeRequest(request: ModelRequest, dropped: Dropped): JsonObject {
   const names = wireNames(request);
   dropExtras(request.extras, dropped, '');
+  const rules = rulesFor(request);
   const tools = writeTools(request, names, dropped);
   const system = writeSystem(request.system, dropped);
   const body: Record<string, Json | undefined> = {
@@ -29,12 +31,13 @@ export function writeRequest(request: ModelRequest, dropped: Dropped): JsonObjec
     tool_choice:
       request.toolChoice === undefined ? undefined : writeToolChoice(request.toolChoice, request, names),
     parallel_tool_calls: request.parallelToolCalls,
-    ...writeSampling(request.sampling, dropped),
-    reasoning: writeReasoning(request.reasoning, dropped),
-    text: writeText(request),
-    include: writeInclude(request),
-    store: request.extras?.format === 'responses' ? undefined : false,
-    user: request.user,
+    ...writeSampling(request.sampling, rules, dropped),
+    reasoning: writeReasoning(request.reasoning, rules, dropped),
+    text: writeText(request, rules, dropped),
+    include: writeInclude(request, rules),
+    // The gateway keeps it; a client of this format says it itself where it wants something else.
+    store: false,
+    user: rules === undefined || request.user === undefined ? request.user : shortUser(request.user),
     metadata: request.metadata,
     service_tier: request.serviceTier,
     prompt_cache_key: request.cacheKey,
@@ -57,7 +60,18 @@ function writeSystem(
   return { items: [{ type: 'message', role: 'developer', content }] };
 }
 
-function writeSampling(sampling: Sampling, dropped: Dropped): Record<string, Json | undefined> {
+/** What the model takes of a request from another format. `undefined`: the client speaks this one, or it is nobody's that is known. */
+function rulesFor({ model, extras }: ModelRequest): ModelRules | undefined {
+  if (extras?.format === 'responses') return undefined;
+  const rules = modelRules(model);
+  return rules.isOpenAi ? rules : undefined;
+}
+
+function writeSampling(
+  sampling: Sampling,
+  rules: ModelRules | undefined,
+  dropped: Dropped,
+): Record<string, Json | undefined> {
   const unsayable: Record<string, unknown> = {
     top_k: sampling.topK,
     stop: sampling.stop,
@@ -67,20 +81,34 @@ function writeSampling(sampling: Sampling, dropped: Dropped): Record<string, Jso
     n: sampling.choices === 1 ? undefined : sampling.choices,
   };
   for (const [name, value] of Object.entries(unsayable)) if (value !== undefined) dropped.add(name);
-  const { maxTokens } = sampling;
-  return {
-    temperature: sampling.temperature,
-    top_p: sampling.topP,
-    max_output_tokens: maxTokens === undefined ? undefined : Math.max(maxTokens, OUTPUT_TOKENS_MIN),
-    top_logprobs: sampling.logprobs?.top,
-  };
+  const { maxTokens, temperature, topP } = sampling;
+  const max_output_tokens = maxTokens === undefined ? undefined : Math.max(maxTokens, OUTPUT_TOKENS_MIN);
+  if (rules?.isUnsampled === true) {
+    // One is what it does anyway.
+    if (temperature !== undefined && temperature !== 1) dropped.add('temperature');
+    if (topP !== undefined && topP !== 1) dropped.add('top_p');
+    if (sampling.logprobs !== undefined) dropped.add('logprobs');
+    return { max_output_tokens };
+  }
+  return { temperature, top_p: topP, max_output_tokens, top_logprobs: sampling.logprobs?.top };
 }
 
-function writeReasoning(reasoning: Reasoning | undefined, dropped: Dropped): JsonObject | undefined {
+function writeReasoning(
+  reasoning: Reasoning | undefined,
+  rules: ModelRules | undefined,
+  dropped: Dropped,
+): JsonObject | undefined {
   if (reasoning === undefined) return undefined;
-  const effort = reasoning.effort ?? effortFor(reasoning.budgetTokens);
+  const isOff = reasoning.isOff === true;
+  if (rules !== undefined && !rules.hasEffort) {
+    if (!isOff) dropped.add('reasoning');
+    return undefined;
+  }
+  const wanted = reasoning.effort ?? effortFor(reasoning.budgetTokens);
+  if (rules !== undefined && isOff) return { effort: knownEffort('none', rules) };
+  const effort = rules === undefined || wanted === undefined ? wanted : knownEffort(wanted, rules);
   // Models that always think, or never, refuse the effort "none".
-  if (reasoning.isOff === true && reasoning.effort === undefined) {
+  if (isOff && reasoning.effort === undefined) {
     dropped.add('thinking.disabled');
     return undefined;
   }
@@ -95,11 +123,18 @@ function effortFor(budgetTokens: number | undefined): string | undefined {
   return budgetTokens <= MEDIUM_TOKENS ? 'medium' : 'high';
 }
 
-function writeText(request: ModelRequest): JsonObject | undefined {
-  if (request.output === undefined && request.verbosity === undefined) return undefined;
+function writeText(
+  { output, verbosity: wanted }: ModelRequest,
+  rules: ModelRules | undefined,
+  dropped: Dropped,
+): JsonObject | undefined {
+  const isTaken = rules?.isUnsampled !== false;
+  if (!isTaken && wanted !== undefined) dropped.add('verbosity');
+  const verbosity = isTaken ? wanted : undefined;
+  if (output === undefined && verbosity === undefined) return undefined;
   return {
-    ...(request.output === undefined ? {} : { format: writeFormat(request.output) }),
-    ...(request.verbosity === undefined ? {} : { verbosity: request.verbosity }),
+    ...(output === undefined ? {} : { format: writeFormat(output) }),
+    ...(verbosity === undefined ? {} : { verbosity }),
   };
 }
 
@@ -115,17 +150,23 @@ function writeFormat(output: OutputShape): JsonObject {
 }
 
 /**
- * What the answer shall have beside its text. A client of another format cannot ask for seals, and needs them as soon as the model thinks,
- * because nothing is stored for it.
+ * What the answer shall have beside its text. A client of another format cannot ask for seals, and a turn that the gateway takes itself has nobody who
+ * asks; they are needed as soon as the model thinks, because nothing is stored.
  */
-function writeInclude(request: ModelRequest): readonly string[] | undefined {
+function writeInclude(request: ModelRequest, rules: ModelRules | undefined): readonly string[] | undefined {
   const include = listOf(ownExtras(request.extras)['include']) as readonly string[];
-  const thinks = request.reasoning !== undefined && request.reasoning.isOff !== true;
-  const wantsSeals = request.sealedThoughts ?? (request.extras?.format !== 'responses' && thinks);
+  const { isOpenAi, hasEffort } = modelRules(request.model);
+  const { reasoning } = request;
+  // OpenAI's models that can think do so unasked; the others refuse to be asked for seals.
+  const thinks = isOpenAi ? hasEffort : reasoning !== undefined && reasoning.isOff !== true;
+  const isStored = (ownExtras(request.extras)['store'] ?? false) !== false;
+  const wantsSeals = request.sealedThoughts ?? (thinks && !isStored);
   const all = [
     ...include,
     ...(wantsSeals ? ['reasoning.encrypted_content'] : []),
-    ...(request.sampling.logprobs === undefined ? [] : ['message.output_text.logprobs']),
+    ...(request.sampling.logprobs === undefined || rules?.isUnsampled === true
+      ? []
+      : ['message.output_text.logprobs']),
   ];
   return all.length === 0 ? undefined : all;
 }

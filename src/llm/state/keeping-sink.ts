@@ -1,0 +1,74 @@
+import type { JsonObject } from '../conversation/parts.ts';
+import { isObject } from '../conversation/json.ts';
+import type { AnswerSink } from '../llm-ports.ts';
+import { EventTap } from '../upstream/event-tap.ts';
+
+const LAST = /^response\.(?:completed|incomplete)$/;
+
+/** Passes an answer of Responses on as it comes from its provider, and tells the response object when it is complete. */
+export class KeepingSink implements AnswerSink {
+  readonly #out: AnswerSink;
+  readonly #onAnswer: (response: JsonObject) => void;
+  readonly #tap = new EventTap((event, data) => {
+    if (event === undefined || LAST.test(event)) this.#see(data);
+    return true;
+  });
+
+  constructor(out: AnswerSink, onAnswer: (response: JsonObject) => void) {
+    this.#out = out;
+    this.#onAnswer = onAnswer;
+  }
+
+  get isGone(): boolean {
+    return this.#out.isGone;
+  }
+
+  onGone(listener: () => void): () => void {
+    return this.#out.onGone(listener);
+  }
+
+  send(status: number, headers: Readonly<Record<string, string>>, body: Buffer): void {
+    this.#out.send(status, headers, body);
+    const response = parsed(body);
+    if (response !== undefined) this.#onAnswer(response);
+  }
+
+  begin(headers: Readonly<Record<string, string>>): void {
+    this.#out.begin(headers);
+  }
+
+  write(bytes: Buffer): boolean {
+    const isFree = this.#out.write(bytes);
+    this.#tap.push(bytes);
+    return isFree;
+  }
+
+  onDrain(listener: () => void): void {
+    this.#out.onDrain(listener);
+  }
+
+  end(): void {
+    this.#out.end();
+  }
+
+  cut(): void {
+    this.#out.cut();
+  }
+
+  #see(data: Buffer): void {
+    // Without an `event:` line the type is inside; deltas, nearly all of a stream, are not parsed for it.
+    if (!data.includes('"response.completed"') && !data.includes('"response.incomplete"')) return;
+    const value = parsed(data);
+    if (value !== undefined && LAST.test(String(value['type'])) && isObject(value['response']))
+      this.#onAnswer(value['response']);
+  }
+}
+
+function parsed(bytes: Buffer): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(bytes.toString('utf8'));
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
