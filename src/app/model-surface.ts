@@ -38,6 +38,11 @@ export interface ModelSurfaceDeps {
   readonly mcpDeps: () => HandleMcpDeps;
 }
 
+/** What a client of Gemini's API asks for with `alt=sse`. */
+function framingOf(query: string | undefined): 'sse' | 'array' {
+  return query !== undefined && /(?:^|&)alt=sse(?:&|$)/.test(query) ? 'sse' : 'array';
+}
+
 interface Models {
   readonly llm: Llm;
   readonly known: readonly PolicyModel[];
@@ -49,6 +54,10 @@ export class ModelSurface {
   readonly #state: ResponseState;
   readonly #memories = new ConnectionMemories();
   #models: Models;
+  /** Made for one configuration: a reload brings another access. */
+  #known:
+    | { readonly access: LiveConfig['access']; readonly models: Models; readonly deps: HandleLlmDeps }
+    | undefined;
 
   /** Throws an Error for a model that cannot be used. */
   constructor(config: LanportConfig, deps: ModelSurfaceDeps) {
@@ -114,11 +123,7 @@ export class ModelSurface {
   get handlers(): Pick<Handlers, 'llm' | 'models' | 'response'> {
     return {
       llm: (exchange, route) =>
-        handleLlm(
-          exchange,
-          { ...route, framing: /(?:^|&)alt=sse(?:&|$)/.test(exchange.query ?? '') ? 'sse' : 'array' },
-          this.#llmDeps(),
-        ),
+        handleLlm(exchange, { ...route, framing: framingOf(exchange.query) }, this.#llmDeps()),
       response: (exchange, route) =>
         handleResponse(exchange, route, { state: this.#state, authenticate: this.#llmDeps().authenticate }),
       models: (exchange, route) =>
@@ -139,10 +144,18 @@ export class ModelSurface {
       });
   }
 
+  /** What a request needs; one request keeps to the configuration that it began with. */
   #llmDeps(): HandleLlmDeps {
+    const { access } = this.#deps.live;
+    const models = this.#models;
+    if (this.#known?.access !== access || this.#known.models !== models)
+      this.#known = { access, models, deps: this.#depsOf(models) };
+    return this.#known.deps;
+  }
+
+  #depsOf({ llm, known }: Models): HandleLlmDeps {
     const { live, journal, onRefused, limits, log, tracer, clock } = this.#deps;
     const { access } = live;
-    const { llm, known } = this.#models;
     return {
       llm,
       journal,

@@ -48,7 +48,8 @@ export async function callUpstream(
   const { exchange } = context;
   let target: CallTarget;
   try {
-    target = await resolveTarget(request, inbound, context, deps.mcp);
+    const found = resolveTarget(request, inbound, context, deps.mcp);
+    target = found instanceof Promise ? await found : found;
   } catch (error) {
     return refuse(request, asGatewayError(error, exchange, deps), context, inbound, deps);
   }
@@ -56,10 +57,15 @@ export async function callUpstream(
     deps.mcp.checkCallHeaders(target.tool, request.params, exchange.headers); // 400
   const id = inbound.batch ? deps.newId() : exchange.requestId;
   const span = spanOf(id, request, target, context, inbound, deps);
-  const admission = await admitTool(target, context, deps);
+  const verdict = admitTool(target, context, deps);
+  const admission = verdict instanceof Promise ? await verdict : verdict;
   const denied = admission.kind === 'refused' && !admission.isGone ? admission.rule : undefined;
   const call = open(id, request, span, target, context, inbound, deps, denied);
-  await deps.journal.begin(call).catch((error: unknown) => giveUp(admission, error)); // 503
+  try {
+    await deps.journal.begin(call); // 503
+  } catch (error) {
+    giveUp(admission, error);
+  }
   const outcome = newOutcome('unknown', undefined);
   try {
     if (admission.kind === 'refused') throw limitReached(admission, outcome);

@@ -71,13 +71,18 @@ async function answer(
   const id = exchange.requestId;
   const span = startLlmSpan(deps.tracer, call, deps.llm.entryOf(call.model), exchange);
   const isKnown = verdict.allowed && deps.llm.has(call.model);
-  const admission = isKnown ? await admitCall(call, principal, (gone) => sink.onGone(gone), deps) : undefined;
+  const asked = isKnown ? admitCall(call, principal, (gone) => sink.onGone(gone), deps) : undefined;
+  const admission = asked instanceof Promise ? await asked : asked;
   const isDenied = admission?.kind === 'refused' && !admission.isGone;
   const decision = isDenied ? { allowed: false, rule: admission.rule } : verdict;
   const start = startOf(call, body.length, principal, decision, span, exchange, deps);
   const record = deps.journal.open(start, body);
   sink.kept = record.answered;
-  await deps.journal.begin(record).catch((error: unknown) => giveUp(admission, error)); // 503
+  try {
+    await deps.journal.begin(record); // 503
+  } catch (error) {
+    giveUp(admission, error);
+  }
   const outcome = newOutcome(deps.clock.monotonicMs(), span.context);
   let failure: unknown;
   try {

@@ -1,4 +1,4 @@
-import { callFields } from '../ledger/facts.ts';
+import { CallEvents } from '../ledger/facts.ts';
 import type { CallEnd, CallStart, Ledger, LedgerRow } from '../ledger/ledger-ports.ts';
 import type { OpenCall, Recorder } from '../ledger/recorder.ts';
 import type { CallMetrics, ModelMeasures } from '../telemetry/call-metrics.ts';
@@ -27,6 +27,7 @@ export interface JournalDeps {
 /** The journal over a ledger, metrics where somebody may ask for them, and a log. */
 export function createJournal({ ledger, metrics, log, recorder }: JournalDeps): Journal {
   const listeners = new Set<(row: LedgerRow) => void>();
+  const events = new CallEvents();
   return {
     open: (start, input, digested) => recorder().open(start, input, digested),
     begin: (call) => {
@@ -40,7 +41,7 @@ export function createJournal({ ledger, metrics, log, recorder }: JournalDeps): 
       if (kind !== 'admin') metrics?.observe({ ...call.start, kind }, clean, model);
       if (call.level === 'none') return;
       ledger.end(clean);
-      log.info('call', callFields(call.start, clean));
+      log.info('call', events.fields(call.start, clean));
       if (call.answered !== undefined) recorder().keepAnswered(call);
       for (const listener of listeners) listener({ ...call.start, ...clean });
     },

@@ -1,7 +1,7 @@
 import { createSecretKey } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { createRedactor } from '../core/redact.ts';
-import { callFields } from './facts.ts';
+import { CallEvents } from './facts.ts';
 import type { CallEnd, CallStart } from './ledger-ports.ts';
 import { Recorder } from './recorder.ts';
 import { STANDARD_RECORDING } from './recording-config.ts';
@@ -32,6 +32,9 @@ const given: CallStart = {
   traceId: undefined,
 };
 const { start } = recorder.open(given);
+const events = new CallEvents();
+const callFields = (started: CallStart, ended: CallEnd): Record<string, unknown> =>
+  JSON.parse(`{${events.fields(started, ended).members}}`) as Record<string, unknown>;
 const end: CallEnd = {
   id: '0190-1',
   endedAt: 2,
@@ -46,7 +49,7 @@ const end: CallEnd = {
 };
 
 it('a finished call is one event with the facts of its ledger row, unknown ones left out', () => {
-  expect(JSON.parse(JSON.stringify(callFields(start, end)))).toEqual({
+  expect(callFields(start, end)).toEqual({
     call: '0190-1',
     kind: 'mcp',
     operation: 'tools/call',
@@ -83,4 +86,27 @@ it("the gateway's own share is never negative, and unknown without an upstream",
   expect(callFields(start, { ...end, upstreamMs: 13 })['overheadMs']).toBe(0);
   expect(callFields(start, { ...end, upstreamMs: undefined })['overheadMs']).toBeUndefined();
   expect(callFields({ ...start, originalName: 'db-query' }, end)['originalTool']).toBeUndefined();
+});
+
+it('calls that differ in anything are told apart, one after the other', () => {
+  for (const change of [
+    { keyId: 'other' },
+    { keyAlias: 'bert' },
+    { user: 'u' },
+    { team: 't' },
+    { client: 'c' },
+    { address: '::1' },
+    { server: 's' },
+    { originalName: 'o' },
+    { model: 'm' },
+    { rule: 'r' },
+    { decision: 'denied' as const },
+    { kind: 'llm' as const },
+  ]) {
+    const changed = { ...start, ...change };
+    callFields(start, end);
+    expect(callFields(changed, end)).toEqual(
+      JSON.parse(`{${new CallEvents().fields(changed, end).members}}`),
+    );
+  }
 });

@@ -2,18 +2,24 @@ import type { Writable } from 'node:stream';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
-/** Marks fields that hold no secret, so that nobody looks for one: of lines that are many. */
-export const CLEAN: unique symbol = Symbol('clean');
-
 export interface LogFields {
   readonly [name: string]: unknown;
-  readonly [CLEAN]?: true;
+}
+
+/** Fields of lines that are many, written already, and in which nobody looks for a secret: there is none. */
+export class CleanFields {
+  /** At least one, as JSON without braces. */
+  readonly members: string;
+
+  constructor(members: string) {
+    this.members = members;
+  }
 }
 
 /** Structured log: `message` is a fixed sentence, everything that varies goes into `fields`. Never bodies, never secrets. */
 export interface Log {
   debug(message: string, fields?: LogFields): void;
-  info(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields | CleanFields): void;
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
 }
@@ -56,7 +62,12 @@ export function createLog(
     gathered = '';
     if (text !== '') output.write(text);
   };
-  const write = (at: LogLevel, message: string, fields: LogFields | undefined): void => {
+  const membersOf = (fields: LogFields | undefined): string => {
+    if (fields === undefined) return '';
+    const members = JSON.stringify(fields, needsCare(fields) ? printable : undefined).slice(1, -1);
+    return redact === undefined ? members : redact(members);
+  };
+  const write = (at: LogLevel, message: string, fields: LogFields | CleanFields | undefined): void => {
     if (RANK[at] < RANK[level]) return;
     const ms = now();
     if (ms !== lastMs) {
@@ -64,10 +75,8 @@ export function createLog(
       lastTime = new Date(ms).toISOString();
     }
     timer ??= setTimeout(flush, FLUSH_MS).unref();
-    const whole =
-      fields === undefined ? '{}' : JSON.stringify(fields, needsCare(fields) ? printable : undefined);
-    const body = (redact === undefined || fields?.[CLEAN] === true ? whole : redact(whole)).slice(1);
-    gathered += `{"time":"${lastTime}","level":"${at}","message":${JSON.stringify(message)}${body === '}' ? '' : ','}${body}\n`;
+    const members = fields instanceof CleanFields ? fields.members : membersOf(fields);
+    gathered += `{"time":"${lastTime}","level":"${at}","message":${JSON.stringify(message)}${members === '' ? '' : ','}${members}}\n`;
     if (RANK[at] >= RANK.warn || gathered.length >= GATHERED_CHARACTERS_MAX) flush();
   };
   return {
