@@ -1,27 +1,29 @@
-import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { MASTER_KEY, startGateway, type TestGateway } from '../support/gateway.ts';
 import { http } from '../support/http.ts';
 import { lanport } from '../support/lanport.ts';
+import { startTestPostgres } from '../support/postgres.ts';
 import { verifies } from '../support/verifies.ts';
 
 let gateway: TestGateway;
 
 beforeAll(async () => {
-  gateway = await startGateway({ config: { general_settings: { master_key: MASTER_KEY } } });
-  await http(`${gateway.url}/key/generate`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${MASTER_KEY}` },
-    body: '{}',
-  });
-  const file = join(gateway.folder, 'data', 'postgres', 'postmaster.pid');
-  process.kill(Number((await readFile(file, 'utf8')).split('\n')[0]), 'SIGKILL');
-  await gateway.logged(
-    ({ level, message }) =>
-      level === 'error' && message === 'the embedded PostgreSQL has ended: start the gateway anew',
-  );
+  const postgres = await startTestPostgres();
+  try {
+    gateway = await startGateway({
+      config: { general_settings: { master_key: MASTER_KEY } },
+      env: { DATABASE_URL: await postgres.createDatabase() },
+    });
+    await http(`${gateway.url}/key/generate`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${MASTER_KEY}` },
+      body: '{}',
+    });
+  } finally {
+    await postgres[Symbol.asyncDispose]();
+  }
 }, 60_000);
 
 afterAll(() => gateway?.[Symbol.asyncDispose]());

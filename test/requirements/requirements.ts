@@ -51,6 +51,11 @@ export const REQUIREMENTS = {
     source: 'docs/guide/operate.md',
     promise: 'Killed at any moment, the gateway starts again and has lost no call that it answered.',
   },
+  'run:database-restarts': {
+    source: 'docs/guide/operate.md',
+    promise:
+      'An embedded PostgreSQL that ends is started again; calls go on meanwhile, and are all recorded.',
+  },
   'run:servers-restart': {
     source: 'docs/guide/operate.md',
     promise: '`lanport servers restart` ends one server and starts it anew, and says whether it came back.',

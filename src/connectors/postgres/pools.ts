@@ -85,9 +85,9 @@ export class Pools implements AsyncDisposable {
   #open(): Readonly<Record<Purpose, Pool>> {
     const open = (max: number): Pool => {
       const pool = new Pool(poolConfig(this.#options.connection, max, this.#options.waitMs, this.#reach));
-      pool.on('error', (error) =>
-        this.#options.log.warn('an idle database connection broke', { reason: error }),
-      );
+      pool.on('error', (error) => {
+        if (!pool.ending) this.#options.log.warn('an idle database connection broke', { reason: error });
+      });
       return pool;
     };
     return { work: open(this.#options.sessionsMax), control: open(CONTROL_SESSIONS) };

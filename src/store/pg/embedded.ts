@@ -1,29 +1,16 @@
-// The one place outside net/ that starts processes: the database server belongs to the store, which must not know net/.
-import { type ChildProcess, spawn } from 'node:child_process';
-import {
-  chownSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-} from 'node:fs';
+import { spawn } from 'node:child_process';
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../../telemetry/log.ts';
 import { findBinaries } from './embedded-binaries.ts';
 import { ensureDatabase, type RunSql, withClient } from './embedded-admin.ts';
+import { EmbeddedServer, Output, stopOrphan } from './embedded-server.ts';
 import { type RunAs, runAs } from './embedded-user.ts';
 
 /** Longest path of a Unix socket is 107 bytes on Linux and 103 on macOS; the file name takes 16. */
 const SOCKET_FOLDER_BYTES_MAX = 86;
 const PORT = 5432;
-const START_MS = 60_000;
-const STOP_MS = 8_000;
-const KEPT_OUTPUT = 40;
 /** Role under which the gateway uses its own database. */
 export const SUPERUSER = 'lanport';
 
@@ -58,7 +45,7 @@ export interface EmbeddedPostgres extends AsyncDisposable {
 
 /**
  * Starts the embedded PostgreSQL on `<dataFolder>/postgres`, which is made on first use. An orphan that a killed gateway left behind is
- * stopped first. Rejects with one sentence that says what to do.
+ * stopped first; a server that ends by itself is started again. Rejects with one sentence that says what to do.
  */
 export async function startEmbedded(dataFolder: string, log: Log): Promise<EmbeddedPostgres> {
   const binaries = findBinaries();
@@ -79,47 +66,8 @@ export async function startEmbedded(dataFolder: string, log: Log): Promise<Embed
     String(PORT),
     ...Object.entries(SETTINGS).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
   ];
-  const [command, commandArgs] = user.wrap(binaries.postgres, args);
-  const output = new Output();
-  const child = spawn(command, commandArgs, {
-    cwd: '/',
-    detached: true,
-    stdio: ['ignore', 'ignore', 'pipe'],
-    env: {
-      PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-      LC_ALL: 'C',
-      PG_OOM_ADJUST_FILE: '',
-    },
-  });
-  child.stderr.setEncoding('utf8');
-  child.stderr.on('data', (text: string) => output.push(text));
-  child.unref();
-  (child.stderr as unknown as { unref(): void }).unref();
-  const gone = new Promise<never>((_resolve, reject) => {
-    child.once('error', (error) =>
-      reject(new Error(`the embedded PostgreSQL could not be started: ${error.message}`)),
-    );
-    child.once('exit', (code, signal) =>
-      reject(
-        new Error(
-          `the embedded PostgreSQL ended while starting (${signal ?? `code ${code}`}): ${output.tail()}. Its folder is ${cluster}`,
-        ),
-      ),
-    );
-  });
-  gone.catch(() => undefined);
-  await Promise.race([waitReady(cluster, child), gone]);
-  let isStopping = false;
-  child.once('exit', (code, signal) => {
-    if (isStopping) return;
-    const last = output.tail();
-    log.error('the embedded PostgreSQL has ended: start the gateway anew', {
-      code,
-      signal,
-      folder: cluster,
-      last,
-    });
-  });
+  const server = new EmbeddedServer({ cluster, command: user.wrap(binaries.postgres, args), log });
+  await server.start();
   const connection: EmbeddedPostgres['connection'] = (database, role) => ({
     host: socketFolder,
     port: PORT,
@@ -130,13 +78,14 @@ export async function startEmbedded(dataFolder: string, log: Log): Promise<Embed
     socketFolder,
     port: PORT,
     user: SUPERUSER,
-    pid: child.pid!,
+    get pid() {
+      return server.pid;
+    },
     connection,
     ensureDatabase: (name) => ensureDatabase(connection('postgres'), name),
     withDatabase: (name, work) => withClient(connection(name), work),
     [Symbol.asyncDispose]: async () => {
-      isStopping = true;
-      await stopChild(child);
+      await server[Symbol.asyncDispose]();
       rmSync(socketFolder, { recursive: true, force: true });
     },
   };
@@ -184,69 +133,6 @@ export async function stopLeftBehind(dataFolder: string, log: Log): Promise<void
   await stopOrphan(join(dataFolder, 'postgres'), log);
 }
 
-async function stopOrphan(cluster: string, log: Log): Promise<void> {
-  const pid = postmasterOf(cluster);
-  if (pid === undefined) return;
-  log.warn('a database server of a gateway that was killed still runs and is stopped', { pid });
-  for (const signal of ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const) {
-    try {
-      process.kill(pid, signal);
-    } catch {
-      return;
-    }
-    const deadline = performance.now() + STOP_MS;
-    // Not our child: there is no event to wait for.
-    while (performance.now() < deadline) {
-      if (postmasterOf(cluster) !== pid) return;
-      await delay(20);
-    }
-  }
-}
-
-/** The server that runs on this folder, by its pid file and, where there is /proc, by what that process really is. */
-function postmasterOf(cluster: string): number | undefined {
-  let pid: number;
-  try {
-    pid = Number(readFileSync(join(cluster, 'postmaster.pid'), 'utf8').split('\n')[0]);
-    process.kill(pid, 0);
-  } catch {
-    return undefined;
-  }
-  try {
-    const commandLine = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-    return commandLine[0]?.endsWith('postgres') === true && commandLine.includes(cluster) ? pid : undefined;
-  } catch {
-    return existsSync('/proc/self') ? undefined : pid;
-  }
-}
-
-/** `ready` in the pid file's eighth line is how pg_ctl knows, too. */
-async function waitReady(cluster: string, child: ChildProcess): Promise<void> {
-  const deadline = performance.now() + START_MS;
-  while (child.exitCode === null && performance.now() < deadline) {
-    try {
-      const lines = readFileSync(join(cluster, 'postmaster.pid'), 'utf8').split('\n');
-      if (Number(lines[0]) === child.pid && lines[7]?.trim() === 'ready') return;
-    } catch {
-      // Not written yet.
-    }
-    await delay(10);
-  }
-  throw new Error(`the embedded PostgreSQL was not ready within ${START_MS / 1_000} s`);
-}
-
-async function stopChild(child: ChildProcess): Promise<void> {
-  for (const signal of ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const) {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    child.ref();
-    const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-    child.kill(signal);
-    const stop = new AbortController();
-    await Promise.race([exited, delay(STOP_MS, undefined, { signal: stop.signal }).catch(() => undefined)]);
-    stop.abort();
-  }
-}
-
 function makeSocketFolder(dataFolder: string, user: RunAs): string {
   const beside = join(dataFolder, 'run');
   let folder = beside;
@@ -257,18 +143,4 @@ function makeSocketFolder(dataFolder: string, user: RunAs): string {
   }
   if (user.uid !== undefined && user.gid !== undefined) chownSync(folder, user.uid, user.gid);
   return folder;
-}
-
-/** The last lines of what a program printed. */
-class Output {
-  #lines: string[] = [];
-
-  push(text: string): void {
-    this.#lines.push(...text.split('\n').filter((line) => line.trim() !== ''));
-    if (this.#lines.length > KEPT_OUTPUT) this.#lines = this.#lines.slice(-KEPT_OUTPUT);
-  }
-
-  tail(): string {
-    return this.#lines.slice(-4).join(' | ').slice(0, 800);
-  }
 }

@@ -47,7 +47,9 @@ export function createPool(connection: PgConnection, log: Log): Pool {
     allowExitOnIdle: true,
   });
   // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
-  pool.on('error', (error) => log.warn('an idle database connection broke', { reason: errorChain(error) }));
+  pool.on('error', (error) => {
+    if (!pool.ending) log.warn('an idle database connection broke', { reason: errorChain(error) });
+  });
   return pool;
 }
 
