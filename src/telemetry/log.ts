@@ -27,6 +27,8 @@ export interface Log {
 /** How long a line may wait for others, in milliseconds, and how many characters may wait. */
 const FLUSH_MS = 20;
 const GATHERED_CHARACTERS_MAX = 64 * 1024;
+/** Characters that may wait for a reader that is slow or has stopped; from then on lines are left out, and counted. Twice as many with warnings and errors. */
+const UNREAD_CHARACTERS_MAX = 1024 * 1024;
 
 const RANK: Record<LogLevel, number> = { debug: 10, info: 20, warn: 30, error: 40 };
 
@@ -55,20 +57,34 @@ export function createLog(
   let timer: NodeJS.Timeout | undefined;
   let lastMs = Number.NaN;
   let lastTime = '';
+  let unread = 0;
+  let leftOut = 0;
   const flush = (): void => {
     clearTimeout(timer);
     timer = undefined;
     const text = gathered;
     gathered = '';
-    if (text !== '') output.write(text);
+    if (text === '') return;
+    unread += text.length;
+    output.write(text, () => {
+      unread -= text.length;
+      if (leftOut === 0 || unread > 0) return;
+      const lines = leftOut;
+      leftOut = 0;
+      write('warn', 'lines of the log were left out, because nobody read it', { lines });
+    });
   };
   const membersOf = (fields: LogFields | undefined): string => {
     if (fields === undefined) return '';
     const members = JSON.stringify(fields, needsCare(fields) ? printable : undefined).slice(1, -1);
-    return redact === undefined ? members : redact(members);
+    return redact === undefined ? members : withoutSecrets(members, fields, redact);
   };
   const write = (at: LogLevel, message: string, fields: LogFields | CleanFields | undefined): void => {
     if (RANK[at] < RANK[level]) return;
+    if (unread + gathered.length >= UNREAD_CHARACTERS_MAX * (RANK[at] >= RANK.warn ? 2 : 1)) {
+      leftOut++;
+      return;
+    }
     const ms = now();
     if (ms !== lastMs) {
       lastMs = ms;
@@ -96,6 +112,31 @@ export function createLog(
 
 /** A log that keeps nothing. */
 export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} };
+
+/**
+ * The members of a line without secrets. One that ends nowhere, such as the beginning of a key in PEM, may take along what follows it in the
+ * line: then each value is redacted by itself, and stays text.
+ */
+function withoutSecrets(members: string, fields: LogFields, redact: (text: string) => string): string {
+  const clean = redact(members);
+  if (clean === members || isJson(`{${clean}}`)) return clean;
+  return Object.entries(fields)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => {
+      const text = typeof value === 'string' ? value : JSON.stringify(value, printable);
+      return `${JSON.stringify(name)}:${JSON.stringify(redact(text))}`;
+    })
+    .join(',');
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** Whether a field is not plain text, number or truth value; a replacer for those would cost more than the rest of the line. */
 function needsCare(fields: LogFields | undefined): boolean {

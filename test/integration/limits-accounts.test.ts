@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MASTER_KEY, startGateway, type TestGateway } from '../support/gateway.ts';
-import { http } from '../support/http.ts';
-import { ask, rowsOf } from '../support/limited.ts';
+import { ask, rowsOf, PRICED_MODEL, operateOn } from '../support/limited.ts';
 import { startTestPostgres, type TestPostgres } from '../support/postgres.ts';
 import { verifies } from '../support/verifies.ts';
 
@@ -13,17 +12,7 @@ beforeAll(async () => {
   gateway = await startGateway({
     config: {
       general_settings: { master_key: MASTER_KEY, database_url: await postgres.createDatabase() },
-      model_list: [
-        {
-          model_name: 'priced',
-          litellm_params: {
-            model: 'openai/priced',
-            input_cost_per_token: 0.01,
-            output_cost_per_token: 0.01,
-            mock_response: { text: 'Hi', usage: { input: 20, output: 10 } },
-          },
-        },
-      ],
+      model_list: [PRICED_MODEL],
     },
   });
 }, 90_000);
@@ -33,15 +22,8 @@ afterAll(async () => {
   await postgres?.[Symbol.asyncDispose]();
 });
 
-async function operate(path: string, body: object): Promise<Record<string, unknown>> {
-  const answer = await http(`${gateway.url}${path}`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${gateway.key}`, 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  });
-  expect(answer.status, answer.text).toBe(200);
-  return answer.json();
-}
+const operate = (path: string, body?: object): Promise<Record<string, unknown>> =>
+  operateOn(gateway, path, body);
 
 async function newKey(body: object): Promise<string> {
   return String((await operate('/key/generate', { models: ['priced'], ...body }))['key']);

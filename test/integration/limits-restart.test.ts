@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { MASTER_KEY, startGateway } from '../support/gateway.ts';
-import { ask, rowsOf } from '../support/limited.ts';
+import { ask, rowsOf, PRICED_MODEL } from '../support/limited.ts';
 import { startTestPostgres, type TestPostgres } from '../support/postgres.ts';
 import { verifies } from '../support/verifies.ts';
 
@@ -24,17 +24,7 @@ describe.each(STORES)('with %s', (_name, storeOf) => {
     await using gateway = await startGateway({
       config: {
         general_settings: { master_key: MASTER_KEY, ...(await storeOf()) },
-        model_list: [
-          {
-            model_name: 'priced',
-            litellm_params: {
-              model: 'openai/priced',
-              input_cost_per_token: 0.01,
-              output_cost_per_token: 0.01,
-              mock_response: { text: 'Hi', usage: { input: 20, output: 10 } },
-            },
-          },
-        ],
+        model_list: [PRICED_MODEL],
         virtual_keys: [
           { api_key: KEY, key_alias: 'saver', models: ['*'], max_budget: 1.5, budget_duration: '30d' },
         ],

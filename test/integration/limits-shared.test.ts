@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type CountingServer, startCountingServer } from '../support/counting-server.ts';
 import { configWith, startGateway, type TestGateway } from '../support/gateway.ts';
 import { http } from '../support/http.ts';
-import { ask, callTool, rowsOf, type SpentRow, type ToolAnswer } from '../support/limited.ts';
+import { ask, callTool, rowsOf, type SpentRow, type ToolAnswer, PRICED_MODEL } from '../support/limited.ts';
 import { REDIS_MS, startRedis, type TestRedis } from '../support/redis.ts';
 import { serversSettled } from '../support/servers.ts';
 import { verifies } from '../support/verifies.ts';
@@ -34,17 +34,7 @@ beforeAll(async () => {
           },
         },
         {
-          model_list: [
-            {
-              model_name: 'priced',
-              litellm_params: {
-                model: 'openai/priced',
-                input_cost_per_token: 0.01,
-                output_cost_per_token: 0.01,
-                mock_response: { text: 'Hi', usage: { input: 20, output: 10 } },
-              },
-            },
-          ],
+          model_list: [PRICED_MODEL],
           virtual_keys: [
             key('requests', { rpm_limit: 37 }),
             key('plenty', { rpm_limit: 5_000 }),

@@ -2,8 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MASTER_KEY, startGateway, type TestGateway } from '../support/gateway.ts';
-import { http, type HttpAnswer } from '../support/http.ts';
-import { ask } from '../support/limited.ts';
+import { ask, PRICED_MODEL, operateOn } from '../support/limited.ts';
 import { startTestPostgres, type TestPostgres } from '../support/postgres.ts';
 import { verifies } from '../support/verifies.ts';
 
@@ -16,17 +15,7 @@ let general: object;
 const config = (timezone: string) => ({
   general_settings: general,
   litellm_settings: { timezone },
-  model_list: [
-    {
-      model_name: 'priced',
-      litellm_params: {
-        model: 'openai/priced',
-        input_cost_per_token: 0.01,
-        output_cost_per_token: 0.01,
-        mock_response: { text: 'Hi', usage: { input: 20, output: 10 } },
-      },
-    },
-  ],
+  model_list: [PRICED_MODEL],
 });
 
 beforeAll(async () => {
@@ -39,15 +28,8 @@ afterAll(async () => {
   await postgres?.[Symbol.asyncDispose]();
 });
 
-async function operate(path: string, body?: object): Promise<Record<string, unknown>> {
-  const answer: HttpAnswer = await http(`${gateway.url}${path}`, {
-    method: body === undefined ? 'GET' : 'POST',
-    headers: { authorization: `Bearer ${MASTER_KEY}`, 'content-type': 'application/json' },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  expect(answer.status, answer.text).toBe(200);
-  return answer.json();
-}
+const operate = (path: string, body?: object): Promise<Record<string, unknown>> =>
+  operateOn(gateway, path, body);
 
 /** When the day ends that it is now, so many hours east of UTC, where clocks are never changed. */
 const midnight = (hoursEast: number): string =>

@@ -1,4 +1,4 @@
-import type { TestGateway } from './gateway.ts';
+import { MASTER_KEY, type TestGateway } from './gateway.ts';
 import { http, type HttpAnswer, rpc } from './http.ts';
 import { ledgerRows } from './ledger-rows.ts';
 
@@ -70,6 +70,32 @@ export function ask(
     headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
     body: JSON.stringify({ ...body(model, 10), ...more }),
   });
+}
+
+/** A mock model of which each request costs 0.3 dollars: 30 tokens. */
+export const PRICED_MODEL = {
+  model_name: 'priced',
+  litellm_params: {
+    model: 'openai/priced',
+    input_cost_per_token: 0.01,
+    output_cost_per_token: 0.01,
+    mock_response: { text: 'Hi', usage: { input: 20, output: 10 } },
+  },
+} as const;
+
+/** One operation of the admin API, which must succeed: a GET without `body`, else a POST. */
+export async function operateOn(
+  { url }: { readonly url: string },
+  path: string,
+  body?: object,
+): Promise<Record<string, unknown>> {
+  const answer = await http(`${url}${path}`, {
+    method: body === undefined ? 'GET' : 'POST',
+    headers: { authorization: `Bearer ${MASTER_KEY}`, 'content-type': 'application/json' },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  if (answer.status !== 200) throw new Error(`${path} answered ${answer.status}: ${answer.text}`);
+  return answer.json();
 }
 
 /** What a call of a tool came to. */

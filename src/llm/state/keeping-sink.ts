@@ -2,12 +2,12 @@ import type { JsonObject } from '../conversation/parts.ts';
 import { isObject } from '../conversation/json.ts';
 import type { AnswerSink } from '../llm-ports.ts';
 import { EventTap } from '../upstream/event-tap.ts';
+import { PassingSink } from './passing-sink.ts';
 
 const LAST = /^response\.(?:completed|incomplete)$/;
 
 /** Passes an answer of Responses on as it comes from its provider, and tells the response object when it is complete. */
-export class KeepingSink implements AnswerSink {
-  readonly #out: AnswerSink;
+export class KeepingSink extends PassingSink {
   readonly #onAnswer: (response: JsonObject) => void;
   readonly #tap = new EventTap((event, data) => {
     if (event === undefined || LAST.test(event)) this.#see(data);
@@ -15,44 +15,20 @@ export class KeepingSink implements AnswerSink {
   });
 
   constructor(out: AnswerSink, onAnswer: (response: JsonObject) => void) {
-    this.#out = out;
+    super(out);
     this.#onAnswer = onAnswer;
   }
 
-  get isGone(): boolean {
-    return this.#out.isGone;
-  }
-
-  onGone(listener: () => void): () => void {
-    return this.#out.onGone(listener);
-  }
-
-  send(status: number, headers: Readonly<Record<string, string>>, body: Buffer): void {
-    this.#out.send(status, headers, body);
+  override send(status: number, headers: Readonly<Record<string, string>>, body: Buffer): void {
+    super.send(status, headers, body);
     const response = parsed(body);
     if (response !== undefined) this.#onAnswer(response);
   }
 
-  begin(headers: Readonly<Record<string, string>>): void {
-    this.#out.begin(headers);
-  }
-
-  write(bytes: Buffer): boolean {
-    const isFree = this.#out.write(bytes);
+  override write(bytes: Buffer): boolean {
+    const isFree = super.write(bytes);
     this.#tap.push(bytes);
     return isFree;
-  }
-
-  onDrain(listener: () => void): void {
-    this.#out.onDrain(listener);
-  }
-
-  end(): void {
-    this.#out.end();
-  }
-
-  cut(): void {
-    this.#out.cut();
   }
 
   #see(data: Buffer): void {

@@ -3,13 +3,13 @@ import type { LlmCall } from '../llm-call.ts';
 import type { AnswerSink } from '../llm-ports.ts';
 import { EventTap } from '../upstream/event-tap.ts';
 import type { ConnectionMemory } from './connection-memory.ts';
+import { PassingSink } from './passing-sink.ts';
 
 const ITEM_DONE = 'response.output_item.done';
 const LAST = /^response\.(?:completed|incomplete)$/;
 
 /** Passes a streamed answer of Responses on, and lets the connection remember it when it is complete. */
-export class RememberingSink implements AnswerSink {
-  readonly #out: AnswerSink;
+export class RememberingSink extends PassingSink {
   readonly #call: LlmCall;
   readonly #memory: ConnectionMemory;
   readonly #tap = new EventTap((event, data) => {
@@ -21,43 +21,15 @@ export class RememberingSink implements AnswerSink {
 
   /** `call`: with the conversation that it refers to in it. */
   constructor(out: AnswerSink, call: LlmCall, memory: ConnectionMemory) {
-    this.#out = out;
+    super(out);
     this.#call = call;
     this.#memory = memory;
   }
 
-  get isGone(): boolean {
-    return this.#out.isGone;
-  }
-
-  onGone(listener: () => void): () => void {
-    return this.#out.onGone(listener);
-  }
-
-  send(status: number, headers: Readonly<Record<string, string>>, body: Buffer): void {
-    this.#out.send(status, headers, body);
-  }
-
-  begin(headers: Readonly<Record<string, string>>): void {
-    this.#out.begin(headers);
-  }
-
-  write(bytes: Buffer): boolean {
+  override write(bytes: Buffer): boolean {
     // Before the client has it: its next request may come at once.
     this.#tap.push(bytes);
-    return this.#out.write(bytes);
-  }
-
-  onDrain(listener: () => void): void {
-    this.#out.onDrain(listener);
-  }
-
-  end(): void {
-    this.#out.end();
-  }
-
-  cut(): void {
-    this.#out.cut();
+    return super.write(bytes);
   }
 
   #see(event: string | undefined, data: Buffer): void {
