@@ -1,5 +1,6 @@
 import { GatewayError } from '../core/errors.ts';
 import { withDeadline } from '../core/scope.ts';
+import { Watchdog } from '../core/watchdog.ts';
 import { Ends } from './ends.ts';
 import type { DraftRecord } from './record-writer.ts';
 import { WrittenGroup } from './spooled-record.ts';
@@ -80,6 +81,7 @@ export class Spool {
   #sealed = false;
   #rotations: ((lastSeq: number) => void)[] = [];
   readonly #cleaning = new Set<Promise<void>>();
+  readonly #watchdog: Watchdog;
   readonly #ends: Ends;
   /** Sequence numbers up to which the store has everything, and up to which ends were handed over that are in no segment. */
   #storedThrough = 0;
@@ -87,6 +89,7 @@ export class Spool {
 
   constructor(options: SpoolOptions) {
     this.#options = options;
+    this.#watchdog = new Watchdog(options.writeMs, 'writing');
     this.#ends = new Ends(options);
   }
 
@@ -244,7 +247,7 @@ export class Spool {
     const current = this.#current;
     const writing = current.file.append(bytes);
     try {
-      await withDeadline(writing, this.#options.writeMs, 'writing');
+      await this.#watchdog.watch(writing);
     } catch (error) {
       this.#abandon(current, writing);
       throw error;
