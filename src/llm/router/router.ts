@@ -156,7 +156,7 @@ export class Router {
     this.#of(id).began(this.#deps.now());
   }
 
-  ended({ id }: Deployment, verdict: Verdict): void {
+  ended({ id, config }: Deployment, verdict: Verdict): void {
     const nowMs = this.#deps.now();
     const health = this.#of(id);
     health.ended(nowMs, verdict.kind === 'refused' ? 0 : verdict.tokens);
@@ -170,6 +170,8 @@ export class Router {
       case 'failed': {
         const { allowedFails = ALLOWED_FAILS, cooldownMs = COOLDOWN_MS } = this.#config;
         const { kind, retryAfterMs } = verdict.failure;
+        // What was too much may have been this one request: where nobody else could answer, each hears it from the provider itself.
+        if (kind === 'rate-limit' && this.#isAlone(config.name)) return;
         if (retryAfterMs !== undefined)
           health.rest(nowMs + retryAfterMs, kind === 'rate-limit' ? 'rate-limit' : 'failures');
         health.failed(nowMs, allowedFails, cooldownMs);
@@ -177,6 +179,10 @@ export class Router {
       }
       case 'unknown':
     }
+  }
+
+  #isAlone(entry: string): boolean {
+    return this.#groups.deployments.filter(({ model }) => model === entry).length === 1;
   }
 
   #of(id: string): Health {
