@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { GatewayError } from '../../core/errors.ts';
 import type { CallFilter, LedgerRow } from '../../ledger/ledger-ports.ts';
 import type { AdminDeps } from '../admin-ports.ts';
 import { keyIdOf } from '../spend/used.ts';
@@ -54,11 +55,15 @@ export function filterOf(query: z.output<typeof schema>, deps: Pick<AdminDeps, '
       rest[name] === undefined ? [] : [[name, rest[name]]],
     ),
   );
+  const from = since === undefined ? undefined : momentOf(since, deps.now());
+  const to = until === undefined ? undefined : momentOf(until, deps.now());
+  if (from !== undefined && to !== undefined && from > to)
+    throw new GatewayError('request-invalid', { reason: 'since is after until' });
   return {
     ...given,
     ...(key === undefined ? {} : { key: keyIdOf(key, deps) }),
-    ...(since === undefined ? {} : { from: momentOf(since, deps.now()) }),
-    ...(until === undefined ? {} : { to: momentOf(until, deps.now()) }),
+    ...(from === undefined ? {} : { from }),
+    ...(to === undefined ? {} : { to }),
   };
 }
 

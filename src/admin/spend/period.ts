@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { GatewayError } from '../../core/errors.ts';
 
 const DAY_MS = 86_400_000;
 /** Days that are shown when no period is asked for, today included. */
@@ -23,12 +24,24 @@ export interface Period {
 export function periodOf(start: string | undefined, end: string | undefined, now: number): Period {
   const today = Math.floor(now / DAY_MS) * DAY_MS;
   const to = end === undefined ? today + DAY_MS : endOf(end);
-  return { from: start === undefined ? Math.min(today, to) - (DAYS - 1) * DAY_MS : startOf(start), to };
+  return forwards({
+    from: start === undefined ? Math.min(today, to) - (DAYS - 1) * DAY_MS : startOf(start),
+    to,
+  });
 }
 
 /** Without dates, everything. */
 export function openPeriodOf(start: string | undefined, end: string | undefined, now: number): Period {
-  return { from: start === undefined ? 0 : startOf(start), to: end === undefined ? now + 1 : endOf(end) };
+  return forwards({
+    from: start === undefined ? 0 : startOf(start),
+    to: end === undefined ? Math.max(now + 1, start === undefined ? 0 : startOf(start)) : endOf(end),
+  });
+}
+
+/** Dates that were exchanged would look like nothing that was used. */
+function forwards(period: Period): Period {
+  if (period.from <= period.to) return period;
+  throw new GatewayError('request-invalid', { reason: 'start_date is after end_date' });
 }
 
 /** The days of a period, `2026-11-21` each, in order. */
