@@ -69,8 +69,8 @@ interface TakenRow {
 }
 
 /**
- * What those functions take first: names of types, for rows those of their tables, of the tables that inherit from them or are of that type;
- * and whether they take rows at all.
+ * What those functions take first: names of types, for rows those of their tables, of the tables that inherit from them, are of that type or are cast to it
+ * by themselves; and whether they take rows at all.
  */
 const TAKEN = `
   WITH RECURSIVE taken AS (
@@ -80,6 +80,7 @@ const TAKEN = `
     SELECT taken.name, also.type FROM taken JOIN pg_catalog.pg_type AS t ON t.oid = taken.type, LATERAL (
       SELECT t.typbasetype AS type WHERE t.typbasetype <> 0
       UNION ALL SELECT c.reltype FROM pg_catalog.pg_class AS c WHERE c.reloftype = t.oid
+      UNION ALL SELECT k.castsource FROM pg_catalog.pg_cast AS k WHERE k.casttarget = t.oid AND k.castcontext = 'i' AND k.oid >= ${FIRST_OWN_OID}
       UNION ALL SELECT c.reltype FROM pg_catalog.pg_inherits AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid
         WHERE i.inhparent = t.typrelid AND t.typrelid <> 0) AS also)
   SELECT taken.name, array_agg(DISTINCT coalesce(c.relname, t.typname)::text) AS types,
