@@ -84,6 +84,8 @@ describe('masked columns', () => {
     ["SELECT usename, useconfig FROM pg_user WHERE usename = 'told'", [['told', '[masked]']]],
     ['SELECT id, email FROM customers WHERE id = 1 ORDER BY 1, id', [[1, '[masked]']]],
     ['SELECT count(*) FROM customers WHERE id = 1', [[1]]],
+    ['SELECT DISTINCT id, name IS NULL FROM customers WHERE id = 1', [[1, false]]],
+    ['SELECT id, count(*) FROM customers WHERE id = 1 GROUP BY GROUPING SETS ((1))', [[1, 1]]],
     ['SELECT note FROM (SELECT note FROM hosts WHERE id = 1) AS h', [['web']]],
     ['SELECT upper(name) FROM (SELECT * FROM categories WHERE id = 1) AS c', undefined],
   ])('are masked, and the rest is not: %s', async (sql, rows) => {
@@ -145,6 +147,16 @@ describe('masked columns', () => {
     'SELECT pg_stat_get_activity(NULL)',
     'SELECT pg_stat_get_backend_activity(1)',
     'SELECT email, count(*) FROM customers GROUP BY 1',
+    'SELECT email AS x FROM customers GROUP BY ROLLUP (1)',
+    'SELECT email AS x FROM customers GROUP BY ROLLUP (x)',
+    'SELECT id, email AS x FROM customers GROUP BY CUBE (id, (id, x))',
+    'SELECT email AS x FROM customers GROUP BY GROUPING SETS ((1))',
+    'SELECT id, email AS x FROM customers GROUP BY GROUPING SETS (1, ROLLUP (1, 2))',
+    'SELECT id, email AS x FROM customers GROUP BY (1, 2)',
+    'SELECT * FROM customers GROUP BY ROLLUP (3)',
+    'SELECT DISTINCT email FROM customers',
+    'SELECT DISTINCT id, c.email AS x FROM customers AS c',
+    'SELECT DISTINCT * FROM customers',
   ])('cannot be seen in another form: %s', async (sql) => {
     const { text, isError } = await callTool(connector.server, 'execute_sql', { sql });
     expect(isError, text).toBe(true);

@@ -62,7 +62,7 @@ export class Mask {
     if (column !== undefined)
       return `column ${column} is masked: it may only stand by itself in the outermost select list, not in expressions, conditions, subqueries or UNION`;
     if (uses.innerStar)
-      return 'with masked columns, * may only stand in the outermost select list, and ORDER BY names its columns; name them in subqueries, UNION and RETURNING, too';
+      return 'with masked columns, * may only stand in the outermost select list, and not with DISTINCT or places in ORDER BY and GROUP BY; name the columns, in subqueries, UNION and RETURNING, too';
     const row = uses.single.find((name) => uses.sources.includes(name));
     if (row !== undefined)
       return `${row} names a whole row, which has masked columns; name the columns instead`;

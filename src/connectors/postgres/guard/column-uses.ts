@@ -34,6 +34,14 @@ function placeIn(node: Node | undefined): number | undefined {
   return value === undefined ? undefined : Number(value['ival'] ?? 0);
 }
 
+/** The keys in ROLLUP, CUBE, GROUPING SETS and brackets, each by itself. DISTINCT without ON is one empty node. */
+function keysIn(node: Node | undefined): readonly (Node | undefined)[] {
+  const sets = node?.['GroupingSet'] as Node | undefined;
+  const row = node?.['RowExpr'] as Node | undefined;
+  if (sets === undefined && row === undefined) return [node];
+  return listOf(sets?.['content'] ?? row?.['args']).flatMap(keysIn);
+}
+
 /** The column reference that a select-list item consists of, if it is nothing more. */
 function plainColumn(item: Node): Node | undefined {
   const value = (item['ResTarget'] as Node | undefined)?.['val'] as Node | undefined;
@@ -68,24 +76,26 @@ class Uses implements ColumnUses {
     }
   }
 
-  /** Columns of the select list that ORDER BY, GROUP BY and DISTINCT ON mean by place or by alias: their order tells of their values. */
+  /** Columns of the select list that ORDER BY, GROUP BY and DISTINCT mean by place, by alias or as all: order and number tell of their values. */
   keys(select: Node, own: readonly Node[]): void {
     const sorted = listOf(select['sortClause']).map(
       (item) => (item['SortBy'] as Node | undefined)?.['node'] as Node | undefined,
     );
     const targets = own.map((item) => item['ResTarget'] as Node | undefined);
-    for (const key of [...sorted, ...listOf(select['groupClause']), ...listOf(select['distinctClause'])]) {
+    const distinct = listOf(select['distinctClause']);
+    for (const key of [...sorted, ...listOf(select['groupClause']), ...distinct].flatMap(keysIn)) {
       const place = placeIn(key);
       const name = lastNameOf(key?.['ColumnRef'] as Node | undefined);
+      const isAll = key !== undefined && Object.keys(key).length === 0;
       const meant = targets.filter(
-        (target, at) => at + 1 === place || (name !== undefined && target?.['name'] === name),
+        (target, at) => isAll || at + 1 === place || (name !== undefined && target?.['name'] === name),
       );
       for (const target of meant) {
         const column = lastNameOf((target?.['val'] as Node | undefined)?.['ColumnRef'] as Node | undefined);
         if (column !== undefined) this.inner.push(column);
       }
       // A place behind a * may be any column.
-      if (place !== undefined && targets.some((target) => isStar(target))) this.innerStar = true;
+      if ((isAll || place !== undefined) && targets.some((target) => isStar(target))) this.innerStar = true;
     }
   }
 

@@ -3,13 +3,8 @@ import { nearest } from '../../../core/nearest.ts';
 import type { Mask } from '../masking.ts';
 import type { RoleFacts } from '../role.ts';
 import { type AllowRule, isHarmlessBuiltin } from './function-rules.ts';
-import {
-  FUNCTION_ROWS,
-  type Attribute,
-  type FunctionCall,
-  type Mode,
-  type StatementFacts,
-} from './statement-facts.ts';
+import { DERIVED_ROWS, FUNCTION_ROWS, type RowSource, sourcesOf } from './row-sources.ts';
+import type { Attribute, FunctionCall, Mode, StatementFacts } from './statement-facts.ts';
 import { settingProblem } from './settings.ts';
 
 /** What this server's own catalogue says of functions and operators. Each answers why something is refused, or `undefined`. */
@@ -54,23 +49,42 @@ const OPERATORS = `
   FROM pg_catalog.pg_operator AS o JOIN pg_catalog.pg_proc AS p ON p.oid = o.oprcode
   WHERE o.oid >= ${FIRST_OWN_OID} AND p.provolatile = 'v'`;
 
-/** Columns of user tables that have a name which is also a function's, and these tables. */
+/**
+ * Columns of user tables that have a name which is also a function's, and these tables. Of a name that several schemas have, all tables
+ * must have the column: a statement may mean any of them.
+ */
 const COLUMNS = `
-  SELECT a.attname AS name, array_agg(c.relname::text) AS tables
-  FROM pg_catalog.pg_attribute AS a JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid
-  WHERE a.attnum > 0 AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attname = ANY($1)
+  WITH relations AS (SELECT c.oid, c.relname FROM pg_catalog.pg_class AS c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f'))
+  SELECT a.attname AS name, coalesce(array_agg(c.relname::text) FILTER (WHERE NOT EXISTS (
+    SELECT FROM relations AS o WHERE o.relname = c.relname AND NOT EXISTS (
+      SELECT FROM pg_catalog.pg_attribute AS b WHERE b.attrelid = o.oid AND b.attnum > 0 AND b.attname = a.attname))), '{}') AS tables
+  FROM pg_catalog.pg_attribute AS a JOIN relations AS c ON c.oid = a.attrelid
+  WHERE a.attnum > 0 AND a.attname = ANY($1)
   GROUP BY 1`;
 
-/** What those functions take first: names of types, for rows those of their tables and of the tables that inherit from them. */
+interface TakenRow {
+  readonly name: string;
+  readonly types: readonly string[];
+  readonly rows: boolean;
+}
+
+/**
+ * What those functions take first: names of types, for rows those of their tables, of the tables that inherit from them or are of that type;
+ * and whether they take rows at all.
+ */
 const TAKEN = `
-  SELECT p.proname AS name, array_agg(DISTINCT coalesce(h.relname, t.typname)::text) AS types
-  FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_type AS t ON t.oid = p.proargtypes[0]
-  LEFT JOIN LATERAL (
-    WITH RECURSIVE heirs AS (
-      SELECT t.typrelid AS oid WHERE t.typrelid <> 0
-      UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i JOIN heirs ON i.inhparent = heirs.oid)
-    SELECT c.relname FROM heirs JOIN pg_catalog.pg_class AS c ON c.oid = heirs.oid) AS h ON true
-  WHERE p.oid >= ${FIRST_OWN_OID} AND p.proname = ANY($1)
+  WITH RECURSIVE taken AS (
+    SELECT p.proname AS name, given.type FROM pg_catalog.pg_proc AS p, LATERAL (VALUES (p.proargtypes[0]), (p.provariadic)) AS given (type)
+    WHERE p.oid >= ${FIRST_OWN_OID} AND p.proname = ANY($1) AND given.type <> 0
+    UNION
+    SELECT taken.name, also.type FROM taken JOIN pg_catalog.pg_type AS t ON t.oid = taken.type, LATERAL (
+      SELECT t.typbasetype AS type WHERE t.typbasetype <> 0
+      UNION ALL SELECT c.reltype FROM pg_catalog.pg_class AS c WHERE c.reloftype = t.oid
+      UNION ALL SELECT c.reltype FROM pg_catalog.pg_inherits AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid
+        WHERE i.inhparent = t.typrelid AND t.typrelid <> 0) AS also)
+  SELECT taken.name, array_agg(DISTINCT coalesce(c.relname, t.typname)::text) AS types,
+         bool_or(t.typtype = 'c' OR t.typname ~ '^(record|any)') AS rows
+  FROM taken JOIN pg_catalog.pg_type AS t ON t.oid = taken.type LEFT JOIN pg_catalog.pg_class AS c ON c.oid = t.typrelid
   GROUP BY 1`;
 /** Types that take every row. */
 const ANY_ROW = /^(?:record|any.*)$/;
@@ -96,15 +110,14 @@ export async function loadFunctionCatalog(
     dottedOthers.map(({ name }) => name),
   ]);
   const tablesWith = new Map(columns.rows.map(({ name, tables }) => [name, new Set(tables)]));
-  const taken = await client.query<{ name: string; types: readonly string[] }>(TAKEN, [
-    [...tablesWith.keys()],
-  ]);
-  const typesTaken = new Map(taken.rows.map(({ name, types }) => [name, types]));
-  /** Whether `x.name` can only be the column of that name, when `x` is a row of `table`. */
-  const isColumnOf = (table: string, name: string): boolean => {
-    if (tablesWith.get(name)?.has(table) === true) return true;
-    const types = typesTaken.get(name) ?? [];
-    return table !== FUNCTION_ROWS && !types.some((type) => type === table || ANY_ROW.test(type));
+  const taken = await client.query<TakenRow>(TAKEN, [[...tablesWith.keys()]]);
+  const takenBy = new Map(taken.rows.map((row) => [row.name, row]));
+  /** Whether `x.name` can only be the column of that name, when `x` is a row of that source. */
+  const isColumnOf = ({ relation, columns: own }: RowSource, name: string): boolean => {
+    const { types, rows: takesRows } = takenBy.get(name) ?? { types: [], rows: false };
+    if (relation === DERIVED_ROWS) return own.includes(name) || !takesRows;
+    if (tablesWith.get(name)?.has(relation) === true) return true;
+    return relation !== FUNCTION_ROWS && !types.some((type) => type === relation || ANY_ROW.test(type));
   };
   const dottedNames = new Set(dottedOthers.map(({ name }) => name));
   const isReachable = ({ schema }: FunctionRow): boolean =>
@@ -176,8 +189,8 @@ export async function loadFunctionCatalog(
         return `.${name} would call function ${name}, which is not allowed here`;
       }
       if (!dottedNames.has(name)) return undefined;
-      const from = sources[qualifier ?? ''] ?? sources[FUNCTION_ROWS] ?? [];
-      const isColumn = tablesWith.has(name) && from.every((table) => isColumnOf(table, name));
+      const from = sourcesOf(qualifier, sources);
+      const isColumn = tablesWith.has(name) && from.every((source) => isColumnOf(source, name));
       if (kind === 'column' && isColumn) return undefined;
       return `.${name} could call a function of that name, which the operator has not allowed (allow_functions)`;
     },

@@ -8,6 +8,7 @@ import {
   ROW_STATEMENTS,
   WRITE_OBJECTS,
 } from './node-tags.ts';
+import { type RowSource, RowSources } from './row-sources.ts';
 
 /**
  * What a caller may do: read, plan a read whose parameters ($1) are left open, change rows through the tool made for it, or change rows and
@@ -39,14 +40,11 @@ export interface StatementFacts {
   readonly parameters: number;
   /** EXPLAIN ANALYZE: what is explained is executed, too. */
   readonly executes: boolean;
-  /** Relations by the name that FROM gives them; subqueries are not among them. */
-  readonly sources: Readonly<Record<string, readonly string[]>>;
+  /** Where rows come from, by the name that stands for them before a dot. */
+  readonly sources: ReadonlyMap<string, readonly RowSource[]>;
   /** For masking: where columns are taken from. */
   readonly columns: ColumnUses;
 }
-
-/** Stands in `sources` for the rows of a function in FROM, as relation and, without an alias, as name. */
-export const FUNCTION_ROWS = '';
 
 export interface FunctionCall {
   /** One part, or schema and name. */
@@ -157,7 +155,6 @@ function walk(
   found.visit(root, 0);
   if (found.problem !== undefined) return refused(found.problem);
   const { calls, relations, attributes, operators, parameters } = found;
-  const sources = Object.fromEntries(found.sources);
   return {
     ok: true,
     facts: {
@@ -166,7 +163,7 @@ function walk(
       relations,
       attributes,
       operators,
-      sources,
+      sources: found.sources.all(),
       setting,
       parameters,
       statement: Object.keys(root)[0] ?? '',
@@ -183,7 +180,7 @@ class Findings {
   readonly relations: [string | undefined, string][] = [];
   readonly attributes: Attribute[] = [];
   readonly operators: string[] = [];
-  readonly sources = new Map<string, string[]>();
+  readonly sources = new RowSources();
   parameters = 0;
   readonly #mode: Mode;
 
@@ -226,6 +223,7 @@ class Findings {
       this.problem ??= `${statementName(tag)} is not allowed here`;
       return;
     }
+    this.sources.tag(tag, node);
     const syntax = JSON_SYNTAX[tag] ?? JSON_FUNCTIONS[String(node['op'])];
     if (syntax !== undefined)
       this.calls.push({ name: [syntax.name], firstText: undefined, syntaxSince: syntax.since });
@@ -258,9 +256,6 @@ class Findings {
         return;
       case 'JoinExpr':
         if (node['isNatural'] === true || node['usingClause'] !== undefined) this.operators.push('=');
-        return;
-      case 'RangeFunction':
-        this.#source(FUNCTION_ROWS, aliasOf(node) ?? FUNCTION_ROWS);
         return;
       case 'SortBy':
         this.#operator(parts(node['useOp']));
@@ -296,11 +291,7 @@ class Findings {
     if (node['catalogname'] !== undefined) this.problem ??= 'a table of another database cannot be used';
     const name = String(node['relname']);
     this.relations.push([node['schemaname'] as string | undefined, name]);
-    this.#source(name, aliasOf(node) ?? name);
-  }
-
-  #source(relation: string, alias: string): void {
-    this.sources.set(alias, [...(this.sources.get(alias) ?? []), relation]);
+    this.sources.relation(node);
   }
 
   /** Checks what kind of object a statement is about. */
@@ -317,10 +308,6 @@ class Findings {
       this.problem ??= `operator ${name.join('.')} is not one of pg_catalog`;
     }
   }
-}
-
-function aliasOf(node: Node): string | undefined {
-  return (node['alias'] as Node | undefined)?.['aliasname'] as string | undefined;
 }
 
 /** Names in a list of String nodes; what is no String (`*`, a subscript) is left out. */

@@ -17,8 +17,8 @@ const NAMES = `
     AND has_schema_privilege(n.oid, 'USAGE')
   ORDER BY 3 DESC, 1, 2 LIMIT ${NAMES_MAX}`;
 
-/** Names that may stand in a sentence of ours: others could be sentences themselves. */
-const PLAIN = /^[\p{L}\p{N}_$ .-]{1,63}$/u;
+/** Names that may stand in a sentence of ours: others could be sentences themselves, so there is no blank and no dot in them. */
+const PLAIN = /^[\p{L}\p{N}_$-]{1,63}$/u;
 const NO_QUOTES_NEEDED = /^[a-z_][a-z0-9_$]*$/;
 const UNDEFINED_TABLE = '42P01';
 
