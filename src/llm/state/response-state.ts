@@ -19,7 +19,7 @@ const OWN_ID = /^resp_([0-9a-f]{12})7[0-9a-f]{19}[0-9a-z]{0,4}$/;
 
 /** Answers that may wait at once until the store has them, and their bytes with their conversations. */
 const SAVING_MAX = 10_000;
-const SAVING_BYTES_MAX = 256 * 1024 * 1024;
+const SAVING_BYTES_MAX = 128 * 1024 * 1024;
 
 /** What is kept of an answer. */
 interface Kept {
