@@ -90,6 +90,16 @@ const FIXED: readonly (readonly [file: string, name: string, what: string])[] = 
     'Their bytes, conversations included; the newest always stays.',
   ],
   ['llm/state/connection-memory.ts', 'TOTAL_BYTES_MAX', 'The same for all WebSockets together.'],
+  [
+    'llm/state/response-state.ts',
+    'SAVING_MAX',
+    'Answers that wait at once to be kept for `previous_response_id`; one more is not kept, and the log says so.',
+  ],
+  [
+    'llm/state/response-state.ts',
+    'SAVING_BYTES_MAX',
+    'Bytes of the answers that wait to be kept, conversations included; one may always wait.',
+  ],
   ['core/json-scan.ts', 'JSON_DEPTH_MAX', 'Levels of nesting in a message; a deeper one gets 400.'],
   ['mcp/wire/message.ts', 'BATCH_MESSAGES_MAX', 'Messages in one batch; a larger one gets 400.'],
   [

@@ -57,17 +57,23 @@ export async function restoreBackup(
   const log = createLog(io.stderr, 'warn');
   const putAside = await makeRoom(dataFolder, options.replace === true, io.now(), log);
   let lock: FolderLock | undefined;
+  /** The rows are in a database that is not in the data folder. */
+  let isHalfDone = false;
   try {
     lock = lockFolder(dataFolder);
     const finish = markUnfinished(dataFolder);
     const { manifest, rows, files } = await restoreStore(mode, createReadStream(file), log);
+    isHalfDone = mode.kind === 'external';
     for (const { path, bytes } of files) put(join(dataFolder, path), bytes);
     finish();
     const { madeAt, madeBy } = manifest;
     return { madeAt, madeBy, rows, files: files.map(({ path }) => path), dataFolder, putAside };
   } catch (error) {
     if (lock !== undefined) undo(dataFolder, putAside);
-    throw new StartupError(reasonOf(error, dataFolder), EXIT.failed, error);
+    const reason = isHalfDone
+      ? `the database was restored, and its files were not (${error instanceof Error ? error.message : String(error)}): empty the database, and restore again`
+      : reasonOf(error, dataFolder);
+    throw new StartupError(reason, EXIT.failed, error);
   } finally {
     lock?.release();
     log.flush();

@@ -26,7 +26,13 @@ export async function writeNewFile<T>(
   });
   stopped.catch(() => undefined);
   try {
-    return await written(`${file}.part`, file, () => Promise.race([ask(), stopped]), check, stopped);
+    return await written(
+      `${file}.${process.pid}.part`,
+      file,
+      () => Promise.race([ask(), stopped]),
+      check,
+      stopped,
+    );
   } catch (error) {
     if (error instanceof StartupError) throw error;
     throw new StartupError(`${file} was not written: ${reasonOf(error, file)}`, EXIT.failed, error);
@@ -40,7 +46,8 @@ async function written<T>(
   check: (draft: string) => Promise<T>,
   stopped: Promise<never>,
 ): Promise<T> {
-  const handle = await open(draft, 'w', 0o600);
+  // Nobody else's: neither a file with its own permissions nor a link to somewhere else is written into.
+  const handle = await open(draft, 'wx', 0o600);
   try {
     try {
       const body = await ask();

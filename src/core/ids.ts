@@ -6,7 +6,7 @@ const POOL_BYTES = 4096;
 export function createIdSource(now: () => number = Date.now): () => string {
   const pool = Buffer.allocUnsafe(POOL_BYTES);
   let offset = POOL_BYTES;
-  let lastMs = 0;
+  let lastMs = -1;
   let sequence = 0;
   /** Of `lastMs`. */
   let head = '';

@@ -109,11 +109,14 @@ async function answer(
     failure = error;
     throw error;
   } finally {
-    const admitted = admission?.kind === 'admitted' ? admission : undefined;
-    const cost = settleCall(admitted, outcome);
-    finish(record, call.model, span, outcome, cost, failure, sink, exchange, deps);
-    // Who has seen the answer's end finds the call's end in the ledger, even if this process is killed now.
-    sink.conclude();
+    try {
+      const admitted = admission?.kind === 'admitted' ? admission : undefined;
+      const cost = settleCall(admitted, outcome);
+      finish(record, call.model, span, outcome, cost, failure, sink, exchange, deps);
+    } finally {
+      // Who has seen the answer's end finds the call's end in the ledger, even if this process is killed now.
+      sink.conclude();
+    }
   }
 }
 
@@ -281,8 +284,15 @@ class ExchangeSink implements AnswerSink {
   }
 
   conclude(): void {
-    this.#conclusion?.();
+    const conclusion = this.#conclusion;
     this.#conclusion = undefined;
+    try {
+      conclusion?.();
+    } catch (error) {
+      // A whole answer that could not be sent: there is one to be refused with.
+      if (this.#stream === undefined) this.hasBegun = false;
+      throw error;
+    }
   }
 
   cut(): void {

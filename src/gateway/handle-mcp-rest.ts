@@ -18,6 +18,7 @@ const STATUSES: Readonly<Partial<Record<ErrorCode, number>>> = {
   'tool-held': 403,
   'server-down': 503,
   'server-busy': 503,
+  'questions-limit': 503,
   'call-timeout': 504,
   'limit-reached': 429,
   'budget-exceeded': 400,

@@ -10,7 +10,7 @@ import { type Log, silentLog } from '../telemetry/log.ts';
 import { createLedger } from './ledger.ts';
 import type { LedgerBounds } from './ledger-bounds.ts';
 import type { CallStart, Ledger } from './ledger-ports.ts';
-import { type SpoolFiles, spoolFolder } from './spool-files.ts';
+import { isTail, type SpoolFiles, spoolFolder } from './spool-files.ts';
 
 let folder: string;
 let store: LedgerMemoryStore;
@@ -51,7 +51,10 @@ async function open(
 const spool = () => readdir(join(folder, 'spool'));
 const spooled = async (): Promise<LedgerRecord[]> => {
   const texts = await Promise.all(
-    (await spool()).sort().map((name) => readFile(join(folder, 'spool', name), 'utf8')),
+    (await spool())
+      .filter((name) => !isTail(name))
+      .sort()
+      .map((name) => readFile(join(folder, 'spool', name), 'utf8')),
   );
   return texts
     .join('')

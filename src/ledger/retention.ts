@@ -35,9 +35,9 @@ export interface RetentionOptions {
 /** What was removed because it was old. */
 export type Purged =
   | { readonly table: 'ledger_calls'; readonly days: readonly string[] }
-  /** `before`: of hours that began earlier. Milliseconds since the Unix epoch. */
   /** Of writers that have ended, when all their days were removed. */
   | { readonly table: 'ledger_writers'; readonly rows: number }
+  /** `before`: of hours that began earlier. Milliseconds since the Unix epoch. */
   | { readonly table: 'ledger_usage'; readonly rows: number; readonly before: number };
 
 const HOUR_MS = 3_600_000;

@@ -5,7 +5,7 @@ import { errorChain, type Log } from '../telemetry/log.ts';
 import type { Anchors } from './anchors.ts';
 import type { Chains } from './chains.ts';
 import type { Segment, SegmentFate, Spool } from './spool.ts';
-import { isEnds, type SpoolFiles, writerOf } from './spool-files.ts';
+import { isTail, type SpoolFiles, writerOf } from './spool-files.ts';
 import { type ReadRecord, SegmentReader } from './segment-reader.ts';
 import { RecordReader, readRecord, type SpooledRecord, type WrittenGroup } from './spooled-record.ts';
 
@@ -266,8 +266,8 @@ export class Shipper {
     }
     if (badLines === 1)
       log.warn(
-        isEnds(file)
-          ? 'the last end in a ledger spool file was never written whole'
+        isTail(file)
+          ? 'the last line of a ledger tail was never written whole'
           : 'the last line of a ledger spool file was never written whole; its call was never made',
         { file },
       );

@@ -42,19 +42,19 @@ export function segmentName(writer: string, number: number): string {
   return `${writer}-${String(number).padStart(8, '0')}.jsonl`;
 }
 
-/** Name of the n-th file of ends of a writer: after all its segments in the order of `list`. */
-export function endsName(writer: string, number: number): string {
-  return segmentName(`${writer}-ends`, number);
+/** Name of the n-th tail of a writer: after all its segments in the order of `list`. */
+export function tailName(writer: string, number: number): string {
+  return segmentName(`${writer}-tail`, number);
 }
 
-/** Whether it is a file of ends, by its name. */
-export function isEnds(name: string): boolean {
-  return /-ends-\d{8}\.jsonl$/.test(name);
+/** Whether it is a tail, by its name. */
+export function isTail(name: string): boolean {
+  return /-tail-\d{8}\.jsonl$/.test(name);
 }
 
 /** Whose file it is, by its name. */
 export function writerOf(name: string): string {
-  return name.replace(/(-ends)?-\d{8}\.jsonl$/, '');
+  return name.replace(/(-tail)?-\d{8}\.jsonl$/, '');
 }
 
 const SEGMENT = /-\d{8}\.jsonl$/;

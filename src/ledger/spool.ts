@@ -1,9 +1,9 @@
 import { GatewayError } from '../core/errors.ts';
 import { withDeadline } from '../core/scope.ts';
 import { Watchdog } from '../core/watchdog.ts';
-import { Ends } from './ends.ts';
 import type { DraftRecord } from './record-writer.ts';
 import { WrittenGroup } from './spooled-record.ts';
+import { Tail } from './tail.ts';
 import { errorChain, type Log } from '../telemetry/log.ts';
 import { type SpoolFile, type SpoolFiles, segmentName } from './spool-files.ts';
 
@@ -82,15 +82,16 @@ export class Spool {
   #rotations: ((lastSeq: number) => void)[] = [];
   readonly #cleaning = new Set<Promise<void>>();
   readonly #watchdog: Watchdog;
-  readonly #ends: Ends;
-  /** Sequence numbers up to which the store has everything, and up to which ends were handed over that are in no segment. */
+  readonly #tail: Tail;
+  /** Sequence number up to which the store has everything. */
   #storedThrough = 0;
-  #strandedThrough = 0;
+  /** Ends that were handed over for the store and are in no segment; the next group takes them along. */
+  #stranded: readonly DraftRecord[] = [];
 
   constructor(options: SpoolOptions) {
     this.#options = options;
     this.#watchdog = new Watchdog(options.writeMs, 'writing');
-    this.#ends = new Ends(options);
+    this.#tail = new Tail(options);
   }
 
   /** Closed segments, oldest first. */
@@ -100,7 +101,7 @@ export class Spool {
 
   /** Bytes on the disk and on their way to it. */
   get bytes(): number {
-    return this.#closedBytes + (this.#current?.bytes ?? 0) + this.#waiting.text.length + this.#ends.bytes;
+    return this.#closedBytes + (this.#current?.bytes ?? 0) + this.#waiting.text.length + this.#tail.bytes;
   }
 
   /** Sequence number of the last record on the disk. */
@@ -116,6 +117,7 @@ export class Spool {
   /** Resolves when the record is durable; rejects with `ledger-unavailable`, and then it is in no file that is read. */
   write(record: DraftRecord): Promise<void> {
     this.#waiting.add(record);
+    this.#tail.keep(record);
     this.#waiting.waiter ??= Promise.withResolvers();
     const { promise } = this.#waiting.waiter;
     this.#start();
@@ -125,7 +127,7 @@ export class Spool {
   /** Takes an end along with the next group; until then it outlives this process, though not the machine. */
   writeLater(record: DraftRecord): void {
     this.#waiting.add(record);
-    this.#ends.keep(record);
+    this.#tail.keep(record);
   }
 
   /** Writes what waits, once. Resolves when it is on the disk or has failed; never rejects. */
@@ -156,7 +158,7 @@ export class Spool {
   /** The store has every record up to `seq`: deletes the closed segments that hold no other. */
   async forget(seq: number): Promise<void> {
     this.#storedThrough = seq;
-    this.#ends.forget(this.#safeThrough);
+    this.#tail.forget(this.#safeThrough);
     while (this.#closed[0]?.lastSeq !== undefined && this.#closed[0].lastSeq <= seq)
       await this.drop(this.#closed[0]);
   }
@@ -192,15 +194,28 @@ export class Spool {
       await current.file.close();
       if (stored()) await this.#options.files.remove(current.name);
     }
-    const { records } = this.#waiting;
-    await this.#ends.close(this.#safeThrough);
-    return records.filter(({ seq }) => !this.#ends.holds(seq)).length;
+    const unwritten = [...this.#unstored(), ...this.#waiting.records];
+    await this.#tail.close(this.#safeThrough);
+    return unwritten.filter(({ seq }) => !this.#tail.holds(seq)).length;
+  }
+
+  /** What was stranded stands before what is written next: it has smaller numbers. */
+  #withStranded(bytes: Buffer): Buffer {
+    const ahead = this.#unstored();
+    if (ahead.length === 0) return bytes;
+    return Buffer.concat([Buffer.from(ahead.map(({ line }) => `${line}\n`).join('')), bytes]);
   }
 
   /** Sequence number of the last record that is, with all before it, on the disk or in the store. */
   get #safeThrough(): number {
-    if (this.#strandedThrough > this.#storedThrough) return this.#storedThrough;
-    return Math.max(this.#lastSeq, this.#storedThrough);
+    return this.#unstored().length > 0 ? this.#storedThrough : Math.max(this.#lastSeq, this.#storedThrough);
+  }
+
+  /** Of the ends that are in no segment, those that the store does not have yet. */
+  #unstored(): readonly DraftRecord[] {
+    return this.#stranded.length === 0
+      ? this.#stranded
+      : this.#stranded.filter(({ seq }) => seq > this.#storedThrough);
   }
 
   #start(): void {
@@ -217,7 +232,7 @@ export class Spool {
       this.#waiting = new Group();
       try {
         const bytes = Buffer.from(group.text);
-        await this.#append(group, bytes);
+        await this.#append(group, this.#withStranded(bytes));
         this.#group = undefined;
         group.waiter?.resolve();
         this.#options.onWritten(new WrittenGroup(group.records, bytes, bytes.length === group.text.length));
@@ -255,8 +270,9 @@ export class Spool {
     this.#failures = 0;
     current.bytes += bytes.length;
     current.lastSeq = this.#lastSeq = group.records.at(-1)!.seq;
-    this.#ends.written(this.#lastSeq);
-    this.#ends.forget(this.#safeThrough);
+    this.#stranded = [];
+    this.#tail.written(this.#lastSeq);
+    this.#tail.forget(this.#safeThrough);
   }
 
   #fail(group: Group, error: unknown): void {
@@ -273,15 +289,14 @@ export class Spool {
     onRefused(group.records.filter((record) => record.phase === 'received'));
     group.waiter?.reject(failure);
     const ends = group.records.filter((record) => record.phase === 'ended');
-    if (ends.length === 0) return;
-    if (onStranded(ends)) {
-      this.#strandedThrough = ends.at(-1)!.seq;
-      return;
+    if (ends.length > 0 && onStranded(ends)) this.#stranded = [...this.#unstored(), ...ends];
+    else {
+      const later = this.#waiting;
+      this.#waiting = new Group();
+      for (const record of [...ends, ...later.records]) this.#waiting.add(record);
+      this.#waiting.waiter = later.waiter;
     }
-    const later = this.#waiting;
-    this.#waiting = new Group();
-    for (const record of [...ends, ...later.records]) this.#waiting.add(record);
-    this.#waiting.waiter = later.waiter;
+    this.#tail.restart([...this.#unstored(), ...this.#waiting.records]);
   }
 
   async #open(): Promise<OpenSegment> {

@@ -43,6 +43,8 @@ export interface ResponseStore {
   save(response: StoredResponse): Promise<void>;
   /** `undefined`: unknown, expired, or of another key. */
   load(id: string, keyId: string): Promise<StoredResponse | undefined>;
+  /** Whether another key has one of this id, expired ones included. */
+  isOthers(id: string, keyId: string): Promise<boolean>;
   /** Whether there was one. */
   remove(id: string, keyId: string): Promise<boolean>;
 }

@@ -8,7 +8,7 @@ import { runLoop } from './agent/loop.ts';
 import { timedHost } from './agent/timed-host.ts';
 import { Dropped } from './conversation/dropped.ts';
 import type { AnswerFacts } from './conversation/format.ts';
-import { LlmFailure } from './conversation/llm-failure.ts';
+import { LlmFailure, PREVIOUS_NOT_FOUND } from './conversation/llm-failure.ts';
 import type { JsonObject } from './conversation/parts.ts';
 import { countTokens } from './counting/count-tokens.ts';
 import { type CallEstimate, closerEstimate, estimateCall } from './counting/estimate-call.ts';
@@ -26,7 +26,7 @@ import { type Try, tryModels, type TryResult } from './router/try-deployments.ts
 import type { ConnectionMemory } from './state/connection-memory.ts';
 import { KeepingSink } from './state/keeping-sink.ts';
 import { RememberingSink } from './state/remembering-sink.ts';
-import type { ResponseState } from './state/response-state.ts';
+import type { AnswerOrigin, ResponseState } from './state/response-state.ts';
 import { ClientAnswer } from './turn/client-answer.ts';
 import { takeTurn, type TurnCall, understand } from './turn/converse.ts';
 import type { TurnResult, TurnTaker } from './turn/turn.ts';
@@ -187,11 +187,14 @@ export class Llm {
       if (!isForwarded || (isAtProvider(deployment) && bringsForeignTokens(call)))
         return translate(deployment, refused);
       const result = await forward(call, deployment, this.#kept(call, out, deps), outcome, deps, refused);
-      // Tokens may be those of another gateway, which knows them; an answer may be kept by another account than this deployment's.
-      const isTranslated =
-        isRefusal(result.failure) &&
-        (result.failure?.code === 'previous_response_not_found' || bringsForeignTokens(call));
-      return isTranslated ? translate(deployment, refused) : result;
+      if (!isRefusal(result.failure)) return result;
+      // An answer may be kept by another account than this deployment's.
+      if (isPreviousUnknown(result.failure, call)) {
+        const whole = await this.#deps.state.expandAll(call, keyId, true);
+        return this.#translator(whole, out, outcome, deps)(deployment, refused);
+      }
+      // Tokens may be those of another gateway, which knows them.
+      return bringsForeignTokens(call) ? translate(deployment, refused) : result;
     });
   }
 
@@ -290,7 +293,13 @@ export class Llm {
           nowMs: deps.clock.monotonicMs(),
         }),
       pingMs: deps.bounds.keepAliveMs,
-      onAnswer: call.route.format === 'responses' ? (answer) => this.#keep(call, answer, deps) : undefined,
+      onAnswer:
+        call.route.format === 'responses'
+          ? (answer) => {
+              const isMock = outcome.deployment?.isMock === true || call.text.has('mock_response');
+              this.#keep(call, answer, deps, isMock ? 'mock' : 'gateway');
+            }
+          : undefined,
       monotonicMs: () => deps.clock.monotonicMs(),
     });
   }
@@ -299,14 +308,14 @@ export class Llm {
   #kept(call: LlmCall, out: AnswerSink, deps: AttemptDeps): AnswerSink {
     if (call.route.format !== 'responses' || call.text.slice('store')?.toString('latin1') === 'false')
       return out;
-    return new KeepingSink(out, (answer) => this.#keep(call, answer, deps, true));
+    return new KeepingSink(out, (answer) => this.#keep(call, answer, deps, 'provider'));
   }
 
   /** Keeps an answer that the client may refer to. It has it already: trouble with that is the operator's. */
-  #keep(call: LlmCall, answer: JsonObject, { id, keyId }: AttemptDeps, isProviders = false): void {
+  #keep(call: LlmCall, answer: JsonObject, { id, keyId }: AttemptDeps, origin: AnswerOrigin): void {
     const { state, log } = this.#deps;
     state
-      .keep(call, answer, keyId, isProviders)
+      .keep(call, answer, keyId, origin)
       .catch((error: unknown) =>
         log.warn('an answer could not be kept, so that no request can refer to it', { request: id, error }),
       );
@@ -410,7 +419,18 @@ function isArray({ route, isStream }: LlmCall): boolean {
   return route.format === 'gemini' && isStream && route.framing === 'array';
 }
 
+/** The provider does not know what the request goes on with; not everyone who speaks Responses says so in OpenAI's words. */
+function isPreviousUnknown({ code, kind }: LlmFailure, { route, text }: LlmCall): boolean {
+  if (code === PREVIOUS_NOT_FOUND) return true;
+  return (
+    kind === 'not-found' &&
+    code !== 'model_not_found' &&
+    route.format === 'responses' &&
+    text.string('previous_response_id') !== undefined
+  );
+}
+
 /** The provider found something wrong with the request itself. */
-function isRefusal(failure: LlmFailure | undefined): boolean {
+function isRefusal(failure: LlmFailure | undefined): failure is LlmFailure {
   return failure?.kind === 'invalid' || failure?.kind === 'not-found';
 }

@@ -56,6 +56,8 @@ export interface ResponseTable {
   save(row: ResponseRow): Promise<void>;
   /** `undefined`: unknown, expired, or of another key. */
   load(id: string, keyId: string): Promise<ResponseRow | undefined>;
+  /** Whether another key has one of this id, expired ones included. */
+  isOthers(id: string, keyId: string): Promise<boolean>;
   /** Whether there was one. */
   remove(id: string, keyId: string): Promise<boolean>;
   /** Deletes what has expired; returns how many. */

@@ -104,6 +104,8 @@ it('the documented defaults are those of the code', async () => {
     '32: Answers that one WebSocket remembers besides those that are stored',
     '32 MiB: Their bytes, conversations included',
     '256 MiB: The same for all WebSockets together',
+    '10,000: Answers that wait at once to be kept for `previous_response_id`',
+    '128 MiB: Bytes of the answers that wait to be kept, conversations included',
     '256: Levels of nesting in a message',
     '100: Messages in one batch',
     '30 min: How long a session without a stream is kept when nobody uses it',

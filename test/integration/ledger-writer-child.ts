@@ -47,7 +47,8 @@ for await (const line of createInterface({ input: process.stdin })) {
     away = true;
     ledger.end(callEnd(id, { endedAt: Date.now(), cost: 3 }));
     // What is begun after it is on the disk after it.
-    await ledger.begin(callStart(id.replace(/.$/, 'f'), { startedAt: Date.now() }));
+    const another = id.replace(/.$/, (digit) => (digit === 'f' ? '0' : 'f'));
+    await ledger.begin(callStart(another, { startedAt: Date.now() }));
   }
   process.stdout.write(`${line}\n`);
 }

@@ -16,6 +16,12 @@ beforeAll(async () => {
     config: {
       general_settings: { master_key: MASTER_KEY, database_url: url, store_prompts_in_spend_logs: true },
       ledger: { levels: [{ model: 'plain', level: 'metadata' }] },
+      virtual_keys: ['first', 'second'].map((one) => ({
+        api_key: `sk-${one}-of-both`,
+        key_alias: one,
+        user: 'both',
+        models: ['kept'],
+      })),
       mcp_servers: {
         loud: { command: process.execPath, args: [`${ROOT}/test/support/upstreams/stdio-2025.ts`] },
       },
@@ -102,6 +108,19 @@ test('LiteLLM’s logs have what was asked and answered, where it is kept', asyn
   );
   expect(models).toContain('kept');
   expect(models).not.toContain('plain');
+});
+
+test('a key sees the calls of its user, and of its own alone what was said', async () => {
+  verifies('ledger:litellm-logs');
+  const id = await chat('kept', {}, 'sk-first-of-both');
+  const seen = async (key: string): Promise<SpendLog> =>
+    (await ask(`/spend/logs?request_id=${id}`, undefined, key)).json<readonly SpendLog[]>()[0]!;
+  expect((await seen('sk-first-of-both')).messages).toEqual([{ role: 'user', content: 'Hi there' }]);
+  expect(await seen('sk-second-of-both')).toMatchObject({
+    messages: {},
+    response: {},
+    proxy_server_request: {},
+  });
 });
 
 test('what was spent by tag counts the tags of requests and of keys, each request once', async () => {

@@ -5,6 +5,8 @@ import { type Dialect, DIALECTS } from '../support/llm/dialects.ts';
 import { EVENTS, type ProviderReply, startProvider, type TestProvider } from '../support/llm/provider.ts';
 import { verifies } from '../support/verifies.ts';
 
+const OTHER_KEY = 'sk-another-key-0123456789abcdef';
+
 let provider: TestProvider;
 let gateway: TestGateway;
 
@@ -21,6 +23,7 @@ beforeAll(async () => {
     config: configWith(
       {},
       {
+        virtual_keys: [{ api_key: OTHER_KEY, models: ['*'] }],
         model_list: [
           at('native', 'openai/responses/gpt-5'),
           at('other', 'custom_openai/m'),
@@ -44,16 +47,17 @@ function replyTo(url: string, body: Record<string, unknown>): ProviderReply {
   if (!url.includes('responses')) return { body: [JSON.stringify(CHAT.whole)] };
   if (body['model'] === 'failing') return { status: 500, body: ['{"error":{"message":"broken"}}'] };
   const id = `resp_native${ids++}`;
-  const said = (text: string): string => text.replaceAll('resp_1', id);
+  const said = (text: string): string =>
+    text.replaceAll('"id":"resp_1"', `"id":"${id}","store":${body['store'] !== false}`);
   if (body['stream'] !== true) return { body: [said(JSON.stringify(RESPONSES.whole))] };
   const { start, content, rest } = RESPONSES.stream;
   return { headers: EVENTS, body: [said(start + content + rest)] };
 }
 
-const send = (method: string, path: string, body?: object): Promise<HttpAnswer> =>
+const send = (method: string, path: string, body?: object, key = gateway.key): Promise<HttpAnswer> =>
   http(gateway.url + path, {
     method,
-    headers: { authorization: `Bearer ${gateway.key}`, 'content-type': 'application/json' },
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
 const lastBody = (): Record<string, unknown> => provider.requests.at(-1)!.body;
@@ -136,4 +140,95 @@ describe('an answer that a provider of Responses keeps', () => {
       error: { code: 'previous_response_not_found' },
     });
   });
+
+  it('is told without thoughts that nobody can read there, which the answer names, however the other account says that it does not know it', async () => {
+    verifies('llm:kept-answers');
+    const message = { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'Hi' }] };
+    const output = [{ type: 'reasoning', id: 'rs_1', summary: [] }, message];
+    const whole = { ...RESPONSES.whole, id: 'resp_thought', store: true, output };
+    provider.answer({ body: [JSON.stringify(whole)] });
+    await send('POST', '/v1/responses', { model: 'native', input: 'one' });
+    provider.answer(({ url, body }) =>
+      'previous_response_id' in body
+        ? { status: 404, body: ['{"error":{"message":"No such response.","type":"invalid_request_error"}}'] }
+        : replyTo(url, body),
+    );
+    const next = { model: 'native', input: 'two', previous_response_id: 'resp_thought' };
+    const answer = await send('POST', '/v1/responses', next);
+    expect(answer.status, answer.text).toBe(200);
+    expect(answer.headers['x-lanport-dropped']).toBe('messages.thinking');
+    const { input } = lastBody() as { input: { role: string }[] };
+    expect(input.map(({ role }) => role)).toEqual(['user', 'assistant', 'user']);
+  });
+
+  it('is told in full to a provider that does not say that it has stored it', async () => {
+    verifies('llm:kept-answers');
+    const whole = { ...RESPONSES.whole, id: 'resp_forgotten' };
+    provider.answer({ body: [JSON.stringify(whole)] }, ({ url, body }) => replyTo(url, body));
+    await send('POST', '/v1/responses', { model: 'native', input: 'one' });
+    await ask('two', { previous_response_id: 'resp_forgotten' });
+    expect(lastBody()).not.toHaveProperty('previous_response_id');
+    const { input } = lastBody() as { input: { role: string }[] };
+    expect(input.map(({ role }) => role)).toEqual(['user', 'assistant', 'user']);
+  });
+
+  it('is not gone on with by another key', async () => {
+    verifies('llm:kept-answers');
+    const id = await ask('one');
+    const before = provider.requests.length;
+    for (const model of ['native', 'other']) {
+      const asked = { model, input: 'two', previous_response_id: id };
+      const answer = await send('POST', '/v1/responses', asked, OTHER_KEY);
+      expect(answer.status).toBe(400);
+      expect(answer.json()).toMatchObject({
+        error: { code: 'previous_response_not_found', param: 'previous_response_id' },
+      });
+    }
+    expect(provider.requests).toHaveLength(before);
+  });
+
+  it.each([
+    { previous_response_id: 'resp_of_another_gateway' },
+    { conversation: 'conv_1' },
+    { prompt: { id: 'pmpt_1' } },
+  ])('is told to its provider alone where it goes on with what is kept there alone (%j)', async (known) => {
+    verifies('llm:kept-answers');
+    const first = await ask('one', known);
+    const second = await ask('two', { previous_response_id: first });
+    const before = provider.requests.length;
+    for (const previous of [first, second]) {
+      const asked = { model: 'other', input: 'three', previous_response_id: previous };
+      const answer = await send('POST', '/v1/responses', asked);
+      expect(answer.json()).toMatchObject({ error: { code: 'previous_response_not_found' } });
+      expect(answer.status).toBe(400);
+    }
+    expect(provider.requests).toHaveLength(before);
+    await ask('three', { previous_response_id: second });
+    expect(lastBody()).toEqual({ model: 'gpt-5', input: 'three', previous_response_id: second });
+  });
+
+  it.each(['queued', 'in_progress'])('is kept when it is complete, not while it is %s', async (status) => {
+    verifies('llm:kept-answers');
+    const id = `resp_${status}`;
+    provider.answer({
+      body: [JSON.stringify({ ...RESPONSES.whole, id, store: true, status, output: [] })],
+    });
+    const asked = { model: 'native', input: 'one', background: true };
+    expect((await send('POST', '/v1/responses', asked)).json()).toMatchObject({ id, status });
+    expect((await send('GET', `/v1/responses/${id}`)).status).toBe(404);
+  });
+});
+
+it('a mock reads no conversation and no prompt of OpenAI: it answers, and can be gone on with', async () => {
+  for (const known of [{ conversation: 'conv_1' }, { prompt: { id: 'pmpt_1' } }]) {
+    const asked = { model: 'other', mock_response: 'Hi', input: 'one' };
+    const first = await send('POST', '/v1/responses', { ...asked, ...known });
+    expect(first.status, first.text).toBe(200);
+    const { id } = first.json<{ id: string }>();
+    const next = await send('POST', '/v1/responses', { ...asked, previous_response_id: id });
+    expect(next.status, next.text).toBe(200);
+    const { id: last } = next.json<{ id: string }>();
+    const items = (await send('GET', `/v1/responses/${last}/input_items`)).json<{ data: object[] }>();
+    expect(items.data).toHaveLength(3);
+  }
 });

@@ -206,7 +206,9 @@ describe.each(UPSTREAMS.map((upstream) => [upstream.name, upstream] as const))(
 it('leaves it to a provider of Responses to know what it has stored', async () => {
   verifies('llm:websocket-memory');
   const upstream = UPSTREAMS.find(({ name }) => name === 'Responses')!;
-  provider.answer(replay(upstream.first, true), replay(upstream.last, true));
+  const { whole, stream } = upstream.first;
+  const stored = { whole, stream: stream.replaceAll('"store":false', '"store":true') };
+  provider.answer(replay(stored, true), replay(upstream.last, true));
   await using client = await SocketClient.open(gateway.url);
   const first = await client.turn({ model: nameOf('Responses'), input: [ASKED] });
   const { id } = first.response!;

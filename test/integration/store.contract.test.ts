@@ -175,6 +175,14 @@ describe.each(MODES)('the %s store', (_kind, modeOf) => {
     expect(await responses.load('resp_1', 'k2')).toEqual(row('resp_1', 'k2'));
     expect(await responses.load('resp_1', 'k3')).toBeUndefined();
     expect(await responses.load('resp_2', 'k1')).toBeUndefined();
+    for (const [id, keyId, isOthers] of [
+      ['resp_1', 'k3', true],
+      ['resp_1', 'k1', true],
+      ['resp_2', 'k1', false],
+      ['resp_2', 'k2', true],
+      ['resp_3', 'k1', false],
+    ] as const)
+      expect(await responses.isOthers(id, keyId), `${id} ${keyId}`).toBe(isOthers);
     expect(await responses.remove('resp_1', 'k3')).toBe(false);
     expect(await responses.remove('resp_1', 'k1')).toBe(true);
     expect(await responses.remove('resp_1', 'k1')).toBe(false);

@@ -3,6 +3,7 @@ import type { UsageRow } from '../../ledger/ledger-ports.ts';
 import { flag } from '../accounts/list-query.ts';
 import type { AdminDeps } from '../admin-ports.ts';
 import { operation } from '../operation.ts';
+import { seesAll } from '../rights.ts';
 import { date, daysOf, openPeriodOf, type Period } from './period.ts';
 import { showSpendLog, spendLog } from './spend-log-row.ts';
 import { isUse, keyIdOf, ownFilter, rounded, tokenOf, used } from './used.ts';
@@ -16,7 +17,7 @@ export const spendLogs = operation({
   who: 'any key',
   group: 'Spend',
   summary:
-    'The calls, newest first; with both dates, sums for each day unless summarize is false. A key sees those of its user. What was asked and answered is in messages and response where it is kept (ledger.levels, store_prompts_in_spend_logs); 32 MiB at most, of the newest calls.',
+    'The calls, newest first; with both dates, sums for each day unless summarize is false. A key sees those of its user. What was asked and answered is in messages and response where it is kept (ledger.levels, store_prompts_in_spend_logs), with a key that does not manage of its own calls alone; 32 MiB at most, of the newest calls.',
   query: z.strictObject({
     api_key: z.string().optional().describe('The key, its token, its alias or its id.'),
     user_id: z.string().optional(),
@@ -50,7 +51,9 @@ export const spendLogs = operation({
       limit: query.limit,
     });
     const calls = rows.filter(isUse);
-    const bodies = Map.groupBy(await deps.bodiesOf(calls), ({ callId }) => callId);
+    // What was said with another key, of the same user too, is not for this one: a user may be a default that many keys share.
+    const readable = seesAll(reach) ? calls : calls.filter(({ keyId }) => keyId === principal.id);
+    const bodies = Map.groupBy(await deps.bodiesOf(readable), ({ callId }) => callId);
     return calls.map((row) => showSpendLog(row, bodies.get(row.id) ?? [], deps));
   },
 });

@@ -76,15 +76,19 @@ export const addManyMembers = operation({
     const known = new Set(before.members.map(({ user }) => user));
     const read = asked.map((one) => ({ one, read: newMember(one, known, limits, deps) }));
     const members = read.flatMap(({ read: found }) => (typeof found === 'string' ? [] : [found]));
+    let users: readonly string[] = [];
     if (members.length > 0)
       await deps.keys.setMembers(
         before.id,
         // Who became a member meanwhile, stays as it was said there.
-        (now) => members.filter(({ user }) => !now.members.some((one) => one.user === user)),
+        (now) => {
+          const added = members.filter(({ user }) => !now.members.some((one) => one.user === user));
+          users = added.map(({ user }) => user);
+          return added;
+        },
         principal.alias ?? principal.id,
       );
-    const users = members.map(({ user }) => user);
-    deps.audit('team-member-add', principal, { team: before.id, users, by });
+    if (users.length > 0) deps.audit('team-member-add', principal, { team: before.id, users, by });
     const team = deps.keys.findTeam(before.id) ?? before;
     const shownMemberships = new Map(
       (await memberships(team, deps)).map((one) => [String(one['user_id']), one]),

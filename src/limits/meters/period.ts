@@ -76,6 +76,7 @@ function daysAt(nowMs: number, days: number, calendar: Calendar): Period {
 function around(nowMs: number, startOf: (at: number) => number): Period {
   for (let at = 0; ; at++) {
     const to = startOf(at + 1);
-    if (nowMs < to) return { from: startOf(at), to };
+    // `NaN`, of a moment beyond what dates can tell, ends it too.
+    if (!(nowMs >= to)) return { from: startOf(at), to };
   }
 }

@@ -65,6 +65,18 @@ export function invalid(message: string, param?: string): LlmFailure {
   return new LlmFailure('invalid', message, { status: 400, param });
 }
 
+/** The code of a request that goes on with an answer which is not there. */
+export const PREVIOUS_NOT_FOUND = 'previous_response_not_found';
+
+/** A request that goes on with an answer which is not there, in OpenAI's words. */
+export function previousNotFound(id: string): LlmFailure {
+  return new LlmFailure('invalid', `Previous response with id '${id.slice(0, 100)}' not found.`, {
+    status: 400,
+    param: 'previous_response_id',
+    code: PREVIOUS_NOT_FOUND,
+  });
+}
+
 /** The code of a request whose client went away. */
 export const CLIENT_GONE = 'client_gone';
 

@@ -1,6 +1,5 @@
-import { isObject } from '../conversation/json.ts';
 import type { Json } from '../conversation/parts.ts';
-import { inputItems, outputItems } from './items.ts';
+import { inputItems, isUnreadable, outputItems } from './items.ts';
 
 /** Conversations that all connections together may keep, in bytes; the least recently used goes first. */
 const TOTAL_BYTES_MAX = 256 * 1024 * 1024;
@@ -126,11 +125,4 @@ export class ConnectionMemory {
     this.#bytes -= this.#sizes.get(key) ?? 0;
     this.#sizes.delete(key);
   }
-}
-
-/** Thoughts that have come without their content: a provider that has not stored them refuses their mere ids. */
-function isUnreadable(item: Json): boolean {
-  if (!isObject(item) || item['type'] !== 'reasoning') return false;
-  const { content, encrypted_content: seal } = item;
-  return typeof seal !== 'string' && !(Array.isArray(content) && content.length > 0);
 }

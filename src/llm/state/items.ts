@@ -15,3 +15,10 @@ export function outputItems(output: Json | undefined): readonly Json[] {
   if (!Array.isArray(output)) return [];
   return (output as readonly Json[]).filter((item) => isObject(item) && !TOLD.has(item['type']));
 }
+
+/** Thoughts that have come without their content: a provider that has not stored them refuses their mere ids. */
+export function isUnreadable(item: Json): boolean {
+  if (!isObject(item) || item['type'] !== 'reasoning') return false;
+  const { content, encrypted_content: seal } = item;
+  return typeof seal !== 'string' && !(Array.isArray(content) && content.length > 0);
+}

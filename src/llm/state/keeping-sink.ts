@@ -4,6 +4,8 @@ import type { AnswerSink } from '../llm-ports.ts';
 import { EventTap } from '../upstream/event-tap.ts';
 import { PassingSink } from './passing-sink.ts';
 
+/** States of an answer that can be gone on with. */
+const COMPLETE: ReadonlySet<unknown> = new Set(['completed', 'incomplete']);
 const LAST = /^response\.(?:completed|incomplete)$/;
 
 /** Passes an answer of Responses on as it comes from its provider, and tells the response object when it is complete. */
@@ -22,7 +24,8 @@ export class KeepingSink extends PassingSink {
   override send(status: number, headers: Readonly<Record<string, string>>, body: Buffer): void {
     super.send(status, headers, body);
     const response = parsed(body);
-    if (response !== undefined) this.#onAnswer(response);
+    // One that is still to come has its last state at its provider alone.
+    if (response !== undefined && COMPLETE.has(response['status'])) this.#onAnswer(response);
   }
 
   override write(bytes: Buffer): boolean {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { type LlmCall, readCall } from '../llm-call.ts';
+import type { JsonObject } from '../conversation/parts.ts';
+import { type LlmCall, readCall, valueOf } from '../llm-call.ts';
 import type { ResponseStore, StoredResponse } from '../llm-ports.ts';
 import { ResponseState } from './response-state.ts';
 
@@ -13,6 +14,10 @@ const ROUTE = {
 
 function call(body: object): LlmCall {
   return readCall(ROUTE, Buffer.from(JSON.stringify({ model: 'm', ...body })), {});
+}
+
+function inputOf(one: LlmCall): readonly JsonObject[] {
+  return valueOf(one)['input'] as readonly JsonObject[];
 }
 
 /** A store whose saves last until they are let go. */
@@ -34,6 +39,11 @@ class SlowStore implements ResponseStore {
     if (this.isDown) throw new Error('down');
     const row = this.rows.get(id);
     return row?.keyId === keyId ? row : undefined;
+  }
+
+  async isOthers(id: string, keyId: string): Promise<boolean> {
+    const row = this.rows.get(id);
+    return row !== undefined && row.keyId !== keyId;
   }
 
   async remove(id: string, keyId: string): Promise<boolean> {
@@ -93,4 +103,157 @@ test('a store that is away is told apart from an answer that there is not', asyn
     status: 503,
     code: 'state_unavailable',
   });
+});
+
+/** Keeps an answer for `k1` until the store has it. */
+async function keep(state: ResponseState, store: SlowStore, body: object, more: object): Promise<void> {
+  const kept = state.keep(
+    call(body),
+    { output: [{ type: 'message', id: 'msg_1' }], ...more },
+    'k1',
+    'provider',
+  );
+  while (store.waiting.length === 0) await new Promise(setImmediate);
+  store.waiting.shift()!();
+  await kept;
+}
+
+// What is not known here is known to the provider, or to nobody: a part of it is not the conversation.
+test.each([
+  { previous_response_id: 'resp_elsewhere' },
+  { conversation: 'conv_1' },
+  { prompt: { id: 'pmpt_1' } },
+])(
+  'an answer to more than this gateway has seen is never told as the whole, and neither is what follows (%j)',
+  async (reference) => {
+    const store = new SlowStore();
+    const state = new ResponseState(store, () => 0);
+    for (const hasStored of [true, false]) {
+      await keep(state, store, { input: 'One.', ...reference }, { id: 'resp_1', store: hasStored });
+      await keep(
+        state,
+        store,
+        { input: 'Two.', previous_response_id: 'resp_1' },
+        { id: 'resp_2', store: true },
+      );
+      for (const id of ['resp_1', 'resp_2']) {
+        const next = call({ input: 'x', previous_response_id: id });
+        expect(await state.expand(next, 'k1')).toBe(next);
+        expect(await state.expandAll(next, 'k1')).toBe(next);
+      }
+    }
+  },
+);
+
+test('what a mock was told is the whole, as it reads no conversation and no prompt', async () => {
+  const store = new SlowStore();
+  const state = new ResponseState(store, () => 0);
+  const kept = state.keep(
+    call({ input: 'One.', prompt: { id: 'p' } }),
+    { id: 'resp_1', output: [] },
+    'k1',
+    'mock',
+  );
+  const next = await state.expand(call({ input: 'Two.', previous_response_id: 'resp_1' }), 'k1');
+  expect(inputOf(next)).toMatchObject([{ content: 'One.' }, { content: 'Two.' }]);
+  store.waiting[0]!();
+  await kept;
+});
+
+test("another key's answer cannot be gone on with, whether the store has it yet or not; one that nobody here knows may be the provider's", async () => {
+  const store = new SlowStore();
+  const state = new ResponseState(store, () => 0);
+  const kept = state.keep(
+    call({ input: 'One.' }),
+    { id: 'resp_1', output: [], store: true },
+    'k1',
+    'provider',
+  );
+  const next = call({ input: 'x', previous_response_id: 'resp_1' });
+  const refusal = { status: 400, code: 'previous_response_not_found', param: 'previous_response_id' };
+  await expect(state.expand(next, 'k2')).rejects.toMatchObject(refusal);
+  store.waiting[0]!();
+  await kept;
+  await expect(state.expand(next, 'k2')).rejects.toMatchObject(refusal);
+  expect(await state.expand(next, 'k1')).toBe(next);
+  const unknown = call({ input: 'x', previous_response_id: 'resp_2' });
+  expect(await state.expand(unknown, 'k2')).toBe(unknown);
+});
+
+const THOUGHTS = [
+  { type: 'reasoning', id: 'rs_1', summary: [] },
+  { type: 'reasoning', id: 'rs_2', summary: [], encrypted_content: 'sealed' },
+];
+
+test('only what says that it is stored is left to its provider; else all is told, but not thoughts that nobody has', async () => {
+  const store = new SlowStore();
+  const state = new ResponseState(store, () => 0);
+  await keep(state, store, { input: 'One.' }, { id: 'resp_1', output: THOUGHTS });
+  await keep(state, store, { input: 'One.' }, { id: 'resp_2', output: THOUGHTS, store: true });
+  const stored = call({ input: 'Two.', previous_response_id: 'resp_2' });
+  expect(await state.expand(stored, 'k1')).toBe(stored);
+  const whole = await state.expand(call({ input: 'Two.', previous_response_id: 'resp_1' }), 'k1');
+  expect(inputOf(whole)).toMatchObject([{ content: 'One.' }, { id: 'rs_2' }, { content: 'Two.' }]);
+  expect(valueOf(whole)).not.toHaveProperty('previous_response_id');
+});
+
+test('what is told to another account has no ids of thoughts that it cannot read', async () => {
+  const store = new SlowStore();
+  const state = new ResponseState(store, () => 0);
+  await keep(state, store, { input: 'One.' }, { id: 'resp_1', output: THOUGHTS, store: true });
+  const next = call({ input: 'Two.', previous_response_id: 'resp_1' });
+  const idsOf = (one: LlmCall): unknown[] => inputOf(one).map(({ id }) => id);
+  expect(idsOf(await state.expandAll(next, 'k1', true))).toEqual([undefined, undefined, 'rs_2', undefined]);
+  expect(idsOf(await state.expandAll(next, 'k1'))).toEqual([undefined, 'rs_1', 'rs_2', undefined]);
+});
+
+test('the next request may come before the conversation of the answer is loaded', async () => {
+  const store = new SlowStore();
+  const state = new ResponseState(store, () => 0);
+  await keep(state, store, { input: 'One.' }, { id: 'resp_1', store: true });
+  let letLoad = (): void => undefined;
+  const load = store.load.bind(store);
+  store.load = async (id, keyId) => {
+    await new Promise<void>((resolve) => {
+      letLoad = resolve;
+    });
+    return load(id, keyId);
+  };
+  const kept = state.keep(
+    call({ input: 'Two.', previous_response_id: 'resp_1' }),
+    { id: 'resp_2', output: [], store: true },
+    'k1',
+    'provider',
+  );
+  const next = state.expandAll(call({ input: 'Three.', previous_response_id: 'resp_2' }), 'k1');
+  letLoad();
+  expect(inputOf(await next)).toMatchObject([
+    { content: 'One.' },
+    { id: 'msg_1' },
+    { content: 'Two.' },
+    { content: 'Three.' },
+  ]);
+  store.waiting[0]!();
+  await kept;
+});
+
+test('so many bytes of answers wait for the store; more are not kept, until it has taken some', async () => {
+  const store = new SlowStore();
+  const state = new ResponseState(store, () => 0, 2_000);
+  const one = (id: string, length: number): Promise<void> =>
+    state.keep(call({ input: 'x'.repeat(length) }), { id, output: [] }, 'k1');
+  // One may always wait.
+  const first = one('resp_1', 5_000);
+  await expect(one('resp_2', 10)).rejects.toThrow('wait for the database');
+  await expect(state.get('resp_2', 'k1')).rejects.toThrow('not found');
+  store.waiting.shift()!();
+  await first;
+  // As long as an answer comes to.
+  const both = [one('resp_3', 900), one('resp_4', 100)];
+  await expect(
+    state.keep(call({ input: '' }), { id: 'resp_5', output: ['y'.repeat(900)] }, 'k1'),
+  ).rejects.toThrow('wait for the database');
+  for (const let_ of store.waiting.splice(0)) let_();
+  await Promise.all(both);
+  expect([...store.rows.keys()]).toEqual(['resp_1', 'resp_3', 'resp_4']);
 });

@@ -1,7 +1,7 @@
 import type { TraceContext } from '../../core/trace.ts';
 import type { Dropped } from '../conversation/dropped.ts';
 import type { AnswerFacts } from '../conversation/format.ts';
-import { CLIENT_GONE, invalid, LlmFailure } from '../conversation/llm-failure.ts';
+import { CLIENT_GONE, invalid, previousNotFound } from '../conversation/llm-failure.ts';
 import type { JsonObject } from '../conversation/parts.ts';
 import type { ModelRequest } from '../conversation/request.ts';
 import { estimateRequest } from '../counting/estimate.ts';
@@ -69,7 +69,8 @@ async function ask(
   const gone = (listener: Parameters<typeof onGone>[1]): (() => void) => onGone(out, listener);
   const isMock = deployment.isMock || source['mock_response'] !== undefined;
   const provided = formatFor(deployment, call.route.format);
-  if (call.route.format === 'responses' && (isMock || provided !== 'responses')) refuseReference(source);
+  if (call.route.format === 'responses' && (isMock || provided !== 'responses'))
+    refuseReference(source, isMock);
   if (isMock) {
     const script = readScript(source['mock_response'] ?? deployment.config.mockResponse);
     const facts = { id: `mock-${deps.id}`, createdAt: Math.floor(deps.clock.now() / 1_000) };
@@ -135,9 +136,12 @@ function withinLimit(
   return { ...request, sampling: { ...request.sampling, maxTokens: most } };
 }
 
-/** A reference that is still there is not ours. Without the conversation that it means, the answer would be to another question. */
-function refuseReference({ previous_response_id: id, ...source }: JsonObject): void {
-  for (const name of ['conversation', 'prompt'])
+/**
+ * A reference that is still there is not ours. Without the conversation that it means, the answer would be to another question; what a mock says does not
+ * come from OpenAI's conversations and prompts.
+ */
+function refuseReference({ previous_response_id: id, ...source }: JsonObject, isMock: boolean): void {
+  for (const name of isMock ? [] : ['conversation', 'prompt'])
     if (source[name] !== undefined && source[name] !== null)
       throw invalid(
         `${name} names what OpenAI keeps, and the model's provider is another one. Send ${name === 'prompt' ? 'the text itself' : 'the items, or previous_response_id'}`,
@@ -145,11 +149,7 @@ function refuseReference({ previous_response_id: id, ...source }: JsonObject): v
       );
   if (id === undefined || id === null) return;
   if (typeof id !== 'string') throw invalid('previous_response_id must be a string', 'previous_response_id');
-  throw new LlmFailure('invalid', `Previous response with id '${id.slice(0, 100)}' not found.`, {
-    status: 400,
-    param: 'previous_response_id',
-    code: 'previous_response_not_found',
-  });
+  throw previousNotFound(id);
 }
 
 /** What the client asks, in no format, and what a writer of its answer has to know. Throws LlmFailure. */

@@ -63,7 +63,7 @@ export class FileSpend implements SpendQueries {
     const uses = new Map<string, TagUse>();
     for (const row of this.#rows().values()) {
       if (!isEnded(row) || row.tags === undefined || row.startedAt < from || row.startedAt >= to) continue;
-      for (const tag of new Set(JSON.parse(row.tags) as readonly string[])) {
+      for (const tag of new Set(tagsIn(row.tags))) {
         const id = JSON.stringify([tag, row.keyId]);
         const { requests, cost } = plus({ ...NOTHING, ...uses.get(id) }, usageOf(row));
         uses.set(id, { tag, key: row.keyId, requests, cost });
@@ -120,4 +120,14 @@ function matches(row: LedgerRow, filter: CallFilter): boolean {
     (from === undefined || row.startedAt >= from) &&
     (to === undefined || row.startedAt < to)
   );
+}
+
+/** Tags as they were recorded; a text that was cut is none. */
+function tagsIn(text: string): readonly string[] {
+  try {
+    const tags: unknown = JSON.parse(text);
+    return Array.isArray(tags) ? tags.filter((tag) => typeof tag === 'string') : [];
+  } catch {
+    return [];
+  }
 }

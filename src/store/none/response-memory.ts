@@ -25,6 +25,7 @@ export function responseMemory(bytesPerKeyMax: number, now: () => number = Date.
       trim(rows);
     },
     load: async (id, keyId) => load(id, keyId),
+    isOthers: async (id, keyId) => keys.entries().some(([other, rows]) => other !== keyId && rows.has(id)),
     remove: async (id, keyId) => {
       const isThere = load(id, keyId) !== undefined;
       keys.get(keyId)?.delete(id);

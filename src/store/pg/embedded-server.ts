@@ -56,10 +56,6 @@ export class EmbeddedServer implements AsyncDisposable {
       },
     });
     this.#child = child;
-    child.stderr.setEncoding('utf8');
-    child.stderr.on('data', (text: string) => output.push(text));
-    child.unref();
-    (child.stderr as unknown as { unref(): void }).unref();
     const gone = new Promise<never>((_resolve, reject) => {
       child.once('error', (error) =>
         reject(new Error(`the embedded PostgreSQL could not be started: ${error.message}`)),
@@ -73,6 +69,11 @@ export class EmbeddedServer implements AsyncDisposable {
       );
     });
     gone.catch(() => undefined);
+    // Where there is no file descriptor left, there is no stderr either, and `error` is on its way.
+    const stderr = child.stderr as ((typeof child)['stderr'] & { unref(): void }) | undefined;
+    stderr?.setEncoding('utf8').on('data', (text: string) => output.push(text));
+    stderr?.unref();
+    child.unref();
     try {
       await Promise.race([waitReady(cluster, child), gone]);
     } catch (error) {
@@ -162,7 +163,7 @@ function postmasterOf(cluster: string): number | undefined {
 /** `ready` in the pid file's eighth line is how pg_ctl knows, too. */
 async function waitReady(cluster: string, child: ChildProcess): Promise<void> {
   const deadline = performance.now() + START_MS;
-  while (child.exitCode === null && performance.now() < deadline) {
+  while (child.exitCode === null && child.signalCode === null && performance.now() < deadline) {
     try {
       const lines = readFileSync(join(cluster, 'postmaster.pid'), 'utf8').split('\n');
       if (Number(lines[0]) === child.pid && lines[7]?.trim() === 'ready') return;

@@ -33,6 +33,13 @@ export function responseTable(pool: Pool, bytesPerKeyMax: number): ResponseTable
       const [row] = rows;
       return row && { id, keyId, payload: row.payload, expiresAt: row.expires_at.getTime() };
     },
+    isOthers: async (id, keyId) => {
+      const { rows } = await pool.query<{ is_others: boolean }>(
+        'SELECT EXISTS (SELECT 1 FROM responses WHERE id = $2 AND key_id <> $1) AS is_others',
+        [keyId, id],
+      );
+      return rows[0]?.is_others === true;
+    },
     remove: async (id, keyId) => {
       const { rows } = await pool.query<{ is_there: boolean }>(
         'DELETE FROM responses WHERE key_id = $1 AND id = $2 RETURNING expires_at > now() AS is_there',

@@ -107,7 +107,7 @@ export class PgSpend implements SpendQueries {
   }
 
   async byTag({ from, to }: { readonly from: number; readonly to: number }): Promise<readonly TagUse[]> {
-    const { rows } = await this.#pool.query<Record<string, string>>(
+    const { rows } = await this.#query<Record<string, string>>(
       `SELECT tag, key_id, count(*) AS requests, coalesce(sum(cost), 0) AS cost
        FROM ledger_calls AS c, LATERAL (SELECT DISTINCT jsonb_array_elements_text(ledger_tags(c.tags)) AS tag) AS t
        WHERE tags IS NOT NULL AND ended_at IS NOT NULL AND kind <> 'admin' AND started_at >= $1 AND started_at < $2

@@ -1,17 +1,17 @@
 import { errorChain, type Log } from '../telemetry/log.ts';
 import type { DraftRecord } from './record-writer.ts';
-import { endsName, type LooseFile, type SpoolFiles } from './spool-files.ts';
+import { type LooseFile, type SpoolFiles, tailName } from './spool-files.ts';
 
-/** What the ends need. */
-export interface EndsOptions {
+/** What a tail needs. */
+export interface TailOptions {
   readonly files: SpoolFiles;
   readonly writer: string;
-  /** Of the spool; a file of ends is smaller. */
+  /** Of the spool; a file of the tail is smaller. */
   readonly segmentBytes: number;
   readonly log: Log;
 }
 
-interface EndsFile {
+interface TailFile {
   readonly name: string;
   readonly file: LooseFile;
   bytes: number;
@@ -19,27 +19,32 @@ interface EndsFile {
 }
 
 const FILE_BYTES_MAX = 256 * 1024;
+/** Of failures in a row the first is logged, and then every so many. */
+const FAILURES_LOGGED = 100;
 
 /**
- * Keeps the ends of calls until they are on the disk: each is handed to the system at once, before its call is answered, and so outlives
- * this process, though not the machine. It costs no wait for the disk, and takes no place in the spool: there an end comes with the next
- * group. The next start reads these files after the segments, and passes over what it has from those.
+ * Keeps records until they are on the disk: each is handed to the system at once, and so outlives this process, though not the machine. That is
+ * before the call of which it tells is answered, and costs no wait for a healthy disk. It takes no place in the spool: there a record comes with
+ * its group. The next start reads these files after the segments, and passes over what it has from those, so that a killed process leaves neither
+ * an answered call without its end nor a number that is missing.
  */
-export class Ends {
-  readonly #options: EndsOptions;
+export class Tail {
+  readonly #options: TailOptions;
   readonly #fileBytes: number;
-  #current: EndsFile | undefined;
-  /** Closed files that hold ends which are nowhere else, as far as is known; oldest first. */
-  #closed: EndsFile[] = [];
+  #current: TailFile | undefined;
+  /** Closed files that hold records which are nowhere else, as far as is known; oldest first. */
+  #closed: TailFile[] = [];
   #count = 0;
   #closedBytes = 0;
   /** Set by a failure: nothing is kept until the disk takes something. */
   #failing = false;
-  /** Sequence numbers of ends that no file holds. */
+  /** Failures in a row. */
+  #failures = 0;
+  /** Sequence numbers of records that no file holds. */
   readonly #missed = new Set<number>();
   readonly #removals = new Set<Promise<void>>();
 
-  constructor(options: EndsOptions) {
+  constructor(options: TailOptions) {
     this.#options = options;
     this.#fileBytes = Math.min(FILE_BYTES_MAX, options.segmentBytes / 4);
   }
@@ -49,7 +54,7 @@ export class Ends {
     return this.#closedBytes;
   }
 
-  /** Keeps an end. Never throws: what cannot be kept is no worse off than one that waits for its group alone. */
+  /** Keeps a record. Never throws: what cannot be kept is no worse off than one that waits for its group alone. */
   keep({ seq, line }: DraftRecord): void {
     if (this.#failing) {
       this.#missed.add(seq);
@@ -60,28 +65,45 @@ export class Ends {
       this.#current ??= this.#open();
       this.#current.lastSeq = seq;
       this.#current.bytes += this.#current.file.append(`${line}\n`);
+      this.#failures = 0;
     } catch (error) {
       this.#missed.add(seq);
       this.#failing = true;
       this.#closeCurrent();
       const reason = errorChain(error);
-      this.#options.log.warn('ends of calls reach the disk with the next records alone', { reason });
+      if (this.#failures++ % FAILURES_LOGGED === 0)
+        this.#options.log.warn(
+          'records reach the disk with their group alone; a kill may lose ends of calls',
+          {
+            reason,
+            failures: this.#failures,
+          },
+        );
     }
   }
 
-  /** The disk takes records again, and has every end up to `seq`. */
+  /** The disk takes records again, and has every one up to `seq`. */
   written(seq: number): void {
     this.#failing = false;
     if (this.#missed.size === 0) return;
     for (const missed of this.#missed) if (missed <= seq) this.#missed.delete(missed);
   }
 
-  /** Whether an end outlives this process. */
+  /** Of all that was kept, these alone still count: others were refused, and must not be read by the next start. */
+  restart(records: readonly DraftRecord[]): void {
+    this.#closeCurrent();
+    this.forget(Number.POSITIVE_INFINITY);
+    this.#failing = false;
+    this.#missed.clear();
+    for (const record of records) this.keep(record);
+  }
+
+  /** Whether a record outlives this process. */
   holds(seq: number): boolean {
     return !this.#missed.has(seq);
   }
 
-  /** Deletes the closed files whose every end has a sequence number up to `seq`. */
+  /** Deletes the closed files whose every record has a sequence number up to `seq`. */
   forget(seq: number): void {
     while (this.#closed[0] !== undefined && this.#closed[0].lastSeq <= seq) {
       const { name, bytes } = this.#closed.shift()!;
@@ -90,15 +112,15 @@ export class Ends {
     }
   }
 
-  /** Closes the files, and deletes those whose every end has a sequence number up to `seq`; the next start reads the others. */
+  /** Closes the files, and deletes those whose every record has a sequence number up to `seq`; the next start reads the others. */
   async close(seq: number): Promise<void> {
     this.#closeCurrent();
     this.forget(seq);
     await Promise.all(this.#removals);
   }
 
-  #open(): EndsFile {
-    const name = endsName(this.#options.writer, ++this.#count);
+  #open(): TailFile {
+    const name = tailName(this.#options.writer, ++this.#count);
     return { name, file: this.#options.files.createLoose(name), bytes: 0, lastSeq: 0 };
   }
 
