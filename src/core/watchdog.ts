@@ -27,7 +27,7 @@ export class Watchdog {
         },
         (error: unknown) => {
           this.#done(reject);
-          reject(error as Error);
+          reject(error);
         },
       );
     });
