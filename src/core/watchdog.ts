@@ -25,7 +25,7 @@ export class Watchdog {
           this.#done(reject);
           resolve(value);
         },
-        (error: unknown) => {
+        (error: Error) => {
           this.#done(reject);
           reject(error);
         },
