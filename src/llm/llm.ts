@@ -26,7 +26,7 @@ import { type Try, tryModels, type TryResult } from './router/try-deployments.ts
 import type { ConnectionMemory } from './state/connection-memory.ts';
 import { KeepingSink } from './state/keeping-sink.ts';
 import { RememberingSink } from './state/remembering-sink.ts';
-import type { AnswerOrigin, ResponseState } from './state/response-state.ts';
+import { type AnswerOrigin, goesOnElsewhere, type ResponseState } from './state/response-state.ts';
 import { ClientAnswer } from './turn/client-answer.ts';
 import { takeTurn, type TurnCall, understand } from './turn/converse.ts';
 import type { TurnResult, TurnTaker } from './turn/turn.ts';
@@ -160,8 +160,10 @@ export class Llm {
     if (memory === undefined) return this.#generate(call, context);
     const isNothing = isWarmUp(call);
     // What is not stored is known to this connection alone.
-    const isRemembered = isNothing || call.text.slice('store')?.toString('latin1') === 'false';
-    const out = isRemembered ? new RememberingSink(context.out, call, memory) : context.out;
+    const isOwn = isNothing || call.text.slice('store')?.toString('latin1') === 'false';
+    const whole = isOwn ? await state.expandAll(call, keyId) : call;
+    const out =
+      isOwn && !goesOnElsewhere(whole) ? new RememberingSink(context.out, whole, memory) : context.out;
     if (!isNothing) return this.#generate(call, { ...context, out });
     answerWarmUp(understand(call, valueOf(call), new Dropped(), this.#attemptDeps(id, keyId)), out, outcome);
   }
