@@ -156,7 +156,7 @@ export class Llm {
   async #continue(asked: LlmCall, context: LlmContext): Promise<void> {
     const { id, keyId, outcome, memory } = context;
     const { state } = this.#deps;
-    const call = asked.route.format === 'responses' ? await state.expand(asked, keyId, memory) : asked;
+    const call = await state.expand(asked, keyId, memory);
     if (memory === undefined) return this.#generate(call, context);
     const isNothing = isWarmUp(call);
     // What is not stored is known to this connection alone.
@@ -210,8 +210,9 @@ export class Llm {
   }
 
   /** Counts the tokens of a request. Rejects with LlmFailure when nothing was written. */
-  countTokens(call: LlmCall, context: LlmContext): Promise<void> {
-    const { id, keyId, out, outcome } = context;
+  async countTokens(asked: LlmCall, context: LlmContext): Promise<void> {
+    const { id, keyId, out, outcome, memory } = context;
+    const call = await this.#deps.state.expand(asked, keyId, memory);
     const deps = this.#attemptDeps(id, keyId);
     return this.#answered(call, context, countTokens(call, out, outcome, deps));
   }

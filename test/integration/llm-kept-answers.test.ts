@@ -220,6 +220,20 @@ describe('an answer that a provider of Responses keeps', () => {
   });
 });
 
+it('tokens are counted with the conversation that a request goes on with, for its own key', async () => {
+  verifies('llm:kept-answers');
+  const path = '/v1/responses/input_tokens';
+  const asked = { model: 'other', input: 'two' };
+  const first = await send('POST', '/v1/responses', { ...asked, input: 'one '.repeat(100) });
+  const goOn = { ...asked, previous_response_id: first.json<{ id: string }>().id };
+  const alone = (await send('POST', path, asked)).json<{ input_tokens: number }>();
+  const whole = (await send('POST', path, goOn)).json<{ input_tokens: number }>();
+  expect(whole.input_tokens).toBeGreaterThan(alone.input_tokens + 50);
+  expect((await send('POST', path, goOn, OTHER_KEY)).json()).toMatchObject({
+    error: { code: 'previous_response_not_found' },
+  });
+});
+
 describe('an answer that a connection alone remembers', () => {
   const goOn = (id: string, input: string): object => ({
     model: 'native',
