@@ -24,8 +24,8 @@ import { type AskedRouting, readRouting } from './router/asked-routing.ts';
 import { type DeploymentState, Router } from './router/router.ts';
 import { type Try, tryModels, type TryResult } from './router/try-deployments.ts';
 import type { ConnectionMemory } from './state/connection-memory.ts';
-import { KeepingSink } from './state/keeping-sink.ts';
-import { RememberingSink } from './state/remembering-sink.ts';
+import { keepingSink } from './state/keeping-sink.ts';
+import { rememberingSink } from './state/remembering-sink.ts';
 import { type AnswerOrigin, goesOnElsewhere, type ResponseState } from './state/response-state.ts';
 import { ClientAnswer } from './turn/client-answer.ts';
 import { takeTurn, type TurnCall, understand } from './turn/converse.ts';
@@ -162,8 +162,7 @@ export class Llm {
     // What is not stored is known to this connection alone.
     const isOwn = isNothing || call.text.slice('store')?.toString('latin1') === 'false';
     const whole = isOwn ? await state.expandAll(call, keyId) : call;
-    const out =
-      isOwn && !goesOnElsewhere(whole) ? new RememberingSink(context.out, whole, memory) : context.out;
+    const out = isOwn && !goesOnElsewhere(whole) ? rememberingSink(context.out, whole, memory) : context.out;
     if (!isNothing) return this.#generate(call, { ...context, out });
     answerWarmUp(understand(call, valueOf(call), new Dropped(), this.#attemptDeps(id, keyId)), out, outcome);
   }
@@ -311,7 +310,7 @@ export class Llm {
   #kept(call: LlmCall, out: AnswerSink, deps: AttemptDeps): AnswerSink {
     if (call.route.format !== 'responses' || call.text.slice('store')?.toString('latin1') === 'false')
       return out;
-    return new KeepingSink(out, (answer) => this.#keep(call, answer, deps, 'provider'));
+    return keepingSink(out, (answer) => this.#keep(call, answer, deps, 'provider'));
   }
 
   /** Keeps an answer that the client may refer to. It has it already: trouble with that is the operator's. */
