@@ -27,7 +27,11 @@ const SETUP = `
   CREATE TABLE typed OF kind; INSERT INTO typed VALUES (3, 'c');
   CREATE FUNCTION kinded(kind) RETURNS text ${BODY};
   CREATE FUNCTION several(VARIADIC things[]) RETURNS text ${BODY};
-  CREATE TABLE more_others (id int, kinded text, several text);
+  CREATE FUNCTION number_of(typed) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';
+  CREATE CAST (typed AS int) WITH FUNCTION number_of(typed) AS IMPLICIT;
+  CREATE FUNCTION numbered(int) RETURNS text ${BODY};
+  CREATE DOMAIN thing AS things; CREATE FUNCTION domained(thing) RETURNS text ${BODY};
+  CREATE TABLE more_others (id int, kinded text, several text, numbered text, domained text);
   CREATE SCHEMA elsewhere; CREATE TABLE elsewhere.others () INHERITS (things);
   CREATE TABLE old (id int, label text); CREATE TABLE new (id int, label text);`;
 
@@ -63,6 +67,9 @@ const HIDDEN = [
   'SELECT o.label FROM elsewhere.others AS o',
   'SELECT k.kinded FROM typed AS k',
   'SELECT t.several FROM things AS t',
+  'SELECT t.numbered FROM typed AS t',
+  'SELECT t.domained FROM things AS t',
+  'SELECT s.domained FROM (SELECT * FROM things) AS s',
   'SELECT planted(1)',
   'SELECT pg_catalog.planted(1)',
   'SELECT lower(1)',

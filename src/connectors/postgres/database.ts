@@ -45,6 +45,12 @@ export interface DatabaseFacts extends RoleFacts {
   readonly types: ReadonlyMap<number, string>;
 }
 
+interface TransactionKind {
+  readonly access: 'READ ONLY' | 'READ WRITE';
+  readonly end: 'COMMIT' | 'ROLLBACK';
+  readonly judgedBy: DatabaseFacts | undefined;
+}
+
 const FACTS_MS = 60_000;
 const CATALOGUE_MS = 30_000;
 /** After a statement's own timeout, or a cancellation, the server gets this long to end it before the connection is cut. */
@@ -72,6 +78,11 @@ export class Database implements AsyncDisposable {
     this.#pools = new Pools({ connection, sessionsMax, waitMs: sessionWaitMs, log });
   }
 
+  /** Whether there are rules for columns that are masked. */
+  get isMasked(): boolean {
+    return this.options.safety.maskRules.length > 0;
+  }
+
   /** Rejects with DatabaseUnavailable. */
   facts(): Promise<DatabaseFacts> {
     const known = this.#facts;
@@ -86,20 +97,33 @@ export class Database implements AsyncDisposable {
 
   /**
    * Runs `work` in a READ ONLY transaction that is rolled back whatever happens. Rejects with DatabaseUnavailable, DatabaseBusy,
-   * RoleRefused, ConnectionCut, or what PostgreSQL says.
+   * RoleRefused, ConnectionCut, or what PostgreSQL says. `judgedBy`: the facts that a caller's statement in it was judged by; when tables or
+   * views have changed since, it rejects with DatabaseBusy.
    */
-  read<T>(context: ToolContext, work: (session: Session) => Promise<T>): Promise<T> {
-    return this.#traced('READ ONLY', context, work);
+  read<T>(
+    context: ToolContext,
+    work: (session: Session) => Promise<T>,
+    judgedBy?: DatabaseFacts,
+  ): Promise<T> {
+    return this.#traced({ access: 'READ ONLY', end: 'ROLLBACK', judgedBy }, context, work);
   }
 
   /** Runs `work` in a READ WRITE transaction that is committed when it succeeds. Only for the tool that writes. */
-  write<T>(context: ToolContext, work: (session: Session) => Promise<T>): Promise<T> {
-    return this.#traced('READ WRITE', context, work);
+  write<T>(
+    context: ToolContext,
+    work: (session: Session) => Promise<T>,
+    judgedBy?: DatabaseFacts,
+  ): Promise<T> {
+    return this.#traced({ access: 'READ WRITE', end: 'COMMIT', judgedBy }, context, work);
   }
 
   /** Runs `work` in a READ WRITE transaction that is rolled back whatever happens. */
-  tryOut<T>(context: ToolContext, work: (session: Session) => Promise<T>): Promise<T> {
-    return this.#traced('READ WRITE', context, work, 'ROLLBACK');
+  tryOut<T>(
+    context: ToolContext,
+    work: (session: Session) => Promise<T>,
+    judgedBy?: DatabaseFacts,
+  ): Promise<T> {
+    return this.#traced({ access: 'READ WRITE', end: 'ROLLBACK', judgedBy }, context, work);
   }
 
   /** One round trip. Never rejects. */
@@ -120,17 +144,16 @@ export class Database implements AsyncDisposable {
   }
 
   async #traced<T>(
-    access: 'READ ONLY' | 'READ WRITE',
+    kind: TransactionKind,
     context: ToolContext,
     work: (session: Session) => Promise<T>,
-    end: 'COMMIT' | 'ROLLBACK' = access === 'READ ONLY' ? 'ROLLBACK' : 'COMMIT',
   ): Promise<T> {
     const { tracer, connection } = this.options;
-    const span = startQuerySpan(tracer, connection, access, context.trace);
+    const span = startQuerySpan(tracer, connection, kind.access, context.trace);
     const stopTelling = tellProgress(context);
     let failure: unknown;
     try {
-      return await this.#transaction({ access, end }, context.signal, work);
+      return await this.#transaction(kind, context.signal, work);
     } catch (error) {
       failure = error;
       throw error;
@@ -141,11 +164,11 @@ export class Database implements AsyncDisposable {
   }
 
   async #transaction<T>(
-    { access, end }: { readonly access: 'READ ONLY' | 'READ WRITE'; readonly end: 'COMMIT' | 'ROLLBACK' },
+    { access, end, judgedBy }: TransactionKind,
     signal: AbortSignal,
     work: (session: Session) => Promise<T>,
   ): Promise<T> {
-    const facts = await this.facts();
+    const facts = judgedBy ?? (await this.facts());
     this.#checkRole(facts);
     signal.throwIfAborted();
     const { safety, wireBytesMax } = this.options;
@@ -206,10 +229,11 @@ export class Database implements AsyncDisposable {
     try {
       await client.query('BEGIN TRANSACTION READ ONLY');
       const role = await probeRole(client, this.options.safety.searchPath);
+      // Before the mask: what changes while the rest is read makes another shape than the one that is kept.
+      const shape = await client.query<{ shape: string | null }>(`SELECT ${shapeOf(this.options)} AS shape`);
       const mask = await loadMask(client, this.options.safety.maskRules);
       const functions = await loadFunctionCatalog(client, role, this.options.allowFunctions, mask);
       const types = await client.query<{ oid: string; name: string }>(TYPES);
-      const shape = await client.query<{ shape: string | null }>(`SELECT ${shapeOf(this.options)} AS shape`);
       await client.query('ROLLBACK');
       this.#reportRole(role);
       return {

@@ -1,5 +1,5 @@
 import type { ToolContext } from '../../../mcp/tool-context.ts';
-import type { Database } from '../database.ts';
+import type { Database, DatabaseFacts } from '../database.ts';
 import { quoteIdentifier } from '../role.ts';
 import { readRows } from '../rows.ts';
 import type { Session } from '../session.ts';
@@ -69,23 +69,29 @@ export interface TrialDatabases {
 
 /**
  * Lets `work` try indexes, by hypopg where it is installed, else for real in a transaction of the owner that is rolled back. `work` gets
- * undefined when neither can be. Whatever it made is gone afterwards.
+ * undefined when neither can be. Whatever it made is gone afterwards. `judgedBy`: the facts that the statements were judged by, when these are
+ * the same for all.
  */
 export async function withTrial<T>(
   { database, owner }: TrialDatabases,
   context: ToolContext,
   work: (trial: Trial | undefined) => Promise<T>,
+  judgedBy?: DatabaseFacts,
 ): Promise<T> {
   if (owner !== undefined) {
     return owner.database.tryOut(context, (session) => work(new RolledBackTrial(session, owner.role)));
   }
-  return database.read(context, async (session) => {
-    const { rows } = await session.client.query<{ schema: string }>(HYPOPG);
-    if (rows[0] === undefined) return work(undefined);
-    // Hypothetical indexes belong to the server process, and a rollback keeps them.
-    session.retire();
-    return work(new HypotheticalTrial(session, quoteIdentifier(rows[0].schema)));
-  });
+  return database.read(
+    context,
+    async (session) => {
+      const { rows } = await session.client.query<{ schema: string }>(HYPOPG);
+      if (rows[0] === undefined) return work(undefined);
+      // Hypothetical indexes belong to the server process, and a rollback keeps them.
+      session.retire();
+      return work(new HypotheticalTrial(session, quoteIdentifier(rows[0].schema)));
+    },
+    judgedBy,
+  );
 }
 
 /** Explains without executing. Rejects with what PostgreSQL says. */

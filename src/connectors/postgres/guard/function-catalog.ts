@@ -54,12 +54,13 @@ const OPERATORS = `
  * must have the column: a statement may mean any of them.
  */
 const COLUMNS = `
-  WITH relations AS (SELECT c.oid, c.relname FROM pg_catalog.pg_class AS c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f'))
-  SELECT a.attname AS name, coalesce(array_agg(c.relname::text) FILTER (WHERE NOT EXISTS (
-    SELECT FROM relations AS o WHERE o.relname = c.relname AND NOT EXISTS (
-      SELECT FROM pg_catalog.pg_attribute AS b WHERE b.attrelid = o.oid AND b.attnum > 0 AND b.attname = a.attname))), '{}') AS tables
-  FROM pg_catalog.pg_attribute AS a JOIN relations AS c ON c.oid = a.attrelid
-  WHERE a.attnum > 0 AND a.attname = ANY($1)
+  WITH relations AS (SELECT c.oid, c.relname FROM pg_catalog.pg_class AS c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')),
+  having_it AS (
+    SELECT a.attname, c.relname, count(*) AS times FROM pg_catalog.pg_attribute AS a JOIN relations AS c ON c.oid = a.attrelid
+    WHERE a.attnum > 0 AND a.attname = ANY($1) GROUP BY 1, 2),
+  named AS (SELECT c.relname, count(*) AS times FROM relations AS c GROUP BY 1)
+  SELECT h.attname AS name, coalesce(array_agg(h.relname::text) FILTER (WHERE h.times = n.times), '{}') AS tables
+  FROM having_it AS h JOIN named AS n ON n.relname = h.relname
   GROUP BY 1`;
 
 interface TakenRow {
@@ -69,8 +70,8 @@ interface TakenRow {
 }
 
 /**
- * What those functions take first: names of types, for rows those of their tables, of the tables that inherit from them or are of that type;
- * and whether they take rows at all.
+ * What those functions take first: names of types, for rows those of their tables, of the tables that inherit from them, are of that type or are
+ * cast to it by themselves; and whether they take rows at all.
  */
 const TAKEN = `
   WITH RECURSIVE taken AS (
@@ -80,6 +81,7 @@ const TAKEN = `
     SELECT taken.name, also.type FROM taken JOIN pg_catalog.pg_type AS t ON t.oid = taken.type, LATERAL (
       SELECT t.typbasetype AS type WHERE t.typbasetype <> 0
       UNION ALL SELECT c.reltype FROM pg_catalog.pg_class AS c WHERE c.reloftype = t.oid
+      UNION ALL SELECT k.castsource FROM pg_catalog.pg_cast AS k WHERE k.casttarget = t.oid AND k.castcontext = 'i' AND k.oid >= ${FIRST_OWN_OID}
       UNION ALL SELECT c.reltype FROM pg_catalog.pg_inherits AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid
         WHERE i.inhparent = t.typrelid AND t.typrelid <> 0) AS also)
   SELECT taken.name, array_agg(DISTINCT coalesce(c.relname, t.typname)::text) AS types,

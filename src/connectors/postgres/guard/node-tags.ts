@@ -29,6 +29,9 @@ export const DEFINING_STATEMENTS: ReadonlySet<string> = names(`
 /** Those of them after which a rule for a column may not find it any more. */
 export const ALTERING: ReadonlySet<string> = names('AlterTableStmt RenameStmt');
 
+/** Those of them that can take rows away, or change them, without telling how many. */
+export const UNCOUNTED: ReadonlySet<string> = names('TruncateStmt DropStmt AlterTableStmt');
+
 /** Nodes beyond READ_NODES that ROW_STATEMENTS consist of. */
 export const ROW_NODES: ReadonlySet<string> = names(`
   InsertStmt UpdateStmt DeleteStmt MergeStmt

@@ -324,7 +324,7 @@ function textOf(node: Node | undefined): string | undefined {
 }
 
 /** A node's tag as SQL users know it: `InsertStmt` is `INSERT`. */
-function statementName(tag: string | undefined): string {
+export function statementName(tag: string | undefined): string {
   return (tag ?? 'nothing')
     .replace(/Stmt$/, '')
     .replaceAll(/(?<=[a-z])(?=[A-Z])/g, ' ')

@@ -98,7 +98,7 @@ export function erDiagramTool({ database }: ToolDeps): ToolDefinition {
     },
     annotations: READ_ONLY,
     handler: (args, context) =>
-      guarded(async () => {
+      guarded(database.isMasked, async () => {
         const schema = (args['schema_name'] as string | undefined) ?? null;
         const only = Array.isArray(args['tables']) ? args['tables'].map(String) : null;
         const max = Number(args['max_tables']);

@@ -1,6 +1,8 @@
 import type { ToolDefinition, ToolResult } from '../../../mcp/tool-server.ts';
 import type { Database } from '../database.ts';
 import { judge } from '../guard/guard.ts';
+import { UNCOUNTED } from '../guard/node-tags.ts';
+import { statementName } from '../guard/statement-facts.ts';
 import { refusal } from '../results.ts';
 import { type ReadRows, readRows } from '../rows.ts';
 import type { Session } from '../session.ts';
@@ -52,7 +54,8 @@ export function executeWriteTool(deps: ToolDeps, writer: Database): ToolDefiniti
         max_affected_rows: {
           type: 'integer',
           minimum: 0,
-          description: 'Roll back and fail when it would change more rows, all told.',
+          description:
+            'Roll back and fail when it would change more rows, all told. Not for TRUNCATE, DROP and ALTER TABLE.',
         },
       },
       required: ['sql'],
@@ -69,27 +72,34 @@ export function executeWriteTool(deps: ToolDeps, writer: Database): ToolDefiniti
         const facts = await writer.facts();
         const verdict = await judge(sql, deps.definesToo ? 'define' : 'write', deps.parser, facts.functions);
         if (!verdict.ok) return refuse(verdict);
+        const { statement } = verdict.facts;
+        if (Number.isFinite(changedMax) && UNCOUNTED.has(statement))
+          return refusal(
+            `Refused before it reached the database: PostgreSQL does not count the rows that ${statementName(statement)} takes away or changes, so max_affected_rows cannot bound it. Leave max_affected_rows out, or count the rows first; DELETE and UPDATE are counted.`,
+          );
         const run = isDry ? writer.tryOut.bind(writer) : writer.write.bind(writer);
-        const done = await run(context, async (session): Promise<Written> => {
-          const before = await changesOf(session);
-          const rows = await readRows(session, sql, deps.caps, facts.types, 0, true);
-          // What is checked at the end otherwise, where a trial does not come.
-          if (isDry) await session.client.query('SET CONSTRAINTS ALL IMMEDIATE');
-          // A SELECT gives rows, and changes those of its WITH.
-          const own = verdict.facts.statement === 'SelectStmt' ? 0 : (rows.affectedRows ?? 0);
-          const changed = Math.max(own, (await changesOf(session)) - before);
-          if (changed > changedMax) throw new TooManyRows(String(changed));
-          return { rows, affected: own === 0 ? changed : own, changed, notices: session.notices };
-        });
+        const done = await run(
+          context,
+          async (session): Promise<Written> => {
+            const before = await changesOf(session);
+            const rows = await readRows(session, sql, deps.caps, facts.types, 0, true);
+            // What is done at the end otherwise, where a trial does not come, and after rows have been counted.
+            await session.client.query('SET CONSTRAINTS ALL IMMEDIATE');
+            // A SELECT gives rows, and changes those of its WITH.
+            const own = statement === 'SelectStmt' ? 0 : (rows.affectedRows ?? 0);
+            const changed = Math.max(own, (await changesOf(session)) - before);
+            if (changed > changedMax) throw new TooManyRows(String(changed));
+            return { rows, affected: own === 0 ? changed : own, changed, notices: session.notices };
+          },
+          facts,
+        );
         return written(done, { isDry, startedMs });
       } catch (error) {
         if (error instanceof TooManyRows)
           return refusal(
             `Rolled back, nothing has changed: ${error.message} rows would be changed, and max_affected_rows is ${changedMax}.`,
           );
-        return failureWithNames(error, writer, context, {
-          isMasked: writer.options.safety.maskRules.length > 0,
-        });
+        return failureWithNames(error, writer, context);
       }
     },
   };

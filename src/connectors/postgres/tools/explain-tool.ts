@@ -25,10 +25,11 @@ import {
   type TrialEngine,
   withTrial,
 } from '../advice/trial-indexes.ts';
+import type { DatabaseFacts } from '../database.ts';
 import { judge } from '../guard/guard.ts';
 import { dataResult, refusal } from '../results.ts';
 import { costProblem } from '../cost-gate.ts';
-import { readRows } from '../rows.ts';
+import { type RowCaps, readRows } from '../rows.ts';
 import { READ_ONLY, refuse } from './run-sql.ts';
 import { failureWithNames } from './near-relations.ts';
 import type { ToolDeps } from './tool-deps.ts';
@@ -118,19 +119,28 @@ export function explainQueryTool(deps: ToolDeps): ToolDefinition {
         if ('content' in query) return query;
         if (query.parameters > 0) prefixCharacters = 'PREPARE lanport_trial_0 AS '.length;
         if (wishes.length > 0) return await explainWith(deps, context, query, wishes);
-        const plan = await deps.database.read(context, async (session) => {
-          if (!analyze) return explainOnce(session, query);
-          const dear = await costProblem(session, sql, deps.database.options.safety);
-          return dear === undefined ? explainAnalyze(deps, session, sql) : dear;
-        });
+        const plan = await deps.database.read(
+          context,
+          async (session) => {
+            if (!analyze) return explainOnce(session, query);
+            const dear = await costProblem(session, sql, deps.database.options.safety);
+            return dear === undefined ? explainAnalyze(query.facts, deps.caps, session, sql) : dear;
+          },
+          query.facts,
+        );
         if (typeof plan === 'string') return refusal(`Refused before it was executed: ${plan}.`);
         return planResult(plan, methodOf('none', query, analyze));
       } catch (error) {
         if (error instanceof InvalidArguments) throw error;
-        return failureWithNames(error, deps.database, context, { prefixCharacters });
+        return failureWithNames(error, deps.database, context, prefixCharacters);
       }
     },
   };
+}
+
+/** With the facts that it was judged by. */
+interface Judged extends JudgedQuery {
+  readonly facts: DatabaseFacts;
 }
 
 /** The verdict on a SELECT that is only to be planned, or on one that is to be executed. */
@@ -138,8 +148,9 @@ export async function judgeQuery(
   { database, parser }: ToolDeps,
   sql: string,
   analyze = false,
-): Promise<JudgedQuery | ToolResult> {
-  const { functions } = await database.facts();
+): Promise<Judged | ToolResult> {
+  const facts = await database.facts();
+  const { functions } = facts;
   const verdict = await judge(sql, 'template', parser, functions);
   if (!verdict.ok) return refuse(verdict);
   if (verdict.facts.kind !== 'select') return refusal('Give the SELECT itself, without EXPLAIN or SHOW.');
@@ -151,15 +162,15 @@ export async function judgeQuery(
     });
   // The statement that runs is judged, not only the one it was made from.
   const whole = await judge(explainPrefix(analyze) + sql, 'template', parser, functions);
-  return whole.ok ? { sql, parameters } : refuse(whole);
+  return whole.ok ? { sql, parameters, facts } : refuse(whole);
 }
 
 async function explainAnalyze(
-  { caps, database }: ToolDeps,
+  { types }: DatabaseFacts,
+  caps: RowCaps,
   session: Parameters<typeof readRows>[0],
   sql: string,
 ): Promise<ExplainedPlan> {
-  const { types } = await database.facts();
   const whole = { ...caps, rowsMax: 1, cellCharactersMax: Number.MAX_SAFE_INTEGER };
   const { rows } = await readRows(session, explainPrefix(true) + sql, whole, types);
   return readPlan(rows[0]?.[0]);
@@ -168,25 +179,30 @@ async function explainAnalyze(
 async function explainWith(
   { trials }: ToolDeps,
   context: ToolContext,
-  query: JudgedQuery,
+  query: Judged,
   wishes: readonly IndexWish[],
 ): Promise<ToolResult> {
-  const tried = await withTrial(trials, context, async (trial): Promise<Tried | undefined> => {
-    if (trial === undefined) return undefined;
-    const base = await trial.explain(query);
-    const made = [];
-    for (const spec of await resolveIndexes(trial.session, wishes)) {
-      made.push({ definition: indexSql(spec), ...(await trial.create(spec)) });
-    }
-    const plan = await trial.explain(query);
-    const used = new Set(indexesIn(plan.root));
-    const indexes = made.map(({ definition, sizeBytes, names }) => ({
-      definition,
-      size_bytes: sizeBytes,
-      used: names.some((name) => used.has(name)),
-    }));
-    return { engine: trial.engine, base, plan, indexes };
-  });
+  const tried = await withTrial(
+    trials,
+    context,
+    async (trial): Promise<Tried | undefined> => {
+      if (trial === undefined) return undefined;
+      const base = await trial.explain(query);
+      const made = [];
+      for (const spec of await resolveIndexes(trial.session, wishes)) {
+        made.push({ definition: indexSql(spec), ...(await trial.create(spec)) });
+      }
+      const plan = await trial.explain(query);
+      const used = new Set(indexesIn(plan.root));
+      const indexes = made.map(({ definition, sizeBytes, names }) => ({
+        definition,
+        size_bytes: sizeBytes,
+        used: names.some((name) => used.has(name)),
+      }));
+      return { engine: trial.engine, base, plan, indexes };
+    },
+    query.facts,
+  );
   if (tried === undefined) return refusal(NO_ENGINE);
   return planResult(tried.plan, methodOf(tried.engine, query, false), tried);
 }

@@ -96,7 +96,7 @@ export function databaseHealthTool({ database }: ToolDeps): ToolDefinition {
         });
         return healthResult(done, facts);
       } catch (error) {
-        return failure(error);
+        return failure(error, database.isMasked);
       }
     },
   };

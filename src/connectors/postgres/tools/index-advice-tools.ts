@@ -106,7 +106,7 @@ export function analyzeQueryIndexesTool(deps: ToolDeps): ToolDefinition {
           sizeMb: Number(args['max_index_size_mb']),
         });
       } catch (error) {
-        return failure(error);
+        return failure(error, deps.database.isMasked);
       }
     },
   };
@@ -154,7 +154,7 @@ export function analyzeWorkloadIndexesTool(deps: ToolDeps): ToolDefinition {
           sizeMb: Number(args['max_index_size_mb']),
         });
       } catch (error) {
-        return failure(error);
+        return failure(error, deps.database.isMasked);
       }
     },
   };
@@ -199,7 +199,7 @@ async function advise(
         subjects.push(subject);
       } catch (error) {
         if (!request.skipFailing) throw error;
-        skipped.push({ query: subject.shown, reason: textOf(failure(error)) });
+        skipped.push({ query: subject.shown, reason: textOf(failure(error, deps.database.isMasked)) });
       }
     }
     const found = await findCandidates(trial.session, deps.parser, subjects, trial.engine);

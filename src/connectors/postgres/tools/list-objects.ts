@@ -84,7 +84,7 @@ export function runListObjects(
   skip: number,
   context: ToolContext,
 ): Promise<ToolResult> {
-  return guarded(async () => {
+  return guarded(database.isMasked, async () => {
     const { object_type: type, schema_name: schema = null } = page;
     const text = `${LIST_QUERIES[type]} LIMIT ${OBJECTS_MAX + 1} OFFSET ${skip}`;
     const rows = await queryRows(database, context, text, [schema]);

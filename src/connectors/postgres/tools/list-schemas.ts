@@ -36,7 +36,7 @@ export function listSchemasTool({ database }: ToolDeps): ToolDefinition {
     },
     annotations: READ_ONLY,
     handler: (_args, context) =>
-      guarded(async () => {
+      guarded(database.isMasked, async () => {
         const schemas = await queryRows(database, context, LIST_SCHEMAS, []);
         const { user, sees } = await database.facts();
         const hidden = sees.relationsInAll - sees.relations;

@@ -27,9 +27,9 @@ export async function failureWithNames(
   error: unknown,
   database: Database,
   context: ToolContext,
-  options: { readonly prefixCharacters?: number; readonly isMasked?: boolean } = {},
+  prefixCharacters = 0,
 ): Promise<ToolResult> {
-  const told = failure(error, options.prefixCharacters ?? 0, options.isMasked ?? false);
+  const told = failure(error, database.isMasked, prefixCharacters);
   const { code, message } = error as { readonly code?: string; readonly message?: string };
   // PostgreSQL quotes the name, in every language.
   const wanted = code === UNDEFINED_TABLE ? /["«„“](.+?)["»“”]/.exec(message ?? '')?.[1] : undefined;

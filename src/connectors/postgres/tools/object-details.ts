@@ -58,7 +58,7 @@ export function getObjectDetailsTool({ database }: ToolDeps): ToolDefinition {
     },
     annotations: READ_ONLY,
     handler: (args, context) =>
-      guarded(async () => {
+      guarded(database.isMasked, async () => {
         const type = args['object_type'] as DetailType;
         const { schema, name } = splitName(args);
         const rows = await queryRows(database, context, `${DETAIL_QUERIES[type]} LIMIT ${DETAILS_MAX}`, [

@@ -69,14 +69,23 @@ export async function runSql(
     const gated = isGated(safety);
     if (gated && verdict.facts.executes)
       return refusal('EXPLAIN ANALYZE executes what it explains; use explain_query with analyze.');
-    return await database.read(context, async (session) => {
-      const dear = verdict.facts.kind === 'select' ? await costProblem(session, sql, safety) : undefined;
-      if (dear !== undefined) return refusal(`Refused before it was executed: ${dear}.`);
-      const rows = await readRows(session, sql, { ...caps, rowsMax }, facts.types, skip);
-      const next = { database: name, tool: 'execute_sql', args: { ...page }, skip: skip + rows.rows.length };
-      const nextCursor = rows.moreRows ? cursors.write(next, context.principalId) : null;
-      return rowsResult(rows, { nextCursor, startedMs, notices: session.notices });
-    });
+    return await database.read(
+      context,
+      async (session) => {
+        const dear = verdict.facts.kind === 'select' ? await costProblem(session, sql, safety) : undefined;
+        if (dear !== undefined) return refusal(`Refused before it was executed: ${dear}.`);
+        const rows = await readRows(session, sql, { ...caps, rowsMax }, facts.types, skip);
+        const next = {
+          database: name,
+          tool: 'execute_sql',
+          args: { ...page },
+          skip: skip + rows.rows.length,
+        };
+        const nextCursor = rows.moreRows ? cursors.write(next, context.principalId) : null;
+        return rowsResult(rows, { nextCursor, startedMs, notices: session.notices });
+      },
+      facts,
+    );
   } catch (error) {
     return failureWithNames(error, database, context);
   }

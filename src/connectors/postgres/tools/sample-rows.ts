@@ -56,7 +56,7 @@ export function sampleRowsTool(deps: ToolDeps): ToolDefinition {
     outputSchema: ROWS_SCHEMA,
     annotations: READ_ONLY,
     handler: (args, context) =>
-      guarded(async () => {
+      guarded(deps.database.isMasked, async () => {
         const { schema, name } = splitName(args);
         const [found] = (await queryRows(deps.database, context, READABLE, [
           schema,

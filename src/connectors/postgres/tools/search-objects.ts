@@ -73,7 +73,7 @@ export function runSearch(
   const plain = page.pattern.trim().toLowerCase();
   if (plain.replaceAll('*', '') === '')
     throw new InvalidArguments('Argument "pattern" of search_objects is empty; list_objects lists all.');
-  return guarded(async () => {
+  return guarded(database.isMasked, async () => {
     const max = FOUND_MAX[detail];
     const values = [`%${escaped(plain)}%`, schema, plain, max + 1, skip];
     const rows = await queryRows(database, context, SEARCH_OBJECTS, values);

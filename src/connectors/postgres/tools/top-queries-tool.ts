@@ -100,7 +100,7 @@ export function topQueriesTool(deps: ToolDeps): ToolDefinition {
         };
         return dataResult(summary.filter((part) => part !== '').join(' '), structured, queries);
       } catch (error) {
-        return failure(error);
+        return failure(error, deps.database.isMasked);
       }
     },
   };
