@@ -25,9 +25,9 @@ export class Watchdog {
           this.#done(reject);
           resolve(value);
         },
-        (error: unknown) => {
+        (error: Error) => {
           this.#done(reject);
-          reject(error as Error);
+          reject(error);
         },
       );
     });
