@@ -24,9 +24,9 @@ import { type AskedRouting, readRouting } from './router/asked-routing.ts';
 import { type DeploymentState, Router } from './router/router.ts';
 import { type Try, tryModels, type TryResult } from './router/try-deployments.ts';
 import type { ConnectionMemory } from './state/connection-memory.ts';
-import { KeepingSink } from './state/keeping-sink.ts';
-import { RememberingSink } from './state/remembering-sink.ts';
-import type { AnswerOrigin, ResponseState } from './state/response-state.ts';
+import { keepingSink } from './state/keeping-sink.ts';
+import { rememberingSink } from './state/remembering-sink.ts';
+import { type AnswerOrigin, goesOnElsewhere, type ResponseState } from './state/response-state.ts';
 import { ClientAnswer } from './turn/client-answer.ts';
 import { takeTurn, type TurnCall, understand } from './turn/converse.ts';
 import type { TurnResult, TurnTaker } from './turn/turn.ts';
@@ -156,12 +156,13 @@ export class Llm {
   async #continue(asked: LlmCall, context: LlmContext): Promise<void> {
     const { id, keyId, outcome, memory } = context;
     const { state } = this.#deps;
-    const call = asked.route.format === 'responses' ? await state.expand(asked, keyId, memory) : asked;
+    const call = await state.expand(asked, keyId, memory);
     if (memory === undefined) return this.#generate(call, context);
     const isNothing = isWarmUp(call);
     // What is not stored is known to this connection alone.
-    const isRemembered = isNothing || call.text.slice('store')?.toString('latin1') === 'false';
-    const out = isRemembered ? new RememberingSink(context.out, call, memory) : context.out;
+    const isOwn = isNothing || call.text.slice('store')?.toString('latin1') === 'false';
+    const whole = isOwn ? await state.expandAll(call, keyId) : call;
+    const out = isOwn && !goesOnElsewhere(whole) ? rememberingSink(context.out, whole, memory) : context.out;
     if (!isNothing) return this.#generate(call, { ...context, out });
     answerWarmUp(understand(call, valueOf(call), new Dropped(), this.#attemptDeps(id, keyId)), out, outcome);
   }
@@ -208,8 +209,9 @@ export class Llm {
   }
 
   /** Counts the tokens of a request. Rejects with LlmFailure when nothing was written. */
-  countTokens(call: LlmCall, context: LlmContext): Promise<void> {
-    const { id, keyId, out, outcome } = context;
+  async countTokens(asked: LlmCall, context: LlmContext): Promise<void> {
+    const { id, keyId, out, outcome, memory } = context;
+    const call = await this.#deps.state.expand(asked, keyId, memory);
     const deps = this.#attemptDeps(id, keyId);
     return this.#answered(call, context, countTokens(call, out, outcome, deps));
   }
@@ -308,7 +310,7 @@ export class Llm {
   #kept(call: LlmCall, out: AnswerSink, deps: AttemptDeps): AnswerSink {
     if (call.route.format !== 'responses' || call.text.slice('store')?.toString('latin1') === 'false')
       return out;
-    return new KeepingSink(out, (answer) => this.#keep(call, answer, deps, 'provider'));
+    return keepingSink(out, (answer) => this.#keep(call, answer, deps, 'provider'));
   }
 
   /** Keeps an answer that the client may refer to. It has it already: trouble with that is the operator's. */

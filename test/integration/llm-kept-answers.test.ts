@@ -3,6 +3,7 @@ import { configWith, startGateway, type TestGateway } from '../support/gateway.t
 import { http, type HttpAnswer } from '../support/http.ts';
 import { type Dialect, DIALECTS } from '../support/llm/dialects.ts';
 import { EVENTS, type ProviderReply, startProvider, type TestProvider } from '../support/llm/provider.ts';
+import { SocketClient } from '../support/llm/socket-client.ts';
 import { verifies } from '../support/verifies.ts';
 
 const OTHER_KEY = 'sk-another-key-0123456789abcdef';
@@ -216,6 +217,56 @@ describe('an answer that a provider of Responses keeps', () => {
     const asked = { model: 'native', input: 'one', background: true };
     expect((await send('POST', '/v1/responses', asked)).json()).toMatchObject({ id, status });
     expect((await send('GET', `/v1/responses/${id}`)).status).toBe(404);
+  });
+});
+
+it('tokens are counted with the conversation that a request goes on with, for its own key', async () => {
+  verifies('llm:kept-answers');
+  const path = '/v1/responses/input_tokens';
+  const asked = { model: 'other', input: 'two' };
+  const first = await send('POST', '/v1/responses', { ...asked, input: 'one '.repeat(100) });
+  const goOn = { ...asked, previous_response_id: first.json<{ id: string }>().id };
+  const alone = (await send('POST', path, asked)).json<{ input_tokens: number }>();
+  const whole = (await send('POST', path, goOn)).json<{ input_tokens: number }>();
+  expect(whole.input_tokens).toBeGreaterThan(alone.input_tokens + 50);
+  expect((await send('POST', path, goOn, OTHER_KEY)).json()).toMatchObject({
+    error: { code: 'previous_response_not_found' },
+  });
+});
+
+describe('an answer that a connection alone remembers', () => {
+  const goOn = (id: string, input: string): object => ({
+    model: 'native',
+    input,
+    store: false,
+    previous_response_id: id,
+  });
+
+  it.each([{}, { generate: false }])(
+    'is remembered with what it goes on with, where its provider keeps that (%j)',
+    async (more) => {
+      verifies('llm:websocket-memory');
+      const first = await ask('one');
+      await using client = await SocketClient.open(gateway.url);
+      const second = await client.turn({ ...goOn(first, 'two'), ...more });
+      await client.turn(goOn(second.response!.id, 'three'));
+      const { input } = lastBody() as { input: { role: string }[] };
+      const roles = ['user', 'assistant', 'user', ...('generate' in more ? [] : ['assistant']), 'user'];
+      expect(input.map(({ role }) => role)).toEqual(roles);
+    },
+  );
+
+  it.each([
+    { previous_response_id: 'resp_of_another_gateway' },
+    { conversation: 'conv_1' },
+    { prompt: { id: 'pmpt_1' } },
+  ])('is not remembered where not all of its conversation is known (%j)', async (known) => {
+    verifies('llm:websocket-memory');
+    await using client = await SocketClient.open(gateway.url);
+    const first = await client.turn({ model: 'native', input: 'one', store: false, ...known });
+    const { id } = first.response!;
+    await client.turn(goOn(id, 'two'));
+    expect(lastBody()).toMatchObject({ input: 'two', previous_response_id: id });
   });
 });
 

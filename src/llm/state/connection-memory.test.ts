@@ -3,7 +3,7 @@ import { verifies } from '../../../test/support/verifies.ts';
 import { type LlmCall, readCall } from '../llm-call.ts';
 import type { AnswerSink } from '../llm-ports.ts';
 import { ConnectionMemories, type ConnectionMemory } from './connection-memory.ts';
-import { RememberingSink } from './remembering-sink.ts';
+import { rememberingSink } from './remembering-sink.ts';
 
 const list = (...items: readonly unknown[]): Buffer => Buffer.from(JSON.stringify(items));
 /** A list of one item with a text, of exactly so many bytes. */
@@ -126,7 +126,7 @@ test.each([
     const memory = new ConnectionMemories().open();
     const out = new Out(memory);
     const call: LlmCall = readCall(ROUTE, Buffer.from('{"model":"m","input":"Really?"}'), {});
-    const sink = new RememberingSink(out, call, memory);
+    const sink = rememberingSink(out, call, memory);
     const text = [
       event('response.created', { response: { id: 'resp_1', output: [] } }, isNamed),
       ': ping\n\n',
@@ -142,7 +142,7 @@ test.each([
 test('an answer that failed is not remembered', () => {
   verifies('llm:websocket-memory');
   const memory = new ConnectionMemories().open();
-  const sink = new RememberingSink(
+  const sink = rememberingSink(
     new Out(memory),
     readCall(ROUTE, Buffer.from('{"model":"m","input":"x"}'), {}),
     memory,

@@ -9,38 +9,30 @@ const COMPLETE: ReadonlySet<unknown> = new Set(['completed', 'incomplete']);
 const LAST = /^response\.(?:completed|incomplete)$/;
 
 /** Passes an answer of Responses on as it comes from its provider, and tells the response object when it is complete. */
-export class KeepingSink extends PassingSink {
-  readonly #onAnswer: (response: JsonObject) => void;
-  readonly #tap = new EventTap((event, data) => {
-    if (event === undefined || LAST.test(event)) this.#see(data);
+export function keepingSink(out: AnswerSink, onAnswer: (response: JsonObject) => void): AnswerSink {
+  const tap = new EventTap((event, data) => {
+    const response = event === undefined || LAST.test(event) ? lastResponse(data) : undefined;
+    if (response !== undefined) onAnswer(response);
     return true;
   });
+  return new PassingSink(out, {
+    onSent: (body) => {
+      const response = parsed(body);
+      // One that is still to come has its last state at its provider alone.
+      if (response !== undefined && COMPLETE.has(response['status'])) onAnswer(response);
+    },
+    onWritten: (bytes) => {
+      tap.push(bytes);
+    },
+  });
+}
 
-  constructor(out: AnswerSink, onAnswer: (response: JsonObject) => void) {
-    super(out);
-    this.#onAnswer = onAnswer;
-  }
-
-  override send(status: number, headers: Readonly<Record<string, string>>, body: Buffer): void {
-    super.send(status, headers, body);
-    const response = parsed(body);
-    // One that is still to come has its last state at its provider alone.
-    if (response !== undefined && COMPLETE.has(response['status'])) this.#onAnswer(response);
-  }
-
-  override write(bytes: Buffer): boolean {
-    const isFree = super.write(bytes);
-    this.#tap.push(bytes);
-    return isFree;
-  }
-
-  #see(data: Buffer): void {
-    // Without an `event:` line the type is inside; deltas, nearly all of a stream, are not parsed for it.
-    if (!data.includes('"response.completed"') && !data.includes('"response.incomplete"')) return;
-    const value = parsed(data);
-    if (value !== undefined && LAST.test(String(value['type'])) && isObject(value['response']))
-      this.#onAnswer(value['response']);
-  }
+function lastResponse(data: Buffer): JsonObject | undefined {
+  // Without an `event:` line the type is inside; deltas, nearly all of a stream, are not parsed for it.
+  if (!data.includes('"response.completed"') && !data.includes('"response.incomplete"')) return undefined;
+  const value = parsed(data);
+  if (value === undefined || !LAST.test(String(value['type']))) return undefined;
+  return isObject(value['response']) ? value['response'] : undefined;
 }
 
 function parsed(bytes: Buffer): JsonObject | undefined {

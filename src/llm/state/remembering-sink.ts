@@ -8,8 +8,17 @@ import { PassingSink } from './passing-sink.ts';
 const ITEM_DONE = 'response.output_item.done';
 const LAST = /^response\.(?:completed|incomplete)$/;
 
-/** Passes a streamed answer of Responses on, and lets the connection remember it when it is complete. */
-export class RememberingSink extends PassingSink {
+/**
+ * Passes a streamed answer of Responses on, and lets the connection remember it when it is complete. `call`: with the conversation that it refers to
+ * in it.
+ */
+export function rememberingSink(out: AnswerSink, call: LlmCall, memory: ConnectionMemory): AnswerSink {
+  const answer = new WatchedAnswer(call, memory);
+  // Before the client has it: its next request may come at once.
+  return new PassingSink(out, { onWrite: (bytes) => answer.push(bytes) });
+}
+
+class WatchedAnswer {
   readonly #call: LlmCall;
   readonly #memory: ConnectionMemory;
   readonly #tap = new EventTap((event, data) => {
@@ -19,17 +28,13 @@ export class RememberingSink extends PassingSink {
   /** Finished items, for servers whose last event does not repeat them. */
   #items: Buffer[] = [];
 
-  /** `call`: with the conversation that it refers to in it. */
-  constructor(out: AnswerSink, call: LlmCall, memory: ConnectionMemory) {
-    super(out);
+  constructor(call: LlmCall, memory: ConnectionMemory) {
     this.#call = call;
     this.#memory = memory;
   }
 
-  override write(bytes: Buffer): boolean {
-    // Before the client has it: its next request may come at once.
+  push(bytes: Buffer): void {
     this.#tap.push(bytes);
-    return super.write(bytes);
   }
 
   #see(event: string | undefined, data: Buffer): void {

@@ -21,6 +21,10 @@ const OWN_ID = /^resp_([0-9a-f]{12})7[0-9a-f]{19}[0-9a-z]{0,4}$/;
 const SAVING_MAX = 10_000;
 const SAVING_BYTES_MAX = 128 * 1024 * 1024;
 
+const PREVIOUS = 'previous_response_id';
+/** Members of a request that stand for more than is in it. */
+const ELSEWHERE: readonly string[] = [PREVIOUS, 'conversation', 'prompt'];
+
 /** What is kept of an answer. */
 interface Kept {
   /** The response object as the client got it. */
@@ -140,10 +144,11 @@ export class ResponseState {
   async #kept(call: LlmCall, response: JsonObject, keyId: string, origin: AnswerOrigin): Promise<Kept> {
     const source = valueOf(call);
     const earlier = origin === 'provider' ? await this.#before(call, keyId) : undefined;
-    const isNamed = (name: string): boolean => source[name] !== undefined && source[name] !== null;
-    const isPartial =
-      (earlier === undefined && isNamed('previous_response_id')) ||
-      (origin !== 'mock' && (isNamed('conversation') || isNamed('prompt')));
+    const names = origin === 'mock' ? [PREVIOUS] : ELSEWHERE;
+    const isPartial = goesOnElsewhere(
+      call,
+      earlier === undefined ? names : names.filter((name) => name !== PREVIOUS),
+    );
     return {
       response,
       input: [...(earlier ?? []), ...inputItems(source['input'])],
@@ -218,8 +223,13 @@ export class ResponseState {
   }
 }
 
+/** Whether a request, with all in it that is known here, goes on with more: with what only its provider knows. */
+export function goesOnElsewhere({ text }: LlmCall, names = ELSEWHERE): boolean {
+  return names.some((name) => (text.slice(name)?.toString('latin1') ?? 'null') !== 'null');
+}
+
 function referenceOf({ route, text }: LlmCall): string | undefined {
-  return route.format === 'responses' ? text.string('previous_response_id') : undefined;
+  return route.format === 'responses' ? text.string(PREVIOUS) : undefined;
 }
 
 function conversationOf({ input, response }: Kept): readonly Json[] {
