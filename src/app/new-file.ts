@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { link, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { link, open, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { EXIT, StartupError } from './startup-error.ts';
@@ -46,6 +46,7 @@ async function written<T>(
   check: (draft: string) => Promise<T>,
   stopped: Promise<never>,
 ): Promise<T> {
+  await sweep(file);
   // Nobody else's: neither a file with its own permissions nor a link to somewhere else is written into.
   const handle = await open(draft, 'wx', 0o600);
   try {
@@ -61,6 +62,24 @@ async function written<T>(
     return checked;
   } finally {
     await rm(draft, { force: true });
+  }
+}
+
+/** Removes drafts of this file that a killed process left. */
+async function sweep(file: string): Promise<void> {
+  const folder = dirname(file);
+  // A folder that cannot be listed may be one that can be written.
+  for (const name of await readdir(folder).catch(() => [])) {
+    const pid = name.startsWith(`${basename(file)}.`) ? /\.(\d+)\.part$/.exec(name)?.[1] : undefined;
+    if (pid !== undefined && !isAlive(Number(pid))) await rm(join(folder, name), { force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return codeOf(error) === 'EPERM';
   }
 }
 

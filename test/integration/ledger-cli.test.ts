@@ -168,7 +168,7 @@ async function halfWay(file: string): Promise<{ child: ChildProcess; response: S
   const response = await begun;
   const watcher = watch(folder);
   for (;;) {
-    const { size } = await stat(`${file}.part`).catch(() => ({ size: 0 }));
+    const { size } = await stat(`${file}.${child.pid!}.part`).catch(() => ({ size: 0 }));
     if (size === HALF.length) break;
     await once(watcher, 'change');
   }
@@ -186,13 +186,13 @@ test.each(['SIGINT', 'SIGTERM', 'cut off', 'killed'] as const)(
     if (how === 'cut off') response.destroy();
     else child.kill(how === 'killed' ? 'SIGKILL' : how);
     const { code, stderr } = await ended;
-    const left = (await readdir(folder)).filter((name) => file.endsWith(name.replace('.part', '')));
+    const left = (await readdir(folder)).filter((name) => file.endsWith(name.replace(/\.\d+\.part$/, '')));
     if (how === 'killed') {
-      expect(left).toEqual(['killed.jsonl.part']);
+      expect(left).toEqual([`killed.jsonl.${child.pid!}.part`]);
       // What it left is in nobody's way.
       const again = await lanport(['ledger', 'export', '-o', file, ...at(gateway.url)]);
       expect(again.code).toBe(0);
-      expect(await readdir(folder)).not.toContain('killed.jsonl.part');
+      expect((await readdir(folder)).filter((name) => name.startsWith('killed'))).toEqual(['killed.jsonl']);
       return;
     }
     expect([code, left]).toEqual([1, []]);

@@ -86,9 +86,12 @@ it('a backup or an export that is interrupted leaves nothing', { timeout: COMMAN
       const stderr = text(child.stderr);
       const ended = once(child, 'exit');
       await expect
-        .poll(async () => (await stat(join(within, 'file.part')).catch(() => ({ size: 0 }))).size, {
-          timeout: 30_000,
-        })
+        .poll(
+          async () => (await stat(join(within, `file.${child.pid!}.part`)).catch(() => ({ size: 0 }))).size,
+          {
+            timeout: 30_000,
+          },
+        )
         .toBeGreaterThan(0);
       child.kill('SIGINT');
       expect((await ended)[0]).toBe(1);
