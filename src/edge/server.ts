@@ -86,7 +86,8 @@ export class Edge implements AsyncDisposable {
       (request, response) => void this.#handle(request, response),
     );
     // Its own way of it, which `close` uses too, cuts answers that are written and not read yet.
-    this.#server.closeIdleConnections = () => this.#closeIdle();
+    const closeIdle = (): void => this.#closeIdle();
+    this.#server.closeIdleConnections = closeIdle;
     this.#sockets = new WebSockets({
       messageBytesMax: deps.bounds.bodyBytesMax,
       pingMs: deps.bounds.keepAliveMs,

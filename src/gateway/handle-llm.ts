@@ -256,7 +256,8 @@ class ExchangeSink implements AnswerSink {
     this.hasBegun = true;
     this.bytesOut = body.length;
     this.kept?.add(body);
-    this.#conclusion = () => this.#exchange.send(status, this.#with(headers), body);
+    const conclusion = (): void => this.#exchange.send(status, this.#with(headers), body);
+    this.#conclusion = conclusion;
   }
 
   begin(headers: Readonly<Record<string, string>>): void {
@@ -280,7 +281,8 @@ class ExchangeSink implements AnswerSink {
 
   end(): void {
     const stream = this.#stream!;
-    this.#conclusion = () => stream.end();
+    const conclusion = (): void => stream.end();
+    this.#conclusion = conclusion;
   }
 
   conclude(): void {

@@ -67,7 +67,7 @@ export class Shipper {
   constructor(options: ShipperOptions) {
     this.#options = options;
     const own = new RecordReader(options.writer);
-    this.#readOwn = (bytes, from, to) => own.read(bytes, from, to);
+    this.#readOwn = own.read.bind(own);
   }
 
   /** Records of this run that the store has. */

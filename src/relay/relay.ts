@@ -286,7 +286,8 @@ class Relay {
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
       this.#onIdle = resolve;
-      this.#end = () => resolve();
+      const end = (): void => resolve();
+      this.#end = end;
       timer = setTimeout(resolve, bounds.drainMs);
       signal.addEventListener('abort', () => resolve(), { once: true });
       if (signal.aborted) resolve();

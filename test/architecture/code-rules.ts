@@ -48,6 +48,11 @@ const CODE_RULES: Readonly<Record<Finding['kind'], CodeRule>> = {
     reason:
       'module-level state is shared by everything in the process and by every test; keep it in what app/ constructs',
   },
+  'function-into-property': {
+    applies: production,
+    reason:
+      'V8 puts a function literal that is assigned to a property among the old objects, where everything that it refers to is kept until the next full collection; give it a name first (const f = …; this.f = f)',
+  },
   inheritance: { applies: production, reason: 'nothing is inherited except Error; hand in what differs' },
 };
 

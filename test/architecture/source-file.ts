@@ -21,7 +21,8 @@ export interface Finding {
     | 'environment'
     | 'outbound-global'
     | 'mutable-module-state'
-    | 'inheritance';
+    | 'inheritance'
+    | 'function-into-property';
   readonly name: string;
   readonly line: number;
 }
@@ -115,6 +116,10 @@ function visit(
     case 'MemberExpression':
       visitMember(node, add);
       return;
+    case 'AssignmentExpression':
+      if (isNode(node.left) && node.left.type === 'MemberExpression' && isFunctionLiteral(node.right))
+        add('function-into-property', nameOfMember(node.left), node);
+      return;
     case 'VariableDeclarator':
       if (isNode(node.init) && identifier(node.init) === 'process' && patternHas(node.id, 'env'))
         add('environment', 'process.env', node);
@@ -140,6 +145,15 @@ function visitMember(node: Node, add: Add): void {
   const root = rootName(node.object);
   if (root !== undefined && TEST_FUNCTIONS.has(root) && SKIPPING.has(property))
     add('skipped-test', `${root}.${property}`, node);
+}
+
+function isFunctionLiteral(value: unknown): boolean {
+  return isNode(value) && /^(Arrow)?FunctionExpression$/.test(value.type);
+}
+
+function nameOfMember({ property }: Node): string {
+  const name = identifier(property) ?? '[…]';
+  return isNode(property) && property.type === 'PrivateIdentifier' ? `#${name}` : name;
 }
 
 /** `it` of `it.each(…)` and of `it.concurrent.each`. */

@@ -37,8 +37,10 @@ export function providerTurn(
     reader ?? new BodyReader(call.format, tally, once, onHead, bytesMax),
     deps,
   );
-  once.onOver = () => handle.abort();
-  if (reader !== undefined) reader.onHeard = () => handle.heard();
+  const abort = (): void => handle.abort();
+  once.onOver = abort;
+  const heard = (): void => handle.heard();
+  if (reader !== undefined) reader.onHeard = heard;
   return handle;
 }
 

@@ -62,7 +62,8 @@ export class Supervisor implements AsyncDisposable {
   constructor(config: ServerConfig, deps: SupervisorDeps) {
     this.config = config;
     this.#deps = deps;
-    this.#now = () => deps.clock.monotonicMs();
+    const now = (): number => deps.clock.monotonicMs();
+    this.#now = now;
     this.#since = deps.clock.now();
     this.#gate = new FairGate(config.concurrency);
     this.#leaving = new LeavingConnections((error) =>

@@ -91,8 +91,9 @@ export class HttpPost implements ResponseSink, Seated {
     });
     this.#handle = owner.send(request, this);
     if (expected?.cancellation !== undefined) {
-      this.#onCancel = (reason) => this.#abandon(reason);
-      expected.cancellation.on(this.#onCancel);
+      const onCancel = (reason: string): void => this.#abandon(reason);
+      this.#onCancel = onCancel;
+      expected.cancellation.on(onCancel);
     }
   }
 
