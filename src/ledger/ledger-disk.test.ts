@@ -103,8 +103,8 @@ describe('a disk that fails', () => {
     });
     const hanging: SpoolFiles = {
       ...files,
-      create: async (name) => {
-        const file = await files.create(name);
+      create: async (name, room) => {
+        const file = await files.create(name, room);
         return { ...file, append: (bytes) => hung.then(() => file.append(bytes)) };
       },
     };

@@ -112,8 +112,8 @@ describe('a record', () => {
     let writes = 0;
     const counting: SpoolFiles = {
       ...files,
-      create: async (name) => {
-        const file = await files.create(name);
+      create: async (name, room) => {
+        const file = await files.create(name, room);
         return { ...file, append: (bytes) => (writes++, file.append(bytes)) };
       },
     };
@@ -166,7 +166,8 @@ describe('a store that is down', () => {
     await ledger.flush();
     expect(store.arrived.map((record) => record.seq)).toEqual(Array.from({ length: 200 }, (_, at) => at + 1));
     expect(ledger.stats()).toMatchObject({ stored: 200, dropped: 0, storeFailures: 0 });
-    expect((await spool()).length).toBeLessThanOrEqual(1);
+    // The one that is being written, and the next one.
+    expect((await spool()).length).toBeLessThanOrEqual(2);
   });
 
   it('gets 6,000 records in order, more than the 5,000 that are kept in memory by default', async () => {

@@ -37,6 +37,9 @@ const WRITER = /^[\w.-]{1,80}$/;
 const SHIP_EVERY_MS = 50;
 const RETRY_MS = [100, 500, 2_000, 5_000] as const;
 const SEGMENTS_MIN = 8;
+const ROOM_BYTES_MAX = 4 * 1024 * 1024;
+/** At most so small a share of the spool is reserved for one file; there are two of them. */
+const ROOMS_MIN = 64;
 const WARN_SHARE = 0.8;
 const QUIET_SHARE = 0.6;
 
@@ -93,6 +96,7 @@ class SpooledLedger implements Ledger {
       log,
       writeMs: bounds.writeMs,
       segmentBytes: Math.min(bounds.segmentBytes, bounds.diskBytesMax / SEGMENTS_MIN),
+      roomBytesMax: Math.min(ROOM_BYTES_MAX, bounds.segmentBytes, bounds.diskBytesMax / ROOMS_MIN),
       onWritten: (group) => {
         this.#begun += group.starts;
         this.#shipper.push(group);
@@ -135,7 +139,7 @@ class SpooledLedger implements Ledger {
     );
     const { log } = this.#options;
     const { replayed, hasLeftovers } = this.#shipper;
-    if (leftovers.length > 0)
+    if (replayed > 0 || hasLeftovers)
       log.info('the ledger spool of earlier runs is being stored', {
         files: leftovers.length,
         records: replayed,
@@ -287,7 +291,7 @@ class SpooledLedger implements Ledger {
     const taken = await this.#shipper.ship();
     if (taken && !this.#orphansClosed) await this.#closeOrphans();
     // In a quiet moment the file that is being written may go too.
-    if (taken && this.#spool.currentHolds(1 / SEGMENTS_MIN) && this.#isStored(this.#seq)) {
+    if (taken && this.#spool.isWellUsed && this.#isStored(this.#seq)) {
       await this.#spool.rotate(() => undefined);
       await this.#spool.forget(this.#shipper.position);
     }

@@ -24,8 +24,8 @@ export interface LooseFile {
 export interface SpoolFiles {
   /** Names and sizes of the segments in it, oldest first of each writer. Makes the folder. */
   list(): Promise<readonly { readonly name: string; readonly bytes: number }[]>;
-  /** Makes a file that must not exist yet; its name is on the disk when this resolves. */
-  create(name: string): Promise<SpoolFile>;
+  /** Makes a file that must not exist yet, with room for `room` bytes; both are on the disk when this resolves. After a rejection there is none. */
+  create(name: string, room: number): Promise<SpoolFile>;
   /** Makes a file that must not exist yet. Throws. */
   createLoose(name: string): LooseFile;
   /** Fills `into` from `position` on; resolves with how many bytes there were. */
@@ -72,15 +72,17 @@ export function spoolFolder(folder: string): SpoolFiles {
       const names = (await readdir(folder)).filter((name) => SEGMENT.test(name)).sort();
       return Promise.all(names.map(async (name) => ({ name, bytes: (await stat(join(folder, name))).size })));
     },
-    create: async (name) => {
+    create: async (name, room) => {
       const handle = await open(join(folder, name), CREATE_FLAGS, OWNER_ONLY);
+      const file = new ReservingFile(handle);
       try {
+        await file.reserve(room);
         await syncFolder(folder);
       } catch (error) {
         await handle.close();
+        await unlink(join(folder, name)).catch(() => undefined);
         throw error;
       }
-      const file = new ReservingFile(handle);
       return {
         append: (bytes) => file.append(bytes),
         truncate: (bytes) => file.truncate(bytes),

@@ -1,11 +1,11 @@
 import { GatewayError } from '../core/errors.ts';
-import { withDeadline } from '../core/scope.ts';
 import { Watchdog } from '../core/watchdog.ts';
 import type { DraftRecord } from './record-writer.ts';
 import { WrittenGroup } from './spooled-record.ts';
 import { Tail } from './tail.ts';
 import { errorChain, type Log } from '../telemetry/log.ts';
-import { type SpoolFile, type SpoolFiles, segmentName } from './spool-files.ts';
+import { type OpenSegment, SegmentStock } from './segment-stock.ts';
+import type { SpoolFiles } from './spool-files.ts';
 
 /** A closed file of the spool that holds records the store may not have yet. */
 export interface Segment {
@@ -24,6 +24,8 @@ export interface SpoolOptions {
   readonly files: SpoolFiles;
   readonly writer: string;
   readonly segmentBytes: number;
+  /** The most room that is reserved in one of them. */
+  readonly roomBytesMax: number;
   /** Longest that one write may take, in milliseconds. */
   readonly writeMs: number;
   readonly log: Log;
@@ -53,13 +55,6 @@ class Group {
   }
 }
 
-interface OpenSegment {
-  readonly name: string;
-  readonly file: SpoolFile;
-  bytes: number;
-  lastSeq: number;
-}
-
 /**
  * The durable side of the ledger: appends records to segment files. All records that arrive while one write is under way share the
  * next one (group commit); records that arrive in one turn of the event loop share one too.
@@ -73,16 +68,15 @@ export class Spool {
   #writing: Promise<void> | undefined;
   #closed: readonly Segment[] = [];
   #closedBytes = 0;
-  #count = 0;
   #lastSeq = 0;
   /** Failures in a row. */
   #failures = 0;
   /** Set in closing: nothing is written any more. */
   #sealed = false;
   #rotations: ((lastSeq: number) => void)[] = [];
-  readonly #cleaning = new Set<Promise<void>>();
   readonly #watchdog: Watchdog;
   readonly #tail: Tail;
+  readonly #stock: SegmentStock;
   /** Sequence number up to which the store has everything. */
   #storedThrough = 0;
   /** Ends that were handed over for the store and are in no segment; the next group takes them along. */
@@ -92,6 +86,7 @@ export class Spool {
     this.#options = options;
     this.#watchdog = new Watchdog(options.writeMs, 'writing');
     this.#tail = new Tail(options);
+    this.#stock = new SegmentStock(options);
   }
 
   /** Closed segments, oldest first. */
@@ -150,9 +145,10 @@ export class Spool {
     return done;
   }
 
-  /** Whether the current segment has grown to a share of its size. */
-  currentHolds(share: number): boolean {
-    return this.#current !== undefined && this.#current.bytes >= this.#options.segmentBytes * share;
+  /** Whether so much of the current segment is used that the next one may be begun in a quiet moment. */
+  get isWellUsed(): boolean {
+    const current = this.#current;
+    return current !== undefined && current.bytes >= (current.room || this.#options.segmentBytes) / 2;
   }
 
   /** The store has every record up to `seq`: deletes the closed segments that hold no other. */
@@ -187,7 +183,7 @@ export class Spool {
   async close(stored: () => boolean): Promise<number> {
     await this.settle();
     this.#sealed = true;
-    await Promise.all(this.#cleaning);
+    await this.#stock.close();
     const current = this.#current;
     this.#current = undefined;
     if (current !== undefined) {
@@ -256,9 +252,8 @@ export class Spool {
   }
 
   async #append(group: Group, bytes: Buffer): Promise<void> {
-    if (this.#current !== undefined && this.#current.bytes >= this.#options.segmentBytes)
-      this.#closeCurrent();
-    this.#current ??= await this.#open();
+    if (this.#isFull(bytes.length)) this.#closeCurrent();
+    this.#current ??= await this.#stock.take();
     const current = this.#current;
     const writing = current.file.append(bytes);
     try {
@@ -269,10 +264,19 @@ export class Spool {
     }
     this.#failures = 0;
     current.bytes += bytes.length;
+    this.#stock.follow(current);
     current.lastSeq = this.#lastSeq = group.records.at(-1)!.seq;
     this.#stranded = [];
     this.#tail.written(this.#lastSeq);
     this.#tail.forget(this.#safeThrough);
+  }
+
+  /** Whether the next `bytes` go into another file: there is one, and this has no more room for them; or it is long enough. */
+  #isFull(bytes: number): boolean {
+    const current = this.#current;
+    if (current === undefined || current.bytes === 0) return false;
+    if (current.bytes >= this.#options.segmentBytes) return true;
+    return this.#stock.isReady && current.bytes + bytes > current.room;
   }
 
   #fail(group: Group, error: unknown): void {
@@ -299,30 +303,12 @@ export class Spool {
     this.#tail.restart([...this.#unstored(), ...this.#waiting.records]);
   }
 
-  async #open(): Promise<OpenSegment> {
-    const { files, writer, writeMs } = this.#options;
-    const name = segmentName(writer, ++this.#count);
-    const opening = files.create(name);
-    try {
-      return { name, file: await withDeadline(opening, writeMs, 'opening a file'), bytes: 0, lastSeq: 0 };
-    } catch (error) {
-      this.#cleanUp(
-        name,
-        opening.then(
-          (file) => file.close(),
-          () => undefined,
-        ),
-      );
-      throw error;
-    }
-  }
-
   /** Gives up a file after a failed write. What was not acknowledged is cut off, so that it is not replayed. */
   #abandon(segment: OpenSegment, writing: Promise<void>): void {
     const { name, bytes, lastSeq } = segment;
     this.#current = undefined;
     if (bytes > 0) this.adopt({ name, bytes, lastSeq });
-    this.#cleanUp(name, this.#cut(segment, writing));
+    this.#stock.cleanUp(name, this.#cut(segment, writing));
   }
 
   async #cut({ name, bytes, file }: OpenSegment, writing: Promise<void>): Promise<void> {
@@ -340,20 +326,7 @@ export class Spool {
     if (current === undefined) return;
     const { name, bytes, lastSeq, file } = current;
     this.adopt({ name, bytes, lastSeq });
-    this.#cleanUp(name, file.close());
-  }
-
-  /** Lets `work` on a file that is no longer written go on by itself; `close` waits for it. */
-  #cleanUp(name: string, work: Promise<void>): void {
-    const done = work
-      .catch((error: unknown) =>
-        this.#options.log.warn('a file of the ledger spool could not be closed cleanly', {
-          file: name,
-          reason: errorChain(error),
-        }),
-      )
-      .finally(() => this.#cleaning.delete(done));
-    this.#cleaning.add(done);
+    this.#stock.cleanUp(name, file.close());
   }
 
   #setClosed(segments: readonly Segment[]): void {

@@ -102,8 +102,10 @@ async function smallDisk(path: string): Promise<{ files: SpoolFiles; release: ()
   const used = async (): Promise<number> => (await files.list()).reduce((sum, { bytes }) => sum + bytes, 0);
   const capped: SpoolFiles = {
     ...files,
-    create: async (name) => {
-      const file = await files.create(name);
+    create: async (name, reserved) => {
+      if ((await used()) + reserved > SMALL_DISK_BYTES)
+        throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+      const file = await files.create(name, reserved);
       return {
         ...file,
         append: async (bytes) => {
