@@ -12,6 +12,8 @@ interface Job {
   readonly expect: string;
   readonly ratePerSecond: number;
   readonly seconds: number;
+  /** Before those: calls that do not count, for what this process still has to compile and connect. */
+  readonly warmUpSeconds: number;
 }
 
 const job = JSON.parse(process.argv[2]!) as Job;
@@ -19,7 +21,7 @@ const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 const latencies: number[] = [];
 let failures = 0;
 
-function call(dueMs: number): Promise<void> {
+function call(dueMs: number, counts: boolean): Promise<void> {
   return new Promise((resolve) => {
     const sent = request(
       { agent, port: job.port, host: '127.0.0.1', method: 'POST', path: job.path, headers: job.headers },
@@ -28,7 +30,7 @@ function call(dueMs: number): Promise<void> {
         answer.setEncoding('utf8');
         answer.on('data', (chunk: string) => (text += chunk));
         answer.on('close', () => {
-          latencies.push(performance.now() - dueMs);
+          if (counts) latencies.push(performance.now() - dueMs);
           if (answer.statusCode !== 200 || !answer.complete || !text.includes(job.expect)) failures++;
           resolve();
         });
@@ -42,14 +44,17 @@ function call(dueMs: number): Promise<void> {
   });
 }
 
+const allSeconds = job.warmUpSeconds + job.seconds;
 const startedMs = performance.now();
 const calls: Promise<void>[] = [];
 await new Promise<void>((resolve) => {
   const timer = setInterval(() => {
-    const elapsedS = Math.min((performance.now() - startedMs) / 1_000, job.seconds);
-    while (calls.length < elapsedS * job.ratePerSecond)
-      calls.push(call(startedMs + (calls.length / job.ratePerSecond) * 1_000));
-    if (elapsedS < job.seconds) return;
+    const elapsedS = Math.min((performance.now() - startedMs) / 1_000, allSeconds);
+    while (calls.length < elapsedS * job.ratePerSecond) {
+      const dueS = calls.length / job.ratePerSecond;
+      calls.push(call(startedMs + dueS * 1_000, dueS >= job.warmUpSeconds));
+    }
+    if (elapsedS < allSeconds) return;
     clearInterval(timer);
     resolve();
   }, 1);

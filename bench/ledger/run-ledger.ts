@@ -1,6 +1,6 @@
 import { loadavg } from 'node:os';
 import { type BenchRun, loadText, machineText, mannerText } from '../bench-run.ts';
-import { BESIDE_TITLE, measureBeside } from './beside.ts';
+import { measureBeside } from './beside.ts';
 import { ledgerReport } from './measures.ts';
 import { DAYS, measureLedger } from './million.ts';
 
@@ -19,9 +19,9 @@ export async function runLedger(
     `* ${new Date().toISOString()}`,
     `* ${machineText()}`,
     `* ${loadText(before)}`,
-    `* calls beside others: ${mannerText(options)}; the database and the other gateway's ledger where the system puts them`,
+    `* calls beside others: ${mannerText(options)}`,
     '',
-    ledgerReport(BESIDE_TITLE, beside.measures),
+    ...beside.map(({ title, measures: of }) => ledgerReport(title, of)),
     ledgerReport(`Ledger with ${calls} calls of ${DAYS} days`, measures),
     '',
   ].join('\n');
