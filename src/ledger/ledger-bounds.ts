@@ -6,7 +6,7 @@ export interface LedgerBounds {
   readonly memoryRowsMax: number;
   /** Size of the spool from which on calls are refused. */
   readonly diskBytesMax: number;
-  /** Size from which on a new file is begun; at most an eighth of the spool is used. */
+  /** Size from which on a new file is begun at the latest; at most an eighth of the spool is used. */
   readonly segmentBytes: number;
   /** Longest that the disk may take for one write. */
   readonly writeMs: number;

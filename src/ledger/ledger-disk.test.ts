@@ -130,55 +130,84 @@ describe('a disk that fails', () => {
     expect(logged).toContain('a ledger spool file cannot be read; it is left to the next start');
   });
 
-  it('at any single operation neither loses an acknowledged record nor stores a refused one', async () => {
-    const seen = new Set<string>();
-    const run = async (broken: number): Promise<number> => {
-      const { files, operations, disk } = faultySpool((at, name) => {
-        seen.add(name);
-        return at === broken ? diskFull() : undefined;
-      });
-      store = new LedgerMemoryStore();
-      const ledger = await open({ segmentBytes: 1_000, memoryRowsMax: 6 }, files);
-      const made: string[] = [];
-      for (const [at, id] of Array.from({ length: 24 }, (_, index) => `c${index}`).entries()) {
-        if ((await codeOf(ledger.begin(callStart(id)))) === 'made') {
-          made.push(id);
-          ledger.end(callEnd(id));
-        }
-        if (at === 8) store.down();
-        if (at === 8 || at === 16) await ledger.flush(AbortSignal.abort()).catch(() => undefined);
-        if (at === 16) store.up();
-      }
-      await ledger.flush();
-      await ledger[Symbol.asyncDispose]();
-      // What a failed deletion or a failed reading left behind.
-      const unread = [...disk].filter(([, bytes]) => bytes.length > 0);
-      const next = await open(
-        {},
-        {
-          ...files,
-          list: () => Promise.resolve(unread.map(([name, { length }]) => ({ name, bytes: length }))),
-        },
-      );
-      await next.flush();
-      const ended = [...store.ends].filter(([, { status }]) => status === 'ok').map(([id]) => id);
-      expect([...store.starts.keys()].sort(), `operation ${broken}`).toEqual([...made].sort());
-      expect(ended.sort(), `operation ${broken}`).toEqual([...made].sort());
-      await Promise.all(opened.splice(0).map((one) => one[Symbol.asyncDispose]()));
-      return operations();
-    };
-    const operations = await run(0);
-    expect(operations).toBeGreaterThan(40);
-    for (let broken = 1; broken <= operations; broken++) await run(broken);
-    expect([...seen].sort()).toEqual([
-      'append',
-      'close',
-      'create',
-      'create-loose',
-      'keep',
-      'read',
-      'remove',
-      'truncate',
-    ]);
+  it('that has room left of a killed run is not fuller for it', async () => {
+    const { files, disk } = faultySpool(() => undefined);
+    const killed = await open({}, files);
+    store.down();
+    await killed.begin(callStart('a'));
+    await killed.begin(callStart('b'));
+    const left = faultySpool(() => undefined);
+    for (const [name, bytes] of disk) left.disk.set(name, bytes);
+    left.disk.set('other-00000001.jsonl', Buffer.alloc(200_000, '\n'));
+    const onDisk = [...left.disk.values()].reduce((sum, { length }) => sum + length, 0);
+    expect(onDisk).toBeGreaterThan(200_000 + 64 * 1024);
+    const next = await open({ replayMs: 10 }, left.files);
+    expect(next.stats().spooledBytes).toBeGreaterThan(0);
+    expect(next.stats().spooledBytes).toBeLessThan(4_000);
+    expect(logged).not.toContain(
+      'a ledger spool file is damaged; what is readable was stored, the file was put aside',
+    );
+    store.up();
+    await next.flush();
+    expect([...store.starts.keys()]).toEqual(['a', 'b']);
+    expect([...left.disk.keys()].filter((name) => !name.startsWith(`w${writers}`))).toEqual([]);
   });
+
+  it.each([
+    ['without room ahead', 1_000],
+    ['with room ahead', 6_000],
+  ])(
+    'at any single operation neither loses an acknowledged record nor stores a refused one, %s',
+    async (_what, segmentBytes) => {
+      const seen = new Set<string>();
+      const run = async (broken: number): Promise<number> => {
+        const { files, operations, disk } = faultySpool((at, name) => {
+          seen.add(name);
+          return at === broken ? diskFull() : undefined;
+        });
+        store = new LedgerMemoryStore();
+        const ledger = await open({ segmentBytes, memoryRowsMax: 6 }, files);
+        const made: string[] = [];
+        for (const [at, id] of Array.from({ length: 24 }, (_, index) => `c${index}`).entries()) {
+          if ((await codeOf(ledger.begin(callStart(id)))) === 'made') {
+            made.push(id);
+            ledger.end(callEnd(id));
+          }
+          if (at === 8) store.down();
+          if (at === 8 || at === 16) await ledger.flush(AbortSignal.abort()).catch(() => undefined);
+          if (at === 16) store.up();
+        }
+        await ledger.flush();
+        await ledger[Symbol.asyncDispose]();
+        // What a failed deletion or a failed reading left behind.
+        const unread = [...disk].filter(([, bytes]) => bytes.length > 0);
+        const next = await open(
+          {},
+          {
+            ...files,
+            list: () => Promise.resolve(unread.map(([name, { length }]) => ({ name, bytes: length }))),
+          },
+        );
+        await next.flush();
+        const ended = [...store.ends].filter(([, { status }]) => status === 'ok').map(([id]) => id);
+        expect([...store.starts.keys()].sort(), `operation ${broken}`).toEqual([...made].sort());
+        expect(ended.sort(), `operation ${broken}`).toEqual([...made].sort());
+        await Promise.all(opened.splice(0).map((one) => one[Symbol.asyncDispose]()));
+        return operations();
+      };
+      const operations = await run(0);
+      expect(operations).toBeGreaterThan(40);
+      for (let broken = 1; broken <= operations; broken++) await run(broken);
+      expect([...seen].sort()).toEqual([
+        'append',
+        'close',
+        'create',
+        'create-loose',
+        'keep',
+        'read',
+        'remove',
+        'truncate',
+      ]);
+    },
+  );
 });

@@ -11,6 +11,7 @@ import { Chains } from './chains.ts';
 import { LEDGER_BOUNDS, type LedgerBounds } from './ledger-bounds.ts';
 import type { CallEnd, CallStart, Ledger, LedgerStats } from './ledger-ports.ts';
 import { RecordWriter } from './record-writer.ts';
+import { usedBytes } from './segment-reader.ts';
 import { Shipper } from './shipper.ts';
 import { Spool } from './spool.ts';
 import { type SpoolFiles, spoolFolder } from './spool-files.ts';
@@ -36,6 +37,7 @@ export interface LedgerOptions {
 const WRITER = /^[\w.-]{1,80}$/;
 const SHIP_EVERY_MS = 50;
 const RETRY_MS = [100, 500, 2_000, 5_000] as const;
+const TRIM_BYTES = 64 * 1024;
 const SEGMENTS_MIN = 8;
 const ROOM_BYTES_MAX = 4 * 1024 * 1024;
 /** At most so small a share of the spool is reserved for one file; there are two of them. */
@@ -65,6 +67,7 @@ export async function createLedger(options: LedgerOptions): Promise<Ledger> {
 class SpooledLedger implements Ledger {
   readonly #options: LedgerOptions;
   readonly #bounds: LedgerBounds;
+  readonly #files: SpoolFiles;
   readonly #spool: Spool;
   readonly #shipper: Shipper;
   readonly #records: RecordWriter;
@@ -89,6 +92,7 @@ class SpooledLedger implements Ledger {
     const { writer, log, store, clock } = options;
     this.#options = options;
     this.#bounds = bounds;
+    this.#files = files;
     this.#records = new RecordWriter(writer);
     this.#spool = new Spool({
       files,
@@ -96,7 +100,9 @@ class SpooledLedger implements Ledger {
       log,
       writeMs: bounds.writeMs,
       segmentBytes: Math.min(bounds.segmentBytes, bounds.diskBytesMax / SEGMENTS_MIN),
-      roomBytesMax: Math.floor(Math.min(ROOM_BYTES_MAX, bounds.segmentBytes, bounds.diskBytesMax / ROOMS_MIN)),
+      roomBytesMax: Math.floor(
+        Math.min(ROOM_BYTES_MAX, bounds.segmentBytes, bounds.diskBytesMax / ROOMS_MIN),
+      ),
       onWritten: (group) => {
         this.#begun += group.starts;
         this.#shipper.push(group);
@@ -132,7 +138,11 @@ class SpooledLedger implements Ledger {
 
   /** Stores what earlier runs left, as far as that goes within `replayMs`; the rest follows in the background. */
   async recover(leftovers: readonly { readonly name: string; readonly bytes: number }[]): Promise<void> {
-    for (const { name, bytes } of leftovers) this.#spool.adopt({ name, bytes, lastSeq: undefined });
+    const buffer = Buffer.allocUnsafe(TRIM_BYTES);
+    for (const { name, bytes } of leftovers) {
+      const source = { bytes, read: this.#files.read.bind(this.#files, name) };
+      this.#spool.adopt({ name, bytes: await usedBytes(source, buffer), lastSeq: undefined });
+    }
     const attempt = this.#attempt();
     await withDeadline(attempt, this.#bounds.replayMs, 'storing what earlier runs left').catch(
       () => undefined,

@@ -36,7 +36,7 @@ describe('a file with room reserved', () => {
 
   it('has exactly the room that it was given', async () => {
     const file = new ReservingFile(await open(path, 'wx'));
-    await file.reserve(1_300_000);
+    await file.reserve(1_300_000.7);
     expect((await stat(path)).size).toBe(1_300_000);
     await file.append(Buffer.from('x'.repeat(1_400_000)));
     await file.close();

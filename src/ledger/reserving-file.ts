@@ -22,7 +22,8 @@ export class ReservingFile {
   }
 
   /** Gives an empty file room for so many bytes; resolves when that is on the disk. */
-  async reserve(bytes: number): Promise<void> {
+  async reserve(room: number): Promise<void> {
+    const bytes = Math.floor(room);
     const filler = Buffer.alloc(Math.min(bytes, FILLER_BYTES), LINE_FEED);
     while (this.#room < bytes) {
       const piece = filler.subarray(0, bytes - this.#room);

@@ -91,6 +91,26 @@ export class SegmentReader {
   }
 }
 
+/**
+ * How much of a file counts that a killed process left: up to its last line. What is behind that is room which was never used. `buffer` is what
+ * is read into. Of a file that cannot be read, all counts.
+ */
+export async function usedBytes({ bytes, read }: SegmentSource, buffer: Buffer): Promise<number> {
+  try {
+    for (let end = bytes; end > 0; ) {
+      const from = Math.max(0, end - buffer.length);
+      const part = buffer.subarray(0, end - from);
+      if ((await read(from, part)) < part.length) return bytes;
+      for (let at = part.length - 1; at >= 0; at--)
+        if (part[at] !== LINE_FEED) return Math.min(bytes, from + at + 2);
+      end = from;
+    }
+    return 0;
+  } catch {
+    return bytes;
+  }
+}
+
 function indexOf(buffer: Buffer, from: number, to: number): number {
   const at = buffer.indexOf(LINE_FEED, from);
   return at < to ? at : -1;

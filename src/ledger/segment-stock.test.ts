@@ -39,7 +39,7 @@ describe('the stock of segments', () => {
     };
     const stock = stockOf({ create });
     const rooms: number[] = [];
-    for (const number of [1, 2, 3, 4]) {
+    for (const number of [1, 2, 3, 4, 5]) {
       const segment = await stock.take();
       expect(segment.name).toBe(`w-0000000${number}.jsonl`);
       expect(await sizeOf(segment.name)).toBe(segment.room);
@@ -50,16 +50,18 @@ describe('the stock of segments', () => {
       await setImmediate();
       expect(stock.isReady).toBe(true);
       expect(await readdir(folder)).toHaveLength(number + 1);
+      await segment.file.append(Buffer.from('{}\n'));
       await segment.file.close();
     }
-    expect(rooms).toEqual([64 * KIB, 128 * KIB, 150 * KIB, 150 * KIB]);
+    expect(rooms).toEqual([0, 64 * KIB, 128 * KIB, 150 * KIB, 150 * KIB]);
     await stock.close();
     // What was written is left, without its room; what was not used is gone.
-    expect((await readdir(folder)).sort()).toEqual([1, 2, 3, 4].map((number) => `w-0000000${number}.jsonl`));
-    expect(await sizeOf('w-00000001.jsonl')).toBe(0);
+    const names = [1, 2, 3, 4, 5].map((number) => `w-0000000${number}.jsonl`);
+    expect((await readdir(folder)).sort()).toEqual(names);
+    for (const name of names) expect(await readFile(join(folder, name), 'utf8')).toBe('{}\n');
   });
 
-  it('hands out a file without room where the disk has none, and asks for one once for each file', async () => {
+  it('asks a full disk for room once for each file, and not beside the file that came after a refusal', async () => {
     let asked = 0;
     const stock = stockOf({
       create: (name, room) => {
@@ -68,15 +70,21 @@ describe('the stock of segments', () => {
         return Promise.reject(diskFull());
       },
     });
-    const segment = await stock.take();
-    expect([segment.room, await sizeOf(segment.name), asked]).toEqual([0, 0, 1]);
-    for (let writes = 0; writes < 10; writes++) stock.follow(segment);
-    expect(asked).toBe(2);
-    expect(stock.isReady).toBe(false);
-    await segment.file.append(Buffer.from('{}\n'));
-    await segment.file.close();
+    const askOf = async (): Promise<number> => {
+      const segment = await stock.take();
+      expect([segment.room, await sizeOf(segment.name)]).toEqual([0, 0]);
+      for (let writes = 0; writes < 10; writes++) {
+        stock.follow(segment);
+        await setImmediate();
+        expect(stock.isReady).toBe(false);
+      }
+      await segment.file.append(Buffer.from('{}\n'));
+      await segment.file.close();
+      expect(await readFile(join(folder, segment.name), 'utf8')).toBe('{}\n');
+      return asked;
+    };
+    expect([await askOf(), await askOf(), await askOf()]).toEqual([1, 1, 2]);
     await stock.close();
-    expect(await readFile(join(folder, segment.name), 'utf8')).toBe('{}\n');
   });
 
   it('says what the disk says when it takes no file at all', async () => {
@@ -85,25 +93,63 @@ describe('the stock of segments', () => {
     await stock.close();
   });
 
-  it('removes a file that came too late: the numbers of those that are written go up', async () => {
+  it('waits for no room: who needs a file before the next one is ready gets one without, and the other is removed', async () => {
     const late = Promise.withResolvers<void>();
-    let isSlow = true;
+    const stock = stockOf({
+      create: async (name, room) => {
+        if (room > 0) await late.promise;
+        return files.create(name, room);
+      },
+    });
+    const first = await stock.take();
+    stock.follow(first);
+    const second = await stock.take();
+    expect([first.name, second.name]).toEqual(['w-00000001.jsonl', 'w-00000003.jsonl']);
+    expect(second.room).toBe(0);
+    late.resolve();
+    await stock.close();
+    await first.file.close();
+    await second.file.close();
+    expect((await readdir(folder)).sort()).toEqual(['w-00000001.jsonl', 'w-00000003.jsonl']);
+  });
+
+  it('refuses within the deadline when the disk does not answer, and removes what comes later', async () => {
+    const late = Promise.withResolvers<void>();
     const stock = stockOf(
       {
         create: async (name, room) => {
-          if (isSlow) await late.promise;
+          await late.promise;
           return files.create(name, room);
         },
       },
       20,
     );
     await expect(stock.take()).rejects.toThrow('opening a file took longer than 20 ms');
-    isSlow = false;
-    const segment = await stock.take();
-    expect(segment.name).toBe('w-00000002.jsonl');
     late.resolve();
     await stock.close();
-    await segment.file.close();
-    expect(await readdir(folder)).toEqual(['w-00000002.jsonl']);
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('makes no files ahead where there is so little room that a few records use it up, nor after its end', async () => {
+    const asked: number[] = [];
+    const create: SpoolFiles['create'] = (name, room) => {
+      asked.push(room);
+      return files.create(name, room);
+    };
+    const tiny = new SegmentStock({
+      files: { ...files, create },
+      writer: 'tiny',
+      writeMs: 5_000,
+      roomBytesMax: 4_095,
+      log: silentLog,
+    });
+    const one = await tiny.take();
+    tiny.follow(one);
+    const stock = stockOf({ create });
+    const other = await stock.take();
+    stock.stop();
+    stock.follow(other);
+    expect(asked).toEqual([0, 0]);
+    await Promise.all([one.file.close(), other.file.close(), tiny.close(), stock.close()]);
   });
 });

@@ -16,29 +16,39 @@ export interface OpenSegment {
 export interface SegmentStockOptions {
   readonly files: SpoolFiles;
   readonly writer: string;
-  /** Longest that one file may take to be made, in milliseconds. */
+  /** Longest that a file without room may take to be made, in milliseconds. */
   readonly writeMs: number;
   /** The most room that a file is given, in bytes. */
   readonly roomBytesMax: number;
   readonly log: Log;
 }
 
+interface Making {
+  readonly name: string;
+  readonly segment: Promise<OpenSegment>;
+}
+
 /** Each file has twice the room of the one before: a ledger that records little reserves little. */
 const FIRST_ROOM_BYTES = 64 * 1024;
+/** Less room than this is used up by a few records, and a file for each few of them costs more than it saves. */
+const ROOM_BYTES_MIN = 4 * 1024;
 
 /**
  * Makes the files that the spool writes into, each one before it is needed: to make a file, and to make one longer, waits for the file system's
- * journal; to write into one that is there does not. They are handed out in the order of their numbers.
+ * journal; to write into one that is there does not. Nobody ever waits for room that is being written: who needs a file before it is ready gets one
+ * without. Files are handed out in the order of their numbers; one that comes too late is removed.
  */
 export class SegmentStock {
   readonly #options: SegmentStockOptions;
   #count = 0;
   #room = FIRST_ROOM_BYTES / 2;
-  /** The next segment; never rejects. `undefined`: the disk is full or fails. */
-  #next: Promise<OpenSegment | undefined> | undefined;
-  #isReady = false;
+  #next: Making | undefined;
+  #ready: OpenSegment | undefined;
   /** The segment whose successor was asked for last: once each, so that a disk that is full is not asked again and again. */
   #asker: OpenSegment | undefined;
+  /** Whether the last file could not be given its room. */
+  #failed = false;
+  #closed = false;
   /** Work on files that nobody waits for. */
   readonly #work = new Set<Promise<void>>();
 
@@ -48,23 +58,36 @@ export class SegmentStock {
 
   /** Whether there is one that can be written into at once. */
   get isReady(): boolean {
-    return this.#isReady;
+    return this.#ready !== undefined;
   }
 
   /** This one is being written: has the next one made, unless that was asked for before. */
   follow(current: OpenSegment): void {
-    if (current === this.#asker) return;
+    if (current === this.#asker || this.#closed) return;
     this.#asker = current;
-    this.#prepare();
+    if (this.#next === undefined && this.#options.roomBytesMax >= ROOM_BYTES_MIN) this.#prepare();
   }
 
-  /** The next segment: the one that was made, or one without room ahead. Rejects with what the disk says. */
+  /** The next segment: the one that is ready, or one without room ahead. Rejects with what the disk says. */
   async take(): Promise<OpenSegment> {
-    this.#prepare();
-    const next = this.#next!;
-    this.#next = undefined;
-    this.#isReady = false;
-    return (await this.#inTime(next)) ?? (await this.#inTime(this.#make(0)));
+    const ready = this.#ready;
+    if (ready !== undefined) {
+      this.#next = this.#ready = undefined;
+      return ready;
+    }
+    this.#giveUpNext();
+    const making = this.#make(0);
+    let bare: OpenSegment;
+    try {
+      bare = await withDeadline(making.segment, this.#options.writeMs, 'opening a file');
+    } catch (error) {
+      this.#discard(making);
+      throw error;
+    }
+    // What room there is on a disk that is nearly full, is this one's: the one after it may ask again.
+    if (this.#failed) this.#asker = bare;
+    this.#failed = false;
+    return bare;
   }
 
   /** Lets `work` on a file that is no longer written go on by itself; `close` waits for it. */
@@ -81,54 +104,67 @@ export class SegmentStock {
     this.#work.add(done);
   }
 
-  /** Removes what was made and not used. */
+  /** Makes no more. */
+  stop(): void {
+    this.#closed = true;
+  }
+
+  /** Removes what was made and not used; resolves when all work on files has ended. */
   async close(): Promise<void> {
-    const next = this.#next;
-    this.#next = undefined;
-    this.#isReady = false;
-    if (next !== undefined) this.#discard(next);
+    this.stop();
+    this.#giveUpNext();
     await Promise.all(this.#work);
   }
 
   #prepare(): void {
-    if (this.#next !== undefined) return;
     this.#room = Math.min(this.#room * 2, this.#options.roomBytesMax);
-    // What is appended will tell what is wrong with the disk; it needs no room ahead.
-    const next = this.#make(this.#room).catch(() => undefined);
+    const next = this.#make(this.#room);
     this.#next = next;
-    void next.then((segment) => {
-      if (this.#next === next) this.#isReady = segment !== undefined;
-    });
+    next.segment.then(
+      (segment) => {
+        if (this.#next === next) this.#ready = segment;
+      },
+      (error: unknown) => {
+        if (this.#next !== next) return;
+        this.#next = undefined;
+        this.#failed = true;
+        this.#options.log.warn(
+          'the next file of the ledger spool has no room written ahead; calls may wait for the file system',
+          { file: next.name, bytes: this.#room, reason: errorChain(error) },
+        );
+        this.#room = FIRST_ROOM_BYTES / 2;
+      },
+    );
   }
 
-  async #make(room: number): Promise<OpenSegment> {
+  #giveUpNext(): void {
+    const next = this.#next;
+    if (next === undefined) return;
+    // A disk that is not done with it yet is slow.
+    if (this.#ready === undefined) this.#room = FIRST_ROOM_BYTES / 2;
+    this.#next = this.#ready = undefined;
+    this.#discard(next);
+  }
+
+  #make(room: number): Making {
     const { files, writer } = this.#options;
     const name = segmentName(writer, ++this.#count);
-    return { name, file: await files.create(name, room), room, bytes: 0, lastSeq: 0 };
+    const segment = files.create(name, room).then((file) => ({ name, file, room, bytes: 0, lastSeq: 0 }));
+    return { name, segment };
   }
 
-  /** A file that comes too late is not written into any more: one with a higher number may have been. */
-  async #inTime<T extends OpenSegment | undefined>(making: Promise<T>): Promise<T> {
-    try {
-      return await withDeadline(making, this.#options.writeMs, 'opening a file');
-    } catch (error) {
-      this.#discard(making);
-      throw error;
-    }
-  }
-
-  #discard(making: Promise<OpenSegment | undefined>): void {
+  #discard({ name, segment }: Making): void {
     const { files } = this.#options;
-    this.cleanUp(
-      'the next segment',
-      making.then(
-        async (segment) => {
-          if (segment === undefined) return;
-          await segment.file.close();
-          await files.remove(segment.name);
-        },
-        () => undefined,
-      ),
+    const removal = segment.then(
+      async ({ file }) => {
+        try {
+          await file.close();
+        } finally {
+          await files.remove(name);
+        }
+      },
+      () => undefined,
     );
+    this.cleanUp(name, removal);
   }
 }

@@ -24,7 +24,7 @@ export interface LooseFile {
 export interface SpoolFiles {
   /** Names and sizes of the segments in it, oldest first of each writer. Makes the folder. */
   list(): Promise<readonly { readonly name: string; readonly bytes: number }[]>;
-  /** Makes a file that must not exist yet, with room for `room` bytes; both are on the disk when this resolves. After a rejection there is none. */
+  /** Makes a file that must not exist yet, with room for `room` bytes; both are on the disk when this resolves. After a rejection there is none, unless the disk did not let it go. */
   create(name: string, room: number): Promise<SpoolFile>;
   /** Makes a file that must not exist yet. Throws. */
   createLoose(name: string): LooseFile;
@@ -79,7 +79,7 @@ export function spoolFolder(folder: string): SpoolFiles {
         await file.reserve(room);
         await syncFolder(folder);
       } catch (error) {
-        await handle.close();
+        await handle.close().catch(() => undefined);
         await unlink(join(folder, name)).catch(() => undefined);
         throw error;
       }

@@ -1,4 +1,5 @@
 import { GatewayError } from '../core/errors.ts';
+import { withDeadline } from '../core/scope.ts';
 import { Watchdog } from '../core/watchdog.ts';
 import type { DraftRecord } from './record-writer.ts';
 import { WrittenGroup } from './spooled-record.ts';
@@ -94,7 +95,7 @@ export class Spool {
     return this.#closed;
   }
 
-  /** Bytes on the disk and on their way to it. */
+  /** Bytes of records on the disk and on their way to it; room that is reserved for others does not count. */
   get bytes(): number {
     return this.#closedBytes + (this.#current?.bytes ?? 0) + this.#waiting.text.length + this.#tail.bytes;
   }
@@ -148,7 +149,9 @@ export class Spool {
   /** Whether so much of the current segment is used that the next one may be begun in a quiet moment. */
   get isWellUsed(): boolean {
     const current = this.#current;
-    return current !== undefined && current.bytes >= (current.room || this.#options.segmentBytes) / 2;
+    if (current === undefined) return false;
+    if (current.room === 0) return current.bytes >= this.#options.segmentBytes / 2;
+    return this.#stock.isReady && current.bytes >= current.room / 2;
   }
 
   /** The store has every record up to `seq`: deletes the closed segments that hold no other. */
@@ -181,9 +184,9 @@ export class Spool {
 
   /** Writes what waits and closes the files; deletes them when `stored`. Returns how many records are in no file. */
   async close(stored: () => boolean): Promise<number> {
+    this.#stock.stop();
     await this.settle();
     this.#sealed = true;
-    await this.#stock.close();
     const current = this.#current;
     this.#current = undefined;
     if (current !== undefined) {
@@ -192,6 +195,10 @@ export class Spool {
     }
     const unwritten = [...this.#unstored(), ...this.#waiting.records];
     await this.#tail.close(this.#safeThrough);
+    const { writeMs, log } = this.#options;
+    await withDeadline(this.#stock.close(), writeMs, 'closing its files').catch((error: unknown) =>
+      log.warn('files of the ledger spool may stay where they are', { reason: errorChain(error) }),
+    );
     return unwritten.filter(({ seq }) => !this.#tail.holds(seq)).length;
   }
 

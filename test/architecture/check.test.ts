@@ -231,6 +231,18 @@ const PLANTED: readonly (readonly [name: string, path: string, text: string, say
     'export const a = (b: { c?: () => void }) => { b.c ??= function () {}; };',
     /function-into-property: c/,
   ],
+  [
+    'a function literal in parentheses and under types',
+    'src/mcp/a.ts',
+    'export const a = (b: { c?: () => void }) => { (b.c as unknown)! = (() => 1) as () => void; };',
+    /function-into-property: c/,
+  ],
+  [
+    'a function literal as what a member is set to where there is none',
+    'src/mcp/a.ts',
+    'export const a = (b: { c?: () => void }) => { ({ c: b.c = () => 1 } = b); };',
+    /function-into-property: c/,
+  ],
   ['inheritance', 'src/mcp/a.ts', 'export class A extends B {}', /inheritance: B/],
   ['a nameless file', 'src/mcp/http-utils.ts', 'export const a = 1;', /file name http-utils\.ts/],
   ['a file of types', 'test/support/types.ts', 'export type A = 1;', /file name types\.ts/],

@@ -43,6 +43,13 @@ interface Node {
 
 const TEST_FUNCTIONS: ReadonlySet<string> = new Set(['it', 'test', 'describe', 'bench', 'suite']);
 const SKIPPING: ReadonlySet<string> = new Set(['skip', 'only', 'todo', 'skipIf', 'runIf', 'fails']);
+const WRAPPERS: ReadonlySet<string> = new Set([
+  'ParenthesizedExpression',
+  'TSAsExpression',
+  'TSSatisfiesExpression',
+  'TSNonNullExpression',
+  'TSTypeAssertion',
+]);
 const MOCKING: ReadonlySet<string> = new Set(['mock', 'doMock', 'hoisted', 'importMock']);
 
 /** Reads one TypeScript file into what the rules need. Syntax errors are findings. */
@@ -117,9 +124,12 @@ function visit(
       visitMember(node, add);
       return;
     case 'AssignmentExpression':
-      if (isNode(node.left) && node.left.type === 'MemberExpression' && isFunctionLiteral(node.right))
-        add('function-into-property', nameOfMember(node.left), node);
+    case 'AssignmentPattern': {
+      const left = bare(node.left);
+      if (left?.type === 'MemberExpression' && isFunctionLiteral(bare(node.right)))
+        add('function-into-property', nameOfMember(left), node);
       return;
+    }
     case 'VariableDeclarator':
       if (isNode(node.init) && identifier(node.init) === 'process' && patternHas(node.id, 'env'))
         add('environment', 'process.env', node);
@@ -145,6 +155,12 @@ function visitMember(node: Node, add: Add): void {
   const root = rootName(node.object);
   if (root !== undefined && TEST_FUNCTIONS.has(root) && SKIPPING.has(property))
     add('skipped-test', `${root}.${property}`, node);
+}
+
+/** What V8 sees of an expression: no parentheses, no types. */
+function bare(value: unknown): Node | undefined {
+  if (!isNode(value)) return undefined;
+  return WRAPPERS.has(value.type) ? bare(value.expression) : value;
 }
 
 function isFunctionLiteral(value: unknown): boolean {

@@ -102,16 +102,15 @@ async function smallDisk(path: string): Promise<{ files: SpoolFiles; release: ()
   const used = async (): Promise<number> => (await files.list()).reduce((sum, { bytes }) => sum + bytes, 0);
   const capped: SpoolFiles = {
     ...files,
-    create: async (name, reserved) => {
-      if ((await used()) + reserved > SMALL_DISK_BYTES)
-        throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
-      const file = await files.create(name, reserved);
+    create: async (name, room) => {
+      if (room > 0) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+      const file = await files.create(name, room);
       return {
         ...file,
         append: async (bytes) => {
-          const room = SMALL_DISK_BYTES - (await used());
-          await file.append(bytes.subarray(0, Math.max(0, room)));
-          if (room < bytes.length)
+          const left = SMALL_DISK_BYTES - (await used());
+          await file.append(bytes.subarray(0, Math.max(0, left)));
+          if (left < bytes.length)
             throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
         },
       };

@@ -130,12 +130,16 @@ export function faultySpool(fault: Fault): {
           .map(([name, { length }]) => ({ name, bytes: length }))
           .sort((a, b) => (a.name < b.name ? -1 : 1)),
       ),
-    create: async (name) => {
+    create: async (name, room) => {
       await guard('create');
       expect(disk.has(name)).toBe(false);
-      const put = (bytes: Buffer): void =>
-        void disk.set(name, Buffer.concat([disk.get(name) ?? Buffer.alloc(0), bytes]));
-      put(Buffer.alloc(0));
+      disk.set(name, Buffer.alloc(room, '\n'));
+      let end = 0;
+      const put = (bytes: Buffer): void => {
+        const before = disk.get(name)!;
+        disk.set(name, Buffer.concat([before.subarray(0, end), bytes, before.subarray(end + bytes.length)]));
+        end += bytes.length;
+      };
       return {
         append: async (bytes) => {
           // As a full disk does: part of it is written.
@@ -146,8 +150,12 @@ export function faultySpool(fault: Fault): {
         truncate: async (bytes) => {
           await guard('truncate');
           disk.set(name, disk.get(name)!.subarray(0, bytes));
+          end = bytes;
         },
-        close: () => guard('close'),
+        close: async () => {
+          await guard('close');
+          if (disk.has(name)) disk.set(name, disk.get(name)!.subarray(0, end));
+        },
       };
     },
     createLoose: (name) => {
