@@ -1,6 +1,7 @@
 // What calls through a gateway feel of other gateways that record into the same database.
 import { mkdir, mkdtemp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { EMBEDDED_SETTINGS } from '../../src/store/pg/embedded.ts';
 import { openOwnServer, postgresPrograms } from '../../test/support/own-postgres.ts';
 import type { BenchRun } from '../bench-run.ts';
 import { HEADERS, startGateway } from '../gateway.ts';
@@ -73,15 +74,8 @@ const APART: Place = {
   runner: YIELDING_RUNNER,
   counts: true,
 };
-/** As the embedded one has them. */
-const SETTINGS = {
-  fsync: 'on',
-  autovacuum: 'on',
-  shared_buffers: '64MB',
-  max_connections: '60',
-  wal_level: 'minimal',
-  max_wal_senders: '0',
-};
+/** As the embedded server has them; that of tests is set to lose what it has. */
+const SETTINGS = { ...EMBEDDED_SETTINGS, fsync: 'on', autovacuum: 'on' };
 
 /**
  * Tool calls at a steady rate through a gateway, alone and while another process records 5,000 calls a second through a ledger of its own into

@@ -100,9 +100,7 @@ class SpooledLedger implements Ledger {
       log,
       writeMs: bounds.writeMs,
       segmentBytes: Math.min(bounds.segmentBytes, bounds.diskBytesMax / SEGMENTS_MIN),
-      roomBytesMax: Math.floor(
-        Math.min(ROOM_BYTES_MAX, bounds.segmentBytes, bounds.diskBytesMax / ROOMS_MIN),
-      ),
+      roomBytesMax: Math.min(ROOM_BYTES_MAX, bounds.segmentBytes, bounds.diskBytesMax / ROOMS_MIN),
       onWritten: (group) => {
         this.#begun += group.starts;
         this.#shipper.push(group);

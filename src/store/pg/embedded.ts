@@ -14,7 +14,8 @@ const PORT = 5432;
 /** Role under which the gateway uses its own database. */
 export const SUPERUSER = 'lanport';
 
-const SETTINGS: Readonly<Record<string, string>> = {
+/** What the embedded server is set to. */
+export const EMBEDDED_SETTINGS: Readonly<Record<string, string>> = {
   listen_addresses: '',
   unix_socket_permissions: '0700',
   max_connections: '60',
@@ -64,7 +65,7 @@ export async function startEmbedded(dataFolder: string, log: Log): Promise<Embed
     socketFolder,
     '-p',
     String(PORT),
-    ...Object.entries(SETTINGS).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+    ...Object.entries(EMBEDDED_SETTINGS).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
   ];
   const server = new EmbeddedServer({ cluster, command: user.wrap(binaries.postgres, args), log });
   await server.start();
