@@ -84,8 +84,6 @@ const SETTINGS = { ...EMBEDDED_SETTINGS, fsync: 'on', autovacuum: 'on' };
  */
 export async function measureBeside(run: BenchRun): Promise<readonly Beside[]> {
   const all: Beside[] = [];
-  if (CANNOT_YIELD !== undefined)
-    run.say(`not measured where the database and the other gateway stand back: ${CANNOT_YIELD}`);
   for (const place of CANNOT_YIELD === undefined ? [SHARED, APART] : [SHARED])
     all.push(await measureIn(place, run));
   return all;
