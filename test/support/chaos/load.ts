@@ -31,6 +31,8 @@ export interface Seen {
 
 /** A call without an answer for so long has none; every bound of the gateway's is shorter. */
 const PATIENCE_MS = 20_000;
+/** A gateway that is stopped accepts nobody while it lets calls end and stops its servers, and on a busy machine takes its time to start again. */
+const CONNECT_MS = 60_000;
 const RECONNECT_MS = 100;
 
 /** One client with its own randomness, that works as long as it is told to. */
@@ -154,7 +156,7 @@ export class Worker {
   }
 
   async #connected(): Promise<ChaosClient> {
-    for (const giveUpAt = performance.now() + PATIENCE_MS; this.#client === undefined; ) {
+    for (const giveUpAt = performance.now() + CONNECT_MS; this.#client === undefined; ) {
       try {
         this.#client = await connectChaos(this.kind, this.#base(), this.#key);
       } catch (error) {
