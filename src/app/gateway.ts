@@ -48,7 +48,7 @@ import { Reload, type ReloadDeps } from './reload.ts';
 import { isRefusedAtTheDoor, refusalOf } from './refused.ts';
 import { openSealSecrets } from './seal-secrets.ts';
 import { refuseUnfinished } from './unfinished-restore.ts';
-import { limitEvents, spendHistory, targetLimits } from './usage-limits.ts';
+import { ledgerRuns, limitEvents, spendHistory, targetLimits } from './usage-limits.ts';
 import { VERSION } from './version.ts';
 
 export interface GatewayOptions {
@@ -157,6 +157,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
     {
       clock,
       history: spendHistory(opened.store.spend, ledger),
+      runs: ledgerRuns(opened.store.runs, ledger),
       events: limitEvents(log),
       redisUrl: config.usage.redisUrl?.reveal(),
     },

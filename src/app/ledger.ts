@@ -5,7 +5,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Scope } from '../core/scope.ts';
 import { type ChainKey, chainKey, chainKeyFile } from '../ledger/chain-key.ts';
 import { createLedger } from '../ledger/ledger.ts';
-import type { Ledger } from '../ledger/ledger-ports.ts';
+import type { Ledger, LedgerRun } from '../ledger/ledger-ports.ts';
 import { type Purged, Retention } from '../ledger/retention.ts';
 import type { Store } from '../store/store-ports.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -25,7 +25,7 @@ export async function openLedger(
   dataFolder: string,
   scope: Scope,
   { store, clock, log, onPurged }: LedgerDeps,
-): Promise<{ readonly ledger: Ledger; readonly retention: Retention; readonly key: ChainKey }> {
+): Promise<{ readonly ledger: Ledger & LedgerRun; readonly retention: Retention; readonly key: ChainKey }> {
   const folder = join(dataFolder, 'ledger');
   const key = config.ledger.key === undefined ? chainKeyFile(folder) : chainKey(config.ledger.key.reveal());
   const ledger = await createLedger({

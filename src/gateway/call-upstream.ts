@@ -85,6 +85,7 @@ export async function callUpstream(
     call.answered?.add(message);
     return { status: 200, message, failure };
   } finally {
+    // Settled and recorded in one step: see `Runs.position`.
     if (admission.kind === 'admitted') outcome.cost = settleTool(admission, target, outcome, deps);
     finish(call, span, outcome, context, deps);
   }

@@ -111,6 +111,7 @@ async function answer(
   } finally {
     try {
       const admitted = admission?.kind === 'admitted' ? admission : undefined;
+      // Settled and recorded in one step: see `Runs.position`.
       const cost = settleCall(admitted, outcome);
       finish(record, call.model, span, outcome, cost, failure, sink, exchange, deps);
     } finally {

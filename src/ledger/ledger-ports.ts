@@ -1,4 +1,5 @@
 import type { CallEnd, CallStart } from '../store/call-records.ts';
+import type { WriterIdentity } from '../store/store-ports.ts';
 
 export type { CallBody, CallFilter, SpendQueries, UsageDimension, UsageRow } from '../store/store-ports.ts';
 export type { CallEnd, CallStart, CallStatus, LedgerRow } from '../store/call-records.ts';
@@ -13,6 +14,13 @@ export interface Ledger extends AsyncDisposable {
   stats(): LedgerStats;
   /** Resolves when everything recorded so far is in the store; while the store is away it waits until `signal` is aborted. */
   flush(signal?: AbortSignal): Promise<void>;
+}
+
+/** The run of a gateway that a ledger is kept by. */
+export interface LedgerRun {
+  readonly identity: WriterIdentity;
+  /** Number of its newest record. A call's end has its number as soon as `end` has returned. */
+  readonly position: number;
 }
 
 /** Counts since the start. */

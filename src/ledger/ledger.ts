@@ -3,13 +3,13 @@ import type { Clock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import { IdSet } from '../core/id-set.ts';
 import { withDeadline } from '../core/scope.ts';
-import type { LedgerStore } from '../store/store-ports.ts';
+import type { LedgerStore, WriterIdentity } from '../store/store-ports.ts';
 import { errorChain, type Log } from '../telemetry/log.ts';
 import { Anchors } from './anchors.ts';
 import { type ChainKey, chainKeyFile, homeName } from './chain-key.ts';
 import { Chains } from './chains.ts';
 import { LEDGER_BOUNDS, type LedgerBounds } from './ledger-bounds.ts';
-import type { CallEnd, CallStart, Ledger, LedgerStats } from './ledger-ports.ts';
+import type { CallEnd, CallStart, Ledger, LedgerRun, LedgerStats } from './ledger-ports.ts';
 import { RecordWriter } from './record-writer.ts';
 import { usedBytes } from './segment-reader.ts';
 import { Shipper } from './shipper.ts';
@@ -50,7 +50,7 @@ const QUIET_SHARE = 0.6;
  * is away costs nothing but disk. What earlier runs left is stored first, and their unfinished calls are closed as `unknown`. Rejects
  * when the folder cannot be used, not when the store is away.
  */
-export async function createLedger(options: LedgerOptions): Promise<Ledger> {
+export async function createLedger(options: LedgerOptions): Promise<Ledger & LedgerRun> {
   const bounds = { ...LEDGER_BOUNDS, ...options.bounds };
   if (!WRITER.test(options.writer)) throw new Error(`"${options.writer}" cannot be a ledger writer's name`);
   const files = options.files ?? spoolFolder(join(options.folder, 'spool'));
@@ -64,7 +64,8 @@ export async function createLedger(options: LedgerOptions): Promise<Ledger> {
   return ledger;
 }
 
-class SpooledLedger implements Ledger {
+class SpooledLedger implements Ledger, LedgerRun {
+  readonly identity: WriterIdentity;
   readonly #options: LedgerOptions;
   readonly #bounds: LedgerBounds;
   readonly #files: SpoolFiles;
@@ -117,6 +118,7 @@ class SpooledLedger implements Ledger {
     });
     const key = options.key ?? chainKeyFile(options.folder);
     const identity = { writer, home: homeName(options.folder), keyId: key.id };
+    this.identity = identity;
     this.#anchors = new Anchors(options.folder, log);
     this.#watch = new Watch({ store, identity, key, clock, log, bounds });
     const { memoryRowsMax, appendMs } = bounds;
@@ -155,6 +157,10 @@ class SpooledLedger implements Ledger {
       });
     if (!this.#isSettled()) this.#schedule();
     this.#watch.start();
+  }
+
+  get position(): number {
+    return this.#seq;
   }
 
   begin(start: CallStart): Promise<void> {

@@ -129,6 +129,40 @@ export interface SpendHistory {
   spentSince(of: Pick<Account, 'scope' | 'id' | 'team'>, sinceMs: number, model?: string): Promise<number>;
 }
 
+/** A run of a gateway that has ended, by the ledger. */
+export interface EndedRun {
+  readonly name: string;
+  /** Number of the newest of its records that can be read. */
+  readonly position: number;
+  /** Whether it was this one's predecessor, so that it has surely ended. */
+  readonly isPredecessor: boolean;
+  /** Whether there are no records of it that are still on their way. */
+  readonly isWhole: boolean;
+}
+
+/** Whose spending is asked for: as in `SpendHistory`, of calls that began at `since` or later. */
+export interface SpentBy {
+  readonly account: Pick<Account, 'scope' | 'id' | 'team'>;
+  readonly model: string | undefined;
+  /** Milliseconds since the Unix epoch. */
+  readonly since: number;
+}
+
+/** The runs of gateways that count together: what one of them spent and did not live to tell, the ledger knows. */
+export interface Runs {
+  /** Of this run; unlike that of any other. */
+  readonly name: string;
+  /** How many records this run has made. What a call has used is settled in the very step in which its last record is made. */
+  position(): number;
+  /** Those that have ended. */
+  ended(names: readonly string[]): Promise<readonly EndedRun[]>;
+  /** US dollars, for each of `of`: of calls that began at `from` or later, and whose last record is one of the run's after `after`, up to `through`. */
+  spent(
+    run: { readonly name: string; readonly after: number; readonly through: number; readonly from: number },
+    of: readonly SpentBy[],
+  ): Promise<readonly number[]>;
+}
+
 /** What the operator is told of limits. */
 export interface LimitEvents {
   /** Once in each budget period of an account. `usd`: spent so far. */
@@ -139,6 +173,8 @@ export interface LimitEvents {
   sharedUp(isBack: boolean): void;
   /** Redis is away: this process goes on with its share of the limits. Told once each time. */
   sharedDown(reason: string): void;
+  /** What a gateway spent and did not live to tell the others is counted now. US dollars. */
+  leftCounted(run: string, usd: number): void;
 }
 
 /** How many requests limits of one kind and scope have refused. */

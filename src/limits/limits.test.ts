@@ -24,6 +24,7 @@ const NO_EVENTS: LimitEvents = {
   historyUnknown: () => undefined,
   sharedUp: () => undefined,
   sharedDown: () => undefined,
+  leftCounted: () => undefined,
 };
 const NO_HISTORY: SpendHistory = { spentSince: () => Promise.resolve(0) };
 

@@ -14,6 +14,7 @@ import type {
   Need,
   Refusal,
   RefusedCount,
+  Runs,
   SpendHistory,
 } from './limits-ports.ts';
 import { type Calendar, UTC } from './meters/calendar.ts';
@@ -37,6 +38,8 @@ export interface LimitsDeps {
   readonly events: LimitEvents;
   /** Redis or Valkey to count through together with other processes. */
   readonly redisUrl?: string | undefined;
+  /** The runs of those processes, where they have a ledger in common. */
+  readonly runs?: Runs | undefined;
 }
 
 const NOTHING: Need = { tokens: 0, cost: 0 };
@@ -74,7 +77,7 @@ export class Limits implements AsyncDisposable {
   readonly #refused = new Map<string, RefusedCount>();
   #softBudgets = 0;
 
-  constructor(targets: TargetLimits, { clock, history, events, redisUrl }: LimitsDeps) {
+  constructor(targets: TargetLimits, { clock, history, events, redisUrl, runs }: LimitsDeps) {
     this.#clock = clock;
     this.#events = events;
     this.#book = new AccountBook(
@@ -86,7 +89,12 @@ export class Limits implements AsyncDisposable {
     this.#shared =
       redisUrl === undefined
         ? undefined
-        : new SharedDesk(redisUrl, { clock, events, forgetSpending: () => this.#book.forgetSpending() });
+        : new SharedDesk(redisUrl, {
+            clock,
+            events,
+            runs,
+            forgetSpending: () => this.#book.forgetSpending(),
+          });
     this.#desk = this.#shared ?? new LocalDesk();
     this.#targets = targets;
   }

@@ -93,6 +93,8 @@ export interface Store extends AsyncDisposable {
   /** `undefined`: there is no database. */
   readonly bodies: BodyStore | undefined;
   readonly deployments: DeploymentTable | undefined;
+  /** `undefined`: there is no database, and so nobody else's run. */
+  readonly runs: RunQueries | undefined;
   readonly archive: LedgerArchive;
   readonly secrets: InstanceSecrets;
   /** `undefined`: there is no database. */
@@ -152,6 +154,41 @@ export interface LedgerStore {
   close(closings: readonly Closing[]): Promise<number>;
   /** Newest first. */
   recent(query: { readonly limit: number; readonly beforeId?: string }): Promise<readonly LedgerRow[]>;
+}
+
+/** A run of a gateway that has ended. */
+export interface EndedRun {
+  readonly writer: string;
+  /** How far the store has its records. */
+  readonly seq: number;
+  /** Whether it was on the same data folder as the one who asks. */
+  readonly isPredecessor: boolean;
+}
+
+/** Which calls of a run: whose end is one of its records after `after`, up to `through`, and which began at `from` or later (milliseconds since the Unix epoch). */
+export interface RunSpendQuery {
+  readonly writer: string;
+  readonly after: number;
+  readonly through: number;
+  readonly from: number;
+  /** Ascending moments: calls that began before and after one of them are told apart. */
+  readonly marks: readonly number[];
+}
+
+/** What calls cost that have all this in common; no name is an empty one. */
+export interface RunSpend {
+  readonly names: Readonly<Record<'key' | 'user' | 'team' | 'model' | 'server', string>>;
+  /** How many of the marks are not after their beginning. */
+  readonly passed: number;
+  /** US dollars. */
+  readonly cost: number;
+}
+
+/** What is known of the runs of gateways that write to this store. */
+export interface RunQueries {
+  /** Those of `writers` that have ended: on the data folder of `by`, in order, or by saying nothing for `silentMs`. */
+  ended(by: WriterIdentity, silentMs: number, writers: readonly string[]): Promise<readonly EndedRun[]>;
+  spent(query: RunSpendQuery): Promise<readonly RunSpend[]>;
 }
 
 /** What was asked or answered, as far as it is kept: without its secrets. */

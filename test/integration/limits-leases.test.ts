@@ -42,6 +42,7 @@ async function connected(): Promise<Limits> {
         historyUnknown: () => undefined,
         sharedUp: () => undefined,
         sharedDown: () => undefined,
+        leftCounted: () => undefined,
       },
       redisUrl: redis.url,
     },

@@ -92,7 +92,8 @@ export const LIMITS = {
   },
   'limits:shared-killed': {
     source: SOURCE,
-    promise: 'What a killed process held is free for the others when its lease is over.',
+    promise:
+      'What a killed process held is free for the others when its lease is over, and what it had spent and told nobody is counted from the ledger, once.',
   },
   'limits:shared-gone': {
     source: SOURCE,

@@ -18,6 +18,8 @@ export class Lease {
   holds = 0;
   /** Acquisitions that were not answered yet. */
   acquiring = 0;
+  /** Whether Redis knows what the ledger knows this budget by. */
+  isLabelled = false;
   /** Start of the budget period that `#used` belongs to. */
   from = 0;
   /** What is to be given back, by the second of its grant. */
@@ -113,6 +115,7 @@ export class Lease {
     if (this.kind !== 'w') this.holds -= this.pool;
     this.pool = 0;
     this.#leftUntilMs = 0;
+    this.isLabelled = false;
     this.#back.clear();
     if (this.kind === 'w') this.#used = 0;
   }

@@ -4,7 +4,7 @@
  * Time is Redis's own. Amounts are whole numbers, written out, since a reply cuts fractions off.
  */
 
-/** Functions of both scripts. */
+/** Functions of the scripts. */
 const COMMON = `
 local t = redis.call('TIME')
 local nowMs = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -56,11 +56,17 @@ local function begin(key, from, initial, spent, known)
   redis.call('HSET', key, 'spent', text(spent), 'from', text(from))
   return spent, from
 end
+
+local function addTo(key, amount, from)
+  local spent = tonumber(redis.call('HGET', key, 'spent'))
+  if spent ~= nil and tonumber(redis.call('HGET', key, 'from')) == from then redis.call('HSET', key, 'spent', text(spent + amount)) end
+end
 `;
 
 /**
- * Takes what a request needs of every limit, or nothing of any. KEYS: the limits. ARGV: process, lease in ms, seconds that a window counts, key's life in s,
- * and for each limit: kind (w, s, b), max, need, want besides, start of the period, what was spent in it as far as the process knows.
+ * Takes what a request needs of every limit, or nothing of any. KEYS: the budgets of this process, then the limits. ARGV: process, lease in ms, seconds that a
+ * window counts, key's life in s, and for each limit: kind (w, s, b), max, need, want besides, start of the period, what was spent in it as far as the process
+ * knows, and what the ledger knows a budget by (empty: that was said before).
  * Reply: 1, then second, and for each: granted, left, spent; or 0, then for each: free, used, reserved, time to wait in ms.
  */
 export const ACQUIRE = `${COMMON}
@@ -70,8 +76,8 @@ local counted = tonumber(ARGV[3])
 local life = ARGV[4]
 local facts = {}
 local isShort = false
-for i = 1, #KEYS do
-  local at = 5 + (i - 1) * 6
+for i = 2, #KEYS do
+  local at = 5 + (i - 2) * 7
   local kind = ARGV[at]
   local max = tonumber(ARGV[at + 1])
   local need = tonumber(ARGV[at + 2])
@@ -110,7 +116,7 @@ end
 local reply = {}
 if isShort then
   reply[1] = '0'
-  for i = 1, #KEYS do
+  for i = 2, #KEYS do
     local fact = facts[i]
     reply[#reply + 1] = text(fact.free)
     reply[#reply + 1] = text(fact.used)
@@ -121,8 +127,13 @@ if isShort then
 end
 reply[1] = '1'
 reply[2] = text(nowS)
-for i = 1, #KEYS do
+for i = 2, #KEYS do
   local fact = facts[i]
+  local known = ARGV[11 + (i - 2) * 7]
+  if known ~= '' then
+    redis.call('HSET', KEYS[1], KEYS[i], known)
+    redis.call('EXPIRE', KEYS[1], life)
+  end
   local unit = math.max(fact.need, 1)
   local more = math.min(fact.want, math.floor((fact.free - fact.need) / 10 / unit) * unit)
   local grant = fact.need + math.max(0, more)
@@ -144,25 +155,36 @@ return reply
 `;
 
 /**
- * Tells what became of what was taken, once: a report whose number was told already changes nothing. KEYS: the last report of this process, the processes, then the
- * limits. ARGV: process, lease in ms, seconds that a window counts, key's life in s, number of the report, and for each limit: kind, what the process gives
- * back, the second of it (of a window), what it used besides (of a window: above what was taken; of a budget: spent), start of the period, and what the
- * process holds in all (-1: not told). What was spent is only added to: where nobody has said what was spent before, the next process that acquires will,
- * by the ledger. Reply: how many processes there are, and whether the report was new.
+ * Tells what became of what was taken, once: a report whose number was told already changes nothing. KEYS: this process, those that live, all of the last days,
+ * its budgets, then limits. ARGV: process, lease in ms, seconds that a window counts, key's life in s, how long a process is remembered in ms, number of the report,
+ * how many records of the process this one and the one before include (what was spent since), whether it is the last one,
+ * and for each limit: kind, what the process gives back, the second of it (of a window), what it used besides (of a window: above what was taken; of a
+ * budget: spent), start of the period, and what the process holds in all (-1: not told). What was spent is only added to: where nobody has said what was spent
+ * before, the next process that acquires will, by the ledger. When others held this one for dead, and have counted from the ledger what it tells only now, that
+ * is not counted again. Reply: how many processes live, and how many of the last days are gone without a last report.
  */
 export const REPORT = `${COMMON}
 local who = ARGV[1]
 local lease = tonumber(ARGV[2])
 local counted = tonumber(ARGV[3])
 local life = ARGV[4]
+local through = tonumber(ARGV[7])
 redis.call('ZADD', KEYS[2], nowMs + lease, who)
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', nowMs)
-local processes = redis.call('ZCARD', KEYS[2])
-local known = tonumber(redis.call('GET', KEYS[1]) or '0')
-if tonumber(ARGV[5]) <= known then return { text(processes), '0' } end
-redis.call('SET', KEYS[1], ARGV[5], 'EX', 86400)
-for i = 3, #KEYS do
-  local at = 6 + (i - 3) * 6
+redis.call('ZADD', KEYS[3], nowMs, who)
+redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', nowMs - ARGV[5])
+local function reply()
+  local processes = redis.call('ZCARD', KEYS[2])
+  return { text(processes), text(redis.call('ZCARD', KEYS[3]) - processes) }
+end
+if tonumber(ARGV[6]) <= tonumber(redis.call('HGET', KEYS[1], 'report') or '0') then return reply() end
+local position = tonumber(redis.call('HGET', KEYS[1], 'position') or '0')
+local isCounted = position > tonumber(ARGV[8]) and position >= through
+redis.call('HSET', KEYS[1], 'report', ARGV[6], 'position', text(math.max(position, through)))
+redis.call('PEXPIRE', KEYS[1], ARGV[5])
+redis.call('PEXPIRE', KEYS[4], ARGV[5])
+for i = 5, #KEYS do
+  local at = 10 + (i - 5) * 6
   local kind = ARGV[at]
   local back = tonumber(ARGV[at + 1])
   local second = ARGV[at + 2]
@@ -182,13 +204,32 @@ for i = 3, #KEYS do
     if all >= 0 then mine = all end
     if mine > 0 then redis.call('HSET', KEYS[i], 'p:' .. who, text(mine), 'e:' .. who, text(nowMs + lease))
     else redis.call('HDEL', KEYS[i], 'p:' .. who, 'e:' .. who) end
-    if kind == 'b' and used > 0 then
-      local spent = tonumber(redis.call('HGET', KEYS[i], 'spent'))
-      local from = tonumber(redis.call('HGET', KEYS[i], 'from'))
-      if spent ~= nil and from == tonumber(ARGV[at + 4]) then redis.call('HSET', KEYS[i], 'spent', text(spent + used)) end
-    end
+    if kind == 'b' and used > 0 and not isCounted then addTo(KEYS[i], used, tonumber(ARGV[at + 4])) end
     redis.call('EXPIRE', KEYS[i], life)
   end
 end
-return { text(processes), '1' }
+local answer = reply()
+if ARGV[9] == '1' then
+  redis.call('ZREM', KEYS[2], who)
+  redis.call('ZREM', KEYS[3], who)
+  redis.call('DEL', KEYS[1], KEYS[4])
+end
+return answer
+`;
+
+/**
+ * Counts what a process spent and did not live to tell, once: only where nobody has since it was looked up. KEYS: that process, those that live, all of the last
+ * days, its budgets, then limits. ARGV: process, how many of its records were included before and are now, whether no more will come, and for
+ * each limit: what was spent, and in the period that began when. Reply: whether it was counted.
+ */
+export const COUNT_LEFT = `${COMMON}
+if redis.call('HGET', KEYS[1], 'position') ~= ARGV[2] then return 0 end
+for i = 5, #KEYS do addTo(KEYS[i], tonumber(ARGV[5 + (i - 5) * 2]), tonumber(ARGV[6 + (i - 5) * 2])) end
+redis.call('HSET', KEYS[1], 'position', ARGV[3])
+if ARGV[4] == '1' then
+  redis.call('ZREM', KEYS[2], ARGV[1])
+  redis.call('ZREM', KEYS[3], ARGV[1])
+  redis.call('DEL', KEYS[1], KEYS[4])
+end
+return 1
 `;

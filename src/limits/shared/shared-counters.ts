@@ -1,6 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import { Redis } from 'ioredis';
-import { ACQUIRE, REPORT } from './scripts.ts';
+import { ACQUIRE, COUNT_LEFT, REPORT } from './scripts.ts';
 
 /** How long a process may keep what it holds without a sign of life. */
 export const LEASE_MS = 10_000;
@@ -10,7 +9,12 @@ export const GRANT_MS = 1_000;
 const WINDOW_S = 62;
 /** Longer than the longest budget period that people write, so that what was spent in it is forgotten by no accident. */
 const LIFE_S = 100 * 86_400;
+/** How long a process is remembered that is gone without a word. */
+const REMEMBERED_MS = 7 * 86_400_000;
 const PREFIX = '{lanport-limits}:';
+/** Processes that live, by when their leases end; and all of the last days, by when they reported last. */
+const LIVE = `${PREFIX}processes`;
+const ALL = `${PREFIX}runs`;
 const COMMAND_MS = 1_000;
 const CONNECT_MS = 2_000;
 const RETRY_MS_MAX = 2_000;
@@ -26,6 +30,8 @@ export interface Wanted {
   /** Of a budget: when its period began, and what was spent in it by all that is known here. */
   readonly from: number;
   readonly spent: number;
+  /** Of a budget: what it is to be found by when this process is dead; `undefined`: that was said before. */
+  readonly label: string | undefined;
 }
 
 export interface Granted {
@@ -59,19 +65,55 @@ export interface Told {
   readonly holds: number | undefined;
 }
 
+/** A report as it is sent, and sent again until it is answered. */
+export interface Report {
+  /** One that is told again keeps its number, and counts once. */
+  readonly number: number;
+  readonly list: readonly Told[];
+  /** How many records of this run it includes, and how many the one before. */
+  readonly through: number;
+  readonly before: number;
+  /** Whether nothing will be told any more. */
+  readonly isLast: boolean;
+}
+
+/** A run that has reported within the last days, as Redis knows it. */
+export interface KnownRun {
+  readonly name: string;
+  /** When it last did, by Redis's clock. Milliseconds since the Unix epoch. */
+  readonly at: number;
+  /** Whether it says so again and again. */
+  readonly isLive: boolean;
+}
+
+/** What a run has told. */
+export interface RunState {
+  /** How many of its records that includes. */
+  readonly position: number;
+  readonly budgets: readonly KnownBudget[];
+}
+
+export interface KnownBudget {
+  readonly name: string;
+  readonly label: string;
+  /** When its period began. */
+  readonly from: number;
+}
+
 interface Scripted extends Redis {
   lanportAcquire(keys: number, ...rest: string[]): Promise<string[]>;
   lanportReport(keys: number, ...rest: string[]): Promise<string[]>;
+  lanportCountLeft(keys: number, ...rest: string[]): Promise<number>;
 }
 
 /** Counters in Redis or Valkey, which several processes share. */
 export class SharedCounters implements AsyncDisposable {
   readonly #redis: Scripted;
-  readonly #process = randomBytes(9).toString('base64url');
-  #sequence = 0;
+  readonly #process: string;
 
-  /** `onConnected`: each time that commands can be sent again; `onLost`: when they cannot any more, with the reason. Connects by itself. */
-  constructor(url: string, events: { onConnected(): void; onLost(reason: string): void }) {
+  /** `process`: names this one, and never another. `onConnected`: each time that commands can be sent again; `onLost`: when they cannot any more, with the reason. Connects by itself. */
+  constructor(url: string, process: string, events: { onConnected(): void; onLost(reason: string): void }) {
+    this.#process = process;
     this.#redis = new Redis(url, {
       lazyConnect: true,
       connectTimeout: CONNECT_MS,
@@ -84,6 +126,7 @@ export class SharedCounters implements AsyncDisposable {
       scripts: {
         lanportAcquire: { lua: ACQUIRE },
         lanportReport: { lua: REPORT },
+        lanportCountLeft: { lua: COUNT_LEFT },
       },
     }) as Scripted;
     this.#redis.on('ready', () => events.onConnected());
@@ -94,16 +137,18 @@ export class SharedCounters implements AsyncDisposable {
 
   async acquire(list: readonly Wanted[]): Promise<Acquired> {
     const reply = await this.#redis.lanportAcquire(
-      list.length,
+      list.length + 1,
+      budgetsOf(this.#process),
       ...list.map(({ name }) => PREFIX + name),
       ...this.#facts(),
-      ...list.flatMap(({ kind, max, need, want, from, spent }) => [
+      ...list.flatMap(({ kind, max, need, want, from, spent, label }) => [
         kind,
         whole(max),
         whole(need),
         whole(want),
         whole(from),
         whole(spent),
+        label ?? '',
       ]),
     );
     const [ok, ...rest] = reply.map(Number);
@@ -129,20 +174,16 @@ export class SharedCounters implements AsyncDisposable {
     };
   }
 
-  /** The number of the next report: one that is told again keeps its number, and counts once. */
-  nextReport(): number {
-    return ++this.#sequence;
-  }
-
-  /** Resolves with how many processes there are. */
-  async report(sequence: number, list: readonly Told[]): Promise<number> {
+  /** Resolves with how many processes live, and how many are gone without a last report. */
+  async report(report: Report): Promise<{ readonly processes: number; readonly departed: number }> {
+    const { number, list, through, before, isLast } = report;
     const reply = await this.#redis.lanportReport(
-      list.length + 2,
-      `${PREFIX}told:${this.#process}`,
-      `${PREFIX}processes`,
+      list.length + 4,
+      ...keysOf(this.#process),
       ...list.map(({ name }) => PREFIX + name),
       ...this.#facts(),
-      String(sequence),
+      ...[REMEMBERED_MS, number, through, before].map(whole),
+      isLast ? '1' : '0',
       ...list.flatMap(({ kind, back, second, used, from, holds }) => [
         kind,
         whole(back),
@@ -152,7 +193,53 @@ export class SharedCounters implements AsyncDisposable {
         holds === undefined ? '-1' : whole(holds),
       ]),
     );
-    return Number(reply[0]);
+    const [processes, departed] = reply.map(Number);
+    return { processes: processes!, departed: departed! };
+  }
+
+  /** The runs that have not said that they ended, but for this one. */
+  async runs(): Promise<readonly KnownRun[]> {
+    const [live, all] = await Promise.all([
+      this.#redis.zrange(LIVE, '0', '-1'),
+      this.#redis.zrange(ALL, '0', '-1', 'WITHSCORES'),
+    ]);
+    return all
+      .flatMap((name, at) =>
+        at % 2 === 0 ? [{ name, at: Number(all[at + 1]), isLive: live.includes(name) }] : [],
+      )
+      .filter(({ name }) => name !== this.#process);
+  }
+
+  async stateOf(run: string): Promise<RunState> {
+    const [position, labels] = await Promise.all([
+      this.#redis.hget(runOf(run), 'position'),
+      this.#redis.hgetall(budgetsOf(run)),
+    ]);
+    const budgets = await Promise.all(
+      Object.entries(labels).map(async ([key, label]) => {
+        const from = await this.#redis.hget(key, 'from');
+        return from === null ? [] : [{ name: key.slice(PREFIX.length), label, from: Number(from) }];
+      }),
+    );
+    return { position: Number(position ?? 0), budgets: budgets.flat() };
+  }
+
+  /** Adds what a dead run had not told to its budgets, unless somebody has since `stateOf`; `isWhole`: no more will come, so that it can be forgotten. */
+  async countLeft(
+    run: string,
+    { position, through, isWhole }: { position: number; through: number; isWhole: boolean },
+    left: readonly (Pick<KnownBudget, 'name' | 'from'> & { readonly amount: number })[],
+  ): Promise<boolean> {
+    const done = await this.#redis.lanportCountLeft(
+      left.length + 4,
+      ...keysOf(run),
+      ...left.map(({ name }) => PREFIX + name),
+      run,
+      ...[position, through].map(whole),
+      isWhole ? '1' : '0',
+      ...left.flatMap(({ amount, from }) => [whole(amount), whole(from)]),
+    );
+    return done === 1;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -164,6 +251,10 @@ export class SharedCounters implements AsyncDisposable {
     return [this.#process, String(LEASE_MS), String(WINDOW_S), String(LIFE_S)];
   }
 }
+
+const runOf = (run: string): string => `${PREFIX}run:${run}`;
+const budgetsOf = (run: string): string => `${PREFIX}budgets:${run}`;
+const keysOf = (run: string): string[] => [runOf(run), LIVE, ALL, budgetsOf(run)];
 
 /** Lua reads no `1e+21`; more than this is as good as no limit. */
 function whole(amount: number): string {

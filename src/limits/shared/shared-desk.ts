@@ -1,13 +1,24 @@
+import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../core/clock.ts';
 import { amountOf, type Check, type Plan } from '../accounts/check.ts';
 import { type Desk, type Hold, isShort, LocalDesk, type Shortage } from '../accounts/desk.ts';
-import type { LimitEvents, Need } from '../limits-ports.ts';
+import type { LimitEvents, Need, Runs } from '../limits-ports.ts';
+import { DepartedRuns, labelOf } from './departed-runs.ts';
 import { Lease, leaseKind } from './lease.ts';
-import { GRANT_MS, LEASE_MS, SharedCounters, type Told, type Wanted } from './shared-counters.ts';
+import {
+  GRANT_MS,
+  LEASE_MS,
+  type Report,
+  SharedCounters,
+  type Told,
+  type Wanted,
+} from './shared-counters.ts';
 
 export interface SharedDeskDeps {
   readonly clock: Clock;
-  readonly events: Pick<LimitEvents, 'sharedUp' | 'sharedDown'>;
+  readonly events: Pick<LimitEvents, 'sharedUp' | 'sharedDown' | 'leftCounted'>;
+  /** The processes, by the ledger that they share; without one, what a process did not live to tell is not found. */
+  readonly runs: Runs | undefined;
   /** What budgets know of what was spent is to be read again. */
   readonly forgetSpending: () => void;
 }
@@ -35,6 +46,8 @@ export class SharedDesk implements Desk, AsyncDisposable {
   readonly #deps: SharedDeskDeps;
   readonly #local: LocalDesk;
   readonly #counters: SharedCounters;
+  readonly #runs: Runs | undefined;
+  readonly #departed: DepartedRuns | undefined;
   readonly #leases = new Map<string, Lease>();
   readonly #dirty = new Set<Lease>();
   readonly #tick: NodeJS.Timeout;
@@ -44,7 +57,10 @@ export class SharedDesk implements Desk, AsyncDisposable {
   #wasUp = false;
   #reason: string | undefined;
   #processes = 1;
-  #unsent: { readonly sequence: number; readonly list: readonly Told[] } | undefined;
+  #unsent: Report | undefined;
+  #reports = 0;
+  /** How many records of this run Redis was told of. */
+  #told = 0;
   #reporting: Promise<unknown> | undefined;
   #isScheduled = false;
   #isClosed = false;
@@ -54,10 +70,12 @@ export class SharedDesk implements Desk, AsyncDisposable {
     this.#clock = deps.clock;
     this.#deps = deps;
     this.#local = new LocalDesk(() => 1 / this.#processes);
-    this.#counters = new SharedCounters(url, {
+    this.#runs = deps.runs;
+    this.#counters = new SharedCounters(url, deps.runs?.name ?? randomBytes(9).toString('base64url'), {
       onConnected: () => void this.#recover(),
       onLost: (reason) => this.#lose(reason),
     });
+    this.#departed = deps.runs && new DepartedRuns(this.#counters, deps.runs, deps.events, deps.clock);
     this.#tick = setInterval(() => this.#onTick(), TICK_MS);
     this.#tick.unref();
   }
@@ -138,6 +156,7 @@ export class SharedDesk implements Desk, AsyncDisposable {
       answer.granted.forEach(({ amount, left, spent }, index) => {
         const at = lacking[index]!;
         const part = parts[at]!;
+        part.lease.isLabelled = true;
         part.lease.fill(amount, answer.second, nowMs + GRANT_MS);
         part.lease.pool -= part.amount;
         part.lease.learn(left, this.#clock.monotonicMs());
@@ -256,16 +275,26 @@ export class SharedDesk implements Desk, AsyncDisposable {
     for (const lease of isWhole ? new Set([...this.#leases.values(), ...this.#dirty]) : this.#dirty)
       if (lease.isDirty || (isWhole && lease.kind !== 'w')) list.push(...lease.tell(isWhole));
     this.#dirty.clear();
-    const sequence = this.#counters.nextReport();
-    this.#unsent = { sequence, list };
+    // In the same step as what was settled: a call's last record and what it used are told together.
+    const through = this.#runs?.position() ?? 0;
+    const isLast = this.#isClosed && [...this.#leases.values()].every(({ isIdle }) => isIdle);
+    this.#unsent = { number: ++this.#reports, list, through, before: this.#told, isLast };
     try {
-      this.#processes = Math.max(1, await this.#counters.report(sequence, list));
-      this.#unsent = undefined;
+      await this.#send(this.#unsent);
       return true;
     } catch (error) {
       this.#lose(error instanceof Error ? error.message : String(error));
       return false;
     }
+  }
+
+  /** Rejects when there is no answer; it may have arrived all the same. */
+  async #send(report: Report): Promise<void> {
+    const { processes, departed } = await this.#counters.report(report);
+    this.#processes = Math.max(1, processes);
+    this.#told = report.through;
+    this.#unsent = undefined;
+    if (departed > 0) void this.#departed?.look(false);
   }
 
   /** Whether it is time for a sign of life; then the report that is about to be made is one. */
@@ -320,6 +349,7 @@ export class SharedDesk implements Desk, AsyncDisposable {
     this.#known.resolve();
     this.#deps.events.sharedUp(this.#wasUp);
     this.#wasUp = true;
+    void this.#departed?.look(true);
   }
 
   /** Never rejects. */
@@ -328,8 +358,7 @@ export class SharedDesk implements Desk, AsyncDisposable {
     try {
       if (unsent !== undefined)
         // Told again under its number, so that it counts once, whether it arrived the first time or not.
-        await this.#counters.report(unsent.sequence, unsent.list);
-      this.#unsent = undefined;
+        await this.#send(unsent);
     } catch {
       return false;
     }
@@ -337,7 +366,8 @@ export class SharedDesk implements Desk, AsyncDisposable {
   }
 }
 
-function wantedOf({ kind, max, budget }: Check, { lease, amount }: Part): Wanted {
+function wantedOf(check: Check, { lease, amount }: Part): Wanted {
+  const { kind, max, budget } = check;
   return {
     name: lease.name,
     kind: lease.kind,
@@ -346,6 +376,7 @@ function wantedOf({ kind, max, budget }: Check, { lease, amount }: Part): Wanted
     want: AHEAD[kind] * amount,
     from: budget?.period.from ?? 0,
     spent: budget?.used() ?? 0,
+    label: budget === undefined || lease.isLabelled ? undefined : labelOf(check),
   };
 }
 

@@ -35,6 +35,7 @@ export function openNoneStore(folder: string, responseBytesPerKeyMax: number): S
     spend: new FileSpend(() => ledger.rows(), new FileSums(join(folder, 'ledger'))),
     bodies: undefined,
     deployments: undefined,
+    runs: undefined,
     archive: new FileArchive(join(folder, 'ledger')),
     secrets: secretsFile(join(folder, 'secrets.json')),
     backup: undefined,

@@ -12,6 +12,7 @@ import { PgLedgerArchive } from './pg-ledger-archive.ts';
 import { PgLedgerStore } from './pg-ledger-store.ts';
 import { PgSpend } from './pg-spend.ts';
 import { responseTable } from './pg-responses.ts';
+import { runQueries } from './pg-runs.ts';
 import { toolHistoryTable } from './pg-tool-history.ts';
 
 const POOL_MAX = 8;
@@ -75,6 +76,7 @@ export async function openPgStore(options: PgStoreOptions): Promise<Store> {
       spend: new PgSpend(pool),
       bodies: bodyStore(pool, bodyPartitions),
       deployments: deploymentTable(pool),
+      runs: runQueries(pool),
       archive: new PgLedgerArchive(pool, partitions),
       secrets: secretsTable(pool),
       backup: backupSource(pool),
