@@ -48,7 +48,8 @@ import { Reload, type ReloadDeps } from './reload.ts';
 import { isRefusedAtTheDoor, refusalOf } from './refused.ts';
 import { openSealSecrets } from './seal-secrets.ts';
 import { refuseUnfinished } from './unfinished-restore.ts';
-import { ledgerRuns, limitEvents, spendHistory, targetLimits } from './usage-limits.ts';
+import { ledgerRuns, spendHistory } from './spend-history.ts';
+import { limitEvents, targetLimits } from './usage-limits.ts';
 import { VERSION } from './version.ts';
 
 export interface GatewayOptions {

@@ -21,6 +21,8 @@ export interface LedgerRun {
   readonly identity: WriterIdentity;
   /** Number of its newest record. A call's end has its number as soon as `end` has returned. */
   readonly position: number;
+  /** Whether it has been heard by the store for so long that the silence of others says something. */
+  readonly isSteady: boolean;
 }
 
 /** Counts since the start. */

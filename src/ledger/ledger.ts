@@ -163,6 +163,10 @@ class SpooledLedger implements Ledger, LedgerRun {
     return this.#seq;
   }
 
+  get isSteady(): boolean {
+    return this.#watch.isSteady;
+  }
+
   begin(start: CallStart): Promise<void> {
     if (this.#closing !== undefined) return Promise.reject(new GatewayError('shutting-down'));
     const full = this.#fullness();

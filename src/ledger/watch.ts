@@ -38,6 +38,12 @@ export class Watch {
     this.#records = new RecordWriter(options.identity.writer);
   }
 
+  /** Whether every beat has come in time for so long that the silence of others says something. */
+  get isSteady(): boolean {
+    const { clock, bounds } = this.#options;
+    return this.#steadySinceMs !== undefined && clock.monotonicMs() - this.#steadySinceMs >= bounds.silentMs;
+  }
+
   /** Begins to beat. */
   start(): void {
     void this.#beat();
@@ -93,7 +99,7 @@ export class Watch {
     try {
       await withDeadline(store.beat(identity, true), bounds.beatMs, 'saying that this writer lives');
       this.#steadySinceMs ??= clock.monotonicMs();
-      if (this.#stopped || clock.monotonicMs() - this.#steadySinceMs < bounds.silentMs) return;
+      if (this.#stopped || !this.isSteady) return;
       const calls = await this.closeOrphans(bounds.silentMs);
       if (calls > 0) log.warn('calls of a gateway that has fallen silent were closed as unknown', { calls });
     } catch (error) {

@@ -173,8 +173,8 @@ export interface LimitEvents {
   sharedUp(isBack: boolean): void;
   /** Redis is away: this process goes on with its share of the limits. Told once each time. */
   sharedDown(reason: string): void;
-  /** What a gateway spent and did not live to tell the others is counted now. US dollars. */
-  leftCounted(run: string, usd: number): void;
+  /** What a gateway spent and did not live to tell the others is counted now, on so many budgets. `usd`: on the one on which it is most. */
+  leftCounted(run: string, budgets: number, usd: number): void;
 }
 
 /** How many requests limits of one kind and scope have refused. */

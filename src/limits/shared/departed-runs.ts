@@ -1,12 +1,12 @@
 import type { Clock } from '../../core/clock.ts';
 import { PICO_PER_DOLLAR, type Check } from '../accounts/check.ts';
 import type { EndedRun, LimitEvents, Runs, SpentBy } from '../limits-ports.ts';
-import type { KnownBudget, KnownRun, SharedCounters } from './shared-counters.ts';
+import { type KnownBudget, type KnownRun, LEASE_MS, type SharedCounters } from './shared-counters.ts';
 
-/** How often it is looked again for what could not be counted. */
-const LOOK_AGAIN_MS = 10_000;
-/** No call takes longer; what began so long before the last report has ended before it. */
-const CALL_MS_MAX = 2 * 86_400_000;
+/** How long after a look that found nothing to count there is the next one: twice as long each time. */
+const LOOK_AGAIN_MS = { first: LEASE_MS, most: 600_000 } as const;
+/** Calls that began so long before a run's last report are taken to have ended before it. */
+const CALL_MS_MAX = 86_400_000;
 
 /** What Redis keeps beside a budget: the account that it is of, as the ledger knows it. */
 interface Label extends Pick<SpentBy, 'account' | 'model'> {
@@ -32,8 +32,12 @@ export class DepartedRuns {
   readonly #runs: Runs;
   readonly #events: Pick<LimitEvents, 'leftCounted'>;
   readonly #clock: Clock;
-  #looking: Promise<void> | undefined;
-  #lookedMs = Number.NEGATIVE_INFINITY;
+  #isLooking = false;
+  #departed = 0;
+  #pauseMs: number = LOOK_AGAIN_MS.first;
+  #nextMs = 0;
+  /** Since when Redis is there. Monotonic milliseconds. */
+  #upMs = 0;
 
   constructor(counters: SharedCounters, runs: Runs, events: Pick<LimitEvents, 'leftCounted'>, clock: Clock) {
     this.#counters = counters;
@@ -42,47 +46,71 @@ export class DepartedRuns {
     this.#clock = clock;
   }
 
-  /** Looks for them, unless that was done a moment ago and not `now`. Never rejects: what could not be counted is found again. */
-  look(now: boolean): Promise<void> {
-    const nowMs = this.#clock.monotonicMs();
-    if (this.#looking !== undefined || (!now && nowMs - this.#lookedMs < LOOK_AGAIN_MS))
-      return this.#looking ?? Promise.resolve();
-    this.#lookedMs = nowMs;
-    this.#looking = this.#look()
-      .catch(() => undefined)
-      .finally(() => {
-        this.#looking = undefined;
-      });
-    return this.#looking;
+  /** Redis is there, from now on: looks for this run's predecessor. Never rejects. */
+  begin(): Promise<void> {
+    this.#upMs = this.#clock.monotonicMs();
+    return this.#look();
   }
 
+  /** So many runs are gone without a last report: looks for them, when it is time. */
+  heard(departed: number): void {
+    if (departed > this.#departed) this.#lookAgainIn(LOOK_AGAIN_MS.first);
+    this.#departed = departed;
+    if (departed > 0 && this.#clock.monotonicMs() >= this.#nextMs) void this.#look();
+  }
+
+  #lookAgainIn(ms: number): void {
+    this.#pauseMs = ms;
+    this.#nextMs = this.#clock.monotonicMs() + ms;
+  }
+
+  /** What could not be counted is found again. */
   async #look(): Promise<void> {
-    const known = await this.#counters.runs();
-    if (known.length === 0) return;
-    for (const ended of await this.#runs.ended(known.map(({ name }) => name))) {
-      const run = known.find(({ name }) => name === ended.name);
-      // Another run that the ledger misses, but not Redis, is cut off from the ledger.
-      if (run !== undefined && (ended.isPredecessor || !run.isLive)) await this.#count(run, ended);
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    this.#lookAgainIn(Math.min(2 * this.#pauseMs, LOOK_AGAIN_MS.most));
+    try {
+      const known = await this.#counters.runs();
+      if (known.length === 0) return;
+      for (const ended of await this.#runs.ended(known.map(({ name }) => name))) {
+        const run = known.find(({ name }) => name === ended.name);
+        if (run !== undefined && this.#isGone(run, ended))
+          await this.#count(run, ended).catch(() => undefined);
+      }
+    } catch {
+      // Redis or the ledger is away.
+    } finally {
+      this.#isLooking = false;
     }
   }
 
+  /** Another one that the ledger misses lives as long as Redis hears of it; after an outage, that may take a lease. */
+  #isGone({ isLive }: KnownRun, { isPredecessor }: EndedRun): boolean {
+    return isPredecessor || (!isLive && this.#clock.monotonicMs() - this.#upMs > LEASE_MS);
+  }
+
   async #count({ name, at }: KnownRun, { position: through, isWhole }: EndedRun): Promise<void> {
-    const { position, budgets } = await this.#counters.stateOf(name);
-    if (through <= position && !isWhole) return;
-    const spent =
-      through <= position || budgets.length === 0
-        ? []
-        : await this.#runs.spent(
-            { name, after: position, through, from: at - CALL_MS_MAX },
-            budgets.map(spentBy),
-          );
-    const left = budgets.flatMap((budget, index) => {
-      const amount = Math.round((spent[index] ?? 0) * PICO_PER_DOLLAR);
-      return amount > 0 ? [{ ...budget, amount }] : [];
-    });
+    const position = await this.#counters.positionOf(name);
+    if (position === undefined || (through <= position && !isWhole)) return;
+    const left = through <= position ? [] : await this.#left(name, position, through, at - CALL_MS_MAX);
     const told = { position, through: Math.max(position, through), isWhole };
     if (!(await this.#counters.countLeft(name, told, left)) || left.length === 0) return;
-    this.#events.leftCounted(name, Math.max(...left.map(({ amount }) => amount)) / PICO_PER_DOLLAR);
+    const most = Math.max(...left.map(({ amount }) => amount)) / PICO_PER_DOLLAR;
+    this.#events.leftCounted(name, left.length, most);
+  }
+
+  async #left(
+    name: string,
+    after: number,
+    through: number,
+    from: number,
+  ): Promise<readonly (KnownBudget & { readonly amount: number })[]> {
+    const budgets = await this.#counters.budgetsOf(name);
+    if (budgets.length === 0) return [];
+    const spent = await this.#runs.spent({ name, after, through, from }, budgets.map(spentBy));
+    return budgets
+      .map((budget, at) => ({ ...budget, amount: Math.round(spent[at]! * PICO_PER_DOLLAR) }))
+      .filter(({ amount }) => amount > 0);
   }
 }
 

@@ -18,7 +18,8 @@ export class Lease {
   holds = 0;
   /** Acquisitions that were not answered yet. */
   acquiring = 0;
-  /** Whether Redis knows what the ledger knows this budget by. */
+  /** What the ledger knows this budget by, and whether Redis was told. */
+  readonly #label: string | undefined;
   isLabelled = false;
   /** Start of the budget period that `#used` belongs to. */
   from = 0;
@@ -26,9 +27,15 @@ export class Lease {
   readonly #back = new Map<number, number>();
   #used = 0;
 
-  constructor(name: string, kind: Lease['kind']) {
+  constructor(name: string, kind: Lease['kind'], label: string | undefined) {
     this.name = name;
     this.kind = kind;
+    this.#label = label;
+  }
+
+  /** What Redis is still to be told that the ledger knows it by. */
+  get label(): string | undefined {
+    return this.isLabelled ? undefined : this.#label;
   }
 
   has(amount: number, nowMs: number): boolean {
@@ -71,7 +78,9 @@ export class Lease {
   }
 
   use(amount: number, from: number): void {
-    if (from !== this.from) this.#used = 0;
+    // What belongs to a period that is over counts nowhere any more.
+    if (from < this.from) return;
+    if (from > this.from) this.#used = 0;
     this.from = from;
     this.#used += amount;
   }
@@ -92,6 +101,7 @@ export class Lease {
     const { name, kind, from } = this;
     const holds = isWhole && kind !== 'w' && this.acquiring === 0 ? this.holds : undefined;
     const used = this.#used;
+    const label = used > 0 ? this.label : undefined;
     const list = [...this.#back].map(([second, back], at) => ({
       name,
       kind,
@@ -100,11 +110,13 @@ export class Lease {
       used: at === 0 ? used : 0,
       from,
       holds,
+      label,
     }));
     const told =
       list.length > 0 || (used === 0 && holds === undefined && !isWhole)
         ? list
-        : [{ name, kind, back: 0, second: 0, used, from, holds }];
+        : [{ name, kind, back: 0, second: 0, used, from, holds, label }];
+    if (used > 0) this.isLabelled = true;
     this.#back.clear();
     this.#used = 0;
     return told;

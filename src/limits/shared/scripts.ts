@@ -61,11 +61,22 @@ local function addTo(key, amount, from)
   local spent = tonumber(redis.call('HGET', key, 'spent'))
   if spent ~= nil and tonumber(redis.call('HGET', key, 'from')) == from then redis.call('HSET', key, 'spent', text(spent + amount)) end
 end
+
+local function left(key, from) return 'left:' .. from .. ':' .. key end
+
+-- A report of it that is still under way changes nothing any more.
+local function bury(who)
+  redis.call('ZREM', KEYS[2], who)
+  redis.call('ZREM', KEYS[3], who)
+  redis.call('DEL', KEYS[1], KEYS[4])
+  redis.call('HSET', KEYS[1], 'report', '1000000000000000')
+  redis.call('EXPIRE', KEYS[1], 3600)
+end
 `;
 
 /**
  * Takes what a request needs of every limit, or nothing of any. KEYS: the budgets of this process, then the limits. ARGV: process, lease in ms, seconds that a
- * window counts, key's life in s, and for each limit: kind (w, s, b), max, need, want besides, start of the period, what was spent in it as far as the process
+ * window counts, key's life in s, how long a process is remembered in ms, and for each limit: kind (w, s, b), max, need, want besides, start of the period, what was spent in it as far as the process
  * knows, and what the ledger knows a budget by (empty: that was said before).
  * Reply: 1, then second, and for each: granted, left, spent; or 0, then for each: free, used, reserved, time to wait in ms.
  */
@@ -77,7 +88,7 @@ local life = ARGV[4]
 local facts = {}
 local isShort = false
 for i = 2, #KEYS do
-  local at = 5 + (i - 2) * 7
+  local at = 6 + (i - 2) * 7
   local kind = ARGV[at]
   local max = tonumber(ARGV[at + 1])
   local need = tonumber(ARGV[at + 2])
@@ -129,10 +140,10 @@ reply[1] = '1'
 reply[2] = text(nowS)
 for i = 2, #KEYS do
   local fact = facts[i]
-  local known = ARGV[11 + (i - 2) * 7]
+  local known = ARGV[12 + (i - 2) * 7]
   if known ~= '' then
     redis.call('HSET', KEYS[1], KEYS[i], known)
-    redis.call('EXPIRE', KEYS[1], life)
+    redis.call('PEXPIRE', KEYS[1], ARGV[5])
   end
   local unit = math.max(fact.need, 1)
   local more = math.min(fact.want, math.floor((fact.free - fact.need) / 10 / unit) * unit)
@@ -155,36 +166,34 @@ return reply
 `;
 
 /**
- * Tells what became of what was taken, once: a report whose number was told already changes nothing. KEYS: this process, those that live, all of the last days,
- * its budgets, then limits. ARGV: process, lease in ms, seconds that a window counts, key's life in s, how long a process is remembered in ms, number of the report,
- * how many records of the process this one and the one before include (what was spent since), whether it is the last one,
- * and for each limit: kind, what the process gives back, the second of it (of a window), what it used besides (of a window: above what was taken; of a
- * budget: spent), start of the period, and what the process holds in all (-1: not told). What was spent is only added to: where nobody has said what was spent
- * before, the next process that acquires will, by the ledger. When others held this one for dead, and have counted from the ledger what it tells only now, that
- * is not counted again. Reply: how many processes live, and how many of the last days are gone without a last report.
+ * Tells what became of what was taken, once: a report whose number was told already changes nothing. KEYS: this process, those that live, all that have not said
+ * that they ended, the budgets of this process, then limits. ARGV: process, lease in ms, seconds that a window counts, key's life in s, how long a process is
+ * remembered in ms, number of the report, how many records of the process it includes, whether it is the last one, and for each limit: kind, what the process gives
+ * back, the second of it (of a window), what it used besides (of a window: above what was taken; of a budget: spent), start of the period, what the process
+ * holds in all (-1: not told), and what the ledger knows a budget by (empty: that was said before). What was spent is only added to: where nobody has said what
+ * was spent before, the next process that acquires will, by the ledger. What others held this process for dead and have counted from the ledger, is not
+ * counted again. Reply: how many processes live, and how many are gone without a last report.
  */
 export const REPORT = `${COMMON}
 local who = ARGV[1]
 local lease = tonumber(ARGV[2])
 local counted = tonumber(ARGV[3])
 local life = ARGV[4]
-local through = tonumber(ARGV[7])
-redis.call('ZADD', KEYS[2], nowMs + lease, who)
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', nowMs)
-redis.call('ZADD', KEYS[3], nowMs, who)
-redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', nowMs - ARGV[5])
 local function reply()
   local processes = redis.call('ZCARD', KEYS[2])
   return { text(processes), text(redis.call('ZCARD', KEYS[3]) - processes) }
 end
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', nowMs)
+redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', nowMs - ARGV[5])
 if tonumber(ARGV[6]) <= tonumber(redis.call('HGET', KEYS[1], 'report') or '0') then return reply() end
+redis.call('ZADD', KEYS[2], nowMs + lease, who)
+redis.call('ZADD', KEYS[3], nowMs, who)
 local position = tonumber(redis.call('HGET', KEYS[1], 'position') or '0')
-local isCounted = position > tonumber(ARGV[8]) and position >= through
-redis.call('HSET', KEYS[1], 'report', ARGV[6], 'position', text(math.max(position, through)))
+redis.call('HSET', KEYS[1], 'report', ARGV[6], 'position', text(math.max(position, tonumber(ARGV[7]))))
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 redis.call('PEXPIRE', KEYS[4], ARGV[5])
 for i = 5, #KEYS do
-  local at = 10 + (i - 5) * 6
+  local at = 9 + (i - 5) * 7
   local kind = ARGV[at]
   local back = tonumber(ARGV[at + 1])
   local second = ARGV[at + 2]
@@ -204,32 +213,34 @@ for i = 5, #KEYS do
     if all >= 0 then mine = all end
     if mine > 0 then redis.call('HSET', KEYS[i], 'p:' .. who, text(mine), 'e:' .. who, text(nowMs + lease))
     else redis.call('HDEL', KEYS[i], 'p:' .. who, 'e:' .. who) end
-    if kind == 'b' and used > 0 and not isCounted then addTo(KEYS[i], used, tonumber(ARGV[at + 4])) end
+    if ARGV[at + 6] ~= '' then redis.call('HSET', KEYS[4], KEYS[i], ARGV[at + 6]) end
+    if kind == 'b' and used > 0 then
+      local field = left(KEYS[i], ARGV[at + 4])
+      local known = tonumber(redis.call('HGET', KEYS[1], field) or '0')
+      if known > 0 then redis.call('HSET', KEYS[1], field, text(math.max(0, known - used))) end
+      addTo(KEYS[i], math.max(0, used - known), tonumber(ARGV[at + 4]))
+    end
     redis.call('EXPIRE', KEYS[i], life)
   end
 end
-local answer = reply()
-if ARGV[9] == '1' then
-  redis.call('ZREM', KEYS[2], who)
-  redis.call('ZREM', KEYS[3], who)
-  redis.call('DEL', KEYS[1], KEYS[4])
-end
-return answer
+if ARGV[8] == '1' then bury(who) end
+return reply()
 `;
 
 /**
- * Counts what a process spent and did not live to tell, once: only where nobody has since it was looked up. KEYS: that process, those that live, all of the last
- * days, its budgets, then limits. ARGV: process, how many of its records were included before and are now, whether no more will come, and for
- * each limit: what was spent, and in the period that began when. Reply: whether it was counted.
+ * Counts what a process spent and did not live to tell, once: only where nobody has since it was looked up. KEYS: that process, those that live, all that have not
+ * said that they ended, its budgets, then limits. ARGV: process, how many of its records were included before and are now, whether no more will come,
+ * and for each limit: what was spent, and in the period that began when. What was added is kept beside it, for the case that the process lives after all and tells it.
+ * Reply: whether it was counted.
  */
 export const COUNT_LEFT = `${COMMON}
 if redis.call('HGET', KEYS[1], 'position') ~= ARGV[2] then return 0 end
-for i = 5, #KEYS do addTo(KEYS[i], tonumber(ARGV[5 + (i - 5) * 2]), tonumber(ARGV[6 + (i - 5) * 2])) end
-redis.call('HSET', KEYS[1], 'position', ARGV[3])
-if ARGV[4] == '1' then
-  redis.call('ZREM', KEYS[2], ARGV[1])
-  redis.call('ZREM', KEYS[3], ARGV[1])
-  redis.call('DEL', KEYS[1], KEYS[4])
+for i = 5, #KEYS do
+  local at = 5 + (i - 5) * 2
+  addTo(KEYS[i], tonumber(ARGV[at]), tonumber(ARGV[at + 1]))
+  redis.call('HINCRBYFLOAT', KEYS[1], left(KEYS[i], ARGV[at + 1]), ARGV[at])
 end
+redis.call('HSET', KEYS[1], 'position', ARGV[3])
+if ARGV[4] == '1' then bury(ARGV[1]) end
 return 1
 `;

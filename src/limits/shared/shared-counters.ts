@@ -10,7 +10,7 @@ const WINDOW_S = 62;
 /** Longer than the longest budget period that people write, so that what was spent in it is forgotten by no accident. */
 const LIFE_S = 100 * 86_400;
 /** How long a process is remembered that is gone without a word. */
-const REMEMBERED_MS = 7 * 86_400_000;
+const REMEMBERED_MS = 3 * 86_400_000;
 const PREFIX = '{lanport-limits}:';
 /** Processes that live, by when their leases end; and all of the last days, by when they reported last. */
 const LIVE = `${PREFIX}processes`;
@@ -63,6 +63,8 @@ export interface Told {
   readonly from: number;
   /** What this process holds in all; `undefined`: not told. */
   readonly holds: number | undefined;
+  /** As of `Wanted`. */
+  readonly label: string | undefined;
 }
 
 /** A report as it is sent, and sent again until it is answered. */
@@ -70,9 +72,8 @@ export interface Report {
   /** One that is told again keeps its number, and counts once. */
   readonly number: number;
   readonly list: readonly Told[];
-  /** How many records of this run it includes, and how many the one before. */
+  /** How many records of this run it includes. */
   readonly through: number;
-  readonly before: number;
   /** Whether nothing will be told any more. */
   readonly isLast: boolean;
 }
@@ -84,13 +85,6 @@ export interface KnownRun {
   readonly at: number;
   /** Whether it says so again and again. */
   readonly isLive: boolean;
-}
-
-/** What a run has told. */
-export interface RunState {
-  /** How many of its records that includes. */
-  readonly position: number;
-  readonly budgets: readonly KnownBudget[];
 }
 
 export interface KnownBudget {
@@ -176,21 +170,23 @@ export class SharedCounters implements AsyncDisposable {
 
   /** Resolves with how many processes live, and how many are gone without a last report. */
   async report(report: Report): Promise<{ readonly processes: number; readonly departed: number }> {
-    const { number, list, through, before, isLast } = report;
+    const { number, list, through, isLast } = report;
     const reply = await this.#redis.lanportReport(
       list.length + 4,
       ...keysOf(this.#process),
       ...list.map(({ name }) => PREFIX + name),
       ...this.#facts(),
-      ...[REMEMBERED_MS, number, through, before].map(whole),
+      whole(number),
+      whole(through),
       isLast ? '1' : '0',
-      ...list.flatMap(({ kind, back, second, used, from, holds }) => [
+      ...list.flatMap(({ kind, back, second, used, from, holds, label }) => [
         kind,
         whole(back),
         whole(second),
         whole(used),
         whole(from),
         holds === undefined ? '-1' : whole(holds),
+        label ?? '',
       ]),
     );
     const [processes, departed] = reply.map(Number);
@@ -210,21 +206,26 @@ export class SharedCounters implements AsyncDisposable {
       .filter(({ name }) => name !== this.#process);
   }
 
-  async stateOf(run: string): Promise<RunState> {
-    const [position, labels] = await Promise.all([
-      this.#redis.hget(runOf(run), 'position'),
-      this.#redis.hgetall(budgetsOf(run)),
-    ]);
-    const budgets = await Promise.all(
-      Object.entries(labels).map(async ([key, label]) => {
-        const from = await this.#redis.hget(key, 'from');
-        return from === null ? [] : [{ name: key.slice(PREFIX.length), label, from: Number(from) }];
-      }),
-    );
-    return { position: Number(position ?? 0), budgets: budgets.flat() };
+  /** How many of a run's records are included in what it told. `undefined`: it is not known any more. */
+  async positionOf(run: string): Promise<number | undefined> {
+    const position = await this.#redis.hget(runOf(run), 'position');
+    return position === null ? undefined : Number(position);
   }
 
-  /** Adds what a dead run had not told to its budgets, unless somebody has since `stateOf`; `isWhole`: no more will come, so that it can be forgotten. */
+  /** What a run has spent from. */
+  async budgetsOf(run: string): Promise<readonly KnownBudget[]> {
+    const labels = Object.entries(await this.#redis.hgetall(budgetsOf(run)));
+    const pipeline = this.#redis.pipeline();
+    for (const [key] of labels) pipeline.hget(key, 'from');
+    const replies = (await pipeline.exec()) ?? [];
+    return labels.flatMap(([key, label], at) => {
+      const [error, from] = replies[at] ?? [];
+      if (error) throw error;
+      return typeof from === 'string' ? [{ name: key.slice(PREFIX.length), label, from: Number(from) }] : [];
+    });
+  }
+
+  /** Adds what a dead run had not told to its budgets, unless somebody has since `positionOf`; `isWhole`: no more will come, so that it can be forgotten. */
   async countLeft(
     run: string,
     { position, through, isWhole }: { position: number; through: number; isWhole: boolean },
@@ -248,7 +249,7 @@ export class SharedCounters implements AsyncDisposable {
   }
 
   #facts(): string[] {
-    return [this.#process, String(LEASE_MS), String(WINDOW_S), String(LIFE_S)];
+    return [this.#process, ...[LEASE_MS, WINDOW_S, LIFE_S, REMEMBERED_MS].map(whole)];
   }
 }
 

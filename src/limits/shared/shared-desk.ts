@@ -59,8 +59,6 @@ export class SharedDesk implements Desk, AsyncDisposable {
   #processes = 1;
   #unsent: Report | undefined;
   #reports = 0;
-  /** How many records of this run Redis was told of. */
-  #told = 0;
   #reporting: Promise<unknown> | undefined;
   #isScheduled = false;
   #isClosed = false;
@@ -121,7 +119,7 @@ export class SharedDesk implements Desk, AsyncDisposable {
     for (const lease of this.#leases.values()) lease.drain();
     if (this.#isUp) {
       await this.#reporting;
-      await this.#report(true);
+      await this.#catchUp();
     }
     await this.#counters[Symbol.asyncDispose]();
   }
@@ -238,7 +236,10 @@ export class SharedDesk implements Desk, AsyncDisposable {
 
   #lease(check: Check): Lease {
     let lease = this.#leases.get(check.name);
-    if (lease === undefined) this.#leases.set(check.name, (lease = new Lease(check.name, leaseKind(check))));
+    if (lease !== undefined) return lease;
+    const label = check.budget === undefined || this.#runs === undefined ? undefined : labelOf(check);
+    lease = new Lease(check.name, leaseKind(check), label);
+    this.#leases.set(check.name, lease);
     return lease;
   }
 
@@ -278,7 +279,7 @@ export class SharedDesk implements Desk, AsyncDisposable {
     // In the same step as what was settled: a call's last record and what it used are told together.
     const through = this.#runs?.position() ?? 0;
     const isLast = this.#isClosed && [...this.#leases.values()].every(({ isIdle }) => isIdle);
-    this.#unsent = { number: ++this.#reports, list, through, before: this.#told, isLast };
+    this.#unsent = { number: ++this.#reports, list, through, isLast };
     try {
       await this.#send(this.#unsent);
       return true;
@@ -292,9 +293,8 @@ export class SharedDesk implements Desk, AsyncDisposable {
   async #send(report: Report): Promise<void> {
     const { processes, departed } = await this.#counters.report(report);
     this.#processes = Math.max(1, processes);
-    this.#told = report.through;
     this.#unsent = undefined;
-    if (departed > 0) void this.#departed?.look(false);
+    if (!this.#isClosed) this.#departed?.heard(departed);
   }
 
   /** Whether it is time for a sign of life; then the report that is about to be made is one. */
@@ -349,7 +349,7 @@ export class SharedDesk implements Desk, AsyncDisposable {
     this.#known.resolve();
     this.#deps.events.sharedUp(this.#wasUp);
     this.#wasUp = true;
-    void this.#departed?.look(true);
+    void this.#departed?.begin();
   }
 
   /** Never rejects. */
@@ -366,8 +366,7 @@ export class SharedDesk implements Desk, AsyncDisposable {
   }
 }
 
-function wantedOf(check: Check, { lease, amount }: Part): Wanted {
-  const { kind, max, budget } = check;
+function wantedOf({ kind, max, budget }: Check, { lease, amount }: Part): Wanted {
   return {
     name: lease.name,
     kind: lease.kind,
@@ -376,7 +375,7 @@ function wantedOf(check: Check, { lease, amount }: Part): Wanted {
     want: AHEAD[kind] * amount,
     from: budget?.period.from ?? 0,
     spent: budget?.used() ?? 0,
-    label: budget === undefined || lease.isLabelled ? undefined : labelOf(check),
+    label: lease.label,
   };
 }
 

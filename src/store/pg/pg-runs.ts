@@ -9,7 +9,7 @@ interface SpendColumns {
   readonly model: string | null;
   readonly server: string | null;
   readonly passed: number;
-  readonly cost: number;
+  readonly cost: string;
 }
 
 /** What the ledger knows of the gateways that write to it. */
@@ -32,7 +32,7 @@ export function runQueries(pool: Pool): RunQueries {
     spent: async ({ writer, after, through, from, marks }) => {
       const { rows } = await reached(
         pool.query<SpendColumns>(
-          `SELECT key_id, user_id, team, ledger_usage_model(model, deployment, status, cost::numeric) AS model, server,
+          `SELECT key_id, user_id, team, ledger_usage_model(model, deployment, status, cost) AS model, server,
              width_bucket(started_at, $5::timestamptz[]) AS passed, sum(cost) AS cost
            FROM ledger_calls WHERE started_at >= $4 AND end_writer = $1 AND end_seq > $2 AND end_seq <= $3 AND kind <> 'admin' AND cost > 0
            GROUP BY 1, 2, 3, 4, 5, 6`,
@@ -42,7 +42,7 @@ export function runQueries(pool: Pool): RunQueries {
       return rows.map(({ key_id: key, user_id: user, team, model, server, passed, cost }) => ({
         names: { key, user: user ?? '', team: team ?? '', model: model ?? '', server: server ?? '' },
         passed,
-        cost,
+        cost: Number(cost),
       }));
     },
   };
