@@ -1,6 +1,5 @@
 import { type ChildProcess, execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Load } from './measure.ts';
 
@@ -8,32 +7,17 @@ import type { Load } from './measure.ts';
 export const UNDER_TEST = '0';
 export const LOAD = '1';
 
-/** In place of a processor: where the system puts it, but only when nothing else wants to run there (SCHED_IDLE, sched(7)). */
-export const YIELDING = 'yielding';
-/** Runs a program so, when it is put in front of it. */
-export const YIELDING_RUNNER = ['chrt', '--idle', '0'] as const;
-
 const canPin = canRun('taskset', ['-c', '1', 'true']);
-/**
- * Why `YIELDING` is not to be had here, if it is not. With autogroups (sched(7)) a process yields within its session alone, and each of
- * PostgreSQL's processes has one of its own.
- */
-export const CANNOT_YIELD: string | undefined =
-  readSetting('/proc/sys/kernel/sched_autogroup_enabled') === '1'
-    ? 'kernel.sched_autogroup_enabled is 1'
-    : canRun(YIELDING_RUNNER[0], [...YIELDING_RUNNER.slice(1), 'true'])
-      ? undefined
-      : 'chrt is missing';
-
 /** Whether processes are pinned, for the report. */
 export const PINNED: boolean = canPin;
 
+/** Runs a program on a processor, when it is put in front of it. */
+export function runnerOn(processor: string): readonly string[] {
+  return canPin ? ['taskset', '-c', processor] : [];
+}
+
 /** The command that runs Node.js with `args` on a processor; `undefined`: where the system puts it. */
 export function pinned(processor: string | undefined, args: readonly string[]): [string, string[]] {
-  if (processor === YIELDING) {
-    const [command, ...rest] = YIELDING_RUNNER;
-    return [command, [...rest, process.execPath, ...args]];
-  }
   return canPin && processor !== undefined
     ? ['taskset', ['-c', processor, process.execPath, ...args]]
     : [process.execPath, [...args]];
@@ -41,10 +25,6 @@ export function pinned(processor: string | undefined, args: readonly string[]): 
 
 function canRun(command: string, args: readonly string[]): boolean {
   return spawnSync(command, args, { stdio: 'ignore' }).status === 0;
-}
-
-function readSetting(path: string): string | undefined {
-  return existsSync(path) ? readFileSync(path, 'utf8').trim() : undefined;
 }
 
 /** How long a process may take to end before it is killed. */

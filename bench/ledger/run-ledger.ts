@@ -1,6 +1,5 @@
 import { loadavg } from 'node:os';
 import { type BenchRun, loadText, machineText, mannerText } from '../bench-run.ts';
-import { CANNOT_YIELD } from '../processes.ts';
 import { measureBeside } from './beside.ts';
 import { ledgerReport } from './measures.ts';
 import { DAYS, measureLedger } from './million.ts';
@@ -21,9 +20,6 @@ export async function runLedger(
     `* ${machineText()}`,
     `* ${loadText(before)}`,
     `* calls beside others: ${mannerText(options)}`,
-    ...(CANNOT_YIELD === undefined
-      ? []
-      : [`* not measured where the database and the other gateway stand back: ${CANNOT_YIELD}`]),
     '',
     ...beside.map(({ title, measures: of }) => ledgerReport(title, of)),
     ledgerReport(`Ledger with ${calls} calls of ${DAYS} days`, measures),
