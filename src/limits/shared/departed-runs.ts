@@ -49,26 +49,27 @@ export class DepartedRuns {
   /** Redis is there, from now on: looks for this run's predecessor. Never rejects. */
   begin(): Promise<void> {
     this.#upMs = this.#clock.monotonicMs();
+    this.#pauseMs = LOOK_AGAIN_MS.first / 2;
     return this.#look();
   }
 
   /** So many runs are gone without a last report: looks for them, when it is time. */
   heard(departed: number): void {
-    if (departed > this.#departed) this.#lookAgainIn(LOOK_AGAIN_MS.first);
+    const nowMs = this.#clock.monotonicMs();
+    if (departed > this.#departed) {
+      this.#pauseMs = LOOK_AGAIN_MS.first;
+      this.#nextMs = Math.min(this.#nextMs, nowMs + LOOK_AGAIN_MS.first);
+    }
     this.#departed = departed;
-    if (departed > 0 && this.#clock.monotonicMs() >= this.#nextMs) void this.#look();
-  }
-
-  #lookAgainIn(ms: number): void {
-    this.#pauseMs = ms;
-    this.#nextMs = this.#clock.monotonicMs() + ms;
+    if (departed > 0 && nowMs >= this.#nextMs) void this.#look();
   }
 
   /** What could not be counted is found again. */
   async #look(): Promise<void> {
     if (this.#isLooking) return;
     this.#isLooking = true;
-    this.#lookAgainIn(Math.min(2 * this.#pauseMs, LOOK_AGAIN_MS.most));
+    this.#pauseMs = Math.min(2 * this.#pauseMs, LOOK_AGAIN_MS.most);
+    this.#nextMs = this.#clock.monotonicMs() + this.#pauseMs;
     try {
       const known = await this.#counters.runs();
       if (known.length === 0) return;
@@ -78,7 +79,9 @@ export class DepartedRuns {
           await this.#count(run, ended).catch(() => undefined);
       }
     } catch {
-      // Redis or the ledger is away.
+      // Redis or the ledger is away: what was not found for that reason is not to wait for long.
+      this.#pauseMs = LOOK_AGAIN_MS.first;
+      this.#nextMs = this.#clock.monotonicMs() + this.#pauseMs;
     } finally {
       this.#isLooking = false;
     }

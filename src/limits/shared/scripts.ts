@@ -191,7 +191,6 @@ redis.call('ZADD', KEYS[3], nowMs, who)
 local position = tonumber(redis.call('HGET', KEYS[1], 'position') or '0')
 redis.call('HSET', KEYS[1], 'report', ARGV[6], 'position', text(math.max(position, tonumber(ARGV[7]))))
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
-redis.call('PEXPIRE', KEYS[4], ARGV[5])
 for i = 5, #KEYS do
   local at = 9 + (i - 5) * 7
   local kind = ARGV[at]
@@ -223,6 +222,7 @@ for i = 5, #KEYS do
     redis.call('EXPIRE', KEYS[i], life)
   end
 end
+redis.call('PEXPIRE', KEYS[4], ARGV[5])
 if ARGV[8] == '1' then bury(who) end
 return reply()
 `;

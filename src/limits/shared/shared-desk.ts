@@ -116,9 +116,9 @@ export class SharedDesk implements Desk, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     clearInterval(this.#tick);
-    for (const lease of this.#leases.values()) lease.drain();
     if (this.#isUp) {
       await this.#reporting;
+      for (const lease of this.#leases.values()) lease.drain();
       await this.#catchUp();
     }
     await this.#counters[Symbol.asyncDispose]();
