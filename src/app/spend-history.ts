@@ -7,6 +7,7 @@ import type { RunQueries, RunSpend, SpendQueries } from '../store/store-ports.ts
 /** How long a first look at what was spent waits for records that are still on their way to the store, and for the store. */
 const FLUSH_MS = 1_000;
 const HISTORY_MS = 5_000;
+/** How long reading all calls of a run that is gone may take: nobody waits for it. */
 const SPENT_MS = 20_000;
 
 /** What was spent, by the ledger: with everything that this process and those before it have recorded so far. */

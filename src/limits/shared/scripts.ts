@@ -76,8 +76,8 @@ end
 
 /**
  * Takes what a request needs of every limit, or nothing of any. KEYS: the budgets of this process, then the limits. ARGV: process, lease in ms, seconds that a
- * window counts, key's life in s, how long a process is remembered in ms, and for each limit: kind (w, s, b), max, need, want besides, start of the period, what was spent in it as far as the process
- * knows, and what the ledger knows a budget by (empty: that was said before).
+ * window counts, key's life in s, how long a process is remembered in ms, and for each limit: kind (w, s, b), max, need, want besides, start of the period, what
+ * was spent in it as far as the process knows, and what the ledger knows a budget by (empty: that was said before).
  * Reply: 1, then second, and for each: granted, left, spent; or 0, then for each: free, used, reserved, time to wait in ms.
  */
 export const ACQUIRE = `${COMMON}
