@@ -168,9 +168,11 @@ async function halfWay(file: string): Promise<{ child: ChildProcess; response: S
   const response = await begun;
   const watcher = watch(folder);
   for (;;) {
+    // Listened for before the look: what changes during the look must not be missed.
+    const changed = once(watcher, 'change');
     const { size } = await stat(`${file}.${child.pid!}.part`).catch(() => ({ size: 0 }));
     if (size === HALF.length) break;
-    await once(watcher, 'change');
+    await changed;
   }
   watcher.close();
   return { child, response };
