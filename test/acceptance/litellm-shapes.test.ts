@@ -90,7 +90,7 @@ async function start(shape: Shape, upstream: TestProcess | undefined): Promise<T
 async function usesTools(gateway: TestGateway, shape: Shape): Promise<void> {
   for (const scope of ['/mcp', `/mcp/${shape.narrow}`, `/${shape.narrow}/mcp`]) {
     await using client = await connect('2025-11-25', gateway.url, TEAM_KEY, scope);
-    expect(await client.list(), scope).toContain('echo');
+    await expect.poll(() => client.list(), { message: scope }).toContain('echo');
     expect(await client.call('echo', { text: scope })).toMatchObject({ content: [{ text: scope }] });
   }
 }

@@ -4,12 +4,15 @@ import { connect } from '../support/clients/clients.ts';
 import { configWith, MASTER_KEY, startGateway } from '../support/gateway.ts';
 import { rpc } from '../support/http.ts';
 import { ROOT, startProgram } from '../support/process.ts';
+import { serverReady } from '../support/servers.ts';
 import { verifies } from '../support/verifies.ts';
 
 const program = (file: string, ...args: string[]) => ({
   command: process.execPath,
   args: [join(ROOT, 'test/support/upstreams', file), ...args],
 });
+/** A server that starts on a busy machine is waited for. */
+const PATIENT = { limits: { first_list_wait_ms: 25_000 } };
 const LIST = { jsonrpc: '2.0', id: 1, method: 'tools/list' };
 const call = (name: string, args: Record<string, unknown> = {}) => ({
   jsonrpc: '2.0',
@@ -38,6 +41,7 @@ describe('servers that fail', () => {
         good: program('stdio-2025.ts'),
       }),
     });
+    await serverReady(gateway, 'good');
     const { result } = (await rpc(`${gateway.url}/mcp`, MASTER_KEY, LIST)).json<{
       result: { tools: { name: string }[] };
     }>();
@@ -82,7 +86,9 @@ describe('servers that fail', () => {
 
   it('that are killed between two calls are back for the second, without the client doing anything', async () => {
     verifies('mcp:restart-of-a-server');
-    await using gateway = await startGateway({ config: configWith({ one: program('stdio-2025.ts') }) });
+    await using gateway = await startGateway({
+      config: configWith({ one: program('stdio-2025.ts') }, PATIENT),
+    });
     await using client = await connect('2025-11-25', gateway.url, MASTER_KEY);
     const pidOf = async (): Promise<number> =>
       Number(((await client.call('pid', {})) as { content: { text: string }[] }).content[0]?.text);
@@ -116,7 +122,9 @@ describe('servers that fail', () => {
 describe('the gateway itself', () => {
   it("continues a client's session after it was killed and started again", async () => {
     verifies('mcp:sealed-sessions');
-    await using gateway = await startGateway({ config: configWith({ one: program('stdio-2025.ts') }) });
+    await using gateway = await startGateway({
+      config: configWith({ one: program('stdio-2025.ts') }, PATIENT),
+    });
     await using client = await connect('2025-11-25', gateway.url, MASTER_KEY);
     expect(await client.call('echo', { text: 'before' })).toMatchObject({ content: [{ text: 'before' }] });
     await gateway.kill();
@@ -127,7 +135,7 @@ describe('the gateway itself', () => {
   it('leaves no process behind when it is told to stop', async () => {
     verifies('run:clean-stop');
     await using gateway = await startGateway({
-      config: configWith({ one: program('stdio-2025.ts'), two: program('stdio-2024.ts') }),
+      config: configWith({ one: program('stdio-2025.ts'), two: program('stdio-2024.ts') }, PATIENT),
     });
     const pids = await Promise.all(
       ['one', 'two'].map(async (name) =>

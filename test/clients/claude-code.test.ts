@@ -65,8 +65,8 @@ await testClient({
       verifies('llm:models-claude');
       await using home = await openHome();
       await ask(home, plain(), { CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY: '1' });
-      const found = await readFile(join(home.folder, '.claude/cache/gateway-models.json'), 'utf8');
-      expect(found).toContain(plain().model);
+      const found = join(home.folder, '.claude/cache/gateway-models.json');
+      await expect.poll(() => readFile(found, 'utf8').catch(() => '')).toContain(plain().model);
     });
 
     it('connects to a server that was added with a command', { timeout: CLIENT_MS }, async () => {

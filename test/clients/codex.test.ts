@@ -86,10 +86,12 @@ await testClient({
       await using home = await openHome();
       const { provider, model, gateway } = plain().stage;
       const before = provider.requests.length;
+      const closed = gateway.log.filter(isClosing).length;
       provider.answer(BROKEN, model);
       const said = await ask(home, plain(), [`openai_base_url = "${gateway.url}/v1"`]);
       expect(said).toBe(PLAIN);
       expect(provider.requests).toHaveLength(before + 2);
+      await gateway.logged((line) => isClosing(line) && gateway.log.filter(isClosing).length > closed);
     });
 
     it('goes on over its WebSocket with the results of its tools alone', { timeout: CLIENT_MS }, async () => {

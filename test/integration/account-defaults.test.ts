@@ -41,7 +41,7 @@ const config = (settings: object) => ({
 beforeAll(async () => {
   postgres = await startTestPostgres();
   general = { master_key: MASTER_KEY, database_url: await postgres.createDatabase() };
-  gateway = await startGateway({ config: config(SETTINGS) });
+  gateway = await startGateway({ config: config(SETTINGS), args: ['--no-watch'] });
 }, 90_000);
 
 afterAll(async () => {

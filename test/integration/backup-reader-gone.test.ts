@@ -18,7 +18,7 @@ it('a reader that goes away in the middle of a backup costs that backup, and not
   });
   const headers = { authorization: `Bearer ${MASTER_KEY}`, 'content-type': 'application/json' };
   // More than the buffers between database and reader hold, and nothing that gzip makes small.
-  for (let at = 0; at < 4; at++) {
+  for (let at = 0; at < 8; at++) {
     const body = JSON.stringify({ model: 'mocked', input: randomBytes(3_000_000).toString('base64') });
     expect((await http(`${gateway.url}/v1/responses`, { method: 'POST', headers, body })).status).toBe(200);
   }

@@ -30,6 +30,7 @@ let before: { readonly calls: readonly string[]; readonly response: string };
 
 /** A configuration with a master key of its own making. */
 const config = {
+  limits: { first_list_wait_ms: 25_000 },
   mcp_servers: {
     tools: { command: process.execPath, args: [join(ROOT, 'test/support/upstreams/stdio-2025.ts')] },
   },
@@ -140,7 +141,7 @@ test('a backup that was cut off, changed or is none is refused before anything i
     stderr: expect.stringContaining('nothing.tar.gz') as string,
   });
   expect(await lanport(['restore', backup, '--check'])).toMatchObject({ code: 0 });
-}, 120_000);
+}, 300_000);
 
 test('a data folder that holds something is left alone, or put aside when asked', async () => {
   verifies('backup:overwrites-nothing');

@@ -28,7 +28,11 @@ const opening = async <T extends AsyncDisposable>(starting: Promise<T>): Promise
   return one;
 };
 const gatewayOf = (server: object, limits: object = {}): Promise<TestGateway> =>
-  opening(startGateway({ config: configWith({ one: server }, { limits }) }));
+  opening(
+    startGateway({
+      config: configWith({ one: server }, { limits: { first_list_wait_ms: 25_000, ...limits } }),
+    }),
+  );
 
 interface Scripted {
   readonly server: ScriptedServer;

@@ -15,7 +15,7 @@ import { startTestPostgres, type TestPostgres } from '../support/postgres.ts';
 
 const seed = Number(process.env['CHAOS_SEED'] ?? 20_261_121);
 /** The run itself takes about 75 s on an idle machine. */
-const RUN_MS = 180_000;
+const RUN_MS = 300_000;
 /** Memory after the second of two equal loads, against the first. A leak of one call's data would show as far more. */
 const GROWTH_MAX = 1.3;
 const GROWTH_BYTES = 16 * 1024 ** 2;

@@ -34,7 +34,7 @@ async function atOnce(path: string, named: object, changes: readonly object[]): 
 
 async function shown(gateway: TestGateway, path: string, member: string): Promise<unknown> {
   const answer = await http(`${gateway.url}${path}`, { headers: { authorization: `Bearer ${MASTER_KEY}` } });
-  return answer.json<Record<string, unknown>>()[member];
+  return answer.json()[member];
 }
 
 /** Waits until every gateway shows it: of the changes that the other one has made, each of them hears a moment later. */
@@ -59,6 +59,9 @@ test('changes of one account that come at once each change what they name, and n
   await post('/user/new', { user_id: 'ann', auto_create_key: false });
   await post('/team/new', { team_id: 'red' });
   await post('/team/member_add', { team_id: 'red', member: { user_id: 'ann' } });
+  await allShow('/key/info?key=one', 'info', { key_alias: 'one' }, 'the key');
+  await allShow('/user/info?user_id=ann', 'user_info', { user_id: 'ann' }, 'the user');
+  await allShow('/team/info?team_id=red', 'team_info', { team_id: 'red' }, 'the team');
   for (let round = 0; round < 5; round++) {
     const none = Object.fromEntries(Object.keys(ALL).map((name) => [name, null]));
     for (const [path, named, info, member] of [
@@ -76,6 +79,8 @@ test('changes of one account that come at once each change what they name, and n
 test('so do changes of the members and models of one team', async () => {
   verifies('keys:everywhere');
   await post('/team/new', { team_id: 'blue', models: ['m'], members_with_roles: [{ user_id: 'ann' }] });
+  const info = '/team/info?team_id=blue';
+  await allShow(info, 'team_info', { team_id: 'blue' }, 'the team');
   const limits = [{ max_budget_in_team: 5 }, { rpm_limit: 6 }, { tpm_limit: 7 }, { role: 'admin' }];
   const named = { team_id: 'blue', user_id: 'ann' };
   expect(await atOnce('/team/member_update', named, limits)).toEqual([200, 200, 200, 200]);
@@ -88,7 +93,6 @@ test('so do changes of the members and models of one team', async () => {
     { max_budget_in_team: 1 },
   ]);
   expect(added.toSorted((one, other) => one - other)).toEqual([200, 400, 400]);
-  const info = '/team/info?team_id=blue';
   await allShow(
     info,
     'team_info',
@@ -104,7 +108,7 @@ test('so do changes of the members and models of one team', async () => {
     'limits of members',
   );
   for (const gateway of gateways) {
-    const { models } = (await shown(gateway, info, 'team_info')) as { models: string[] };
-    expect(models.toSorted()).toEqual(['a', 'b', 'c', 'd', 'm']);
+    const team = (await shown(gateway, info, 'team_info')) as { models: string[] };
+    expect(team.models.toSorted()).toEqual(['a', 'b', 'c', 'd', 'm']);
   }
 }, 60_000);

@@ -9,7 +9,7 @@ import { verifies } from '../support/verifies.ts';
 const FAULTY = 'test/support/upstreams/faulty/http.ts';
 const TLS = 'test/support/upstreams/faulty/tls.ts';
 /** Milliseconds after which a server that says nothing is given up. */
-const IMPATIENT_MS = 1_500;
+const IMPATIENT_MS = 4_000;
 
 /** A port at which nothing listens. */
 async function closedPort(): Promise<number> {

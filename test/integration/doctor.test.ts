@@ -10,6 +10,7 @@ import { MASTER_KEY, startGateway } from '../support/gateway.ts';
 import { rpc } from '../support/http.ts';
 import { lanport } from '../support/lanport.ts';
 import { ROOT, startProgram } from '../support/process.ts';
+import { serversSettled } from '../support/servers.ts';
 import { verifies } from '../support/verifies.ts';
 
 const HTTP = 'test/support/upstreams/faulty/http.ts';
@@ -91,6 +92,7 @@ mcp_servers:
     expect(await doctor(['--config', file], env)).toMatchObject({ code: 0 });
     expect((await lanport(['config', 'check', file], { env })).code).toBe(0);
     await using gateway = await startGateway({ config: await readFile(file, 'utf8'), env });
+    await serversSettled(gateway);
     for (const prefix of ['events', 't', 'guarded', 'local']) {
       const call = { name: `${prefix}-echo`, arguments: { text: `through ${prefix}` } };
       const answer = await rpc(`${gateway.url}/mcp`, MASTER_KEY, {

@@ -36,13 +36,13 @@ it('an embedded PostgreSQL that ends is started again; meanwhile calls are answe
         () =>
           gateway.log.filter(({ message }) => message === 'the embedded PostgreSQL runs again').length >=
           times,
-        { timeout: 30_000 },
+        { timeout: 60_000 },
       )
       .toBe(true);
-    await expect.poll(() => readiness(gateway), { timeout: 30_000 }).toBe(200);
+    await expect.poll(() => readiness(gateway), { timeout: 60_000 }).toBe(200);
     made.push(await call());
   }
   const rows = (await ledgerRows(gateway)).map(({ id }) => id);
   expect(made.filter((id) => rows.filter((row) => row === id).length !== 1)).toEqual([]);
   expect(await gateway.stop()).toBe(0);
-}, 120_000);
+}, 240_000);

@@ -31,6 +31,7 @@ beforeAll(async () => {
     config: {
       general_settings: { master_key: MASTER_KEY, database_url: await postgres.createDatabase() },
       ledger: { levels: [{ level: 'response' }] },
+      limits: { first_list_wait_ms: 25_000 },
       mcp_servers: {
         tools: { command: process.execPath, args: [join(ROOT, 'test/support/upstreams/stdio-2025.ts')] },
       },

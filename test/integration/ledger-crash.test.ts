@@ -83,4 +83,4 @@ it(`a ledger killed at ${KILLS} random moments has every call that it acknowledg
   expect(acknowledged.length).toBeGreaterThan(5_000);
   expect(unknown).toBeGreaterThan(0);
   await rm(folder, { recursive: true });
-}, 90_000);
+}, 240_000);

@@ -61,7 +61,7 @@ it(
     };
     const load = Promise.all(Array.from({ length: CALLERS }, (_, caller) => callOn(caller)));
     // Until everything that is made on first use has been made.
-    await expect.poll(() => answered.size, { timeout: 30_000 }).toBeGreaterThan(2_000);
+    await expect.poll(() => answered.size, { timeout: 90_000 }).toBeGreaterThan(2_000);
     await postgres.query(postgres.url, `ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
     await postgres.query(
       postgres.url,

@@ -35,6 +35,7 @@ let url: string;
 
 const server = { command: process.execPath, args: [`${ROOT}/test/support/upstreams/stdio-2025.ts`] };
 const config = {
+  limits: { first_list_wait_ms: 25_000 },
   general_settings: { master_key: MASTER_KEY },
   ledger: {
     levels: [

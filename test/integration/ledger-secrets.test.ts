@@ -82,6 +82,7 @@ beforeAll(async () => {
           static_headers: { 'X-Api-Key': 'quiet-KANARIX53-one' },
         },
       },
+      limits: { first_list_wait_ms: 25_000 },
       model_list: [
         { model_name: 'mocked', litellm_params: { model: 'mock/x', mock_response: ANSWER } },
         {

@@ -50,7 +50,7 @@ beforeAll(async () => {
             held: { rpm_limit: 10 },
           },
         },
-        litellm_settings: { priority_reservation: { prod: 0.9, dev: 0.1 }, priority_queue_timeout: 3 },
+        litellm_settings: { priority_reservation: { prod: 0.9, dev: 0.1 }, priority_queue_timeout: 6 },
         virtual_keys: [
           key('prod-a', 'prod'),
           key('prod-b', 'prod'),
@@ -163,7 +163,7 @@ describe('waiting', () => {
     const refused = await say('late');
     expect(refused.status).toBe(429);
     expect(refused.text).toMatch(
-      /at most 1 requests at the same time.*It waited 3 s for its turn with priority \\"dev\\"/,
+      /at most 1 requests at the same time.*It waited \d+(?:\.\d)? s for its turn with priority \\"dev\\"/,
     );
     held.all[0]!();
     expect((await first).status).toBe(200);

@@ -210,7 +210,9 @@ describe('without its Redis', () => {
     const lost = one.log.filter(({ message }) => message.startsWith('Redis is away')).length;
     redis.pause();
     expect((await ask(one.url, keyOf('plenty'), 'priced')).status).toBe(200);
-    expect(one.log.filter(({ message }) => message.startsWith('Redis is away'))).toHaveLength(lost + 1);
+    await expect
+      .poll(() => one.log.filter(({ message }) => message.startsWith('Redis is away')))
+      .toHaveLength(lost + 1);
     expect((await ask(one.url, keyOf('plenty'), 'priced')).status).toBe(200);
     redis.resume();
     while ((await sharedState(one))['isUp'] !== true);

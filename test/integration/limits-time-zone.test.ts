@@ -21,7 +21,7 @@ const config = (timezone: string) => ({
 beforeAll(async () => {
   postgres = await startTestPostgres();
   general = { master_key: MASTER_KEY, database_url: await postgres.createDatabase() };
-  gateway = await startGateway({ config: config('Pacific/Kiritimati') });
+  gateway = await startGateway({ config: config('Pacific/Kiritimati'), args: ['--no-watch'] });
 }, 90_000);
 afterAll(async () => {
   await gateway?.[Symbol.asyncDispose]();

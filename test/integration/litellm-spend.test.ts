@@ -22,6 +22,7 @@ beforeAll(async () => {
         user: 'both',
         models: ['kept'],
       })),
+      limits: { first_list_wait_ms: 25_000 },
       mcp_servers: {
         loud: { command: process.execPath, args: [`${ROOT}/test/support/upstreams/stdio-2025.ts`] },
       },
@@ -124,6 +125,7 @@ test('a key sees the calls of its user, and of its own alone what was said', asy
 });
 
 test('what was spent by tag counts the tags of requests and of keys, each request once', async () => {
+  const today = new Date().toISOString().slice(0, 10);
   verifies('ledger:litellm-logs');
   const { key } = (await ask('/key/generate', { key_alias: 'tagged', tags: ['of-key', 'both'] })).json<{
     key: string;
@@ -137,7 +139,6 @@ test('what was spent by tag counts the tags of requests and of keys, each reques
     { 'x-litellm-tags': 'header, both' },
   );
   expect((await spendLog(id)).request_tags).toEqual(['of-key', 'both', 'asked', 'body']);
-  const today = new Date().toISOString().slice(0, 10);
   const tags = async (query: string): Promise<Record<string, number>> =>
     Object.fromEntries(
       (await ask(`/spend/tags?${query}`, undefined))

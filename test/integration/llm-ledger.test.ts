@@ -24,6 +24,7 @@ beforeAll(async () => {
   gateway = await startGateway({
     config: {
       general_settings: { master_key: MASTER_KEY, database_url: url },
+      limits: { first_list_wait_ms: 25_000 },
       mcp_servers: {
         tools: { command: process.execPath, args: [`${ROOT}/test/support/upstreams/stdio-2025.ts`] },
       },

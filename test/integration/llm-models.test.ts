@@ -3,6 +3,7 @@ import { configWith, startGateway, type TestGateway } from '../support/gateway.t
 import { http, type HttpAnswer } from '../support/http.ts';
 import { ask } from '../support/limited.ts';
 import { ROOT } from '../support/process.ts';
+import { serversSettled } from '../support/servers.ts';
 import { verifies } from '../support/verifies.ts';
 
 const TEAM_KEY = 'sk-team-0123456789abcdef';
@@ -57,6 +58,7 @@ beforeAll(async () => {
       },
     ),
   });
+  await serversSettled(gateway);
 }, 60_000);
 
 afterAll(() => gateway?.[Symbol.asyncDispose]());

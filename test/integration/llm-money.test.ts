@@ -196,14 +196,13 @@ test.each([false, true])(
     const held = new Promise<void>((resolve) => {
       release = resolve;
     });
-    provider.answer(
-      isStream
+    provider.answer(() => {
+      setTimeout(release, 150);
+      return isStream
         ? { headers: EVENTS, body: [held, streamOf(MESSAGE)] }
-        : { body: [held, JSON.stringify(MESSAGE)] },
-    );
-    const asked = ask('sonnet', { stream: isStream });
-    setTimeout(release, 150);
-    const { headers } = await asked;
+        : { body: [held, JSON.stringify(MESSAGE)] };
+    });
+    const { headers } = await ask('sonnet', { stream: isStream });
     provider.answer({ body: [JSON.stringify(MESSAGE)] });
     const total = Number(headers['x-litellm-response-duration-ms']);
     const own = Number(headers['x-litellm-overhead-duration-ms']);

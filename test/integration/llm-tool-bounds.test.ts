@@ -22,7 +22,7 @@ beforeAll(async () => {
         slow: { command: process.execPath, args: [join(ROOT, 'test/support/upstreams/remembering.ts')] },
       },
       {
-        limits: { max_tool_rounds: 2, tool_call_ms: 300, tool_result_characters_max: 20 },
+        limits: { max_tool_rounds: 2, tool_call_ms: 3_000, tool_result_characters_max: 20 },
         model_list: [
           { model_name: 'm', litellm_params: { model: 'custom_openai/m', api_base: `${provider.url}/v1` } },
         ],
@@ -126,7 +126,7 @@ test('a call that takes longer than is configured is given up, and the model is 
   verifies('llm:tool-bounds');
   provider.answer(calling(['slow-wait', {}]));
   const { results } = await ask();
-  expect(results[0]).toBe('The call was given up: the tool did not answer within 0.3 s.');
+  expect(results[0]).toBe('The call was given up: the tool did not answer within 3 s.');
 });
 
 test('a request may allow fewer calls, over all rounds', async () => {

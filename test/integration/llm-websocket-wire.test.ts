@@ -41,7 +41,7 @@ function config(more: object = {}): Record<string, unknown> {
         },
         { model_name: 'mock', litellm_params: { model: 'mock/any' } },
       ],
-      limits: { keep_alive_ms: 200, body_bytes_max: BODY_BYTES_MAX },
+      limits: { keep_alive_ms: 60_000, body_bytes_max: BODY_BYTES_MAX },
       ...more,
     },
   );
@@ -283,7 +283,8 @@ describe('a WebSocket', () => {
 
   it('closes for a client that gives no sign of life', async () => {
     verifies('llm:websocket-ends');
-    const client = await SocketClient.open(gateway.url);
+    await using impatient = await startGateway({ config: config({ limits: { keep_alive_ms: 200 } }) });
+    const client = await SocketClient.open(impatient.url);
     // It goes on listening, and would answer any frame but a ping.
     client.socket.removeAllListeners('ping');
     (client.socket as unknown as { _autoPong: boolean })._autoPong = false;

@@ -4,6 +4,7 @@ import { CLIENT_KINDS, connect } from '../support/clients/clients.ts';
 import { configWith, startGateway, type TestGateway } from '../support/gateway.ts';
 import { ROOT, startProgram, type TestProcess } from '../support/process.ts';
 import { STRUCTURED } from '../support/upstreams/tools.ts';
+import { serversSettled } from '../support/servers.ts';
 import { verifies } from '../support/verifies.ts';
 
 const UPSTREAMS = join('test', 'support', 'upstreams');
@@ -28,6 +29,7 @@ beforeAll(async () => {
       sse: { transport: 'sse', url: `${sse}/sse` },
     }),
   });
+  await serversSettled(gateway);
 }, 90_000);
 
 afterAll(async () => {

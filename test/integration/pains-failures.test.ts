@@ -11,6 +11,7 @@ import {
   type ScriptedServer,
   startScripted,
 } from '../support/rules/scripted-server.ts';
+import { serverReady } from '../support/servers.ts';
 import { verifies } from '../support/verifies.ts';
 
 const over = (server: { readonly url: string }, more: Json = {}): Json => ({
@@ -124,6 +125,7 @@ describe('a server', () => {
     await using gateway = await startGateway({
       config: configWith({ slow: over(slow), good: over(good) }, HASTY),
     });
+    await serverReady(gateway, 'good');
     const session = await openSession(`${gateway.url}/mcp`);
     using stream = await session.listen();
     const first = (await session.send(request('tools/list'))).text;
@@ -272,6 +274,7 @@ describe('several servers', () => {
       ),
     });
     await gateway.logged((line) => line['code'] === 'transport-mismatch');
+    for (const name of ['a', 'wrong', 'b']) await serverReady(gateway, name);
     const session = await openSession(`${gateway.url}/mcp`);
     const listed = (await session.send(request('tools/list'))).text;
     for (const name of ['a', 'wrong', 'b']) {
@@ -295,6 +298,7 @@ describe('several servers', () => {
         { limits: { first_list_wait_ms: '1s' } },
       ),
     });
+    await serverReady(gateway, 'good');
     const url = `${gateway.url}/mcp`;
     for (let at = 0; at < 20; at++) {
       const session = await openSession(url);

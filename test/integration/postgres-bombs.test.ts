@@ -47,7 +47,7 @@ describe.each(postgresPrograms())('on PostgreSQL $name', (program) => {
     await server[Symbol.asyncDispose]();
   });
 
-  function open(statementTimeoutMs = 1_500): PostgresConnector {
+  function open(statementTimeoutMs = 4_000): PostgresConnector {
     return createPostgresConnector({
       connection: server.target(DEMO_ROLE),
       log: { info() {}, warn() {}, error() {} },

@@ -4,6 +4,7 @@ import { DEMO_ROLE, loadDemo } from '../../src/connectors/postgres/demo/load-dem
 import { Secret } from '../../src/core/secret.ts';
 import { callTool } from '../support/call-tool.ts';
 import { type OwnServer, openOwnServer, postgresPrograms } from '../support/own-postgres.ts';
+import { FETCH_MS } from '../support/debian-program.ts';
 import { type Pooler, startPooler } from '../support/pgbouncer.ts';
 import { verifies } from '../support/verifies.ts';
 
@@ -12,7 +13,9 @@ let server: OwnServer;
 beforeAll(async () => {
   server = await openOwnServer(postgresPrograms()[0]);
   await loadDemo(server.run);
-});
+  // The first one fetches the program.
+  await using _pooler = await startPooler(server.target(), []);
+}, FETCH_MS + 90_000);
 
 afterAll(async () => {
   await server[Symbol.asyncDispose]();

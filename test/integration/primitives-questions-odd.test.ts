@@ -63,9 +63,9 @@ describe.each(LEGACY_KINDS)('a %s server that wants answers before it gives any'
   });
 });
 
-/** A gateway of one server of that kind, whose calls may take a second. */
-async function hasty(kind: (typeof LEGACY_KINDS)[number]) {
-  const fleet = await startFleet([kind], {}, { [kind]: { timeout: 1 } });
+/** A gateway of one server of that kind, whose calls may take so many seconds. */
+async function gatewayOf(kind: (typeof LEGACY_KINDS)[number], timeout: number) {
+  const fleet = await startFleet([kind], {}, { [kind]: { timeout } });
   open.push(fleet);
   return { server: fleet.of(kind), gateway: fleet.gateway };
 }
@@ -89,7 +89,7 @@ describe.each(['stdio', 'sse'] as const)('a shared %s server that goes on about 
 
   it.each(Object.keys(GIVEN_UP) as (keyof typeof GIVEN_UP)[])('%s tells nobody else', async (how) => {
     verifies('mcp:attribution');
-    const { server, gateway } = await hasty(kind);
+    const { server, gateway } = await gatewayOf(kind, how === 'timed out' ? 5 : 60);
     const anna = await LegacyRaw.open(gateway, { key: ANNA, capabilities: EVERYTHING });
     const ben = await LegacyRaw.open(gateway, { key: BEN, capabilities: EVERYTHING });
     using stream = await ben.listen();
@@ -120,7 +120,7 @@ describe.each(['stdio', 'sse'] as const)('a shared %s server that goes on about 
 
   it('was cancelled, and is done with it, asks the next one’s client again', async () => {
     verifies('mcp:attribution');
-    const { server, gateway } = await hasty(kind);
+    const { server, gateway } = await gatewayOf(kind, 60);
     const anna = await LegacyRaw.open(gateway, { key: ANNA, capabilities: EVERYTHING });
     const ben = await LegacyRaw.open(gateway, { key: BEN, capabilities: EVERYTHING });
     const annas = anna.send('tools/call', { name: 'work', arguments: { by: 'anna' } }, 'annas');
@@ -142,7 +142,7 @@ describe.each(['stdio', 'sse'] as const)('a shared %s server that goes on about 
 describe('a server over streamable HTTP that goes on about a call that was cancelled', () => {
   it('on its common stream tells nobody else, and on the stream of the call nobody at all', async () => {
     verifies('mcp:attribution');
-    const { server, gateway } = await hasty('http');
+    const { server, gateway } = await gatewayOf('http', 60);
     const anna = await LegacyRaw.open(gateway, { key: ANNA, capabilities: EVERYTHING });
     const ben = await LegacyRaw.open(gateway, { key: BEN, capabilities: EVERYTHING });
     const meta = { _meta: { progressToken: 'p' } };

@@ -313,7 +313,7 @@ describe('the files', () => {
   it('are noticed when an editor replaces one by renaming', async () => {
     verifies('config:reload');
     const beside = join(gateway.folder, 'config.yaml.swp');
-    await writeFile(beside, JSON.stringify(configWith({ one: server(), two: server() })));
+    await writeFile(beside, JSON.stringify(configWith({ one: server(), two: server() }, PATIENT)));
     await rename(beside, file);
     await gateway.logged((line) => isReload(line, 'file'));
     expect(await toolNames()).toContain('two-echo');

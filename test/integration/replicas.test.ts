@@ -130,12 +130,13 @@ describe('through a load balancer that gives every request to the next one', () 
       const answer = await post({ url }, '/v1/responses', body);
       expect(answer.status, answer.text).toBe(200);
       previous = answer.json<{ id: string }>().id;
+      // It is stored just after it was answered; how long the next turn would wait for it has an end.
+      const path = `/v1/responses/${previous}`;
+      for (const gateway of [one, other])
+        await expect.poll(async () => (await get(gateway, path)).status, HEARD).toBe(200);
     }
     const items = await get({ url }, `/v1/responses/${previous}/input_items`);
     for (let turn = 0; turn < 4; turn++) expect(items.text).toContain(`Turn ${turn}`);
-    for (const gateway of [one, other]) {
-      expect((await get(gateway, `/v1/responses/${previous}`)).status).toBe(200);
-    }
     const path = `/v1/responses/${previous}`;
     await http(`${one.url}${path}`, { method: 'DELETE', headers: { authorization: `Bearer ${MASTER_KEY}` } });
     expect((await get(other, path)).status).toBe(404);

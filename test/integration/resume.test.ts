@@ -280,6 +280,7 @@ describe('the stream of a session', () => {
     verifies('mcp:resume');
     const session = await initialize(mcp, MASTER_KEY);
     await session.ask('resources/subscribe', { uri: server.resource });
+    const witness = await kept((await initialize(mcp, MASTER_KEY)).listen());
     const stuck = await kept(session.listen());
     stuck.pause();
     // More than the sockets in between hold, so that the end of the stream cannot get through.
@@ -287,12 +288,12 @@ describe('the stream of a session', () => {
     for (let at = 0; at < 60; at++) server.notify(UPDATED, { uri: server.resource, filler });
     server.tools = ['work', 'seen'];
     server.notify(LIST_CHANGED);
-    const witness = await kept((await initialize(mcp, MASTER_KEY)).listen());
+    await witness.until((one) => messagesOf(one).length === 1);
     await session.ask('tools/list');
     const second = await kept(session.listen());
     server.tools = ['work', 'again'];
     server.notify(LIST_CHANGED);
-    await witness.until((one) => messagesOf(one).length > 0);
+    await witness.until((one) => messagesOf(one).length === 2);
     server.notify(UPDATED, { uri: server.resource, last: true });
     await second.until((one) => messagesOf(one).some(({ params }) => params?.['last'] === true));
     const changes = messagesOf(second).filter(({ method }) => method === LIST_CHANGED);

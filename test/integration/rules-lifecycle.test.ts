@@ -134,8 +134,8 @@ describe('a call', () => {
     stateless = await startScripted({ ...script, era: 'modern' });
     gateway = await startGateway({
       config: configWith(
-        { one: over(server), new: over(stateless), hasty: over(server, { timeout: 2 }) },
-        { limits: { ...WAIT, call_total_ms: '6s', keep_alive_ms: '200ms' } },
+        { one: over(server), new: over(stateless), hasty: over(server, { timeout: 3 }) },
+        { limits: { ...WAIT, call_total_ms: '12s', keep_alive_ms: '200ms' } },
       ),
     });
     url = `${gateway.url}/mcp`;
@@ -239,7 +239,7 @@ describe('a call', () => {
       clearInterval(timer);
       return stream.messages.at(-1)!;
     };
-    // More than the two seconds without progress, and more than the six in all.
+    // More than the three seconds without progress, and more than the twelve in all.
     const [long, endless] = await Promise.all([ticking(7, 14), ticking(8, 1_000)]);
     expect(textOf(long)).toBe('in the end');
     expect(endless).toMatchObject({ result: { isError: true, _meta: { 'lanport/error': 'call-timeout' } } });

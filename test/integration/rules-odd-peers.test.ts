@@ -279,7 +279,7 @@ describe('a server', () => {
     });
     await using own = await startGateway({
       config: configWith(
-        { one: { transport: 'http', url: server.url, timeout: 1 } },
+        { one: { transport: 'http', url: server.url, timeout: 5 } },
         { limits: { first_list_wait_ms: '30s' } },
       ),
     });

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { configWith, MASTER_KEY, startGateway, type TestGateway } from '../support/gateway.ts';
 import { lanport } from '../support/lanport.ts';
 import { ROOT } from '../support/process.ts';
+import { serversSettled } from '../support/servers.ts';
 import { verifies } from '../support/verifies.ts';
 
 let gateway: TestGateway;
@@ -21,6 +22,7 @@ beforeAll(async () => {
   await gateway.logged(
     (line) => line['server'] === 'broken' && line.message === 'a server could not be started',
   );
+  await serversSettled(gateway);
 }, 60_000);
 
 afterAll(async () => {

@@ -6,6 +6,7 @@ import { configWith, startGateway, type TestGateway } from '../support/gateway.t
 import { lanport } from '../support/lanport.ts';
 import { ROOT, startProgram } from '../support/process.ts';
 import { STRUCTURED } from '../support/upstreams/tools.ts';
+import { serversSettled } from '../support/servers.ts';
 import { verifies } from '../support/verifies.ts';
 
 const UPSTREAMS = join(ROOT, 'test/support/upstreams');
@@ -19,6 +20,7 @@ beforeAll(async () => {
   gateway = await startGateway({
     config: configWith({ new: stdioServer('stdio-2025.ts'), old: stdioServer('stdio-2024.ts') }),
   });
+  await serversSettled(gateway);
   key = { LANPORT_KEY: gateway.key };
   url = `${gateway.url}/mcp`;
 }, 60_000);

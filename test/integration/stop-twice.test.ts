@@ -22,6 +22,8 @@ it('a signal that comes twice at once stops it in good order; one that is repeat
     process.kill(gateway.pid, 'SIGINT');
     if (isPatient) slow.release();
     else {
+      // Its second without a further signal begins when it has heard of the first.
+      await gateway.logged(({ message }) => message === 'stopping');
       await setTimeout(1_100);
       process.kill(gateway.pid, 'SIGTERM');
     }

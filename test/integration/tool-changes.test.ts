@@ -7,6 +7,7 @@ import { configWith, startGateway, type TestGateway } from '../support/gateway.t
 import { http } from '../support/http.ts';
 import { lanport } from '../support/lanport.ts';
 import { ROOT } from '../support/process.ts';
+import { serversSettled } from '../support/servers.ts';
 import { verifies } from '../support/verifies.ts';
 
 const TEAM_KEY = 'sk-team-0123456789abcdef';
@@ -74,6 +75,7 @@ describe('a server that changes a tool', () => {
   it('is reported until the operator accepts the change, which is offered meanwhile', async () => {
     verifies('mcp:tool-changes', 'rule:40-changed-tools');
     await using gateway = await startGateway({ config: configWith({ db: await changing([QUERY]) }) });
+    await serversSettled(gateway);
     expect(await listed(gateway)).toMatchObject({ query: QUERY.description });
     expect(await findings(gateway)).toEqual([]);
     await become(gateway, [EVIL, EXTRA]);
@@ -124,6 +126,7 @@ describe('on_tool_change: hold', () => {
         virtual_keys: [{ api_key: TEAM_KEY, mcp_servers: ['free'] }],
       },
     });
+    await serversSettled(gateway);
     await using client = await connect('2025-11-25', gateway.url, gateway.key);
     const changed = client.listChanged();
     await become(gateway, [EVIL, EXTRA]);
@@ -257,6 +260,7 @@ describe('on_tool_change: hold', () => {
   });
 
   it('offers a tool again, and tells clients, as soon as it was accepted', async () => {
+    await serversSettled(gateway);
     await using client = await connect('2025-11-25', gateway.url, gateway.key);
     const changed = client.listChanged();
     const held = await cli(gateway, 'tools', 'held', '--json');
@@ -320,6 +324,7 @@ describe('tool_overrides', () => {
         }),
       }),
     });
+    await serversSettled(gateway);
   });
 
   afterAll(() => gateway?.[Symbol.asyncDispose]());

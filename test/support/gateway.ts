@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { lastingPort } from './ports.ts';
 import { ROOT } from './process.ts';
 
 export const MASTER_KEY = 'sk-test-master-0123456789abcdef';
@@ -63,7 +64,8 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
   const waiting = new Set<() => void>();
   let child: ChildProcess;
   let url = '';
-  let port = '0';
+  // It is there again for the same gateway when that is started again.
+  const port = String(await lastingPort());
 
   const logged: TestGateway['logged'] = (fits) =>
     new Promise((resolve, reject) => {
@@ -123,7 +125,6 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
     ended.catch(() => undefined);
     const ready = await Promise.race([logged((line) => line.message === 'ready'), ended]);
     url = String(ready['url']);
-    port = new URL(url).port;
   };
 
   const end = async (signal: NodeJS.Signals): Promise<number | null> => {

@@ -17,7 +17,7 @@ export interface Outcome {
 
 const CAPS = { rowsMax: 200, bytesMax: 1024 * 1024, cellCharactersMax: 4_096 };
 const NO_CAPS = { rowsMax: 1e9, bytesMax: 1e12, cellCharactersMax: 1e9 };
-const TIMEOUT_MS = 400;
+const TIMEOUT_MS = 2_000;
 /** What setTimeout can hold, less the grace that is added to it. */
 const NO_TIMEOUT_MS = 2_000_000_000;
 const SIGNAL = new AbortController().signal;

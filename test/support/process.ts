@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 export const ROOT = join(import.meta.dirname, '..', '..');
-const READY_MS = 30_000;
+const READY_MS = 80_000;
 
 export interface TestProcess extends AsyncDisposable {
   readonly child: ChildProcess;

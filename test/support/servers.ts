@@ -20,11 +20,25 @@ export async function serverStates(gateway: TestGateway): Promise<readonly Serve
 }
 
 /** Waits until no server is starting for the first time any more; their states. */
-export async function serversSettled(gateway: TestGateway): Promise<readonly ServerState[]> {
+export function serversSettled(gateway: TestGateway): Promise<readonly ServerState[]> {
+  return statesWhen(gateway, (states) => states.every(({ state }) => state !== 'starting'));
+}
+
+/** Waits until that one is ready, whatever the others are. */
+export async function serverReady(gateway: TestGateway, wanted: string): Promise<void> {
+  await statesWhen(gateway, (states) =>
+    states.some(({ name, state }) => name === wanted && state === 'ready'),
+  );
+}
+
+async function statesWhen(
+  gateway: TestGateway,
+  isSo: (states: readonly ServerState[]) => boolean,
+): Promise<readonly ServerState[]> {
   const giveUpAt = performance.now() + SETTLE_MS;
   for (;;) {
     const states = await serverStates(gateway);
-    if (states.every(({ state }) => state !== 'starting')) return states;
+    if (isSo(states)) return states;
     if (performance.now() > giveUpAt)
       throw new Error(`servers were still starting: ${JSON.stringify(states)}`);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));

@@ -146,14 +146,14 @@ describe.each(DIALECTS)('a turn of a provider that speaks $name', (dialect) => {
   });
 
   test('whose events make no sense fails where they begin to, and its provider is let go', async () => {
-    const body = [
-      `${dialect.stream.start}${dialect.stream.content}`,
-      20,
-      'data: oops\n\n',
-      20,
-      dialect.stream.rest,
-    ];
-    const { events, steps } = await turn(dialect, { headers: EVENTS, body, end: 'stall' });
+    const heard = Promise.withResolvers<void>();
+    const { start, content, rest } = dialect.stream;
+    const body = [start + content, heard.promise, 'data: oops\n\n', 20, rest];
+    const { events, steps } = await turn(
+      dialect,
+      { headers: EVENTS, body, end: 'stall' },
+      { onEvents: () => heard.resolve() },
+    );
     expect(textIn(events)).toBe('Hello');
     expect(steps).toHaveLength(3);
     expect(steps.at(-1)).toMatch(/^(?:cut|upstream)$/);

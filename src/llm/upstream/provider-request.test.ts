@@ -197,8 +197,8 @@ describe('what is no answer is one failure', () => {
 });
 
 test('a first event that came in time lets a stream be silent for as long as its idle time', async () => {
-  const timeouts = { connectMs: 2_000, firstByteMs: 300, idleMs: 4_000, totalMs: 5_000 };
-  provider.answer({ headers: EVENTS, body: ['data: {}\n\n', 600, 'data: [DONE]\n\n'] });
+  const timeouts = { connectMs: 20_000, firstByteMs: 2_000, idleMs: 20_000, totalMs: 30_000 };
+  provider.answer({ headers: EVENTS, body: ['data: {}\n\n', 2_500, 'data: [DONE]\n\n'] });
   const { handle, heard, began } = await ask({ timeouts, isStream: true });
   await began;
   handle.heard();

@@ -11,7 +11,7 @@ const FAULT_EVERY_MS = 350;
 const LOAD_REQUESTS = 40;
 const LOAD_PAUSE_MS = 15;
 /** Servers need some seconds to come back, and a busy machine lets a call time out now and then. */
-const SERVED_MS = 25_000;
+const SERVED_MS = 60_000;
 const POLL_MS = 250;
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

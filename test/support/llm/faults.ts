@@ -52,7 +52,9 @@ const half = (text: string): string => text.slice(0, Math.floor(text.length / 2)
 const begun = ({ stream }: Dialect): string => stream.start + stream.content;
 const all = ({ stream }: Dialect): string => begun({ stream } as Dialect) + stream.rest;
 const isQuick = { settings: { timeout: 0.4 } };
-const isImpatient = { settings: { idle_timeout: 0.4 } };
+const isImpatient = { settings: { idle_timeout: 2 } };
+/** What is sent so long after what came before is read by itself, also where the reader has much to do. Milliseconds. */
+const APART_MS = 1_000;
 
 const HUGE_TEXT = `data: {"huge":"${'x'.repeat(17 * 1024 * 1024)}`;
 
@@ -149,10 +151,14 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   ),
   'a malformed first event': inStream(true, (dialect) => ({ body: [`data: {"id":\n\n${all(dialect)}`] })),
   'a malformed event': inStream(false, (dialect) => ({
-    body: [begun(dialect), 30, `data: oops\n\n${dialect.stream.rest}`],
+    body: [begun(dialect), APART_MS, `data: oops\n\n${dialect.stream.rest}`],
   })),
   'a truncated event': inStream(false, (dialect) => ({
-    body: [begun(dialect), 30, `${dialect.stream.content.trim().slice(0, -3)}\n\n${dialect.stream.rest}`],
+    body: [
+      begun(dialect),
+      APART_MS,
+      `${dialect.stream.content.trim().slice(0, -3)}\n\n${dialect.stream.rest}`,
+    ],
   })),
   'a stream of the wrong type': inStream(true, (dialect) => ({
     headers: { 'content-type': 'text/plain' },
@@ -166,7 +172,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     status: undefined,
   }),
   'an error in the middle of the stream': inStream(false, (dialect) => ({
-    body: [begun(dialect), 30, dialect.stream.error],
+    body: [begun(dialect), APART_MS, dialect.stream.error],
   })),
   'no JSON': inWhole(() => ({ body: ['upstream connect error'] })),
   'JSON that is no answer': inWhole(() => ({ body: ['{"ok":true}'] })),
