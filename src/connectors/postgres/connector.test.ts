@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { callTool } from '../../../test/support/call-tool.ts';
 import { openTestDatabase, type TestDatabase } from '../../../test/support/connector-database.ts';
+import { lastingPort } from '../../../test/support/ports.ts';
 import { Secret } from '../../core/secret.ts';
 import {
   createPostgresConnector,
@@ -384,11 +385,7 @@ async function openDoor(port: number): Promise<Server> {
 }
 
 test('a database that is down at the start makes calls fail with what to do, and is found again by itself', async () => {
-  const reserved = await openDoor(0);
-  const address = reserved.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
-  reserved.close();
-  await once(reserved, 'close');
+  const port = await lastingPort();
   const target = database.target(DEMO_ROLE);
   const url = new Secret(`postgresql://${target.user}:hunter2@127.0.0.1:${port}/${target.database}`);
   await using connector = open(undefined, { connection: { url } });

@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { deploymentOf } from '../../../test/support/llm/calls.ts';
@@ -9,6 +7,7 @@ import {
   startProvider,
   type TestProvider,
 } from '../../../test/support/llm/provider.ts';
+import { lastingPort } from '../../../test/support/ports.ts';
 import { HttpClient } from '../../net/http-client.ts';
 import type { LlmFailure } from '../conversation/llm-failure.ts';
 import { FORMATS } from '../formats/formats.ts';
@@ -171,11 +170,7 @@ describe('what is no answer is one failure', () => {
   });
 
   test('where nobody listens; who reads it learns the model, and the operator the address', async () => {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    server.close();
-    await once(server, 'close');
+    const port = await lastingPort();
     const { heard } = await ask({}, { api_base: `http://127.0.0.1:${port}/v1` });
     const [failure] = (await heard).ends as LlmFailure[];
     expect(failure).toMatchObject({ kind: 'unreachable', status: 502 });
