@@ -17,6 +17,8 @@ export async function handleAdmin(
   try {
     const operation = operationOf(exchange, route); // 405
     const principal = operation.who === 'everybody' ? NOBODY : caller.authenticate(); // 401, 403
+    // What was made at another gateway a moment ago may be asked for, or changed, at this one.
+    if (operation.who !== 'everybody') await deps.keys.catchUp();
     const reach = operation.who === 'everybody' ? 'own' : reachOf(principal, deps.keys);
     const act = actOf(exchange, operation, principal, caller);
     allow(act, operation, reach, deps); // 403

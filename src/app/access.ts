@@ -28,6 +28,8 @@ export interface Access {
   authenticate(exchange: Exchange, routeKind: RouteKind): Principal;
   /** Whether who opened a stream may go on listening. */
   mayListen(exchange: Exchange): boolean;
+  /** Whether the request shows a key that is not known here. */
+  showsUnknownKey(exchange: Exchange): boolean;
   /** The principal, or `undefined` when the request has no valid key. */
   identify(exchange: Exchange): Principal | undefined;
   readonly addressOf: Authenticator['addressOf'];
@@ -84,6 +86,7 @@ export function createAccess(
         throw error;
       }
     },
+    showsUnknownKey: authenticator.showsUnknownKey,
     mayListen: (exchange) => attempt(exchange, 'mcp') !== undefined,
     identify: (exchange) => attempt(exchange, 'health'),
     addressOf,

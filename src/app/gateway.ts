@@ -248,6 +248,7 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
       if (isRefusedAtTheDoor(code))
         audit.refusals.note(refusalOf(exchange, 'edge', code, live.access.addressOf(exchange)));
     },
+    before: (exchange) => (live.access.showsUnknownKey(exchange) ? directory.catchUp() : undefined),
     handlers: {
       mcp: (exchange) => handleMcp(exchange, mcpDeps()),
       sse: (exchange) => sse.open(exchange, mcpDeps()),

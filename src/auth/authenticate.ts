@@ -71,6 +71,8 @@ export interface Authenticator {
    * `address-forbidden` or `route-forbidden`.
    */
   authenticate(credentials: Credentials): Principal;
+  /** Whether the request shows a key that no ring has, where there are keys: one that was made elsewhere just now, or none at all. */
+  showsUnknownKey(credentials: Pick<Credentials, 'headers' | 'query'>): boolean;
   /** The client's address: the socket's, or the last of X-Forwarded-For where that is trusted. At most 64 characters. */
   addressOf(credentials: Pick<Credentials, 'headers' | 'remoteAddress'>): string;
   /** The header that carries the gateway's own key, lower case; `undefined` when none does or when there are no keys. */
@@ -140,6 +142,11 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   };
   return {
     addressOf,
+    showsUnknownKey: ({ headers, query }) => {
+      if (ring.configuredSize === 0 || seen.get(headers)?.generation === ring.generation) return false;
+      const text = query ?? undefined;
+      return keys.read(headers, text) !== undefined && lookup(headers, text) === undefined;
+    },
     keyHeaderOf: (headers) => (ring.size === 0 ? undefined : keys.headerOf(headers)),
     authenticate: (credentials) => {
       if (gatewayAllows !== undefined) requireAddress(gatewayAllows, addressOf(credentials));

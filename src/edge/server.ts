@@ -26,6 +26,8 @@ export type Handlers = { readonly [Kind in Exclude<Route['kind'], 'unknown' | 'o
 
 export interface EdgeDeps {
   readonly handlers: Handlers;
+  /** What a request has to wait for before it is judged; `undefined`: nothing. Never rejects. */
+  readonly before?: (exchange: Exchange) => Promise<void> | undefined;
   /** Takes WebSockets to models. */
   readonly openSocket?: OpenSocket;
   readonly bounds: Bounds;
@@ -254,6 +256,8 @@ export class Edge implements AsyncDisposable {
       const route = routeOf(exchange.path);
       this.#guard(exchange.headers); // 403
       if (route.kind === 'mcp' || route.kind === 'sse') exchange.names = route.names;
+      const before = this.#deps.before?.(exchange);
+      if (before !== undefined) await before;
       await this.#dispatch(exchange, route);
     } catch (error) {
       this.#fail(exchange, error);

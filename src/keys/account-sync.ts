@@ -1,4 +1,5 @@
-import type { AccountEvent, AccountKind, AccountTable } from '../store/account-ports.ts';
+import { withDeadline } from '../core/scope.ts';
+import type { AccountEvent, AccountKind, AccountTable, AccountWatching } from '../store/account-ports.ts';
 import { AccountIndex } from './account-index.ts';
 import { KEYS_MAX } from './key-ring.ts';
 
@@ -12,6 +13,8 @@ export const ACCOUNTS_MAX: Readonly<Record<AccountKind, number>> = {
 const OPEN_MS = 10_000;
 /** After a row could not be read, in milliseconds. */
 const RETRY_MS = 1_000;
+/** How long somebody waits for what others have changed, in milliseconds. */
+const CATCH_UP_MS = 2_000;
 
 /** Where it is said what went wrong. */
 export interface KeysLog {
@@ -36,7 +39,9 @@ export class AccountSync implements AsyncDisposable {
   #index = new AccountIndex();
   #waiting: Batch | undefined;
   #tail: Promise<unknown> = Promise.resolve();
-  #watch: AsyncDisposable | undefined;
+  #watch: AccountWatching | undefined;
+  #catching: Promise<void> = Promise.resolve();
+  #catchingNext: Promise<void> | undefined;
   #retry: NodeJS.Timeout | undefined;
   #closed = false;
   #isReading = false;
@@ -76,6 +81,28 @@ export class AccountSync implements AsyncDisposable {
     const batch = this.#batch();
     for (const id of ids) batch.ids[kind].add(id);
     return batch.done;
+  }
+
+  /**
+   * Resolves when what other processes had changed before the call is in force here, or when that cannot be known soon. Never rejects. However many
+   * ask, the store is asked once at a time.
+   */
+  catchUp(): Promise<void> {
+    // Who comes while one is under way needs the next one: that one's question may be older than the change.
+    this.#catchingNext ??= this.#catching.then(() => {
+      this.#catchingNext = undefined;
+      this.#catching = this.#catchUp();
+      return this.#catching;
+    });
+    return this.#catchingNext;
+  }
+
+  async #catchUp(): Promise<void> {
+    const caughtUp = async (): Promise<void> => {
+      await this.#watch?.heard();
+      await this.#tail;
+    };
+    await withDeadline(caughtUp(), CATCH_UP_MS, 'hearing of changes').catch(() => undefined);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

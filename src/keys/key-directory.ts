@@ -103,6 +103,8 @@ export interface KeyDirectory {
   /** The teams that a user is a member of. */
   teamsOf(user: string): readonly TeamRecord[];
 
+  /** Resolves when what other gateways had changed before the call is in force here; after a moment also when that cannot be known. Never rejects. */
+  catchUp(): Promise<void>;
   /** Whether changes can be kept at all; `false` without a database. */
   readonly isWritable: boolean;
 }

@@ -70,6 +70,7 @@ export async function openKeyDirectory({ table, clock, log }: KeyDirectoryDeps):
     ...keyOperations(deps),
     ...userOperations(deps),
     ...teamOperations(deps),
+    catchUp: () => sync.catchUp(),
     isWritable: table.isWritable,
     ring: (layer) => layeredRing(layer, { sync, generation: () => generation }),
     useConfigured: (layer) => {

@@ -50,5 +50,11 @@ export interface AccountTable {
   /** All steps or none. Rejects when the store cannot be reached. */
   change(writes: readonly AccountWrite[]): Promise<AccountOutcome>;
   /** Tells of every change from now on, those made here too. After it could not be told for a while: `all`. The first event is `all`. */
-  watch(listener: (event: AccountEvent) => void): AsyncDisposable;
+  watch(listener: (event: AccountEvent) => void): AccountWatching;
+}
+
+/** Who hears of changes; disposed of, nothing is told any more. */
+export interface AccountWatching extends AsyncDisposable {
+  /** Resolves when everything that was changed before the call has been told; at once while nothing can be told. Rejects when that ends meanwhile. */
+  heard(): Promise<void>;
 }

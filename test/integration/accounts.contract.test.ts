@@ -98,6 +98,23 @@ describe.each(MODES)('accounts in the %s store', (_kind, modeOf) => {
   });
   afterAll(() => store?.[Symbol.asyncDispose]());
 
+  it('are told of, whoever changed them, before it is answered that all was heard', async () => {
+    const told: AccountEvent[] = [];
+    let isTold = (): void => undefined;
+    const first = new Promise<void>((resolve) => (isTold = resolve));
+    await using watching = table.watch((event) => {
+      told.push(event);
+      isTold();
+    });
+    await first;
+    for (let at = 0; at < 50; at++) {
+      const row = key();
+      await table.change([{ op: 'insert', row }]);
+      await watching.heard();
+      expect(told.at(-1), `change ${at}`).toEqual({ kind: 'key', id: row.id, version: 1 });
+    }
+  });
+
   it('are read as they were written, of each kind its own', async () => {
     const rows = [key({ record: '{"t": "ü"}' }), key({ alias: undefined, user: undefined, team: 'core' })];
     const user = plain('user', 'anna anders', '{"u": [1]}');

@@ -289,6 +289,31 @@ describe('changes', () => {
     await expect.poll(() => client(key.reveal())(), { timeout: 10_000 }).toBe('auth-blocked');
   });
 
+  it('are asked for once at a time, however many wait, each from after it came; and for no longer than a moment', async () => {
+    verifies('keys:everywhere');
+    const questions: PromiseWithResolvers<void>[] = [];
+    table.heard = () => {
+      const question = Promise.withResolvers<void>();
+      questions.push(question);
+      return question.promise;
+    };
+    let caughtUp = 0;
+    const ask = (): Promise<void> => directory.catchUp().then(() => void caughtUp++);
+    const first = ask();
+    await expect.poll(() => questions).toHaveLength(1);
+    const rest = Array.from({ length: 50 }, ask);
+    questions[0]!.resolve();
+    await first;
+    await expect.poll(() => questions).toHaveLength(2);
+    expect(caughtUp).toBe(1);
+    questions[1]!.reject(new Error('the connection broke'));
+    await Promise.all(rest);
+    expect([caughtUp, questions.length]).toEqual([51, 2]);
+    // The third is never answered.
+    await ask();
+    expect([caughtUp, questions.length]).toEqual([52, 3]);
+  });
+
   it('need a database', async () => {
     verifies('keys:no-database');
     const none = await openKeyDirectory({ table: noAccounts(), clock, log });

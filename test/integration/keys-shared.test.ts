@@ -137,6 +137,33 @@ describe('two gateways on one database', () => {
     await everywhere((gateway) => status(gateway, value), 401);
   });
 
+  it('know what was made at the other one as soon as that has answered', async () => {
+    verifies('keys:everywhere');
+    const post = (gateway: TestGateway, path: string, body: object) =>
+      http(`${gateway.url}${path}`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${MASTER_KEY}`, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+    for (let round = 0; round < 20; round++) {
+      const [here, there] = round % 2 === 0 ? gateways : gateways.toReversed();
+      const name = `made-${round}`;
+      const { key } = (await post(here!, '/key/generate', { key_alias: name, models: ['small'] })).json<{
+        key: string;
+      }>();
+      expect(await chat(there!, key, 'small'), `the key of round ${round}`).toBe(200);
+      expect((await post(here!, '/team/new', { team_id: name })).status).toBe(200);
+      const added = await post(there!, '/team/member_add', { team_id: name, member: { user_id: 'ann' } });
+      expect(added.status, added.text).toBe(200);
+      expect((await post(there!, '/key/update', { key: name, max_budget: 5 })).status).toBe(200);
+      const shown = await http(`${here!.url}/key/info?key=${name}`, {
+        headers: { authorization: `Bearer ${MASTER_KEY}` },
+      });
+      expect(shown.json(), `round ${round}`).toMatchObject({ info: { max_budget: 5 } });
+    }
+    expect(await chat(gateways[0]!, 'sk-of-nobody-0123456789abcdef', 'small')).toBe(401);
+  });
+
   it('tell open streams that a key may see more now', async () => {
     const { key, record } = await directory.createKey({ mcp: mcp('one') }, BY);
     await everywhere((gateway) => usable(gateway, key.reveal()), ['one']);

@@ -19,7 +19,7 @@ export const KEY_PROMISES = {
   'keys:everywhere': {
     source: 'docs/guide/keys.md',
     promise:
-      'A change of a key, user or team is in force when it is answered, and on every gateway of the same database as soon as it hears of it; open streams of a key that is not valid any more are closed.',
+      'A change of a key, user or team is in force when it is answered, and on every gateway of the same database as soon as it hears of it; what was made at one gateway is known to another one that is asked afterwards; open streams of a key that is not valid any more are closed.',
   },
   'keys:rotation': {
     source: 'docs/guide/keys.md',

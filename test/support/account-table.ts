@@ -1,4 +1,10 @@
-import type { AccountEvent, AccountRow, AccountTable, AccountWrite } from '../../src/store/account-ports.ts';
+import type {
+  AccountEvent,
+  AccountRow,
+  AccountTable,
+  AccountWatching,
+  AccountWrite,
+} from '../../src/store/account-ports.ts';
 
 /** A table in memory that behaves as PostgreSQL does, for what needs a clock of its own or a store that goes away. */
 export class MemoryAccounts implements AccountTable {
@@ -9,6 +15,8 @@ export class MemoryAccounts implements AccountTable {
   failure: Error | undefined;
   /** Called once, before the next change is made. */
   beforeChange: (() => void) | undefined;
+  /** What a watcher is answered who asks whether it has been told everything. */
+  heard: () => Promise<void> = async () => undefined;
   loads = 0;
 
   async *parts(kind: AccountRow['kind']): AsyncGenerator<readonly AccountRow[]> {
@@ -57,10 +65,13 @@ export class MemoryAccounts implements AccountTable {
     this.tell({ kind: one.row.kind, id: one.row.id, version });
   }
 
-  watch(listener: (event: AccountEvent) => void): AsyncDisposable {
+  watch(listener: (event: AccountEvent) => void): AccountWatching {
     this.#listeners.add(listener);
     listener({ kind: 'all' });
-    return { [Symbol.asyncDispose]: async () => void this.#listeners.delete(listener) };
+    return {
+      heard: () => this.heard(),
+      [Symbol.asyncDispose]: async () => void this.#listeners.delete(listener),
+    };
   }
 
   tell(event: AccountEvent): void {

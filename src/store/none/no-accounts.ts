@@ -10,6 +10,6 @@ export function noAccounts(): AccountTable {
     },
     load: async () => [],
     change: () => Promise.reject(new GatewayError('database-missing')),
-    watch: () => ({ [Symbol.asyncDispose]: async () => undefined }),
+    watch: () => ({ heard: async () => undefined, [Symbol.asyncDispose]: async () => undefined }),
   };
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Client, type ClientConfig, type Pool } from 'pg';
 import { withDeadline } from '../../core/scope.ts';
 import { errorChain, type Log } from '../../telemetry/log.ts';
-import type { AccountEvent, AccountKind } from '../account-ports.ts';
+import type { AccountEvent, AccountKind, AccountWatching } from '../account-ports.ts';
 
 /** Between attempts to connect, in milliseconds. */
 const BACKOFF_MS = { first: 250, most: 10_000 } as const;
@@ -26,10 +26,14 @@ export interface AccountWatch {
 }
 
 /** Hears of every change of an account. */
-export function watchAccounts(from: AccountWatch, listener: Listener): AsyncDisposable {
+export function watchAccounts(from: AccountWatch, listener: Listener): AccountWatching {
   const stopped = new AbortController();
-  const ended = watch(from, listener, stopped.signal);
+  let ear: Client | undefined;
+  const ended = watch(from, listener, stopped.signal, (client) => (ear = client));
   return {
+    // Whoever committed a change has signalled those who listen before he was answered, and who listens is sent what there is before the answer to
+    // whatever he asks (PostgreSQL, src/backend/commands/async.c and PostgresMain).
+    heard: async () => void (await ear?.query('SELECT 1')),
     [Symbol.asyncDispose]: async () => {
       stopped.abort();
       await ended;
@@ -37,7 +41,12 @@ export function watchAccounts(from: AccountWatch, listener: Listener): AsyncDisp
   };
 }
 
-async function watch(from: AccountWatch, listener: Listener, stopped: AbortSignal): Promise<void> {
+async function watch(
+  from: AccountWatch,
+  listener: Listener,
+  stopped: AbortSignal,
+  onEar: (client: Client | undefined) => void,
+): Promise<void> {
   const { log } = from;
   let failures = 0;
   while (!stopped.aborted) {
@@ -51,6 +60,7 @@ async function watch(from: AccountWatch, listener: Listener, stopped: AbortSigna
           listener(event);
         },
         stopped,
+        onEar,
       );
     } catch (error) {
       if (stopped.aborted) return;
@@ -68,6 +78,7 @@ async function hear(
   { connection, pool, beatMs = BEAT_MS }: AccountWatch,
   listener: Listener,
   stopped: AbortSignal,
+  onEar: (client: Client | undefined) => void,
 ): Promise<void> {
   const client = new Client({
     ...connection,
@@ -96,6 +107,7 @@ async function hear(
     await client.connect();
     await client.query('LISTEN lanport_accounts');
     if (stopped.aborted) return;
+    onEar(client);
     listener({ kind: 'all' });
     beat = setInterval(() => {
       if (waiting !== undefined) return;
@@ -105,6 +117,7 @@ async function hear(
     }, beatMs.every).unref();
     await broken.promise;
   } finally {
+    onEar(undefined);
     clearInterval(beat);
     clearTimeout(waiting?.timer);
     stopped.removeEventListener('abort', stop);
