@@ -16,9 +16,10 @@ export async function handleAdmin(
 ): Promise<void> {
   try {
     const operation = operationOf(exchange, route); // 405
-    const principal = operation.who === 'everybody' ? NOBODY : caller.authenticate(); // 401, 403
-    // What was made at another gateway a moment ago may be asked for, or changed, at this one.
+    // What was changed at another gateway before counts here: the key of the request, and what it asks for.
     if (operation.who !== 'everybody') await deps.keys.catchUp();
+    if (exchange.isGone) return;
+    const principal = operation.who === 'everybody' ? NOBODY : caller.authenticate(); // 401, 403
     const reach = operation.who === 'everybody' ? 'own' : reachOf(principal, deps.keys);
     const act = actOf(exchange, operation, principal, caller);
     allow(act, operation, reach, deps); // 403

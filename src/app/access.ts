@@ -103,6 +103,22 @@ export function adminCaller(exchange: Exchange, access: Access): AdminCaller {
   };
 }
 
+/** Routes on which a key that is not known is one too many to answer at once: those that use models and tools. The operator API catches up by itself. */
+const WAITS: ReadonlySet<string> = new Set([
+  'mcp',
+  'sse',
+  'messages',
+  'mcp-rest',
+  'llm',
+  'response',
+  'models',
+]);
+
+/** Whether a request to such a route waits for what is known of its key elsewhere. */
+export function waitsForKey(route: string): boolean {
+  return WAITS.has(route);
+}
+
 const LOOPBACK = /^(?:127\.|localhost$|::1$)/;
 
 /** Throws when a gateway without any key would listen on more than this machine. */

@@ -32,7 +32,7 @@ import { type OpenedStore, openStore, type StoreMode } from '../store/open-store
 import { type BufferedLog, errorChain, type Log } from '../telemetry/log.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { openTracing, spanSamples } from '../telemetry/tracing.ts';
-import { type Access, requireKey } from './access.ts';
+import { type Access, requireKey, waitsForKey } from './access.ts';
 import { adminHandler } from './admin-surface.ts';
 import { openAudit } from './audit.ts';
 import { postgresConnector } from './connectors.ts';
@@ -248,7 +248,8 @@ async function build(options: GatewayOptions, scope: Scope, stop: () => Promise<
       if (isRefusedAtTheDoor(code))
         audit.refusals.note(refusalOf(exchange, 'edge', code, live.access.addressOf(exchange)));
     },
-    before: (exchange) => (live.access.showsUnknownKey(exchange) ? directory.catchUp() : undefined),
+    before: (exchange, route) =>
+      waitsForKey(route) && live.access.showsUnknownKey(exchange) ? directory.catchUp() : undefined,
     handlers: {
       mcp: (exchange) => handleMcp(exchange, mcpDeps()),
       sse: (exchange) => sse.open(exchange, mcpDeps()),

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Allowance } from '../keys/keys-config.ts';
-import type { KeyRing, RingEntry, VirtualEntry } from '../keys/key-ring.ts';
+import { KEY_CHARACTERS_MAX, type KeyRing, type RingEntry, type VirtualEntry } from '../keys/key-ring.ts';
 import { memberLimits } from '../keys/member-limits.ts';
 import { type AddressTest, addressList, forwardedAddress, isLoopback, plainAddress } from './addresses.ts';
 import { requireInForce } from './entry-in-force.ts';
@@ -72,7 +72,7 @@ export interface Authenticator {
    */
   authenticate(credentials: Credentials): Principal;
   /** Whether the request shows a key that no ring has, where there are keys: one that was made elsewhere just now, or none at all. */
-  showsUnknownKey(credentials: Pick<Credentials, 'headers' | 'query'>): boolean;
+  showsUnknownKey(credentials: Pick<Credentials, 'headers' | 'query' | 'remoteAddress'>): boolean;
   /** The client's address: the socket's, or the last of X-Forwarded-For where that is trusted. At most 64 characters. */
   addressOf(credentials: Pick<Credentials, 'headers' | 'remoteAddress'>): string;
   /** The header that carries the gateway's own key, lower case; `undefined` when none does or when there are no keys. */
@@ -142,10 +142,14 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticato
   };
   return {
     addressOf,
-    showsUnknownKey: ({ headers, query }) => {
+    showsUnknownKey: (credentials) => {
+      const { headers, query } = credentials;
       if (ring.configuredSize === 0 || seen.get(headers)?.generation === ring.generation) return false;
-      const text = query ?? undefined;
-      return keys.read(headers, text) !== undefined && lookup(headers, text) === undefined;
+      if (gatewayAllows?.(addressOf(credentials)) === false) return false;
+      const text = keys.headerOf(headers) === undefined ? (query ?? undefined) : undefined;
+      const presented = keys.read(headers, text);
+      if (presented === undefined || presented.length > KEY_CHARACTERS_MAX) return false;
+      return lookup(headers, text) === undefined;
     },
     keyHeaderOf: (headers) => (ring.size === 0 ? undefined : keys.headerOf(headers)),
     authenticate: (credentials) => {

@@ -292,6 +292,59 @@ describe.each<Way>(['lane', 'general'])('the way of the %s:', (way) => {
       },
     );
 
+    it('while its request still waited is not handled, and holds up nothing', async () => {
+      verifies('edge:both-ways');
+      const [asked, known] = [gate(), gate()];
+      let gone: Promise<void> | undefined;
+      let waiting: Exchange | undefined;
+      let handled = 0;
+      const server = await startEdge(
+        () => void handled++,
+        {},
+        undefined,
+        (exchange) => {
+          gone = new Promise((resolve) => exchange.onGone(resolve));
+          waiting = exchange;
+          asked.open();
+          return known.opened;
+        },
+      );
+      servers.push(server);
+      const client = server.connect();
+      client.send(post(way, '{"n":1}'));
+      await asked.opened;
+      client.socket.destroy();
+      await gone;
+      known.open();
+      await server.edge.drain(600_000);
+      expect(handled).toBe(0);
+      // Who asks for its body all the same is told something.
+      const body = waiting!.body().then(String, (error: GatewayError) => error.code);
+      expect(await body).toMatch(/^(?:body-cut|\{"n":1\})$/);
+    });
+
+    it('that waits until its request may be judged is answered, body and all', async () => {
+      verifies('edge:both-ways');
+      const [asked, known] = [gate(), gate()];
+      const server = await startEdge(
+        async (exchange) => exchange.send(200, undefined, await exchange.body()),
+        {},
+        undefined,
+        () => {
+          asked.open();
+          return known.opened;
+        },
+      );
+      servers.push(server);
+      const client = server.connect();
+      client.send(post(way, '{"n":1}'));
+      await asked.opened;
+      expect(server.ways).toEqual([]);
+      known.open();
+      expect((await client.answer()).body).toBe('{"n":1}');
+      expect(server.ways).toEqual([way]);
+    });
+
     it('is noticed also when it had sent more than one request', async () => {
       verifies('edge:both-ways');
       const [read, noticed] = [gate(), gate()];

@@ -98,6 +98,9 @@ export class HttpExchange implements EdgeExchange {
     const declared = request.headers['content-length'];
     if (declared !== undefined && Number(declared) > max)
       return Promise.reject(new GatewayError('body-too-large', { max }));
+    // Of a request whose client has gone already, nothing more is told.
+    if (request.destroyed && !request.readableEnded)
+      return Promise.reject(new GatewayError('body-cut', { received: 0, expected: declared ?? 'more' }));
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = [];
       let bytes = 0;

@@ -27,7 +27,7 @@ export type Handlers = { readonly [Kind in Exclude<Route['kind'], 'unknown' | 'o
 export interface EdgeDeps {
   readonly handlers: Handlers;
   /** What a request has to wait for before it is judged; `undefined`: nothing. Never rejects. */
-  readonly before?: (exchange: Exchange) => Promise<void> | undefined;
+  readonly before?: (exchange: Exchange, route: Route['kind']) => Promise<void> | undefined;
   /** Takes WebSockets to models. */
   readonly openSocket?: OpenSocket;
   readonly bounds: Bounds;
@@ -224,6 +224,19 @@ export class Edge implements AsyncDisposable {
     response.assignSocket(socket);
     response.once('finish', () => socket.destroySoon());
     const exchange = this.#exchange(request, response);
+    const take = (): void => this.#takeSocket(request, response, socket, head, exchange);
+    const before = this.#deps.before?.(exchange, routeOf(exchange.path).kind);
+    if (before === undefined) take();
+    else void before.then(() => !socket.destroyed && take());
+  }
+
+  #takeSocket(
+    request: IncomingMessage,
+    response: ServerResponse,
+    socket: Socket,
+    head: Buffer,
+    exchange: HttpExchange,
+  ): void {
     try {
       this.#guard(exchange.headers); // 403
       const { openSocket } = this.#deps;
@@ -256,8 +269,11 @@ export class Edge implements AsyncDisposable {
       const route = routeOf(exchange.path);
       this.#guard(exchange.headers); // 403
       if (route.kind === 'mcp' || route.kind === 'sse') exchange.names = route.names;
-      const before = this.#deps.before?.(exchange);
-      if (before !== undefined) await before;
+      const before = this.#deps.before?.(exchange, route.kind);
+      if (before !== undefined) {
+        await before;
+        if (exchange.isGone) return;
+      }
       await this.#dispatch(exchange, route);
     } catch (error) {
       this.#fail(exchange, error);

@@ -13,8 +13,8 @@ export const ACCOUNTS_MAX: Readonly<Record<AccountKind, number>> = {
 const OPEN_MS = 10_000;
 /** After a row could not be read, in milliseconds. */
 const RETRY_MS = 1_000;
-/** How long somebody waits for what others have changed, in milliseconds. */
-const CATCH_UP_MS = 2_000;
+/** How long one question for what others have changed may take, in milliseconds; somebody waits for two of them at most. */
+const CATCH_UP_MS = 1_000;
 
 /** Where it is said what went wrong. */
 export interface KeysLog {
@@ -45,6 +45,8 @@ export class AccountSync implements AsyncDisposable {
   #retry: NodeJS.Timeout | undefined;
   #closed = false;
   #isReading = false;
+  /** Whether the last question was not answered in time; it is said once. */
+  #isLate = false;
   #isFull = false;
 
   /** `changed` is called after the index has changed. */
@@ -102,7 +104,16 @@ export class AccountSync implements AsyncDisposable {
       await this.#watch?.heard();
       await this.#tail;
     };
-    await withDeadline(caughtUp(), CATCH_UP_MS, 'hearing of changes').catch(() => undefined);
+    try {
+      await withDeadline(caughtUp(), CATCH_UP_MS, 'the database');
+      this.#isLate = false;
+    } catch (error) {
+      if (!this.#isLate)
+        this.#log.warn('what other gateways have changed is not known at once', {
+          reason: error instanceof Error ? error.message : String(error),
+        });
+      this.#isLate = true;
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

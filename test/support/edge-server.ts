@@ -27,6 +27,7 @@ export async function startEdge(
   handle: (exchange: Exchange) => Promise<void> | void,
   bounds: Partial<Bounds> = {},
   clock: Clock = systemClock,
+  before: (exchange: Exchange) => Promise<void> | undefined = () => undefined,
 ): Promise<EdgeServer> {
   const exchanges = new Arrivals<Exchange>();
   const clients: EdgeClient[] = [];
@@ -37,6 +38,7 @@ export async function startEdge(
     newId: createIdSource(),
     clock,
     log: silentLog,
+    before,
     handlers: {
       mcp: (exchange) => {
         exchanges.add(exchange);
