@@ -103,7 +103,7 @@ export function adminCaller(exchange: Exchange, access: Access): AdminCaller {
   };
 }
 
-/** Routes on which a key that is not known is one too many to answer at once: those that use models and tools. The operator API catches up by itself. */
+/** Routes that use models and tools. The operator API catches up by itself, and probes are answered at once. */
 const WAITS: ReadonlySet<string> = new Set([
   'mcp',
   'sse',
@@ -114,7 +114,7 @@ const WAITS: ReadonlySet<string> = new Set([
   'models',
 ]);
 
-/** Whether a request to such a route waits for what is known of its key elsewhere. */
+/** Whether a request to such a route, when its key is not known, waits for what other gateways have changed. */
 export function waitsForKey(route: string): boolean {
   return WAITS.has(route);
 }

@@ -71,7 +71,7 @@ export interface Authenticator {
    * `address-forbidden` or `route-forbidden`.
    */
   authenticate(credentials: Credentials): Principal;
-  /** Whether the request shows a key that no ring has, where there are keys: one that was made elsewhere just now, or none at all. */
+  /** Whether the request shows a key that is not known, where keys are needed: a wrong one, or one that another gateway has just made. */
   showsUnknownKey(credentials: Pick<Credentials, 'headers' | 'query' | 'remoteAddress'>): boolean;
   /** The client's address: the socket's, or the last of X-Forwarded-For where that is trusted. At most 64 characters. */
   addressOf(credentials: Pick<Credentials, 'headers' | 'remoteAddress'>): string;

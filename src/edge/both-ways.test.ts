@@ -14,8 +14,12 @@ afterEach(async () => {
   for (const server of servers.splice(0)) await server[Symbol.asyncDispose]();
 });
 
-async function start(handle: (exchange: Exchange) => Promise<void> | void, bounds?: Partial<Bounds>) {
-  const server = await startEdge(handle, bounds);
+async function start(
+  handle: (exchange: Exchange) => Promise<void> | void,
+  bounds?: Partial<Bounds>,
+  before?: (exchange: Exchange) => Promise<void>,
+) {
+  const server = await startEdge(handle, bounds, undefined, before);
   servers.push(server);
   return server;
 }
@@ -298,9 +302,8 @@ describe.each<Way>(['lane', 'general'])('the way of the %s:', (way) => {
       let gone: Promise<void> | undefined;
       let waiting: Exchange | undefined;
       let handled = 0;
-      const server = await startEdge(
+      const server = await start(
         () => void handled++,
-        {},
         undefined,
         (exchange) => {
           gone = new Promise((resolve) => exchange.onGone(resolve));
@@ -309,7 +312,6 @@ describe.each<Way>(['lane', 'general'])('the way of the %s:', (way) => {
           return known.opened;
         },
       );
-      servers.push(server);
       const client = server.connect();
       client.send(post(way, '{"n":1}'));
       await asked.opened;
@@ -326,16 +328,14 @@ describe.each<Way>(['lane', 'general'])('the way of the %s:', (way) => {
     it('that waits until its request may be judged is answered, body and all', async () => {
       verifies('edge:both-ways');
       const [asked, known] = [gate(), gate()];
-      const server = await startEdge(
+      const server = await start(
         async (exchange) => exchange.send(200, undefined, await exchange.body()),
-        {},
         undefined,
         () => {
           asked.open();
           return known.opened;
         },
       );
-      servers.push(server);
       const client = server.connect();
       client.send(post(way, '{"n":1}'));
       await asked.opened;

@@ -225,9 +225,14 @@ export class Edge implements AsyncDisposable {
     response.once('finish', () => socket.destroySoon());
     const exchange = this.#exchange(request, response);
     const take = (): void => this.#takeSocket(request, response, socket, head, exchange);
-    const before = this.#deps.before?.(exchange, routeOf(exchange.path).kind);
-    if (before === undefined) take();
-    else void before.then(() => !socket.destroyed && take());
+    try {
+      this.#guard(exchange.headers); // 403
+      const before = this.#deps.before?.(exchange, routeOf(exchange.path).kind);
+      if (before === undefined) take();
+      else void before.then(() => !socket.destroyed && take());
+    } catch (error) {
+      this.#fail(exchange, error);
+    }
   }
 
   #takeSocket(
@@ -238,7 +243,6 @@ export class Edge implements AsyncDisposable {
     exchange: HttpExchange,
   ): void {
     try {
-      this.#guard(exchange.headers); // 403
       const { openSocket } = this.#deps;
       if (openSocket === undefined || !takesSocket(routeOf(exchange.path)))
         throw new GatewayError('websocket-elsewhere', { path: exchange.path.slice(0, 200) }); // 426

@@ -260,7 +260,6 @@ describe('on_tool_change: hold', () => {
   });
 
   it('offers a tool again, and tells clients, as soon as it was accepted', async () => {
-    await serversSettled(gateway);
     await using client = await connect('2025-11-25', gateway.url, gateway.key);
     const changed = client.listChanged();
     const held = await cli(gateway, 'tools', 'held', '--json');
