@@ -25,6 +25,6 @@ export function loadText(before: number): string {
 }
 
 /** How it was measured, for a report. */
-export function mannerText({ repeats, seconds, warmUpSeconds }: BenchOptions): string {
-  return `${repeats} interleaved repeats of ${seconds} s after a warm-up of ${warmUpSeconds} s; medians; ${PINNED ? 'the process under test on one processor, load and upstream on the other' : 'not pinned'}`;
+export function mannerText({ repeats, seconds, warmUpSeconds }: BenchOptions, isPinned = PINNED): string {
+  return `${repeats} interleaved repeats of ${seconds} s after a warm-up of ${warmUpSeconds} s; medians; ${isPinned ? 'the process under test on one processor, load and upstream on the other' : 'not pinned'}`;
 }

@@ -17,7 +17,7 @@ export interface Case {
 
 /** Starts a program of the benchmark, which is ended with the run. */
 export type Start = (
-  processor: string,
+  processor: string | undefined,
   args: readonly string[],
   env?: Readonly<Record<string, string>>,
 ) => Promise<Started>;

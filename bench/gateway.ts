@@ -21,14 +21,17 @@ export interface BenchGateway {
   /** For Node.js itself. */
   readonly flags?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** The processor it runs on; `undefined`: where the system puts it. The one under test unless it is said. */
+  readonly processor?: string | undefined;
 }
 
 /** Limits that are counted and never reached. */
 const LIMITS = { rpm_limit: 1_000_000_000, max_parallel_requests: 1_000_000, max_budget: 1_000_000 };
 
-/** Starts Lanport on the processor under test, with a virtual key that may use all the servers and models, within limits. */
+/** Starts Lanport with a virtual key that may use all the servers and models, within limits. */
 export async function startGateway(options: BenchGateway): Promise<Started> {
   const { folder, servers, models = [], general = {}, limits = {}, flags = [], env = {} } = options;
+  const processor = 'processor' in options ? options.processor : UNDER_TEST;
   const config = join(folder, 'config.yaml');
   await writeFile(
     config,
@@ -42,7 +45,7 @@ export async function startGateway(options: BenchGateway): Promise<Started> {
   );
   const main = join(import.meta.dirname, '..', 'src/main.ts');
   return startProcess(
-    UNDER_TEST,
+    processor,
     [...flags, main, 'serve', '--config', config, '--port', '0', '--data', join(folder, 'data')],
     (line) =>
       line.includes('"message":"ready"')

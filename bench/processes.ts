@@ -11,17 +11,15 @@ const canPin = canRun('taskset', ['-c', '1', 'true']);
 /** Whether processes are pinned, for the report. */
 export const PINNED: boolean = canPin;
 
-/** Runs a program on a processor, when it is put in front of it. */
-export function runnerOn(processor: string): readonly string[] {
-  return canPin ? ['taskset', '-c', processor] : [];
-}
-
 /** The command that runs Node.js with `args` on a processor; `undefined`: where the system puts it. */
 export function pinned(processor: string | undefined, args: readonly string[]): [string, string[]] {
   return canPin && processor !== undefined
     ? ['taskset', ['-c', processor, process.execPath, ...args]]
     : [process.execPath, [...args]];
 }
+
+/** Whether processes may be given real-time scheduling here. */
+export const REAL_TIME: boolean = canRun('chrt', ['--rr', '1', 'true']);
 
 function canRun(command: string, args: readonly string[]): boolean {
   return spawnSync(command, args, { stdio: 'ignore' }).status === 0;
@@ -79,12 +77,12 @@ export const readyLine = (line: string): number | undefined =>
 
 /** Runs the load driver to its end. */
 export function drive(file: string, job: Readonly<Record<string, unknown>>): Promise<Load> {
-  return runJob<Load>(file, job);
+  return runJob<Load>(file, job, LOAD);
 }
 
-/** Runs a program of the load with a job, to its end; gives back what it prints. */
-export function runJob<Result>(file: string, job: object): Promise<Result> {
-  const [command, args] = pinned(LOAD, [file, JSON.stringify(job)]);
+/** Runs a program with a job, to its end; gives back what it prints. */
+export function runJob<Result>(file: string, job: object, processor: string | undefined): Promise<Result> {
+  const [command, args] = pinned(processor, [file, JSON.stringify(job)]);
   return new Promise((resolve, reject) => {
     execFile(command, args, { maxBuffer: 1024 * 1024 }, (error, stdout, stderr) =>
       error === null

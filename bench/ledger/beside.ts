@@ -8,7 +8,7 @@ import type { BenchRun } from '../bench-run.ts';
 import { HEADERS, startGateway } from '../gateway.ts';
 import { type Load, measured } from '../measure.ts';
 import type { BenchOptions } from '../options.ts';
-import { LOAD, PINNED, readyLine, runJob, runnerOn, startProcess } from '../processes.ts';
+import { REAL_TIME, readyLine, runJob, startProcess } from '../processes.ts';
 import { median } from '../statistics.ts';
 import type { LedgerMeasure } from './measures.ts';
 
@@ -39,13 +39,10 @@ interface Period extends Latency {
   readonly rowsPerSecond: number;
 }
 
-/** Where the database and the other gateway run. */
+/** How those who take part in a call are scheduled. */
 interface Place {
   readonly title: string;
-  readonly processor: string | undefined;
-  readonly runner: readonly string[];
-  /** Whose p99 the aim is for. */
-  readonly aim: 'calls' | 'own';
+  readonly isRealTime: boolean;
 }
 
 /** What was measured in one place, and what it comes to. */
@@ -56,30 +53,24 @@ export interface Beside {
   readonly beside: readonly Period[];
 }
 
-const SHARED: Place = {
-  title: 'sharing its two processors with them',
-  processor: undefined,
-  runner: [],
-  aim: 'calls',
-};
-/** The gateway then waits for what it shares with the others (the disk, the database and what is locked in it) and not for a processor; all others do. */
-const APART: Place = {
-  title: 'with a processor to itself, and everything else on the other',
-  processor: LOAD,
-  runner: runnerOn(LOAD),
-  aim: 'own',
+const ORDINARY: Place = { title: 'all of them ordinary processes', isRealTime: false };
+/** Client and server stand for other machines of the network, where nobody takes their processors from them. */
+const REAL_TIME_PLACE: Place = {
+  title: 'the gateway with real-time scheduling, and so client and server',
+  isRealTime: true,
 };
 /** As the embedded server has them; that of tests is set to lose what it has. */
 const SETTINGS = { ...EMBEDDED_SETTINGS, fsync: 'on', autovacuum: 'on' };
 
 /**
  * Tool calls at a steady rate through a gateway, alone and while another process records 5,000 calls a second through a ledger of its own into
- * the same database; in turn, again and again, and the other way round each second time. The gateway is kept to one processor, load and upstream to the
- * other. All of it twice: with the database and the other ledger where the system puts them, and away from the gateway.
+ * the same database; in turn, again and again, and the other way round each second time. No process is kept to a processor. All of it twice, the second
+ * time with real-time scheduling, for which the aim is; where that is not allowed, once.
  */
 export async function measureBeside(run: BenchRun): Promise<readonly Beside[]> {
   const all: Beside[] = [];
-  for (const place of PINNED ? [SHARED, APART] : [SHARED]) all.push(await measureIn(place, run));
+  for (const place of REAL_TIME ? [ORDINARY, REAL_TIME_PLACE] : [ORDINARY])
+    all.push(await measureIn(place, run));
   return all;
 }
 
@@ -87,34 +78,36 @@ async function measureIn(place: Place, { options, folder, start, track, say }: B
   const { repeats, seconds, warmUpSeconds } = options;
   const data = await mkdtemp(join(folder, 'beside-'));
   const [program] = postgresPrograms();
-  await using server = await openOwnServer(program, { settings: SETTINGS, runner: place.runner });
+  await using server = await openOwnServer(program, { settings: SETTINGS });
   const { host, port, user, database } = server.target();
   const url = `postgresql://${user}@localhost/${database}?host=${encodeURIComponent(host)}&port=${port}`;
   const echo = [join(import.meta.dirname, '../echo-http.ts')];
-  const upstream = await start(LOAD, echo);
-  const lasting = await start(LOAD, echo, { BENCH_TOOL_MS: String(LASTING_MS) });
+  const scheduling = { BENCH_REAL_TIME: String(place.isRealTime) };
+  const upstream = await start(undefined, echo, scheduling);
+  const lasting = await start(undefined, echo, { ...scheduling, BENCH_TOOL_MS: String(LASTING_MS) });
   await using gateway = await startGateway({
     folder: data,
     servers: {
       http: { transport: 'http', url: `http://127.0.0.1:${upstream.port}/mcp` },
       lasting: { transport: 'http', url: `http://127.0.0.1:${lasting.port}/mcp` },
     },
-    general: { database_url: url },
+    general: { database_url: url, realtime_scheduling: place.isRealTime },
+    processor: undefined,
   });
   track(gateway);
   const drive = async (name: string): Promise<Period> => {
     const fromMs = Date.now() + warmUpSeconds * MS_IN_S;
-    const calls = await latency(name, gateway.port, 'http-echo', options);
+    const calls = await latency(name, gateway.port, 'http-echo', place, options);
     const toMs = Date.now();
     return {
       ...calls,
-      direct: await latency(`${name}, direct`, upstream.port, 'echo', options),
-      lasting: await latency(`${name}, lasting`, gateway.port, 'lasting-echo', options),
+      direct: await latency(`${name}, direct`, upstream.port, 'echo', place, options),
+      lasting: await latency(`${name}, lasting`, gateway.port, 'lasting-echo', place, options),
       own: await ownTime(url, fromMs, toMs, CALLS_PER_SECOND * seconds * STORED_SHARE_MIN),
       rowsPerSecond: 0,
     };
   };
-  await latency('warm-up', gateway.port, 'http-echo', { seconds: warmUpSeconds, warmUpSeconds });
+  await latency('warm-up', gateway.port, 'http-echo', place, { seconds: warmUpSeconds, warmUpSeconds });
   const alone: Period[] = [];
   const beside: Period[] = [];
   for (let repeat = 0; repeat < repeats; repeat++) {
@@ -124,7 +117,7 @@ async function measureIn(place: Place, { options, folder, start, track, say }: B
     const both = [
       async () => alone.push(await drive('alone')),
       async () => {
-        beside.push(await besideIngest(url, data, repeat, place, () => drive('beside')));
+        beside.push(await besideIngest(url, data, repeat, () => drive('beside')));
         // What is left to be written of it is not to fall into the next period.
         await server.run('CHECKPOINT');
       },
@@ -132,16 +125,17 @@ async function measureIn(place: Place, { options, folder, start, track, say }: B
     for (const one of repeat % 2 === 0 ? both : both.reverse()) await one();
   }
   const title = `${CALLS_PER_SECOND} tool calls a second, alone and beside ${ROWS_PER_SECOND} rows a second of another gateway in the same database; ${place.title}`;
-  return { title, measures: measuresOf(alone, beside, place.aim), alone, beside };
+  return { title, measures: measuresOf(alone, beside, place.isRealTime || !REAL_TIME), alone, beside };
 }
 
 async function latency(
   name: string,
   port: number,
   tool: string,
+  { isRealTime }: Place,
   { seconds, warmUpSeconds }: Pick<BenchOptions, 'seconds' | 'warmUpSeconds'>,
 ): Promise<Latency> {
-  const load = await runJob<Load>(join(import.meta.dirname, 'paced-calls.ts'), {
+  const job = {
     port,
     path: '/mcp',
     headers: HEADERS,
@@ -155,7 +149,9 @@ async function latency(
     ratePerSecond: CALLS_PER_SECOND,
     seconds,
     warmUpSeconds,
-  });
+    isRealTime,
+  };
+  const load = await runJob<Load>(join(import.meta.dirname, 'paced-calls.ts'), job, undefined);
   const { p50Us, p99Us } = measured(name, load, 0);
   return { p50Us, p99Us };
 }
@@ -183,13 +179,12 @@ async function besideIngest(
   url: string,
   data: string,
   repeat: number,
-  place: Place,
   drive: () => Promise<Period>,
 ): Promise<Period> {
   const folder = join(data, `ingest-${repeat}`);
   await mkdir(folder);
   const args = [join(import.meta.dirname, 'ingest.ts'), url, folder, String(ROWS_PER_SECOND)];
-  const ingest = await startProcess(place.processor, args, readyLine);
+  const ingest = await startProcess(undefined, args, readyLine);
   let one: Period;
   try {
     one = await drive();
@@ -207,7 +202,7 @@ async function besideIngest(
 function measuresOf(
   alone: readonly Period[],
   beside: readonly Period[],
-  aim: Place['aim'],
+  isForAim: boolean,
 ): readonly LedgerMeasure[] {
   const ms = (what: string, of: readonly number[]): LedgerMeasure => ({
     what,
@@ -245,15 +240,15 @@ function measuresOf(
     ms('p50 of calls beside them', p50(beside)),
     ms('p99 of calls alone', p99(alone)),
     ms('p99 of calls beside them', p99(beside)),
-    ratio('p99 beside them ÷ p99 alone (medians)', (periods) => [...periods], aim === 'calls'),
+    ratio('p99 beside them ÷ p99 alone (medians)', (periods) => [...periods], isForAim),
     ms('p99 of calls straight to the server, alone', p99(direct(alone))),
     ms('p99 of calls straight to the server, beside them', p99(direct(beside))),
     ratio('the same ratio of calls straight to the server: what the machine does to anybody', direct, false),
     ms('p99 of what the gateway took of a call, alone', p99(own(alone))),
     ms('p99 of it beside the rows', p99(own(beside))),
-    ratio('its ratio', own, aim === 'own'),
+    ratio('its ratio', own, false),
     ms(`p99 of calls of a tool that takes ${LASTING_MS} ms, alone`, p99(lasting(alone))),
     ms('p99 of them beside the rows', p99(lasting(beside))),
-    ratio('their ratio', lasting, true),
+    ratio('their ratio', lasting, isForAim),
   ];
 }

@@ -1,6 +1,7 @@
 // Calls at a steady rate, whether the ones before are answered or not: a latency is counted from the moment at which its call was due, so that
 // waiting for a slow one counts too. In a process of its own. Reads one job as JSON from argv[2], prints one Load as JSON.
 import { Agent, request } from 'node:http';
+import { scheduleInRealTime } from '../../src/net/realtime.ts';
 import { percentile } from '../statistics.ts';
 
 interface Job {
@@ -14,9 +15,12 @@ interface Job {
   readonly seconds: number;
   /** Before those: calls that do not count, for what this process still has to compile and connect. */
   readonly warmUpSeconds: number;
+  /** Whether this process is to go before ordinary ones. */
+  readonly isRealTime: boolean;
 }
 
 const job = JSON.parse(process.argv[2]!) as Job;
+if (job.isRealTime) await scheduleInRealTime();
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 const latencies: number[] = [];
 let failures = 0;

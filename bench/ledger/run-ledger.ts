@@ -19,7 +19,7 @@ export async function runLedger(
     `* ${new Date().toISOString()}`,
     `* ${machineText()}`,
     `* ${loadText(before)}`,
-    `* calls beside others: ${mannerText(options)}`,
+    `* calls beside others: ${mannerText(options, false)}`,
     '',
     ...beside.map(({ title, measures: of }) => ledgerReport(title, of)),
     ledgerReport(`Ledger with ${calls} calls of ${DAYS} days`, measures),

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { HEADERS } from '../gateway.ts';
 import type { Load } from '../measure.ts';
-import { runJob, type Started } from '../processes.ts';
+import { LOAD, runJob, type Started } from '../processes.ts';
 import { type Manner, streamModel, WHOLE } from './answers.ts';
 import { EACH, type LlmStage, MANY, MESSAGES_PREFIX } from './stage.ts';
 import type { StreamJob, StreamLoad } from './stream-job.ts';
@@ -108,7 +108,7 @@ export function streamJob(
 
 /** Puts the load of streamed answers on. Rejects when an answer was wrong. */
 export async function runStreams(job: StreamJob): Promise<StreamLoad> {
-  const load = await runJob<StreamLoad>(STREAM_DRIVER, job);
+  const load = await runJob<StreamLoad>(STREAM_DRIVER, job, LOAD);
   if (load.failures > 0)
     throw new Error(`${load.failures} wrong answers from ${job.path} on port ${job.port}`);
   if (load.responses === 0) throw new Error(`no answer was whole from ${job.path} on port ${job.port}`);
@@ -137,7 +137,7 @@ export function wholeCase(
     against,
     results: [],
     load: async (seconds) => {
-      const load = await runJob<Load>(DRIVER, { ...job, connections, seconds });
+      const load = await runJob<Load>(DRIVER, { ...job, connections, seconds }, LOAD);
       return { ...load, units: load.requests };
     },
   };

@@ -4,7 +4,7 @@ import type { BenchRun } from '../bench-run.ts';
 import { collect, collecting } from '../collect.ts';
 import { HEADERS, startGateway } from '../gateway.ts';
 import type { Load } from '../measure.ts';
-import { runJob, type Started } from '../processes.ts';
+import { LOAD, runJob, type Started } from '../processes.ts';
 import { streamModel } from './answers.ts';
 import { runStreams, streamJob, WHOLE_BODY } from './llm-cases.ts';
 import { type LlmStage, MESSAGES_PREFIX, modelsAt, SHORT } from './stage.ts';
@@ -44,7 +44,7 @@ export async function measureLlmMemory(run: BenchRun, { upstream }: LlmStage): P
 }
 
 async function requests(gateway: Started): Promise<void> {
-  await runJob<Load>(DRIVER, {
+  const job = {
     method: 'POST',
     path: '/v1/chat/completions',
     headers: HEADERS,
@@ -54,7 +54,8 @@ async function requests(gateway: Started): Promise<void> {
     connections: CONNECTIONS,
     seconds: SECONDS_MAX,
     requestsMax: STEP - 2 * STREAMED,
-  });
+  };
+  await runJob<Load>(DRIVER, job, LOAD);
   for (const prefix of ['', MESSAGES_PREFIX])
     await runStreams({
       ...streamJob(gateway, 'chat', `${prefix}${streamModel(SHORT)}`, SHORT, CONNECTIONS),

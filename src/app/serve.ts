@@ -2,7 +2,8 @@ import { dirname, resolve } from 'node:path';
 import { noteReads } from '../config/file-watch.ts';
 import { inspectConfig, type LanportConfig } from '../config/load.ts';
 import { ConfigError, formatProblem } from '../config/problem.ts';
-import { createLog } from '../telemetry/log.ts';
+import { scheduleInRealTime } from '../net/realtime.ts';
+import { createLog, type Log } from '../telemetry/log.ts';
 import { type Gateway, startGateway } from './gateway.ts';
 import type { ReadConfig } from './reload.ts';
 import { EXIT, explainStartup, StartupError } from './startup-error.ts';
@@ -62,6 +63,7 @@ export async function serve(options: ServeOptions, io: ServeIo): Promise<number>
     log.flush();
     throw explainStartup(error, { host: config.edge.host, port: config.edge.port, dataFolder });
   }
+  if (config.process.realtimeScheduling) await startRealTime(log);
   io.stdout.write(banner(gateway, config.edge.host));
   log.info('ready', {
     url: gateway.url,
@@ -78,6 +80,15 @@ export async function serve(options: ServeOptions, io: ServeIo): Promise<number>
   log.info('stopped');
   log.flush();
   return EXIT.ok;
+}
+
+/** It serves without, too. */
+async function startRealTime(log: Log): Promise<void> {
+  try {
+    log.info('real-time scheduling is on', { threads: await scheduleInRealTime() });
+  } catch (error) {
+    log.warn('real-time scheduling was asked for and is not on', { reason: (error as Error).message });
+  }
 }
 
 /** The configuration as the files, the environment and the command line say now. */

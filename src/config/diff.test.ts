@@ -102,6 +102,7 @@ general_settings:
   database_url: postgresql://u:secret@h/d
   allowed_hosts: [lan.example]
   log_level: debug
+  realtime_scheduling: true
   mcp_tool_prefix_separator: __
 limits: { body_bytes_max: 1MiB, sessions_max: 5 }
 ledger: { retention: 30d }
@@ -119,6 +120,7 @@ model_list: []
       'general_settings.port',
       'general_settings.database_url',
       'ledger.retention',
+      'general_settings.realtime_scheduling',
       'limits.sessions_max',
     ]);
     expect(JSON.stringify(result)).not.toMatch(/sk-|secret@/);

@@ -9,7 +9,7 @@ import type { LlmConfig } from '../llm/llm-config.ts';
 import { sameServer } from '../mcp/mcp-config.ts';
 import type { StoreConfig } from '../store/store-config.ts';
 import type { TelemetryConfig } from '../telemetry/telemetry-config.ts';
-import type { LanportConfig, LogConfig } from './load.ts';
+import type { LanportConfig, LogConfig, ProcessConfig } from './load.ts';
 import { snakeCase } from './schema.ts';
 
 /** What a new configuration changes. Names and paths only: nothing in it is secret. */
@@ -92,6 +92,10 @@ const LEDGER: Rows<LedgerConfig> = {
 };
 
 const LOG: Rows<LogConfig> = { level: ['general_settings.log_level', 'live'] };
+
+const PROCESS: Rows<ProcessConfig> = {
+  realtimeScheduling: ['general_settings.realtime_scheduling', 'restart'],
+};
 
 const TELEMETRY: Rows<TelemetryConfig> = {
   metricsPublic: ['general_settings.metrics_public', 'live'],
@@ -195,6 +199,7 @@ function changedSettings(before: LanportConfig, after: LanportConfig, effect: Ef
     ...changedIn(STORE, before.store, after.store, effect),
     ...changedIn(LEDGER, before.ledger, after.ledger, effect),
     ...changedIn(LOG, before.log, after.log, effect),
+    ...changedIn(PROCESS, before.process, after.process, effect),
     ...changedIn(TELEMETRY, before.telemetry, after.telemetry, effect),
     ...changedIn(limitRows(before.limits), before.limits, after.limits, effect),
   ];

@@ -32,6 +32,12 @@ export interface LogConfig {
   readonly level: 'debug' | 'info' | 'warn' | 'error';
 }
 
+/** How the process runs. */
+export interface ProcessConfig {
+  /** Whether its threads that requests wait for go before ordinary processes. */
+  readonly realtimeScheduling: boolean;
+}
+
 /** Everything that the gateway is told, checked, completed and frozen. Each domain gets its slice. */
 export interface LanportConfig {
   /** Files that were read, the one named first, the env file last; to be watched for changes. */
@@ -48,6 +54,7 @@ export interface LanportConfig {
   /** Limits of models and servers, prices of tools, and how limits are shared. */
   readonly usage: UsageConfig;
   readonly log: LogConfig;
+  readonly process: ProcessConfig;
   readonly telemetry: TelemetryConfig;
 }
 
@@ -248,6 +255,7 @@ function resolve(
     ledger: resolveLedger(settings.ledger, general),
     limits,
     log: { level: logLevel(general, collector) },
+    process: { realtimeScheduling: general.realtime_scheduling },
     telemetry: resolveTelemetry(
       { general, litellm: settings.litellm_settings, section: settings.telemetry },
       collector,

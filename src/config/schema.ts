@@ -53,6 +53,14 @@ const logGeneralShape = {
   ),
 };
 
+const processGeneralShape = {
+  realtime_scheduling: setting(
+    z.boolean().default(false),
+    'Requests go before all that ordinary processes of the same machine do. Linux; it must be allowed to (see the guide to operation).',
+    { env: ['LANPORT_REALTIME_SCHEDULING'] },
+  ),
+};
+
 /** Section `general_settings`: every domain's share, and what LiteLLM has besides. */
 export const generalSchema = z.strictObject({
   ...edgeGeneralShape,
@@ -63,6 +71,7 @@ export const generalSchema = z.strictObject({
   ...limitsGeneralShape,
   ...telemetryGeneralShape,
   ...logGeneralShape,
+  ...processGeneralShape,
   mcp_tool_prefix_separator: separatorSchema,
   mcp_on_tool_change: onToolChangeSchema,
   max_request_size_mb: setting(

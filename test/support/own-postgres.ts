@@ -39,8 +39,6 @@ export function postgresPrograms(): readonly [PostgresProgram, ...PostgresProgra
 export interface OwnServerOptions {
   /** Settings beyond those that keep the server small and quiet. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** Runs the server: a command that is put in front of it, and becomes it. */
-  readonly runner?: readonly string[];
   /** Lines in front of pg_hba.conf. */
   readonly hba?: readonly string[];
   /** Listen on 127.0.0.1 at this TCP port, too. */
@@ -103,8 +101,7 @@ export async function openOwnServer(
       ...['-D', dataFolder, '-k', sockets, '-p', String(port)],
       ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
     ]);
-    const [first = postgres, ...line] = [...(options.runner ?? []), postgres, ...postgresArgs];
-    child = spawn(first, line, {
+    child = spawn(postgres, postgresArgs, {
       cwd: '/',
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { PATH: '/usr/bin:/bin', LC_ALL: 'C' },
