@@ -24,7 +24,7 @@ const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) =>
     }
   });
 });
-if (process.env['BENCH_REAL_TIME'] === 'true') await scheduleInRealTime();
+if (process.env['BENCH_REAL_TIME'] === 'true') await scheduleInRealTime(process.env['PATH'] ?? '');
 server.listen(0, '127.0.0.1', () =>
   process.stdout.write(`ready ${(server.address() as AddressInfo).port}\n`),
 );

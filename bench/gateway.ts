@@ -21,8 +21,8 @@ export interface BenchGateway {
   /** For Node.js itself. */
   readonly flags?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** The processor it runs on; `undefined`: where the system puts it. The one under test unless it is said. */
-  readonly processor?: string | undefined;
+  /** Runs wherever the system puts it, and not on the processor under test. */
+  readonly isFree?: boolean;
 }
 
 /** Limits that are counted and never reached. */
@@ -30,8 +30,16 @@ const LIMITS = { rpm_limit: 1_000_000_000, max_parallel_requests: 1_000_000, max
 
 /** Starts Lanport with a virtual key that may use all the servers and models, within limits. */
 export async function startGateway(options: BenchGateway): Promise<Started> {
-  const { folder, servers, models = [], general = {}, limits = {}, flags = [], env = {} } = options;
-  const processor = 'processor' in options ? options.processor : UNDER_TEST;
+  const {
+    folder,
+    servers,
+    models = [],
+    general = {},
+    limits = {},
+    flags = [],
+    env = {},
+    isFree = false,
+  } = options;
   const config = join(folder, 'config.yaml');
   await writeFile(
     config,
@@ -45,7 +53,7 @@ export async function startGateway(options: BenchGateway): Promise<Started> {
   );
   const main = join(import.meta.dirname, '..', 'src/main.ts');
   return startProcess(
-    processor,
+    isFree ? undefined : UNDER_TEST,
     [...flags, main, 'serve', '--config', config, '--port', '0', '--data', join(folder, 'data')],
     (line) =>
       line.includes('"message":"ready"')

@@ -1,5 +1,6 @@
 import { type ChildProcess, execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Load } from './measure.ts';
 
@@ -20,6 +21,13 @@ export function pinned(processor: string | undefined, args: readonly string[]): 
 
 /** Whether processes may be given real-time scheduling here. */
 export const REAL_TIME: boolean = canRun('chrt', ['--rr', '1', 'true']);
+
+/** Throws unless the main thread of a process has the real-time class SCHED_RR (proc_pid_stat(5), field 41). */
+export function requireRealTime(pid: number): void {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const policy = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[38];
+  if (policy !== '2') throw new Error(`process ${pid} has the scheduling policy ${policy} and not SCHED_RR`);
+}
 
 function canRun(command: string, args: readonly string[]): boolean {
   return spawnSync(command, args, { stdio: 'ignore' }).status === 0;

@@ -20,7 +20,7 @@ interface Job {
 }
 
 const job = JSON.parse(process.argv[2]!) as Job;
-if (job.isRealTime) await scheduleInRealTime();
+if (job.isRealTime) await scheduleInRealTime(process.env['PATH'] ?? '');
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 const latencies: number[] = [];
 let failures = 0;

@@ -1,5 +1,6 @@
 import { loadavg } from 'node:os';
 import { type BenchRun, loadText, machineText, mannerText } from '../bench-run.ts';
+import { REAL_TIME } from '../processes.ts';
 import { measureBeside } from './beside.ts';
 import { ledgerReport } from './measures.ts';
 import { DAYS, measureLedger } from './million.ts';
@@ -19,7 +20,7 @@ export async function runLedger(
     `* ${new Date().toISOString()}`,
     `* ${machineText()}`,
     `* ${loadText(before)}`,
-    `* calls beside others: ${mannerText(options, false)}`,
+    `* calls beside others: ${mannerText(options, false)}${REAL_TIME ? '' : '; not with real-time scheduling, which is not allowed here'}`,
     '',
     ...beside.map(({ title, measures: of }) => ledgerReport(title, of)),
     ledgerReport(`Ledger with ${calls} calls of ${DAYS} days`, measures),

@@ -63,7 +63,7 @@ export async function serve(options: ServeOptions, io: ServeIo): Promise<number>
     log.flush();
     throw explainStartup(error, { host: config.edge.host, port: config.edge.port, dataFolder });
   }
-  if (config.process.realtimeScheduling) await startRealTime(log);
+  if (config.process.realtimeScheduling) await startRealTime(io.env['PATH'] ?? '', log);
   io.stdout.write(banner(gateway, config.edge.host));
   log.info('ready', {
     url: gateway.url,
@@ -83,9 +83,9 @@ export async function serve(options: ServeOptions, io: ServeIo): Promise<number>
 }
 
 /** It serves without, too. */
-async function startRealTime(log: Log): Promise<void> {
+async function startRealTime(path: string, log: Log): Promise<void> {
   try {
-    log.info('real-time scheduling is on', { threads: await scheduleInRealTime() });
+    log.info('real-time scheduling is on', { threads: await scheduleInRealTime(path) });
   } catch (error) {
     log.warn('real-time scheduling was asked for and is not on', { reason: (error as Error).message });
   }

@@ -56,7 +56,7 @@ const logGeneralShape = {
 const processGeneralShape = {
   realtime_scheduling: setting(
     z.boolean().default(false),
-    'Requests go before all that ordinary processes of the same machine do. Linux; it must be allowed to (see the guide to operation).',
+    'The threads of the gateway that requests wait for run before ordinary processes of the same machine. Linux only; it has to be allowed (docs/guide/operate.md).',
     { env: ['LANPORT_REALTIME_SCHEDULING'] },
   ),
 };
