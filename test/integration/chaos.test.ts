@@ -51,6 +51,7 @@ describe(`12 servers that are broken in every way under 40 clients, with two res
     for (const fault of ['kill', 'hang', 'slow', 'garbage', 'revision', 'forget'])
       expect(run.faults[fault] ?? 0, fault).toBeGreaterThan(0);
     expect(run.outages.map(({ signal }) => signal)).toEqual(['SIGTERM', 'SIGKILL']);
+    expect(run.endedAlone).toEqual([]);
     const good = run.calls.filter(({ outcome }) => outcome.kind === 'result' && !outcome.isError);
     expect(good.length).toBeGreaterThan(3_000);
     expect(run.calls.length - good.length).toBeGreaterThan(10);

@@ -9,6 +9,8 @@ import { ROOT } from './process.ts';
 
 export const MASTER_KEY = 'sk-test-master-0123456789abcdef';
 const READY_MS = 60_000;
+/** Lines of its log that tell why it ended. */
+const LAST_LINES = 20;
 
 export interface LogLine {
   readonly level: string;
@@ -23,6 +25,8 @@ export interface TestGateway extends AsyncDisposable {
   readonly folder: string;
   readonly log: readonly LogLine[];
   readonly stdout: readonly string[];
+  /** How it ended without having been told to, each time, with what it last logged. */
+  readonly endedAlone: readonly string[];
   /** Resolves with the first line, already written or to come, that fits. */
   logged(fits: (line: LogLine) => boolean): Promise<LogLine>;
   /** SIGTERM; the exit code. */
@@ -61,6 +65,9 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
   );
   const log: LogLine[] = [];
   const stdout: string[] = [];
+  const endedAlone: string[] = [];
+  /** Processes that were told to end. */
+  const told = new Set<ChildProcess>();
   const waiting = new Set<() => void>();
   let child: ChildProcess;
   let url = '';
@@ -117,6 +124,16 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
       log.push(line.startsWith('{') ? (JSON.parse(line) as LogLine) : { level: 'text', message: line });
       for (const look of waiting) look();
     });
+    const mine = child;
+    child.once('close', (code, signal) => {
+      if (!told.has(mine))
+        endedAlone.push(
+          [
+            `ended with ${signal ?? code}`,
+            ...log.slice(-LAST_LINES).map((line) => JSON.stringify(line)),
+          ].join('\n'),
+        );
+    });
     const ended = once(child, 'exit').then(([code]) => {
       throw new Error(
         `the gateway ended with ${String(code)}:\n${log.map((line) => JSON.stringify(line)).join('\n')}`,
@@ -128,6 +145,7 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
   };
 
   const end = async (signal: NodeJS.Signals): Promise<number | null> => {
+    told.add(child);
     if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
     const exited = once(child, 'exit');
     child.kill(signal);
@@ -147,6 +165,7 @@ export async function startGateway(options: TestGatewayOptions): Promise<TestGat
     folder,
     log,
     stdout,
+    endedAlone,
     logged,
     stop: () => end('SIGTERM'),
     kill: async () => void (await end('SIGKILL')),

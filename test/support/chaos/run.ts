@@ -18,6 +18,8 @@ import type { Outage } from './verdict.ts';
 /** What a run has shown. */
 export interface Evidence extends Seen {
   readonly outages: readonly Outage[];
+  /** How the gateway ended by itself, which it never should. */
+  readonly endedAlone: readonly string[];
   /** How often each fault was done. */
   readonly faults: Readonly<Record<string, number>>;
   /** Names of the tools before anything went wrong. */
@@ -157,6 +159,7 @@ async function runStages(
       effects,
       ledger,
       exitCode,
+      endedAlone: gateway.endedAlone,
       leftovers,
     };
   } finally {
