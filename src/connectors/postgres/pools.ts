@@ -88,6 +88,9 @@ export class Pools implements AsyncDisposable {
       pool.on('error', (error) => {
         if (!pool.ending) this.#options.log.warn('an idle database connection broke', { reason: error });
       });
+      // The pool's own listener is off before whoever asked for the session has theirs: a server that ends the session in between would end
+      // this process. The next statement fails anyway.
+      pool.on('connect', (client) => client.on('error', () => undefined));
       return pool;
     };
     return { work: open(this.#options.sessionsMax), control: open(CONTROL_SESSIONS) };

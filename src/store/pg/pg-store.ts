@@ -51,6 +51,8 @@ export function createPool(connection: PgConnection, log: Log): Pool {
   pool.on('error', (error) => {
     if (!pool.ending) log.warn('an idle database connection broke', { reason: errorChain(error) });
   });
+  // The pool's own listener is off while a connection is used: a server that ends it then would end the process. The next statement fails anyway.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 
