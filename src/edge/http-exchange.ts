@@ -155,13 +155,28 @@ export class HttpExchange implements EdgeExchange {
     // Throws on a header that cannot be sent, before anything is; then another answer may follow.
     this.#writeHead(status, head);
     this.#answered = true;
-    if (body === undefined || this.method === 'HEAD') response.end();
+    const isAlone = body === undefined || this.method === 'HEAD';
+    if (this.#isCutByEnd) {
+      if (!isAlone) response.write(whole(body));
+      this.#request.once('close', () => response.end()).resume();
+    } else if (isAlone) response.end();
     else if (Buffer.isBuffer(body)) response.end(body);
     else {
       response.cork();
       for (const part of body) response.write(part);
       response.end();
     }
+  }
+
+  /** Whether the end of the answer would close the connection while its client still sends a body that is to be read and dropped. */
+  get #isCutByEnd(): boolean {
+    const { complete, destroyed, headers } = this.#request;
+    return (
+      !complete &&
+      !destroyed &&
+      !this.#response.shouldKeepAlive &&
+      Number(headers['content-length'] ?? 0) <= DROPPED_BYTES_MAX
+    );
   }
 
   openStream(

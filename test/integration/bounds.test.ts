@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { readFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
@@ -180,6 +181,40 @@ describe('a request body', () => {
       });
     }
     expect((await post(ping(60))).status).toBe(200);
+  });
+
+  it('that is refused is taken to its end, so that who closes the connection after it reads the answer', async () => {
+    verifies('bounds:body');
+    const { mcp } = await scripted();
+    const { port, host, pathname } = new URL(mcp);
+    const body = ping(32 * MIB + 1);
+    const head = { ...headers, host, connection: 'close', 'content-length': body.length };
+    const lines = Object.entries(head).map(([name, value]) => `${name}: ${value}\r\n`);
+    const socket = connect(Number(port), '127.0.0.1');
+    let text = '';
+    let isEnded = false;
+    const answered = new Promise<void>((resolve) => {
+      socket.on('data', (chunk: Buffer) => {
+        text += chunk.toString('latin1');
+        if (text.includes('limits.body_bytes_max')) resolve();
+      });
+    });
+    const closed = new Promise<unknown>((resolve) => {
+      socket.on('error', resolve);
+      socket.on('end', () => {
+        isEnded = true;
+        resolve(undefined);
+      });
+    });
+    socket.write(`POST ${pathname} HTTP/1.1\r\n${lines.join('')}\r\n`);
+    await answered;
+    expect(text).toMatch(/^HTTP\/1\.1 413 /);
+    for (let at = 0; at < body.length; at += MIB) {
+      await new Promise((resolve) => socket.write(body.subarray(at, at + MIB), resolve));
+      if (at < 16 * MIB) expect(isEnded).toBe(false);
+    }
+    expect(await closed).toBeUndefined();
+    socket.destroy();
   });
 
   it('that does not arrive in time is given up', async () => {

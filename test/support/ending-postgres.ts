@@ -14,7 +14,10 @@ export async function startEndingPostgres(): Promise<AsyncDisposable & { readonl
   const answer = Buffer.concat([
     message('R', Buffer.alloc(4)),
     message('Z', Buffer.from('I')),
-    message('E', Buffer.from('SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0')),
+    message(
+      'E',
+      Buffer.from('SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0'),
+    ),
   ]);
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
