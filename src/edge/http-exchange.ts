@@ -45,6 +45,8 @@ export class HttpExchange implements EdgeExchange {
   #spokenMs: number;
   #streamHeaders: Readonly<Record<string, string>> | undefined;
   #onBegin: (() => void) | undefined;
+  /** Whether the bytes of the body are counted, and too many of them end the connection. */
+  #isCounted = false;
 
   constructor(
     request: IncomingMessage,
@@ -101,6 +103,7 @@ export class HttpExchange implements EdgeExchange {
     // Of a request whose client has gone already, nothing more is told.
     if (request.destroyed && !request.readableEnded)
       return Promise.reject(new GatewayError('body-cut', { received: 0, expected: declared ?? 'more' }));
+    this.#isCounted = true;
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
@@ -171,12 +174,8 @@ export class HttpExchange implements EdgeExchange {
   /** Whether the end of the answer would close the connection while its client still sends a body that is to be read and dropped. */
   get #isCutByEnd(): boolean {
     const { complete, destroyed, headers } = this.#request;
-    return (
-      !complete &&
-      !destroyed &&
-      !this.#response.shouldKeepAlive &&
-      Number(headers['content-length'] ?? 0) <= DROPPED_BYTES_MAX
-    );
+    const isBounded = this.#isCounted || Number(headers['content-length']) <= DROPPED_BYTES_MAX;
+    return isBounded && !complete && !destroyed && !this.#response.shouldKeepAlive;
   }
 
   openStream(

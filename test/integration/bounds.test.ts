@@ -217,6 +217,23 @@ describe('a request body', () => {
     socket.destroy();
   });
 
+  it('that is refused unread and has no declared length is not read on', async () => {
+    verifies('bounds:body');
+    const { mcp } = await scripted();
+    const { port, host, pathname } = new URL(mcp);
+    const socket = connect(Number(port), '127.0.0.1');
+    let text = '';
+    socket.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')));
+    const ended = new Promise<void>((resolve) => socket.once('end', resolve));
+    socket.write(
+      `PUT ${pathname}/nowhere HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n`,
+    );
+    await ended;
+    expect(text).toMatch(/^HTTP\/1\.1 4\d\d /);
+    expect(text).not.toContain(' 408 ');
+    socket.destroy();
+  });
+
   it('that does not arrive in time is given up', async () => {
     verifies('bounds:body');
     const { mcp } = await scripted({ body_read_ms: 500 });
