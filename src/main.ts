@@ -51,6 +51,7 @@ const program = buildProgram({
   },
   stopRequested,
   onReloadRequested: (listener) => void process.on('SIGHUP', listener),
+  onCrash: (listener) => void process.on('uncaughtExceptionMonitor', listener),
 });
 
 try {

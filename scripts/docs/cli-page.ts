@@ -24,6 +24,7 @@ export function cliPage(): string {
     exit: () => {},
     stopRequested: () => new Promise(() => {}),
     onReloadRequested: () => {},
+    onCrash: () => {},
   });
   const sections = leaves(program).map(
     ({ name, command }) => `## ${name}\n\n\`\`\`text\n${helpOf(command)}\n\`\`\`\n`,

@@ -27,6 +27,8 @@ export interface ServeIo {
   readonly stopRequested: Promise<string>;
   /** Calls `listener` each time the process is asked to read its configuration again. */
   readonly onReloadRequested: (listener: () => void) => void;
+  /** Calls `listener` when the process is about to end by an error that nothing has caught. */
+  readonly onCrash: (listener: (error: unknown) => void) => void;
 }
 
 /** Where state is kept when `--data` does not say: beside the configuration file, or here. */
@@ -47,6 +49,12 @@ export async function serve(options: ServeOptions, io: ServeIo): Promise<number>
   const first = await read(options, io);
   const config = checked(first);
   const log = createLog(io.stderr, config.log.level);
+  io.onCrash((error) =>
+    log.error('the gateway ends by an error that nothing has caught; please report it', {
+      error,
+      stack: error instanceof Error ? error.stack : undefined,
+    }),
+  );
   for (const warning of first.problems) log.warn('configuration', { problem: formatProblem(warning) });
   let gateway: Gateway;
   try {

@@ -285,6 +285,7 @@ test.each([
     exit: () => undefined,
     stopRequested: () => new Promise<string>(() => undefined),
     onReloadRequested: () => undefined,
+    onCrash: () => undefined,
   };
   registerPostgresCommand(program, io);
   const error: unknown = await program

@@ -25,6 +25,7 @@ export function registerServeCommand(program: Command, io: ProgramIo): void {
           env: io.env,
           stopRequested: io.stopRequested(),
           onReloadRequested: io.onReloadRequested,
+          onCrash: io.onCrash,
         }),
       );
     });

@@ -56,6 +56,11 @@ export const REQUIREMENTS = {
     promise:
       'An embedded PostgreSQL that ends is started again; calls go on meanwhile, and are all recorded.',
   },
+  'run:crash-told': {
+    source: 'docs/guide/operate.md',
+    promise:
+      'A gateway that ends by an error that nothing has caught says so in its log, with the stack, before it ends.',
+  },
   'run:servers-restart': {
     source: 'docs/guide/operate.md',
     promise: '`lanport servers restart` ends one server and starts it anew, and says whether it came back.',

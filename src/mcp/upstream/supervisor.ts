@@ -309,7 +309,7 @@ export class Supervisor implements AsyncDisposable {
       this.#changedEarly = false;
     } catch (error) {
       if (connection.hasRefusedRoots) this.#needsRoots = true;
-      await connection[Symbol.asyncDispose]();
+      await Promise.allSettled([connection[Symbol.asyncDispose]()]);
       if (!signal.aborted) this.#failed(error);
     }
   }

@@ -1,3 +1,4 @@
+import { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
 import { SqlParser } from './sql-parser.ts';
 
@@ -40,4 +41,35 @@ test('closing refuses what waits, and what comes later', async () => {
   await parser[Symbol.asyncDispose]();
   expect(await waiting).toEqual({ ok: false, reason: 'the connector was closed' });
   expect((await parser.parse('SELECT 1', 'read')).ok).toBe(false);
+});
+
+test('where no thread can be had, statements are refused with that reason, and later ones are parsed', async () => {
+  let failures = 2;
+  await using parser = new SqlParser(undefined, (...args) => {
+    if (failures-- > 0) throw new Error('Worker initialization failure: EAGAIN');
+    return new Worker(...args);
+  });
+  const answers = await Promise.all([1, 2, 3].map((one) => parser.parse(`SELECT ${one}`, 'read')));
+  const refusal = {
+    ok: false,
+    reason: 'nothing can parse it now (Worker initialization failure: EAGAIN); try again',
+  };
+  expect(answers.slice(0, 2)).toEqual([refusal, refusal]);
+  expect(answers[2]).toMatchObject({ ok: true });
+});
+
+test('a thread that cannot be had while others wait throws nowhere', async () => {
+  let fails = false;
+  await using parser = new SqlParser(1, (...args) => {
+    if (fails) throw new Error('Worker initialization failure: EAGAIN');
+    fails = true;
+    return new Worker(...args);
+  });
+  // The first breaks the worker that is there; a new one is asked for within its answer.
+  const [broken, next] = await Promise.all([
+    parser.parse(`SELECT 1${'+1'.repeat(30_000)}`, 'read'),
+    parser.parse('SELECT 1', 'read'),
+  ]);
+  expect(broken).toMatchObject({ ok: false, reason: expect.stringMatching(/make it smaller/) as unknown });
+  expect(next).toMatchObject({ ok: false, reason: expect.stringMatching(/try again/) as unknown });
 });

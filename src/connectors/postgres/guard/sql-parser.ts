@@ -17,6 +17,8 @@ export type Parsed =
 type Refused = Extract<Parsed, { readonly ok: false }>;
 type Answered = Exclude<ParseAnswer, { readonly kind: 'ready' | 'broken' | 'syntax' }>;
 
+type NewWorker = (...args: ConstructorParameters<typeof Worker>) => Worker;
+
 interface Job {
   readonly request: ParseRequest;
   readonly resolve: (answer: Answered | Refused) => void;
@@ -28,6 +30,7 @@ interface Job {
  */
 export class SqlParser implements AsyncDisposable {
   readonly #stackMb: number;
+  readonly #newWorker: NewWorker;
   readonly #jobs: Job[] = [];
   readonly #ending = new Set<Promise<unknown>>();
   #worker: Worker | undefined;
@@ -35,9 +38,10 @@ export class SqlParser implements AsyncDisposable {
   #working = false;
   #closed = false;
 
-  /** `stackMb`: stack of the worker; what is nested too deeply for it is refused. */
-  constructor(stackMb: number = STACK_MB) {
+  /** `stackMb`: stack of the worker; what is nested too deeply for it is refused. `newWorker` throws where the system has no thread. */
+  constructor(stackMb: number = STACK_MB, newWorker: NewWorker = (...args) => new Worker(...args)) {
     this.#stackMb = stackMb;
+    this.#newWorker = newWorker;
   }
 
   /** Never rejects: what cannot be parsed is refused. */
@@ -81,13 +85,21 @@ export class SqlParser implements AsyncDisposable {
     const job = this.#jobs[0];
     if (job === undefined || this.#working) return;
     this.#working = true;
-    this.#worker ??= this.#start();
     this.#timer = setTimeout(() => this.#broke('it took too long'), PARSE_MS);
-    this.#worker.postMessage(job.request);
+    try {
+      this.#worker ??= this.#start();
+      this.#worker.postMessage(job.request);
+    } catch (error) {
+      this.#throwAway();
+      this.#finish({
+        ok: false,
+        reason: `nothing can parse it now (${(error as Error).message}); try again`,
+      });
+    }
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL('./parse-worker.ts', import.meta.url), {
+    const worker = this.#newWorker(new URL('./parse-worker.ts', import.meta.url), {
       resourceLimits: { stackSizeMb: this.#stackMb, maxOldGenerationSizeMb: HEAP_MB },
     });
     worker.unref();
