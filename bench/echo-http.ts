@@ -1,8 +1,6 @@
 // An MCP server over streamable HTTP that does as little as can be. BENCH_TOOL_MS: how long a call takes it, in milliseconds.
-// BENCH_REAL_TIME=true: it goes before ordinary processes.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { scheduleInRealTime } from '../src/net/realtime.ts';
 import { answer } from './echo-tool.ts';
 
 const toolMs = Number(process.env['BENCH_TOOL_MS'] ?? 0);
@@ -24,7 +22,6 @@ const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) =>
     }
   });
 });
-if (process.env['BENCH_REAL_TIME'] === 'true') await scheduleInRealTime(process.env['PATH'] ?? '');
 server.listen(0, '127.0.0.1', () =>
   process.stdout.write(`ready ${(server.address() as AddressInfo).port}\n`),
 );

@@ -22,11 +22,20 @@ export function pinned(processor: string | undefined, args: readonly string[]): 
 /** Whether processes may be given real-time scheduling here. */
 export const REAL_TIME: boolean = canRun('chrt', ['--rr', '1', 'true']);
 
-/** Throws unless the main thread of a process has the real-time class SCHED_RR (proc_pid_stat(5), field 41). */
-export function requireRealTime(pid: number): void {
+/** The command in front of a program that has only what others leave of the processors; empty where there is none. */
+export const YIELDING: readonly string[] = canRun('chrt', ['--idle', '0', 'true'])
+  ? ['chrt', '--idle', '0']
+  : [];
+
+/** Scheduling policies of Linux (sched.h). */
+export const POLICY = { ordinary: '0', roundRobin: '2', idle: '5' } as const;
+
+/** Throws unless the main thread of a process has this scheduling policy (proc_pid_stat(5), field 41). */
+export function requirePolicy(pid: number, policy: string): void {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  const policy = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[38];
-  if (policy !== '2') throw new Error(`process ${pid} has the scheduling policy ${policy} and not SCHED_RR`);
+  const found = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[38];
+  if (found !== policy)
+    throw new Error(`process ${pid} has the scheduling policy ${found} and not ${policy}`);
 }
 
 function canRun(command: string, args: readonly string[]): boolean {
@@ -41,14 +50,16 @@ export interface Started extends AsyncDisposable {
   readonly port: number;
 }
 
-/** Starts a program and waits for the port that `portOf` finds in a line of its output. */
+/** Starts a program, with the command `runner` in front of it, and waits for the port that `portOf` finds in a line of its output. */
 export async function startProcess(
   processor: string | undefined,
   args: readonly string[],
   portOf: (line: string) => number | undefined,
   env: Readonly<Record<string, string>> = {},
+  runner: readonly string[] = [],
 ): Promise<Started> {
-  const [command, all] = pinned(processor, args);
+  const [node, nodeArgs] = pinned(processor, args);
+  const [command, ...all] = [...runner, node, ...nodeArgs] as [string, ...string[]];
   const child: ChildProcess = spawn(command, all, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },

@@ -8,7 +8,7 @@ import type { BenchRun } from '../bench-run.ts';
 import { HEADERS, startGateway } from '../gateway.ts';
 import { type Load, measured } from '../measure.ts';
 import type { BenchOptions } from '../options.ts';
-import { REAL_TIME, readyLine, requireRealTime, runJob, startProcess } from '../processes.ts';
+import { POLICY, REAL_TIME, readyLine, requirePolicy, runJob, startProcess, YIELDING } from '../processes.ts';
 import { median } from '../statistics.ts';
 import type { LedgerMeasure } from './measures.ts';
 
@@ -39,7 +39,7 @@ interface Period extends Latency {
   readonly rowsPerSecond: number;
 }
 
-/** How those who take part in a call are scheduled. */
+/** How the gateway is scheduled. */
 interface Place {
   readonly title: string;
   readonly isRealTime: boolean;
@@ -53,19 +53,16 @@ export interface Beside {
   readonly beside: readonly Period[];
 }
 
-const ORDINARY: Place = { title: 'all of them ordinary processes', isRealTime: false };
-/** Client and server stand for other machines of the network, where nobody takes their processors from them. */
-const REAL_TIME_PLACE: Place = {
-  title: 'the gateway with real-time scheduling, and so client and server',
-  isRealTime: true,
-};
+const ORDINARY: Place = { title: 'the gateway an ordinary process', isRealTime: false };
+const REAL_TIME_PLACE: Place = { title: 'the gateway with real-time scheduling', isRealTime: true };
 /** As the embedded server has them; that of tests is set to lose what it has. */
 const SETTINGS = { ...EMBEDDED_SETTINGS, fsync: 'on', autovacuum: 'on' };
 
 /**
  * Tool calls at a steady rate through a gateway, alone and while another process records 5,000 calls a second through a ledger of its own into
  * the same database; in turn, again and again, and the other way round each second time. No process is kept to a processor. All of it twice, the second
- * time with real-time scheduling; where that is not allowed, once.
+ * time with real-time scheduling of the gateway; where that is not allowed, once. Server and database are ordinary processes. The client and the other
+ * gateway stand for other machines of the network: nobody takes processors from the one, where that can be had, and the other takes them from nobody.
  */
 export async function measureBeside(run: BenchRun): Promise<readonly Beside[]> {
   const all: Beside[] = [];
@@ -82,9 +79,8 @@ async function measureIn(place: Place, { options, folder, start, track, say }: B
   const { host, port, user, database } = server.target();
   const url = `postgresql://${user}@localhost/${database}?host=${encodeURIComponent(host)}&port=${port}`;
   const echo = [join(import.meta.dirname, '../echo-http.ts')];
-  const scheduling = { BENCH_REAL_TIME: String(place.isRealTime) };
-  const upstream = await start(undefined, echo, scheduling);
-  const lasting = await start(undefined, echo, { ...scheduling, BENCH_TOOL_MS: String(LASTING_MS) });
+  const upstream = await start(undefined, echo);
+  const lasting = await start(undefined, echo, { BENCH_TOOL_MS: String(LASTING_MS) });
   await using gateway = await startGateway({
     folder: data,
     servers: {
@@ -95,15 +91,15 @@ async function measureIn(place: Place, { options, folder, start, track, say }: B
     isFree: true,
   });
   track(gateway);
-  if (place.isRealTime) for (const { pid } of [gateway, upstream, lasting]) requireRealTime(pid);
+  if (REAL_TIME) requirePolicy(gateway.pid, place.isRealTime ? POLICY.roundRobin : POLICY.ordinary);
   const drive = async (name: string): Promise<Period> => {
     const fromMs = Date.now() + warmUpSeconds * MS_IN_S;
-    const calls = await latency(name, gateway.port, 'http-echo', place, options);
+    const calls = await latency(name, gateway.port, 'http-echo', options);
     const toMs = Date.now();
     return {
       ...calls,
-      direct: await latency(`${name}, direct`, upstream.port, 'echo', place, options),
-      lasting: await latency(`${name}, lasting`, gateway.port, 'lasting-echo', place, options),
+      direct: await latency(`${name}, direct`, upstream.port, 'echo', options),
+      lasting: await latency(`${name}, lasting`, gateway.port, 'lasting-echo', options),
       own: await ownTime(url, fromMs, toMs, CALLS_PER_SECOND * seconds * STORED_SHARE_MIN),
       rowsPerSecond: 0,
     };
@@ -137,7 +133,6 @@ async function latency(
   name: string,
   port: number,
   tool: string,
-  { isRealTime }: Place,
   { seconds, warmUpSeconds }: Pick<BenchOptions, 'seconds' | 'warmUpSeconds'>,
 ): Promise<Latency> {
   const job = {
@@ -154,7 +149,7 @@ async function latency(
     ratePerSecond: CALLS_PER_SECOND,
     seconds,
     warmUpSeconds,
-    isRealTime,
+    isRealTime: REAL_TIME,
   };
   const load = await runJob<Load>(join(import.meta.dirname, 'paced-calls.ts'), job, undefined);
   const { p50Us, p99Us } = measured(name, load, 0);
@@ -189,7 +184,8 @@ async function besideIngest(
   const folder = join(data, `ingest-${round}`);
   await mkdir(folder);
   const args = [join(import.meta.dirname, 'ingest.ts'), url, folder, String(ROWS_PER_SECOND)];
-  const ingest = await startProcess(undefined, args, readyLine);
+  const ingest = await startProcess(undefined, args, readyLine, {}, YIELDING);
+  if (YIELDING.length > 0) requirePolicy(ingest.pid, POLICY.idle);
   let one: Period;
   try {
     one = await drive();
