@@ -154,7 +154,8 @@ function banner(gateway: Gateway, host: string): string {
     '',
     'Try it:',
     '',
-    `  npx @modelcontextprotocol/inspector --cli ${url}/mcp --transport http${header} --method tools/list`,
+    // Without a version npx takes the newest that says it runs on its Node.js; for version 20 that is one from before --header.
+    `  npx @modelcontextprotocol/inspector@2 --cli ${url}/mcp --transport http${header} --method tools/list`,
     '',
     'Stop with Ctrl-C.',
     '',

@@ -106,6 +106,15 @@ describe('a fresh clone after npm start', () => {
     });
   });
 
+  it('lists its tools to whoever tries the line that it prints for that', async () => {
+    verifies('run:fresh-clone');
+    const line = printed.find((one) => one.includes('npx @modelcontextprotocol/inspector'))!;
+    // Nobody is there to be asked whether it may be installed.
+    const env = { ...process.env, npm_config_yes: 'true' };
+    const { stdout } = await run('sh', ['-c', line], { env, timeout: 180_000 });
+    expect(stdout).toMatch(/"name": "execute_sql"/);
+  }, 200_000);
+
   it('answers the MCP inspector on the command line', async () => {
     const { bin } = (await import(join(INSPECTOR, 'package.json'), { with: { type: 'json' } })).default as {
       bin: Record<string, string>;
