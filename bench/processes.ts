@@ -22,16 +22,15 @@ export function pinned(processor: string | undefined, args: readonly string[]): 
 /** Whether processes may be given real-time scheduling here. */
 export const REAL_TIME: boolean = canRun('chrt', ['--rr', '1', 'true']);
 
-/** The command in front of a program that has only what others leave of the processors; empty where there is none. */
-export const YIELDING: readonly string[] = canRun('chrt', ['--idle', '0', 'true'])
-  ? ['chrt', '--idle', '0']
-  : [];
+/** The command in front of a program that has only what others leave of the processors. */
+export const YIELDING: readonly string[] = ['chrt', '--idle', '0'];
 
 /** Scheduling policies of Linux (sched.h). */
 export const POLICY = { ordinary: '0', roundRobin: '2', idle: '5' } as const;
 
 /** Throws unless the main thread of a process has this scheduling policy (proc_pid_stat(5), field 41). */
 export function requirePolicy(pid: number, policy: string): void {
+  if (process.platform !== 'linux') return;
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
   const found = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[38];
   if (found !== policy)

@@ -51,7 +51,12 @@ const program = buildProgram({
   },
   stopRequested,
   onReloadRequested: (listener) => void process.on('SIGHUP', listener),
-  onCrash: (listener) => void process.on('uncaughtExceptionMonitor', listener),
+  // Node.js would print the error as it is, with the secrets that are in it.
+  onCrash: (listener) =>
+    void process.on('uncaughtException', (error) => {
+      listener(error);
+      process.exit(EXIT.failed);
+    }),
 });
 
 try {

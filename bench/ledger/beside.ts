@@ -39,10 +39,13 @@ interface Period extends Latency {
   readonly rowsPerSecond: number;
 }
 
-/** How the gateway is scheduled. */
+/** Who has the processors of this machine. */
 interface Place {
   readonly title: string;
+  /** Whether the gateway has real-time scheduling. */
   readonly isRealTime: boolean;
+  /** Whether the client and the other gateway stand for other machines: nobody takes processors from the one, and the other takes them from nobody. */
+  readonly isApart: boolean;
 }
 
 /** What was measured in one place, and what it comes to. */
@@ -53,20 +56,32 @@ export interface Beside {
   readonly beside: readonly Period[];
 }
 
-const ORDINARY: Place = { title: 'the gateway an ordinary process', isRealTime: false };
-const REAL_TIME_PLACE: Place = { title: 'the gateway with real-time scheduling', isRealTime: true };
+const HERE: Place = {
+  title: 'everybody an ordinary process of this machine',
+  isRealTime: false,
+  isApart: false,
+};
+const APART: Place = {
+  title: 'client and other gateway as on other machines',
+  isRealTime: false,
+  isApart: true,
+};
+const APART_REAL_TIME: Place = {
+  title: `${APART.title}, real-time scheduling`,
+  isRealTime: true,
+  isApart: true,
+};
 /** As the embedded server has them; that of tests is set to lose what it has. */
 const SETTINGS = { ...EMBEDDED_SETTINGS, fsync: 'on', autovacuum: 'on' };
 
 /**
  * Tool calls at a steady rate through a gateway, alone and while another process records 5,000 calls a second through a ledger of its own into
- * the same database; in turn, again and again, and the other way round each second time. No process is kept to a processor. All of it twice, the second
- * time with real-time scheduling of the gateway; where that is not allowed, once. Server and database are ordinary processes. The client and the other
- * gateway stand for other machines of the network: nobody takes processors from the one, where that can be had, and the other takes them from nobody.
+ * the same database; in turn, again and again, and the other way round each second time. No process is kept to a processor. All of it in each of three
+ * places; where real-time scheduling is not allowed, in the first.
  */
 export async function measureBeside(run: BenchRun): Promise<readonly Beside[]> {
   const all: Beside[] = [];
-  for (const place of REAL_TIME ? [ORDINARY, REAL_TIME_PLACE] : [ORDINARY])
+  for (const place of REAL_TIME ? [HERE, APART, APART_REAL_TIME] : [HERE])
     all.push(await measureIn(place, run));
   return all;
 }
@@ -94,18 +109,18 @@ async function measureIn(place: Place, { options, folder, start, track, say }: B
   if (REAL_TIME) requirePolicy(gateway.pid, place.isRealTime ? POLICY.roundRobin : POLICY.ordinary);
   const drive = async (name: string): Promise<Period> => {
     const fromMs = Date.now() + warmUpSeconds * MS_IN_S;
-    const calls = await latency(name, gateway.port, 'http-echo', options);
+    const calls = await latency(name, gateway.port, 'http-echo', place, options);
     const toMs = Date.now();
     return {
       ...calls,
-      direct: await latency(`${name}, direct`, upstream.port, 'echo', options),
-      lasting: await latency(`${name}, lasting`, gateway.port, 'lasting-echo', options),
+      direct: await latency(`${name}, direct`, upstream.port, 'echo', place, options),
+      lasting: await latency(`${name}, lasting`, gateway.port, 'lasting-echo', place, options),
       own: await ownTime(url, fromMs, toMs, CALLS_PER_SECOND * seconds * STORED_SHARE_MIN),
       rowsPerSecond: 0,
     };
   };
   const driveBeside = async (round: number): Promise<Period> => {
-    const period = await besideIngest(url, data, round, () => drive('beside'));
+    const period = await besideIngest(url, data, round, place, () => drive('beside'));
     // What is left to be written of it is not to fall into the next period.
     await server.run('CHECKPOINT');
     return period;
@@ -133,6 +148,7 @@ async function latency(
   name: string,
   port: number,
   tool: string,
+  { isApart }: Place,
   { seconds, warmUpSeconds }: Pick<BenchOptions, 'seconds' | 'warmUpSeconds'>,
 ): Promise<Latency> {
   const job = {
@@ -149,7 +165,7 @@ async function latency(
     ratePerSecond: CALLS_PER_SECOND,
     seconds,
     warmUpSeconds,
-    isRealTime: REAL_TIME,
+    isRealTime: isApart,
   };
   const load = await runJob<Load>(join(import.meta.dirname, 'paced-calls.ts'), job, undefined);
   const { p50Us, p99Us } = measured(name, load, 0);
@@ -179,13 +195,14 @@ async function besideIngest(
   url: string,
   data: string,
   round: number,
+  { isApart }: Place,
   drive: () => Promise<Period>,
 ): Promise<Period> {
   const folder = join(data, `ingest-${round}`);
   await mkdir(folder);
   const args = [join(import.meta.dirname, 'ingest.ts'), url, folder, String(ROWS_PER_SECOND)];
-  const ingest = await startProcess(undefined, args, readyLine, {}, YIELDING);
-  if (YIELDING.length > 0) requirePolicy(ingest.pid, POLICY.idle);
+  const ingest = await startProcess(undefined, args, readyLine, {}, isApart ? YIELDING : []);
+  requirePolicy(ingest.pid, isApart ? POLICY.idle : POLICY.ordinary);
   let one: Period;
   try {
     one = await drive();

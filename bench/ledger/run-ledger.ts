@@ -1,6 +1,6 @@
 import { loadavg } from 'node:os';
 import { type BenchRun, loadText, machineText, mannerText } from '../bench-run.ts';
-import { REAL_TIME, YIELDING } from '../processes.ts';
+import { REAL_TIME } from '../processes.ts';
 import { measureBeside } from './beside.ts';
 import { ledgerReport } from './measures.ts';
 import { DAYS, measureLedger } from './million.ts';
@@ -21,7 +21,6 @@ export async function runLedger(
     `* ${machineText()}`,
     `* ${loadText(before)}`,
     `* calls beside others: ${mannerText(options, false)}${REAL_TIME ? '' : '; not with real-time scheduling, which is not allowed here'}`,
-    `* stand for other machines: the client, ${REAL_TIME ? 'real-time (SCHED_RR)' : 'an ordinary process'}, and the other gateway, ${YIELDING.length > 0 ? 'of the lowest class (SCHED_IDLE)' : 'an ordinary process'}`,
     '',
     ...beside.map(({ title, measures: of }) => ledgerReport(title, of)),
     ledgerReport(`Ledger with ${calls} calls of ${DAYS} days`, measures),

@@ -27,7 +27,7 @@ export interface ServeIo {
   readonly stopRequested: Promise<string>;
   /** Calls `listener` each time the process is asked to read its configuration again. */
   readonly onReloadRequested: (listener: () => void) => void;
-  /** Calls `listener` when the process is about to end by an error that nothing has caught. */
+  /** Calls `listener` with an error that nothing has caught, and ends the process then (exit code 1). */
   readonly onCrash: (listener: (error: unknown) => void) => void;
 }
 
@@ -50,10 +50,10 @@ export async function serve(options: ServeOptions, io: ServeIo): Promise<number>
   const config = checked(first);
   const log = createLog(io.stderr, config.log.level);
   io.onCrash((error) =>
-    log.error('the gateway ends by an error that nothing has caught; please report it', {
-      error,
-      stack: error instanceof Error ? error.stack : undefined,
-    }),
+    log.error(
+      'the gateway ends by an error that nothing has caught; please report it',
+      error instanceof Error ? { error, stack: error.stack } : { error: String(error) },
+    ),
   );
   for (const warning of first.problems) log.warn('configuration', { problem: formatProblem(warning) });
   let gateway: Gateway;

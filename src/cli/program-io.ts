@@ -10,6 +10,6 @@ export interface ProgramIo {
   readonly stopRequested: () => Promise<string>;
   /** Calls `listener` each time the process is asked to read its configuration again (SIGHUP). */
   readonly onReloadRequested: (listener: () => void) => void;
-  /** Calls `listener` when the process is about to end by an error that nothing has caught. */
+  /** Calls `listener` with an error that nothing has caught, and ends the process then (exit code 1). */
   readonly onCrash: (listener: (error: unknown) => void) => void;
 }

@@ -50,6 +50,21 @@ describe('a server', () => {
     expect(one.supervisor.era).toBe('legacy');
   });
 
+  it('whose lists cannot be read is down, and tried again, when its connection cannot be closed either', async () => {
+    const one = supervise();
+    one.upstream.answers['tools/list'] = () => new UpstreamFailure('closed', 'it exited with code 1');
+    one.upstream.closeFailure = new Error('EPERM: it cannot be ended');
+    await one.supervisor.start();
+    expect(state(one)).toBe('down');
+    expect(one.logged).toContainEqual(
+      expect.objectContaining({
+        message: 'a lost connection did not close',
+        error: one.upstream.closeFailure,
+      }),
+    );
+    expect(await untilStart(one)).toBe(1_000);
+  });
+
   it('that cannot be started is tried again after 1, 2, 4 and 8 seconds, then parked with a try after 16 and one a minute', async () => {
     verifies('mcp:supervision', 'pain:09-retry-storms');
     const one = broken();

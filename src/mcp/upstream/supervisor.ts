@@ -66,9 +66,7 @@ export class Supervisor implements AsyncDisposable {
     this.#now = now;
     this.#since = deps.clock.now();
     this.#gate = new FairGate(config.concurrency);
-    this.#leaving = new LeavingConnections((error) =>
-      deps.log.warn('a lost connection did not close', { server: config.name, error }),
-    );
+    this.#leaving = new LeavingConnections((error) => this.#notClosed(error));
     this.#policy = new RestartPolicy(this.#now, deps.random);
     this.#findings = new Findings(config.name, deps.log);
     this.#refresh = new ListRefresh(
@@ -309,9 +307,13 @@ export class Supervisor implements AsyncDisposable {
       this.#changedEarly = false;
     } catch (error) {
       if (connection.hasRefusedRoots) this.#needsRoots = true;
-      await Promise.allSettled([connection[Symbol.asyncDispose]()]);
+      await connection[Symbol.asyncDispose]().catch((trouble: unknown) => this.#notClosed(trouble));
       if (!signal.aborted) this.#failed(error);
     }
+  }
+
+  #notClosed(error: unknown): void {
+    this.#deps.log.warn('a lost connection did not close', { server: this.config.name, error });
   }
 
   async #connect(connection: Connection, capabilities: string): Promise<void> {

@@ -116,7 +116,8 @@ export class FakeTransport implements Transport {
   [Symbol.asyncDispose](): Promise<void> {
     this.disposed = true;
     for (const fail of [...this.#pending]) fail(new UpstreamFailure('stopped', 'it was stopped'));
-    return Promise.resolve();
+    const { closeFailure } = this.#server;
+    return closeFailure === undefined ? Promise.resolve() : Promise.reject(closeFailure);
   }
 }
 
@@ -128,6 +129,8 @@ export class FakeUpstream {
   readonly answers: Record<string, FakeAnswer> = { ...LEGACY };
   /** Asked before a transport is opened: a failure is how the opening ends, a promise is waited for. */
   onOpen: () => UpstreamFailure | Promise<void> | undefined = () => undefined;
+  /** Why transports cannot be closed. */
+  closeFailure: Error | undefined;
   kind: TransportKind = 'stdio';
   readonly #taken = new Set<FakeRequest>();
   readonly #waiting = new Set<() => void>();

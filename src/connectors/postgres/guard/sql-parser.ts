@@ -76,8 +76,7 @@ export class SqlParser implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    for (const job of this.#jobs.splice(0)) job.resolve({ ok: false, reason: 'the connector was closed' });
-    this.#throwAway();
+    this.#refuseAll('the connector was closed');
     await Promise.all(this.#ending);
   }
 
@@ -90,12 +89,14 @@ export class SqlParser implements AsyncDisposable {
       this.#worker ??= this.#start();
       this.#worker.postMessage(job.request);
     } catch (error) {
-      this.#throwAway();
-      this.#finish({
-        ok: false,
-        reason: `nothing can parse it now (${(error as Error).message}); try again`,
-      });
+      this.#refuseAll(`nothing can parse it now (${(error as Error).message}); try again`);
     }
+  }
+
+  #refuseAll(reason: string): void {
+    this.#throwAway();
+    this.#working = false;
+    for (const { resolve } of this.#jobs.splice(0)) resolve({ ok: false, reason });
   }
 
   #start(): Worker {

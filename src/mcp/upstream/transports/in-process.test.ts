@@ -88,3 +88,23 @@ describe('a server inside this process', () => {
     expect(never.ends.count).toBe(1);
   });
 });
+
+it('that cannot be closed says so to whoever disposes of it, also when its owner has ended it before', async () => {
+  const owner = new AbortController();
+  const nothing = (): undefined => undefined;
+  const transport = new InProcessTransport(
+    {
+      handle: () => Promise.resolve(undefined),
+      [Symbol.asyncDispose]: () => Promise.reject(new Error('its pool does not end')),
+    },
+    {
+      signal: owner.signal,
+      onNotification: nothing,
+      onRequest: nothing,
+      onClosed: nothing,
+      onOddity: nothing,
+    },
+  );
+  owner.abort();
+  await expect(transport[Symbol.asyncDispose]()).rejects.toThrow('its pool does not end');
+});

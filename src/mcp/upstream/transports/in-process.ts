@@ -15,8 +15,10 @@ export class InProcessTransport implements Transport {
   readonly #running = new Set<() => void>();
   readonly #signal: AbortSignal;
   readonly #events: TransportEvents;
-  readonly #onAbort = (): void => void this[Symbol.asyncDispose]();
+  /** Whoever disposes of it hears why that failed. */
+  readonly #onAbort = (): void => void this[Symbol.asyncDispose]().catch(() => undefined);
   #isClosed = false;
+  #closing: Promise<void> | undefined;
 
   constructor(server: InProcessServer, events: TransportEvents) {
     this.#server = server;
@@ -75,8 +77,12 @@ export class InProcessTransport implements Transport {
     await this.#server.handle(message, this.#stop.signal);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#isClosed) return;
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.#isClosed = true;
     this.#signal.removeEventListener('abort', this.#onAbort);
     this.#stop.abort();
