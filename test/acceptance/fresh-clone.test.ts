@@ -2,18 +2,21 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CLIENT_KINDS, connect } from '../support/clients/clients.ts';
 import { http } from '../support/http.ts';
+import { INSTALL_MS } from '../support/installed.ts';
 import { lastingPort } from '../support/ports.ts';
 import { ROOT } from '../support/process.ts';
 import { verifies } from '../support/verifies.ts';
 
 const run = promisify(execFile);
 const START_MS = 240_000;
+/** As the README says. */
+const OLDEST_NODE = 'node@20';
 const INSPECTOR = join(ROOT, 'node_modules/@modelcontextprotocol/inspector');
 
 let folder: string;
@@ -106,14 +109,24 @@ describe('a fresh clone after npm start', () => {
     });
   });
 
-  it('lists its tools to whoever tries the line that it prints for that', async () => {
-    verifies('run:fresh-clone');
-    const line = printed.find((one) => one.includes('npx @modelcontextprotocol/inspector'))!;
-    // Nobody is there to be asked whether it may be installed.
-    const env = { ...process.env, npm_config_yes: 'true' };
-    const { stdout } = await run('sh', ['-c', line], { env, timeout: 180_000 });
-    expect(stdout).toMatch(/"name": "execute_sql"/);
-  }, 200_000);
+  it(
+    'lists its tools to whoever tries the line that it prints for that, on the oldest Node.js that will do',
+    async () => {
+      verifies('run:fresh-clone');
+      const line = printed.find((one) => one.includes('npx @modelcontextprotocol/inspector'))!;
+      // Outside of any project, which may have an inspector of its own, and without anybody who could be asked whether it may be installed.
+      await run('npm', ['install', '--prefix', folder, '--no-audit', '--no-fund', OLDEST_NODE], {
+        timeout: INSTALL_MS,
+      });
+      const path = [join(folder, 'node_modules/node/bin'), process.env['PATH']].join(delimiter);
+      const env = { ...process.env, PATH: path, npm_config_yes: 'true' };
+      const said = async (command: string): Promise<string> =>
+        (await run('sh', ['-c', command], { cwd: folder, env, timeout: 180_000 })).stdout;
+      expect(await said('node --version')).toMatch(/^v20\./);
+      expect(await said(line)).toMatch(/"name": "execute_sql"/);
+    },
+    200_000 + INSTALL_MS,
+  );
 
   it('answers the MCP inspector on the command line', async () => {
     const { bin } = (await import(join(INSPECTOR, 'package.json'), { with: { type: 'json' } })).default as {

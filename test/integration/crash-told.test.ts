@@ -19,7 +19,9 @@ it('a gateway that ends by an error that nothing has caught says it in its log, 
     error: expect.stringContaining('a defect met') as unknown,
     stack: expect.stringContaining('at process.faulty') as unknown,
   });
-  expect(await gateway.stop()).toBe(1);
+  // Told once all of what it wrote is read.
+  await expect.poll(() => gateway.endedAlone).toHaveLength(1);
+  expect(gateway.endedAlone[0]).toMatch(/^ended with 1\n/);
   // Nor does Node.js say it in its own way.
   expect(gateway.log.at(-1)).toBe(line);
   expect(JSON.stringify(gateway.log)).not.toContain(CANARY);

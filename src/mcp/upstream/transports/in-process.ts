@@ -17,7 +17,6 @@ export class InProcessTransport implements Transport {
   readonly #events: TransportEvents;
   /** Whoever disposes of it hears why that failed. */
   readonly #onAbort = (): void => void this[Symbol.asyncDispose]().catch(() => undefined);
-  #isClosed = false;
   #closing: Promise<void> | undefined;
 
   constructor(server: InProcessServer, events: TransportEvents) {
@@ -33,7 +32,7 @@ export class InProcessTransport implements Transport {
   }
 
   async request(request: OutboundRequest): Promise<RpcReply> {
-    if (this.#isClosed) throw this.#failure(false, request.timeoutMs);
+    if (this.#stop.signal.aborted) throw this.#failure(false, request.timeoutMs);
     const stop = new AbortController();
     let timedOut = false;
     let giveUp: () => void = () => undefined;
@@ -83,7 +82,6 @@ export class InProcessTransport implements Transport {
   }
 
   async #close(): Promise<void> {
-    this.#isClosed = true;
     this.#signal.removeEventListener('abort', this.#onAbort);
     this.#stop.abort();
     for (const giveUp of [...this.#running]) giveUp();
@@ -95,7 +93,7 @@ export class InProcessTransport implements Transport {
       principalId: request.principalId,
       tell: (notification) => {
         const message = readMessage(notification);
-        if (message.kind !== 'notification' || this.#isClosed) return;
+        if (message.kind !== 'notification' || this.#stop.signal.aborted) return;
         if (request.related === undefined) this.#events.onNotification(message);
         else request.related(message);
       },
@@ -104,7 +102,7 @@ export class InProcessTransport implements Transport {
 
   #failure(timedOut: boolean, timeoutMs: number): UpstreamFailure {
     if (timedOut) return new UpstreamFailure('timeout', `no answer within ${timeoutMs / 1_000} s`);
-    return this.#isClosed
+    return this.#stop.signal.aborted
       ? new UpstreamFailure('stopped', 'it was stopped')
       : new UpstreamFailure('cancelled', 'the caller gave up');
   }
