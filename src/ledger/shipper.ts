@@ -26,7 +26,7 @@ export interface ShipperOptions {
   readonly anchors: Anchors;
 }
 
-const BATCH_ROWS = 500;
+const BATCH_ROWS = 1_000;
 const READ_BYTES = 512 * 1024;
 /** From the third failure on, and then at every eighth, it is tested whether single records are to blame. */
 const ISOLATE = { first: 3, every: 8, attempts: 5 } as const;

@@ -32,6 +32,13 @@ describe('a record as it is written', () => {
     expect(ended!.end).toEqual(JSON.parse(JSON.stringify({ ...end, totalMs: 1.235 })));
     expect(received).toMatchObject({ id, at: start.startedAt, seq: 1, writer: 'w.1' });
     expect(ended).toMatchObject({ id, at: end.endedAt, seq: 2 });
+    for (const [record, name] of [
+      [received!, 'start'],
+      [ended!, 'end'],
+    ] as const) {
+      const fields = record.bytes.toString('utf8', record.fieldsFrom, record.fieldsTo);
+      expect(JSON.parse(`{${fields}}`), name).toEqual(JSON.parse(record.line)[name]);
+    }
   });
 
   it('never takes one call for another that differs in a single field', () => {

@@ -37,6 +37,15 @@ export class SpooledRecord<Phase extends 'received' | 'ended' = 'received' | 'en
     return Number.parseInt(this.bytes.toString('latin1', start, start + AT_DIGITS_MAX), 10);
   }
 
+  get fieldsFrom(): number {
+    return this.bytes.indexOf(ID, this.from) + FIELDS_IN_ID;
+  }
+
+  /** The record ends with the two braces of what it says and of itself. */
+  get fieldsTo(): number {
+    return this.to - 2;
+  }
+
   get start(): CallStart {
     return (this.toJSON() as Extract<LedgerRecord, { phase: 'received' }>).start;
   }
@@ -57,6 +66,8 @@ export class SpooledRecord<Phase extends 'received' | 'ended' = 'received' | 'en
 /** What stands before the call's id, and before the moment of its start or end, in each line that RecordWriter makes. */
 const ID = Buffer.from(':{"id":"');
 const AT = Buffer.from('edAt":');
+/** What comes before the fields in ID: the colon and the brace. */
+const FIELDS_IN_ID = 2;
 const AT_DIGITS_MAX = 16;
 const QUOTE = 0x22;
 /** Needs nothing escaped in JSON, and is the same in every encoding. */

@@ -62,15 +62,22 @@ export interface CallEnd {
   readonly tokensEstimated?: boolean | undefined;
 }
 
-/** A record as JSON: what `bytes` holds from `from` to before `to`; and of what it says, the little that is always needed. */
+/** A record whose JSON is at hand; and of what it says, the little that is always needed. */
 export interface RecordJson {
+  readonly writer: string;
+  readonly seq: number;
+  /** Its place in the chain of its writer, in hexadecimal. */
+  readonly hash?: string | undefined;
   /** Of the call. */
   readonly id: string;
   /** When the call began, or ended. Milliseconds since the Unix epoch. */
   readonly at: number;
+  /** All of it as JSON is what `bytes` holds from `from` to before `to`; the fields of its start or end, without the braces around them, are part of that. */
   readonly bytes: Buffer;
   readonly from: number;
   readonly to: number;
+  readonly fieldsFrom: number;
+  readonly fieldsTo: number;
 }
 
 /** One record as it is spooled and stored; the writer's sequence orders them. Where its JSON is at hand, it need not be made again. */

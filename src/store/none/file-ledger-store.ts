@@ -16,7 +16,6 @@ import type { Closing, LedgerStore, OrphanCall, WriterIdentity } from '../store-
 import type { CallEnd, LedgerRecord, LedgerRow } from '../call-records.ts';
 import { parseLine } from './ledger-lines.ts';
 
-const LINE_FEED = 0x0a;
 const FILE_BYTES_MAX = 16 * 1024 * 1024;
 const FILES_MAX = 64;
 
@@ -53,11 +52,11 @@ export class FileLedgerStore implements LedgerStore {
     const lines = new JsonBuilder();
     const path = this.#file();
     // A crash may have left half a line; what follows must not be glued to it.
-    if (!this.#whole && existsSync(path) && !endsWithNewline(path)) lines.byte(LINE_FEED);
+    if (!this.#whole && existsSync(path) && !endsWithNewline(path)) lines.text('\n');
     this.#whole = true;
     for (const record of records) {
-      lines.json(jsonOf(record));
-      lines.byte(LINE_FEED);
+      lines.record(jsonOf(record));
+      lines.text('\n');
     }
     const bytes = lines.build();
     const file = await openFile(path, 'a', 0o600);

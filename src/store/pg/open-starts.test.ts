@@ -2,7 +2,17 @@ import { expect, it } from 'vitest';
 import type { RecordJson } from '../call-records.ts';
 import { OpenStarts } from './open-starts.ts';
 
-const json = (id: number): RecordJson => ({ id: String(id), at: id, bytes: Buffer.alloc(0), from: 0, to: 0 });
+const json = (id: number): RecordJson => ({
+  writer: 'w',
+  seq: id,
+  id: String(id),
+  at: id,
+  bytes: Buffer.alloc(0),
+  from: 0,
+  to: 0,
+  fieldsFrom: 0,
+  fieldsTo: 0,
+});
 
 it('remembers calls until they end, and of very many the newest', () => {
   const open = new OpenStarts();
