@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { measured } from './measure.ts';
-import { median, percentile, spread } from './statistics.ts';
+import { median, percentile, ratioInterval, spread } from './statistics.ts';
 
 describe('statistics', () => {
   it('give medians, percentiles and spreads', () => {
@@ -11,7 +11,23 @@ describe('statistics', () => {
     expect(spread([90, 100, 120])).toBeCloseTo(0.3);
   });
 
+  it('tell how sure a ratio is', () => {
+    expect(ratioInterval([2, 2, 2], [1, 1, 1])).toEqual([2, 2]);
+    // Of five repeats drawn anew, three or more are the lowest with 5.8 %; of nine, five or more are the lowest two with 3 %, the lowest three with 14 %.
+    expect(ratioInterval([1, 2, 3, 4, 5], [1, 1, 1, 1, 1])).toEqual([1, 5]);
+    expect(
+      ratioInterval(
+        [1, 2, 3, 4, 5, 6, 7, 8, 9],
+        Array.from({ length: 9 }, () => 1),
+      ),
+    ).toEqual([3, 7]);
+    // A machine that was slow for one repeat was so for both of its values.
+    expect(ratioInterval([10, 20, 30], [10, 20, 30])).toEqual([1, 1]);
+    expect(() => ratioInterval([1], [1, 2])).toThrow(/each repeat/);
+  });
+
   it('refuse to speak of nothing', () => {
+    expect(() => ratioInterval([], [])).toThrow(/nothing/);
     expect(() => median([])).toThrow(/nothing/);
     expect(() => percentile([], 0.5)).toThrow(/nothing/);
   });

@@ -9,7 +9,7 @@ import { HEADERS, startGateway } from '../gateway.ts';
 import { type Load, measured } from '../measure.ts';
 import type { BenchOptions } from '../options.ts';
 import { POLICY, REAL_TIME, readyLine, requirePolicy, runJob, startProcess, YIELDING } from '../processes.ts';
-import { median } from '../statistics.ts';
+import { median, ratioInterval } from '../statistics.ts';
 import type { LedgerMeasure } from './measures.ts';
 
 const ROWS_PER_SECOND = 5_000;
@@ -269,10 +269,14 @@ function measuresOf(alone: readonly Period[], beside: readonly Period[]): readon
   ];
 }
 
-/** How far the ratio of one repeat is from that of another. */
+/** How sure the ratio is, and how far that of one repeat is from that of another. */
 function repeatRatios(alone: readonly Period[], beside: readonly Period[]): readonly LedgerMeasure[] {
+  const p99 = (periods: readonly Period[]): number[] => periods.map(({ p99Us }) => p99Us);
   const ratios = beside.map(({ p99Us }, at) => p99Us / alone[at]!.p99Us);
+  const [low, high] = ratioInterval(p99(beside), p99(alone));
   return [
+    { what: 'with 90 % it is at least', value: low, unit: '×', aim: '', isMet: true },
+    { what: 'and at most', value: high, unit: '×', aim: '', isMet: true },
     { what: 'in the best repeat', value: Math.min(...ratios), unit: '×', aim: '', isMet: true },
     { what: 'in the worst repeat', value: Math.max(...ratios), unit: '×', aim: '', isMet: true },
   ];
