@@ -7,7 +7,9 @@ import { setFlagsFromString } from 'node:v8';
 setFlagsFromString('--no-allocation-site-pretenuring');
 // With a few hundred calls a second V8 takes this process for one that does little and lowers, at each small collection, the size from which
 // it collects all of the memory: every 20 s, which calls felt for 40 ms each time. Memory of a process that does nothing is still given back.
-setFlagsFromString('--no-scavenger-updates-allocation-limit');
+// Node.js before 26 does not know the flag and would say so.
+if (Number.parseInt(process.versions.node, 10) >= 26)
+  setFlagsFromString('--no-scavenger-updates-allocation-limit');
 
 // From the second start on, the sources need not be stripped of their types and compiled again, which is most of what a start costs. The
 // cache belongs to whoever may change the packages beside it; where it cannot be written, there is none.

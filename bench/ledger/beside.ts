@@ -20,6 +20,8 @@ const STORED_SHARE_MIN = 0.98;
 const RATIO_MAX = 1.1;
 const US_IN_MS = 1_000;
 const MS_IN_S = 1_000;
+/** From so many repeats on, the interval that they give holds what it says. */
+const SURE_REPEATS_MIN = 5;
 /** What a query, or a request to another service, takes. */
 const LASTING_MS = 50;
 
@@ -274,9 +276,13 @@ function repeatRatios(alone: readonly Period[], beside: readonly Period[]): read
   const p99 = (periods: readonly Period[]): number[] => periods.map(({ p99Us }) => p99Us);
   const ratios = beside.map(({ p99Us }, at) => p99Us / alone[at]!.p99Us);
   const [low, high] = ratioInterval(p99(beside), p99(alone));
+  // Few repeats say little about how far they lie apart.
+  const isSaid = ratios.length >= SURE_REPEATS_MIN;
   return [
-    { what: 'with 90 % it is at least', value: low, unit: '×', aim: '', isMet: true },
-    { what: 'and at most', value: high, unit: '×', aim: '', isMet: true },
+    ...(isSaid
+      ? [{ what: 'with about 90 % it lies between', value: low, unit: '×', aim: '', isMet: true } as const]
+      : []),
+    ...(isSaid ? [{ what: 'and', value: high, unit: '×', aim: '', isMet: true } as const] : []),
     { what: 'in the best repeat', value: Math.min(...ratios), unit: '×', aim: '', isMet: true },
     { what: 'in the worst repeat', value: Math.max(...ratios), unit: '×', aim: '', isMet: true },
   ];

@@ -72,3 +72,52 @@ it('a store that comes back while single records are tried has every end of ever
     await rm(folder, { recursive: true });
   }
 }, 60_000);
+
+/** A store that refuses one call, and takes a while for each record that it is asked about. */
+class SlowStore extends LateStore {
+  readonly #bad: string;
+  readonly #took: () => void;
+
+  constructor(bad: string, took: () => void) {
+    super(0);
+    this.#bad = bad;
+    this.#took = took;
+  }
+
+  override append(records: readonly LedgerRecord[]): Promise<void> {
+    return this.#refuse(records) ?? super.append(records);
+  }
+
+  override accepts(...records: readonly LedgerRecord[]): Promise<void> {
+    this.#took();
+    return this.#refuse(records) ?? Promise.resolve();
+  }
+
+  #refuse(records: readonly LedgerRecord[]): Promise<never> | undefined {
+    const isBad = records.some(({ phase, id }) => phase === 'received' && id === this.#bad);
+    return isBad ? Promise.reject(new Error('value out of range')) : undefined;
+  }
+}
+
+it('one bad record among very many is found, although the store takes its time for each', async () => {
+  const TRIAL_MS = 50;
+  const CALLS = 1_200;
+  const folder = await mkdtemp(join(tmpdir(), 'isolation-'));
+  let tookMs = 0;
+  const store = new SlowStore(`call-${CALLS - 300}`, () => (tookMs += TRIAL_MS));
+  const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + tookMs };
+  const ledger = await createLedger({ store, folder, writer: 'w', clock, log: silentLog });
+  const ids = Array.from({ length: CALLS }, (_, at) => `call-${at}`);
+  store.away = Number.POSITIVE_INFINITY;
+  await Promise.all(ids.map((id) => ledger.begin(callStart(id))));
+  store.away = 0;
+  for (let failed = true; failed; )
+    failed = await ledger.flush(AbortSignal.timeout(1_000)).then(
+      () => false,
+      () => true,
+    );
+  await ledger[Symbol.asyncDispose]();
+  expect(tookMs).toBeGreaterThan(30_000);
+  expect(store.calls.size).toBe(CALLS - 1);
+  await rm(folder, { recursive: true });
+}, 60_000);

@@ -28,8 +28,11 @@ export interface ShipperOptions {
 
 const BATCH_ROWS = 1_000;
 const READ_BYTES = 512 * 1024;
-/** From the third failure on, and then at every eighth, it is tested whether single records are to blame. */
-const ISOLATE = { first: 3, every: 8, attempts: 5 } as const;
+/**
+ * From the third failure on, and then at every eighth, it is tested whether single records are to blame. A store that takes longer than `rowMs`
+ * for each of a large batch is one that fails.
+ */
+const ISOLATE = { first: 3, every: 8, attempts: 5, rowMs: 60 } as const;
 
 /** Failures in a row after which a file that cannot be read is passed over. */
 const READ_ATTEMPTS = 3;
@@ -112,7 +115,7 @@ export class Shipper {
 
   /** Whether enough has gathered for a batch. */
   get hasBatch(): boolean {
-    return this.#queue.length >= BATCH_ROWS;
+    return this.#queue.length >= Math.min(BATCH_ROWS, this.#options.memoryRowsMax);
   }
 
   /** Takes records that are on the disk now. */
@@ -319,7 +322,7 @@ export class Shipper {
    */
   async #isolate(batch: readonly SpooledRecord[], cause: unknown): Promise<number> {
     const { clock, appendMs, log } = this.#options;
-    const endMs = clock.monotonicMs() + appendMs;
+    const endMs = clock.monotonicMs() + Math.max(appendMs, batch.length * ISOLATE.rowMs);
     const suspects: SpooledRecord[] = [];
     let control: SpooledRecord | undefined;
     for (const record of batch) {

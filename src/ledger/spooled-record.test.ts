@@ -58,6 +58,35 @@ describe('a record as it is written', () => {
   });
 });
 
+describe('a line that another program has written', () => {
+  const start = callStart('a"1', { toolName: 'größe' });
+  const line = `{"phase":"received","writer":"w.1","seq":7,"start":${JSON.stringify(start)}}`;
+  const { id, ...rest } = start;
+  it.each([
+    ['with a return at its end', `${line}\r`],
+    ['with spaces', JSON.stringify(JSON.parse(line), undefined, 1).replaceAll('\n', ' ')],
+    ['with more behind', `${line.slice(0, -1)},"more":{"id":"b"}}`],
+    ['with more before', `{"more":{"id":"b"},${line.slice(1)}`],
+    [
+      'with its fields in another order',
+      JSON.stringify({ start: { ...rest, id }, seq: 7, writer: 'w.1', phase: 'received' }),
+    ],
+  ])('is the same record: %s', (_name, text) => {
+    const bytes = Buffer.from(`x${text}y`);
+    const record = readRecord(bytes, 1, bytes.length - 1)!;
+    expect(record).toMatchObject({
+      phase: 'received',
+      writer: 'w.1',
+      seq: 7,
+      id: start.id,
+      at: start.startedAt,
+    });
+    const fields = record.bytes.toString('utf8', record.fieldsFrom, record.fieldsTo);
+    expect(JSON.parse(`{${fields}}`)).toEqual(JSON.parse(JSON.stringify(start)));
+    expect(record.start).toEqual(JSON.parse(JSON.stringify(start)));
+  });
+});
+
 describe('a segment', () => {
   const drafts = ['a', 'ö', 'c'].flatMap((id, at) => [
     writer.start(at * 2 + 1, callStart(id)),

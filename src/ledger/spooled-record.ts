@@ -1,5 +1,6 @@
 import type { CallEnd, CallStart, LedgerRecord, RecordJson } from '../store/call-records.ts';
 import { type DraftRecord, lineHead } from './record-writer.ts';
+import { jsonOf } from '../store/record-json.ts';
 import { parseRecord } from './spool-record.ts';
 
 /**
@@ -41,7 +42,7 @@ export class SpooledRecord<Phase extends 'received' | 'ended' = 'received' | 'en
     return this.bytes.indexOf(ID, this.from) + FIELDS_IN_ID;
   }
 
-  /** The record ends with the two braces of what it says and of itself. */
+  /** Each line that RecordWriter makes ends with the two braces of what it says and of itself. */
   get fieldsTo(): number {
     return this.to - 2;
   }
@@ -139,12 +140,34 @@ export class RecordReader {
   }
 }
 
-/** The record in a line, or `undefined` when the line does not hold one whole. */
+/** The record in a line, or `undefined` when the line does not hold one whole. A line that RecordWriter would have written otherwise is made anew. */
 export function readRecord(bytes: Buffer, from: number, to: number): SpooledRecord | undefined {
   const record = parseRecord(bytes.toString('utf8', from, to));
-  return record && new SpooledRecord(record.phase, record.writer, record.seq, bytes, from, to);
+  if (record === undefined) return undefined;
+  const { phase, writer, seq } = record;
+  const head = Buffer.from(`${lineHead(phase, writer)}${seq},"${phase === 'received' ? 'start' : 'end'}"`);
+  const isAsWritten =
+    bytes[to - 1] === BRACE &&
+    bytes[to - 2] === BRACE &&
+    Object.keys(record).length === WRITTEN_FIELDS &&
+    bytes.indexOf(ID, from) === from + head.length &&
+    head.compare(bytes, from, from + head.length) === 0;
+  if (isAsWritten) return new SpooledRecord(phase, writer, seq, bytes, from, to);
+  const made = jsonOf(
+    record.phase === 'received'
+      ? { phase: 'received', writer, seq, start: idFirst(record.start) }
+      : { phase: 'ended', writer, seq, end: idFirst(record.end) },
+  );
+  return new SpooledRecord(phase, writer, seq, made.bytes, made.from, made.to);
 }
 
+/** As RecordWriter puts it. */
+function idFirst<Fields extends { readonly id: string }>({ id, ...rest }: Fields): Fields {
+  return { id, ...rest } as Fields;
+}
+
+/** Phase, writer, sequence number, and what the record says. */
+const WRITTEN_FIELDS = 4;
 const BRACE = 0x7d;
 
 /** The number that follows `head` at `from`; 0 when something else stands there. */

@@ -85,10 +85,7 @@ export type LedgerRecord = (
   | { readonly phase: 'received'; readonly writer: string; readonly seq: number; readonly start: CallStart }
   | { readonly phase: 'ended'; readonly writer: string; readonly seq: number; readonly end: CallEnd }
 ) &
-  Partial<RecordJson> & {
-    /** Its place in the chain of its writer, in hexadecimal. */
-    readonly hash?: string | undefined;
-  };
+  Partial<RecordJson>;
 
 /** A joined row for reading. */
 export interface LedgerRow extends CallStart, Partial<Omit<CallEnd, 'id'>> {}

@@ -52,8 +52,8 @@ const APPEND = `WITH inserted AS (${INSERT_TEXT}), tips AS (${TIPS_TEXT}) ${UPDA
 
 /**
  * The same for ends whose calls began at moments that are known: these, in `$4`, leave only their days to plan for and to open. That the id is the
- * same is said twice, in two ways: two conditions pass for rarer than one, and rows are looked up one by one, in place of all that began at
- * these moments. Without a name: a plan that is kept for any values would be one for all days again.
+ * same is said twice, in two ways: of the second PostgreSQL expects that it leaves one row of the ends, and then looks their calls up one by one, in
+ * place of all that began at these moments. Without a name: a plan that is kept for any values would be one for all days again.
  */
 const APPEND_KNOWN = `${APPEND} AND c.id = r.id::text::uuid AND c.started_at = to_timestamp(r.begun / 1000)
       AND c.started_at = ANY ($4::timestamptz[])`;
@@ -229,9 +229,7 @@ function jsonArray<Item>(
   return json.build();
 }
 
-// Of a field that is there twice the last one counts: a place in the chain is what this process says, whatever a record holds.
-
-/** `[{fields of the start, its place, fields of the end, its place}, …]`, without the end where there is none yet. */
+/** `[{fields of the start, fields of the end and its place, place of the start}, …]`, without the end where there is none yet. */
 function startsJson(pairs: readonly Pair[]): Buffer {
   return jsonArray(pairs, (json, { start, end }) => {
     json.fields(start);
@@ -253,6 +251,7 @@ function endsJson(ends: readonly RecordJson[], begun: readonly (number | undefin
   });
 }
 
+/** After the record's own fields: of a field that is there twice the last one counts. */
 function addPlace(json: JsonBuilder, prefix: '' | 'end_', { writer, seq, hash }: RecordJson): void {
   json.text(`,"${prefix}writer":`);
   json.string(writer);
