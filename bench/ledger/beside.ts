@@ -275,15 +275,20 @@ function measuresOf(alone: readonly Period[], beside: readonly Period[]): readon
 function repeatRatios(alone: readonly Period[], beside: readonly Period[]): readonly LedgerMeasure[] {
   const p99 = (periods: readonly Period[]): number[] => periods.map(({ p99Us }) => p99Us);
   const ratios = beside.map(({ p99Us }, at) => p99Us / alone[at]!.p99Us);
-  const [low, high] = ratioInterval(p99(beside), p99(alone));
+  const ratio = (what: string, value: number): LedgerMeasure => ({
+    what,
+    value,
+    unit: '×',
+    aim: '',
+    isMet: true,
+  });
   // Few repeats say little about how far they lie apart.
-  const isSaid = ratios.length >= SURE_REPEATS_MIN;
+  const [low, high] = ratios.length < SURE_REPEATS_MIN ? [] : ratioInterval(p99(beside), p99(alone));
   return [
-    ...(isSaid
-      ? [{ what: 'with about 90 % it lies between', value: low, unit: '×', aim: '', isMet: true } as const]
-      : []),
-    ...(isSaid ? [{ what: 'and', value: high, unit: '×', aim: '', isMet: true } as const] : []),
-    { what: 'in the best repeat', value: Math.min(...ratios), unit: '×', aim: '', isMet: true },
-    { what: 'in the worst repeat', value: Math.max(...ratios), unit: '×', aim: '', isMet: true },
+    ...(low === undefined || high === undefined
+      ? []
+      : [ratio('with about 90 % it lies between', low), ratio('and', high)]),
+    ratio('in the best repeat', Math.min(...ratios)),
+    ratio('in the worst repeat', Math.max(...ratios)),
   ];
 }

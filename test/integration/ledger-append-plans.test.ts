@@ -174,3 +174,25 @@ it('a batch that comes again, or whose call another one has closed, changes noth
   for (const batch of [ends, ends, [...starts, ...ends], starts]) await ledger.append(batch);
   expect(await ended(ids)).toBe(2);
 });
+
+it('what a record says of itself is never taken for its place in the chain', async () => {
+  const ledger = explaining();
+  const [both, late] = idsOf(2) as [string, string];
+  const lie = { writer: 'x', seq: 99, hash: '\\xff', end_writer: 'x', end_seq: 99, end_hash: '\\xff' };
+  const lying = (record: LedgerRecord): LedgerRecord =>
+    record.phase === 'received'
+      ? { ...record, hash: '01', start: { ...record.start, ...lie } }
+      : { ...record, hash: '02', end: { ...record.end, ...lie } };
+  await ledger.append([startOf(both, NOON), endOf(both), startOf(late, NOON)].map(lying));
+  await ledger.append([lying(endOf(late))]);
+  const { rows } = await pool.query(
+    `SELECT writer, end_writer, seq <> 99 AND end_seq <> 99 AS known, encode(hash, 'hex') AS hash, encode(end_hash, 'hex') AS end_hash
+     FROM ledger_calls WHERE id = ANY ($1::uuid[])`,
+    [[both, late]],
+  );
+  const place = { writer: 'w', end_writer: 'w', hash: '01', end_hash: '02' };
+  expect(rows).toEqual([
+    { ...place, known: true },
+    { ...place, known: true },
+  ]);
+});
